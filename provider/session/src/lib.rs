@@ -1,1 +1,30 @@
-//! Under construction.
+//! What the provider's configuration comes to, and the rules that hold for every resource.
+//!
+//! Resources share one [`Session`]. It hands out the cluster and Helm, made on first use, or says why there
+//! are none. The other modules are what two resources would otherwise write twice: errors of the
+//! cluster as diagnostics, refusing what is not ours, checks of attributes, inputs kept for import.
+//!
+//! Invariant: nothing here knows a particular resource.
+
+mod cancel;
+pub mod checks;
+mod config;
+mod errors;
+pub mod inputs;
+mod ownership;
+mod session;
+
+pub use cancel::{CancelGuard, cancellation};
+pub use config::{Exec, Helm, Kubernetes, ProviderConfig, Registry};
+pub use errors::{configuration_diagnostic, diagnostic};
+pub use ownership::refuse_foreign;
+pub use session::{HelmKit, Session, Unavailable};
+
+/// A new identifier of a run: 12 hexadecimal digits, random.
+///
+/// It names the run in marks, journals and Job names, so it is a valid part of a DNS label.
+pub fn new_run_id() -> String {
+    let mut id = uuid::Uuid::new_v4().simple().to_string();
+    id.truncate(12);
+    id
+}

@@ -1,0 +1,188 @@
+//! The configured provider, shared by its resources.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ffe_cluster::{Cluster, Environment, KubernetesSettings};
+use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
+use ffe_helm::chart::Charts;
+use ffe_helm::launcher::Launcher;
+use ffe_helm::records::Records;
+use ffe_helm::Secret;
+use tfplugin::{Diagnostics, Field};
+use tokio::sync::OnceCell;
+
+use crate::config::ProviderConfig;
+use crate::errors::configuration_diagnostic;
+
+/// Why there is no cluster.
+#[derive(Clone, Debug)]
+pub enum Unavailable {
+    /// The provider's configuration depends on something that is made in the same run. Plan with unknowns, keep
+    /// prior state; at apply this does not happen.
+    Unknown,
+    /// The provider's configuration cannot be used; says why.
+    Invalid(Diagnostics),
+}
+
+impl Unavailable {
+    /// As an error, for operations that cannot do without.
+    pub fn into_diagnostics(self) -> Diagnostics {
+        match self {
+            Unavailable::Invalid(diagnostics) => diagnostics,
+            Unavailable::Unknown => Diagnostics::error(
+                "The provider's configuration is not known yet",
+                "The kubernetes or helm settings of provider \"ffe\" depend on values that are known only after another \
+                 resource has been applied. Apply that resource first, for example with -target.",
+            ),
+        }
+    }
+}
+
+/// Helm and what goes with it, made once a run.
+pub struct HelmKit {
+    /// The binary.
+    pub helm: Helm,
+    /// Charts, pulled at most once.
+    pub charts: Charts,
+    /// Release records, read natively.
+    pub records: Records,
+}
+
+/// The configured provider.
+#[derive(Default)]
+pub struct Session(RwLock<State>);
+
+#[derive(Default)]
+enum State {
+    /// Terraform has not configured the provider (validation).
+    #[default]
+    Unconfigured,
+    Unknown,
+    Ready(Arc<Ready>),
+}
+
+struct Ready {
+    cluster: Cluster,
+    helm: HelmConfig,
+    kit: OnceCell<Arc<HelmKit>>,
+}
+
+impl Session {
+    /// Not configured yet.
+    pub fn new() -> Arc<Session> {
+        Arc::default()
+    }
+
+    /// Takes the provider's configuration. Reads kubeconfig files, talks to nobody.
+    pub fn configure(&self, config: &ProviderConfig) -> Diagnostics {
+        self.configure_in(config, &Environment::process())
+    }
+
+    /// The same with environment variables given.
+    pub fn configure_in(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
+        if !config.to_value().is_wholly_known() {
+            tracing::info!("the provider's configuration has values that are not known yet; planning without a cluster");
+            self.set(State::Unknown);
+            return Diagnostics::new();
+        }
+        let settings = config.kubernetes.known().map_or_else(KubernetesSettings::default, |kubernetes| kubernetes.settings());
+        match Cluster::connect(&settings, environment) {
+            Ok(cluster) => {
+                tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
+                let helm = helm_config(config);
+                self.set(State::Ready(Arc::new(Ready { cluster, helm, kit: OnceCell::new() })));
+                Diagnostics::new()
+            }
+            Err(error) => {
+                self.set(State::Unconfigured);
+                configuration_diagnostic(&error).into()
+            }
+        }
+    }
+
+    /// Uses this cluster and Helm: for tests of resources.
+    pub fn with_cluster(cluster: Cluster, helm: HelmConfig) -> Arc<Session> {
+        Arc::new(Session(RwLock::new(State::Ready(Arc::new(Ready { cluster, helm, kit: OnceCell::new() })))))
+    }
+
+    fn set(&self, state: State) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn ready(&self) -> Result<Arc<Ready>, Unavailable> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Ready(ready) => Ok(Arc::clone(ready)),
+            State::Unknown => Err(Unavailable::Unknown),
+            State::Unconfigured => Err(Unavailable::Invalid(Diagnostics::error(
+                "The provider is not configured",
+                "Terraform did not configure the provider before using it, or its configuration failed.",
+            ))),
+        }
+    }
+
+    /// The cluster. No call has been made to it yet.
+    ///
+    /// # Errors
+    /// When the configuration is unknown or unusable.
+    pub fn cluster(&self) -> Result<Cluster, Unavailable> {
+        Ok(self.ready()?.cluster.clone())
+    }
+
+    /// Helm. Looks for the binary and asks its version the first time.
+    ///
+    /// # Errors
+    /// When the configuration is unknown or unusable, or there is no usable Helm.
+    pub async fn helm(&self) -> Result<Arc<HelmKit>, Unavailable> {
+        let ready = self.ready()?;
+        let kit = ready.kit.get_or_try_init(|| make_kit(&ready)).await;
+        kit.cloned().map_err(Unavailable::Invalid)
+    }
+
+    /// Release records without the Helm binary: reading needs none.
+    ///
+    /// # Errors
+    /// When the configuration is unknown or unusable.
+    pub fn helm_driver(&self) -> Result<Driver, Unavailable> {
+        Ok(self.ready()?.helm.driver)
+    }
+}
+
+async fn make_kit(ready: &Ready) -> Result<Arc<HelmKit>, Diagnostics> {
+    let kubeconfig = ready.cluster.kubeconfig_document().map_err(|error| configuration_diagnostic(&error))?;
+    let kubeconfig = String::from_utf8(kubeconfig)
+        .map_err(|_| Diagnostics::error("The kubeconfig is not text", "Its content is not UTF-8."))?;
+    let mut config = ready.helm.clone();
+    config.kubeconfig = Some(Secret::from(kubeconfig));
+    let driver = config.driver;
+    let helm = Helm::detect(config).await.map_err(|error| Diagnostics::error("Helm cannot be used", error.to_string()))?;
+    let client = ready.cluster.client().await.map_err(|error| crate::diagnostic(&error, "The cluster cannot be reached"))?;
+    Ok(Arc::new(HelmKit { charts: Charts::new(helm.clone()), records: Records::new(client, driver), helm }))
+}
+
+fn helm_config(config: &ProviderConfig) -> HelmConfig {
+    let given = config.helm.known();
+    let path = |attribute: Option<&tfplugin::Attr<String>>| attribute.and_then(|path| path.as_str()).map(PathBuf::from);
+    let driver = given.and_then(|helm| helm.driver.as_str().map(str::to_owned)).or_else(|| std::env::var("HELM_DRIVER").ok());
+    HelmConfig {
+        binary: path(given.map(|helm| &helm.binary)),
+        driver: driver.and_then(|driver| driver.parse().ok()).unwrap_or_default(),
+        registries: given
+            .and_then(|helm| helm.registries.known())
+            .map(|registries| {
+                registries
+                    .iter()
+                    .map(|registry| HelmRegistry {
+                        url: registry.url.clone().unwrap_or_default(),
+                        username: registry.username.clone().unwrap_or_default(),
+                        password: Secret::from(registry.password.clone().unwrap_or_default()),
+                    })
+                    .collect()
+            })
+            .unwrap_or_default(),
+        repository_config_path: path(given.map(|helm| &helm.repository_config_path)),
+        repository_cache: path(given.map(|helm| &helm.repository_cache)),
+        launcher: Launcher::self_exec().unwrap_or(Launcher::Direct),
+        ..HelmConfig::default()
+    }
+}
