@@ -1,0 +1,33 @@
+//! Log lines as the plugin runner reads them: one JSON object a line on stderr, with `@level`,
+//! `@message`, `@module`, `@timestamp`; every other key is a field.
+//!
+//! Write them with [`tracing`]; fields of the enclosing spans appear in every line. Levels follow
+//! `TF_LOG_PROVIDER_<NAME>`, `TF_LOG_PROVIDER`, `TF_LOG`, the first that is set; warnings and errors
+//! otherwise. Strings given to [`redact`] appear in no line.
+
+mod layer;
+mod level;
+mod redaction;
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+
+pub use redaction::{redact, redacted};
+
+/// Sends what this process logs to stderr. `name` is the provider's own name (`ffe`), for
+/// `TF_LOG_PROVIDER_FFE`. Does nothing when something else takes the log already.
+///
+/// [`serve`](crate::serve()) calls it; nobody else needs to.
+pub fn init(name: &str) {
+    let level = level::from_env(name, |variable| std::env::var(variable).ok());
+    let layer = layer::HclogLayer::new(level, Arc::new(to_stderr));
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
+}
+
+/// The line in one write, so that lines of several threads do not mix. A reader that has gone away
+/// (Terraform was killed) is no reason to stop what is being done.
+fn to_stderr(line: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(line);
+}
