@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::{Path, Step, Type, Value};
 
+/// Deeper than any schema; a stop for hostile input.
+pub(crate) const MAX_DEPTH: usize = 128;
+
 /// Bytes that do not hold a value of the expected type, or a value that is not of the type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodecError {
@@ -21,6 +24,10 @@ impl CodecError {
 
     pub(crate) fn truncated() -> CodecError {
         CodecError::new("the bytes end within the value")
+    }
+
+    pub(crate) fn too_deep() -> CodecError {
+        CodecError::new("nested too deeply")
     }
 
     pub(crate) fn mismatch(value: &Value, ty: &Type) -> CodecError {

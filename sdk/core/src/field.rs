@@ -64,7 +64,13 @@ plain!(bool, Type::Bool, "true or false", value => value.as_bool(), this => Valu
 plain!(String, Type::String, "text", value => value.as_str().map(str::to_owned), this => Value::String(this.clone()));
 plain!(Number, Type::Number, "a number", value => number(value).cloned(), this => Value::Number(this.clone()));
 plain!(i64, Type::Number, "a whole number", value => number(value).and_then(Number::as_i64), this => Value::Number((*this).into()));
-plain!(f64, Type::Number, "a number", value => number(value).map(Number::as_f64), this => Number::from_f64(*this).map_or(Value::Null, Value::Number));
+plain!(f64, Type::Number, "a number", value => number(value).map(Number::as_f64), this => shortest(*this).map_or(Value::Null, Value::Number));
+
+/// The shortest decimal number that reads as this float: what the user wrote as `0.1` goes back as `0.1`, not as
+/// the 55 digits of the float nearest to it, which Terraform would take for another number.
+fn shortest(float: f64) -> Option<Number> {
+    float.is_finite().then(|| Number::parse(&float.to_string())).flatten()
+}
 
 /// A value of dynamic type.
 impl Field for Value {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
-use crate::codec::{CodecError, object_from};
+use crate::codec::{CodecError, MAX_DEPTH, object_from};
 use crate::{Number, NumberForm, Step, Type, Value};
 
 /// What to do with attributes that the type does not have.
@@ -23,7 +23,7 @@ pub enum Unexpected {
 /// When the text is not JSON or holds something of another type.
 pub fn from_json(text: &[u8], ty: &Type, unexpected: Unexpected) -> Result<Value, CodecError> {
     let raw: &RawValue = serde_json::from_slice(text).map_err(|error| CodecError::new(format!("not JSON: {error}")))?;
-    read(raw, ty, unexpected)
+    read(raw, ty, unexpected, 0)
 }
 
 /// The JSON form of a value of that type.
@@ -45,9 +45,12 @@ pub fn to_json(value: &Value, ty: &Type) -> Result<Json, CodecError> {
             .enumerate()
             .map(|(index, value)| to_json(value, element).map_err(|error| error.below(Step::Index(index as i64))))
             .collect(),
-        (Value::List(elements), Type::Tuple(types)) if elements.len() == types.len() => {
-            elements.iter().zip(types).map(|(value, ty)| to_json(value, ty)).collect()
-        }
+        (Value::List(elements), Type::Tuple(types)) if elements.len() == types.len() => elements
+            .iter()
+            .zip(types)
+            .enumerate()
+            .map(|(index, (value, ty))| to_json(value, ty).map_err(|error| error.below(Step::Index(index as i64))))
+            .collect(),
         (Value::Map(entries), Type::Map(element)) => entries
             .iter()
             .map(|(key, value)| {
@@ -71,13 +74,18 @@ fn number_to_json(number: &Number) -> Json {
     match number.form() {
         NumberForm::Int(int) => json!(int),
         NumberForm::Uint(uint) => json!(uint),
-        NumberForm::Float(float) => json!(float),
+        // A float's shortest digits, if they are all its digits; otherwise they are another number.
+        NumberForm::Float(float) if Number::parse(&float.to_string()).as_ref() == Some(number) => json!(float),
         // As text, which `read` accepts for a number: serde_json's own numbers are 64 bits wide.
+        NumberForm::Float(_) => json!(number.to_string()),
         NumberForm::Decimal(digits) => json!(digits),
     }
 }
 
-fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, CodecError> {
+fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected, depth: usize) -> Result<Value, CodecError> {
+    if depth > MAX_DEPTH {
+        return Err(CodecError::too_deep());
+    }
     let text = raw.get();
     if text == "null" {
         return Ok(Value::Null);
@@ -93,7 +101,7 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
             }
             let typed: Typed<'_> = serde_json::from_str(text).map_err(|_| expected())?;
             let actual = Type::from_json(&typed.r#type).map_err(|error| CodecError::new(error.to_string()))?;
-            let value = read(typed.value, &actual, unexpected)?;
+            let value = read(typed.value, &actual, unexpected, depth + 1)?;
             Ok(Value::Dynamic(Box::new(actual), Box::new(value)))
         }
         Type::Bool => match serde_json::from_str(text) {
@@ -113,8 +121,8 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
             Ok(Json::Number(_) | Json::Bool(_)) => Ok(Value::String(text.to_owned())),
             _ => Err(expected()),
         },
-        Type::List(element) => read_elements(text, element, unexpected).map(Value::List),
-        Type::Set(element) => read_elements(text, element, unexpected).map(Value::set),
+        Type::List(element) => read_elements(text, element, unexpected, depth).map(Value::List),
+        Type::Set(element) => read_elements(text, element, unexpected, depth).map(Value::set),
         Type::Tuple(types) => {
             let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| expected())?;
             if elements.len() != types.len() {
@@ -123,7 +131,10 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
             elements
                 .into_iter()
                 .zip(types)
-                .map(|(raw, ty)| read(raw, ty, unexpected))
+                .enumerate()
+                .map(|(index, (raw, ty))| {
+                    read(raw, ty, unexpected, depth + 1).map_err(|error| error.below(Step::Index(index as i64)))
+                })
                 .collect::<Result<_, _>>()
                 .map(Value::List)
         }
@@ -131,7 +142,7 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
             let entries: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|_| expected())?;
             entries
                 .into_iter()
-                .map(|(key, raw)| match read(raw, element, unexpected) {
+                .map(|(key, raw)| match read(raw, element, unexpected, depth + 1) {
                     Ok(value) => Ok((key, value)),
                     Err(error) => Err(error.below(Step::Key(key))),
                 })
@@ -143,7 +154,7 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
             let mut known = Vec::new();
             for (name, raw) in entries {
                 match attributes.get(&name) {
-                    Some(ty) => match read(raw, ty, unexpected) {
+                    Some(ty) => match read(raw, ty, unexpected, depth + 1) {
                         Ok(value) => known.push((name, value)),
                         Err(error) => return Err(error.below(Step::Attribute(name))),
                     },
@@ -156,11 +167,13 @@ fn read(raw: &RawValue, ty: &Type, unexpected: Unexpected) -> Result<Value, Code
     }
 }
 
-fn read_elements(text: &str, element: &Type, unexpected: Unexpected) -> Result<Vec<Value>, CodecError> {
+fn read_elements(text: &str, element: &Type, unexpected: Unexpected, depth: usize) -> Result<Vec<Value>, CodecError> {
     let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| CodecError::new("expected a list"))?;
     elements
         .into_iter()
         .enumerate()
-        .map(|(index, raw)| read(raw, element, unexpected).map_err(|error| error.below(Step::Index(index as i64))))
+        .map(|(index, raw)| {
+            read(raw, element, unexpected, depth + 1).map_err(|error| error.below(Step::Index(index as i64)))
+        })
         .collect()
 }

@@ -4,11 +4,8 @@ use rmp::Marker;
 use rmp::decode::{self, Bytes, RmpRead};
 use rmp::encode;
 
-use crate::codec::{CodecError, object_from};
+use crate::codec::{CodecError, MAX_DEPTH, object_from};
 use crate::{Number, NumberForm, Step, Type, Value};
-
-/// Deeper than any schema; a stop for hostile input.
-const MAX_DEPTH: usize = 128;
 
 /// The bytes of a value of that type.
 ///
@@ -92,7 +89,7 @@ fn write_number(out: &mut Vec<u8>, number: &Number) -> Result<(), CodecError> {
 
 fn read(input: &mut Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, CodecError> {
     if depth > MAX_DEPTH {
-        return Err(CodecError::new("nested too deeply"));
+        return Err(CodecError::too_deep());
     }
     let marker = peek(input)?;
     match marker {

@@ -34,7 +34,7 @@ pub enum NumberForm<'a> {
 }
 
 /// Exponents beyond this are refused: their digits would fill memory.
-const MAX_EXPONENT: i64 = 4096;
+const MAX_EXPONENT: u64 = 4096;
 
 impl Number {
     /// Reads decimal text: `12`, `-0.5`, `1e3`. `None` when it is no finite number, or one with an
@@ -48,7 +48,7 @@ impl Number {
             return Some(Number(Repr::Uint(uint)));
         }
         let float: f64 = plain.parse().ok()?;
-        if float.is_finite() && plain_digits(&format!("{float:.1100}")).as_deref() == Some(plain.as_str()) {
+        if float.is_finite() && float_digits(float).as_deref() == Some(plain.as_str()) {
             return Some(Number(Repr::Float(float.to_bits())));
         }
         Some(Number(Repr::Decimal(plain)))
@@ -109,15 +109,20 @@ impl From<u64> for Number {
 }
 
 impl fmt::Display for Number {
-    /// Decimal digits, without an exponent.
+    /// All decimal digits, without an exponent: reading them gives the same number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Int(int) => write!(f, "{int}"),
             Repr::Uint(uint) => write!(f, "{uint}"),
-            Repr::Float(bits) => write!(f, "{}", f64::from_bits(*bits)),
+            Repr::Float(bits) => f.write_str(&float_digits(f64::from_bits(*bits)).unwrap_or_default()),
             Repr::Decimal(digits) => f.write_str(digits),
         }
     }
+}
+
+/// All digits of a float: the smallest one has 1074 of them after the point.
+fn float_digits(float: f64) -> Option<String> {
+    plain_digits(&format!("{float:.1100}"))
 }
 
 /// Canonical plain digits of decimal text with or without an exponent.
@@ -135,7 +140,7 @@ fn plain_digits(text: &str) -> Option<String> {
     if (whole.is_empty() && fraction.is_empty())
         || !all_digits(whole)
         || !all_digits(fraction)
-        || exponent.abs() > MAX_EXPONENT
+        || exponent.unsigned_abs() > MAX_EXPONENT
     {
         return None;
     }
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".", "1.2.3", "1e", "NaN", "inf", "0x10", "1e99999"] {
+        for text in ["", "-", ".", "1.2.3", "1e", "NaN", "inf", "0x10", "1e99999", "1e-9223372036854775808"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
         assert_eq!(Number::from_f64(f64::NAN), None);
