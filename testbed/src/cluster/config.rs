@@ -1,0 +1,90 @@
+//! Configuration files of the components, from the templates in `testbed/conf`.
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, Result, bail};
+
+use super::{API_PORT, API_SERVICE_IP, DNS_IP, NODE_NAME, POD_CIDR};
+use crate::files;
+use crate::host;
+use crate::images::system;
+use crate::paths::Paths;
+use crate::pki::{self, Endpoints};
+
+const TEMPLATES: &[(&str, &str)] = &[
+    ("containerd.toml", include_str!("../../conf/containerd.toml")),
+    ("cni/10-ffe-testbed.conflist", include_str!("../../conf/cni.json")),
+    ("kubelet.yaml", include_str!("../../conf/kubelet.yaml")),
+    ("kube-proxy.yaml", include_str!("../../conf/kube-proxy.yaml")),
+    ("nftables.conf", include_str!("../../conf/nftables.conf")),
+    ("coredns.yaml", include_str!("../../conf/coredns.yaml")),
+    ("storage.yaml", include_str!("../../conf/storage.yaml")),
+];
+
+/// What the cluster itself runs, applied when it has started.
+pub(crate) const MANIFESTS: &[&str] = &["coredns.yaml", "storage.yaml"];
+
+/// The URL at which clients on this machine reach the API.
+pub(crate) fn server() -> String {
+    format!("https://127.0.0.1:{API_PORT}")
+}
+
+/// Writes the configuration, and keys when there are none for this address.
+pub(crate) fn write(paths: &Paths, node_ip: Ipv4Addr) -> Result<()> {
+    for (name, template) in TEMPLATES {
+        let text = fill(template, paths).with_context(|| format!("template {name}"))?;
+        files::write_atomically(&paths.conf().join(name), text.as_bytes(), 0o644)?;
+    }
+    // Nobody is asked beyond the cluster: CoreDNS answers every other name with "does not exist".
+    files::write_atomically(&paths.run().join("resolv.conf"), b"nameserver 127.0.0.1\n", 0o644)?;
+    let server = server();
+    let endpoints = Endpoints { node_ip, service_ip: API_SERVICE_IP, node_name: NODE_NAME, server: &server };
+    if !pki::is_current(paths, &endpoints) {
+        pki::create(paths, &endpoints)?;
+    }
+    Ok(())
+}
+
+fn fill(template: &str, paths: &Paths) -> Result<String> {
+    let root = paths.root().to_str().context("the cache folder's name is not text")?;
+    if root.contains(['"', '\'', ' ', '\\', '#']) {
+        bail!("the cache folder {root} has a blank or a quote in its name; set FFE_CACHE_DIR to one without");
+    }
+    let dns = DNS_IP.to_string();
+    let values = [
+        ("@TESTBED@", root),
+        ("@PAUSE_IMAGE@", system::PAUSE),
+        ("@COREDNS_IMAGE@", system::COREDNS),
+        ("@BRIDGE@", host::BRIDGE),
+        ("@CGROUP@", host::CGROUP),
+        ("@POD_CIDR@", POD_CIDR),
+        ("@DNS_IP@", dns.as_str()),
+        ("@NODE_NAME@", NODE_NAME),
+    ];
+    Ok(values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_placeholder_has_a_value() {
+        let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
+        for (name, template) in TEMPLATES {
+            let text = fill(template, &paths).unwrap();
+            let left =
+                text.split('@').skip(1).step_by(2).find(|word| word.chars().all(|c| c.is_uppercase() || c == '_'));
+            assert_eq!(left, None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_stand_in_a_configuration_is_refused() {
+        let paths = Paths::at(Path::new("/a cache"), Path::new("/repo"));
+        assert!(fill("", &paths).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
+    }
+}

@@ -1,0 +1,135 @@
+//! A real single-node Kubernetes on this machine, built from package registries: for the demo and the acceptance tests.
+//!
+//! ```no_run
+//! use ffe_testbed::{Part, Testbed, ToStderr};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let testbed = Testbed::locate()?;
+//! testbed.up(&[Part::Cluster, Part::Helm4, Part::Images], &ToStderr)?;
+//! let kubeconfig = testbed.kubeconfig();
+//! # Ok(())
+//! # }
+//! ```
+
+mod bed;
+mod cluster;
+mod command;
+mod debian;
+mod files;
+mod go;
+mod host;
+mod images;
+mod lock;
+mod parts;
+mod paths;
+mod pki;
+mod process;
+mod progress;
+mod stamp;
+mod status;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use bed::Bed;
+use lock::Lock;
+use paths::Paths;
+use progress::Steps;
+
+pub use parts::{Part, REGISTRY_ADDRESS};
+pub use progress::{Progress, Quiet, ToStderr};
+pub use status::{ProcessStatus, Status};
+
+/// The image of PostgreSQL that every node of the testbed has.
+pub const POSTGRES_IMAGE: &str = images::postgres::NAME;
+
+/// The testbed of this checkout, in the user's cache folder.
+#[derive(Debug, Clone)]
+pub struct Testbed {
+    paths: Paths,
+}
+
+impl Testbed {
+    /// Finds the testbed's folder: `testbed` in `$FFE_CACHE_DIR`, or in `terraform-provider-ffe` in the user's cache
+    /// folder (`$XDG_CACHE_HOME`, else `~/.cache`). Touches nothing.
+    ///
+    /// # Errors
+    /// When none of the variables is set.
+    pub fn locate() -> Result<Self> {
+        Ok(Self { paths: Paths::locate()? })
+    }
+
+    /// Builds what is missing of the parts and starts what does not run; may be called at any time, by several
+    /// processes at once. A cluster that did not run begins empty.
+    ///
+    /// # Errors
+    /// When something cannot be built or does not start; the text carries the end of the log concerned.
+    pub fn up(&self, parts: &[Part], progress: &dyn Progress) -> Result<()> {
+        let bed = self.bed(progress);
+        let _lock = Lock::take(&bed)?;
+        let parts = in_order(parts);
+        parts.iter().try_for_each(|part| part.component().ensure(&bed))?;
+        parts.iter().try_for_each(|part| part.component().start(&bed))
+    }
+
+    /// Builds what is missing of the parts, and starts nothing.
+    ///
+    /// # Errors
+    /// As [`Testbed::up`].
+    pub fn ensure(&self, parts: &[Part], progress: &dyn Progress) -> Result<()> {
+        let bed = self.bed(progress);
+        let _lock = Lock::take(&bed)?;
+        in_order(parts).iter().try_for_each(|part| part.component().ensure(&bed))
+    }
+
+    /// Stops everything of the testbed that runs: only processes that it recorded, and the containers of its own
+    /// containerd. Leaves no process, mount, interface or rule; binaries and images stay for the next start.
+    ///
+    /// # Errors
+    /// When something does not end or cannot be unmounted.
+    pub fn down(&self, progress: &dyn Progress) -> Result<()> {
+        let bed = self.bed(progress);
+        let _lock = Lock::take(&bed)?;
+        let mut parts = in_order(&Part::ALL);
+        parts.reverse();
+        parts.iter().try_for_each(|part| part.component().stop(&bed))?;
+        // What an earlier version of this program may have started under another name.
+        process::stop(&process::Process::recorded(&self.paths), std::time::Duration::from_secs(5))?;
+        bed.say("nothing of the testbed runs");
+        Ok(())
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::read(&self.paths)
+    }
+
+    /// The kubeconfig of the testbed's own cluster, with all rights. There once the cluster was started.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.paths.kubeconfig()
+    }
+
+    /// Where a binary lies once its part is built, for instance `helm3`, `helm4`, `kubectl`, `registry`.
+    #[must_use]
+    pub fn binary(&self, name: &str) -> PathBuf {
+        self.paths.binary(name)
+    }
+
+    /// The folder that holds everything of the testbed.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.paths.root().to_path_buf()
+    }
+
+    fn bed<'a>(&'a self, progress: &'a dyn Progress) -> Bed<'a> {
+        Bed { paths: &self.paths, steps: Steps::new(progress) }
+    }
+}
+
+/// The parts asked for, each once, in the order of [`Part::ALL`].
+fn in_order(parts: &[Part]) -> Vec<Part> {
+    Part::ALL.into_iter().filter(|part| parts.contains(part)).collect()
+}

@@ -1,0 +1,94 @@
+//! The Kubernetes cluster.
+
+use anyhow::Result;
+
+use super::Component;
+use crate::bed::Bed;
+use crate::cluster::{services, start, stop};
+use crate::debian::{self, Package};
+use crate::go::{Unit, Versions, no_variables};
+
+pub(super) struct Cluster;
+
+static KUBERNETES: Unit = Unit {
+    name: "kubernetes",
+    graph: "kubernetes",
+    binaries: &[
+        ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+        ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+        ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+        ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+        ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),
+        ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+    ],
+    version_of: "k8s.io/kubernetes",
+    variables: kubernetes_version,
+};
+
+/// Its own graph would compile client-go once more; this release asks for nothing newer than Kubernetes does.
+static COREDNS: Unit = Unit {
+    name: "coredns",
+    graph: "kubernetes",
+    binaries: &[("coredns", "./coredns")],
+    version_of: "github.com/coredns/coredns",
+    variables: no_variables,
+};
+
+static OWN: Unit = Unit {
+    name: "own",
+    graph: "kubernetes",
+    binaries: &[("pause", "./pause"), ("volumes", "./volumes")],
+    version_of: "sigs.k8s.io/sig-storage-lib-external-provisioner/v13",
+    variables: no_variables,
+};
+
+/// A build from the module registry knows its version only when told: clients and charts decide by it.
+fn kubernetes_version(versions: &Versions<'_>) -> Vec<(String, String)> {
+    let mut numbers = versions.main().trim_start_matches('v').split('.');
+    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    [
+        ("gitVersion", versions.main()),
+        ("gitMajor", major),
+        ("gitMinor", minor),
+        ("gitTreeState", "clean"),
+        ("gitCommit", "0000000000000000000000000000000000000000"),
+        ("buildDate", "1970-01-01T00:00:00Z"),
+    ]
+    .map(|(name, value)| (format!("k8s.io/component-base/version.{name}"), value.to_owned()))
+    .into()
+}
+
+static UNITS: &[&Unit] = &[&KUBERNETES, &COREDNS, &OWN];
+
+const PACKAGES: &[Package] = &[
+    Package { name: "etcd-server", file: "/usr/bin/etcd", service: Some("etcd") },
+    Package { name: "containerd", file: "/usr/bin/containerd", service: Some("containerd") },
+    Package { name: "runc", file: "/usr/sbin/runc", service: None },
+    Package { name: "containernetworking-plugins", file: "/usr/lib/cni/bridge", service: None },
+    Package { name: "nftables", file: "/usr/sbin/nft", service: Some("nftables") },
+    Package { name: "iproute2", file: "/usr/bin/ip", service: None },
+    Package { name: "mount", file: "/usr/bin/mount", service: None },
+];
+
+impl Component for Cluster {
+    fn units(&self) -> &'static [&'static Unit] {
+        UNITS
+    }
+
+    fn ensure(&self, bed: &Bed<'_>) -> Result<()> {
+        debian::ensure(bed, PACKAGES)?;
+        self.units().iter().try_for_each(|unit| unit.ensure(bed))
+    }
+
+    fn start(&self, bed: &Bed<'_>) -> Result<()> {
+        start::start(bed)
+    }
+
+    fn stop(&self, bed: &Bed<'_>) -> Result<()> {
+        stop::stop(bed)
+    }
+
+    fn processes(&self) -> &'static [&'static str] {
+        services::NAMES
+    }
+}

@@ -1,0 +1,94 @@
+//! How the testbed is.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use crate::cluster::{api, services};
+use crate::host;
+use crate::parts::{Part, all_units};
+use crate::paths::Paths;
+use crate::process::Process;
+
+/// A process of the testbed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessStatus {
+    /// For instance `kube-apiserver`.
+    pub name: String,
+    /// Its id while it runs.
+    pub pid: Option<i32>,
+}
+
+/// How the testbed is at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Every process that the testbed knows of.
+    pub processes: Vec<ProcessStatus>,
+    /// The API answers that it is ready.
+    pub api_ready: bool,
+    /// The node takes pods.
+    pub node_ready: bool,
+    /// The node's address, when this machine has one.
+    pub node_ip: Option<Ipv4Addr>,
+    /// Pinned versions of what is built from source, by name, and whether it is built.
+    pub versions: Vec<(String, String, bool)>,
+    /// The kubeconfig of the cluster.
+    pub kubeconfig: PathBuf,
+}
+
+impl Status {
+    pub(crate) fn read(paths: &Paths) -> Self {
+        let processes: Vec<ProcessStatus> = Part::ALL
+            .iter()
+            .flat_map(|part| part.component().processes())
+            .map(|name| ProcessStatus { name: (*name).to_owned(), pid: Process::new(paths, name).pid() })
+            .collect();
+        let api_process = services::process(paths, "kube-apiserver").pid();
+        let api_ready = api_process.is_some() && api::is_ready(paths);
+        let versions = all_units()
+            .iter()
+            .flat_map(|unit| {
+                let version = unit.version(paths).unwrap_or_else(|_| "unknown".to_owned());
+                unit.binaries
+                    .iter()
+                    .map(move |(name, _)| ((*name).to_owned(), version.clone(), paths.binary(name).exists()))
+            })
+            .collect();
+        Self {
+            processes,
+            api_ready,
+            node_ready: api_ready && api::node_is_ready(paths),
+            node_ip: host::node_ip().ok(),
+            versions,
+            kubeconfig: paths.kubeconfig(),
+        }
+    }
+
+    /// Whether the cluster is as `up` leaves it.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        let runs = |name: &&str| self.processes.iter().any(|process| process.name == **name && process.pid.is_some());
+        self.api_ready && self.node_ready && services::NAMES.iter().all(runs)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for process in &self.processes {
+            match process.pid {
+                Some(pid) => writeln!(f, "{:<24} running (process {pid})", process.name)?,
+                None => writeln!(f, "{:<24} stopped", process.name)?,
+            }
+        }
+        let yes = |ready: bool| if ready { "ready" } else { "not ready" };
+        writeln!(f, "{:<24} {}", "API", yes(self.api_ready))?;
+        writeln!(f, "{:<24} {}", "node", yes(self.node_ready))?;
+        if let Some(address) = self.node_ip {
+            writeln!(f, "{:<24} {address}", "node address")?;
+        }
+        for (name, version, built) in &self.versions {
+            writeln!(f, "{name:<24} {version}{}", if *built { "" } else { " (not built)" })?;
+        }
+        write!(f, "{:<24} {}", "kubeconfig", self.kubeconfig.display())
+    }
+}
