@@ -69,6 +69,7 @@ macro_rules! answers {
     ($($module:ident;)*) => {
         $(
             impl Answer for $module::Response {
+                #[allow(clippy::needless_update, reason = "most responses have more fields, some have not")]
                 fn failed(diagnostics: Diagnostics) -> Self {
                     Self { diagnostics: wire::diagnostics(diagnostics), ..Self::default() }
                 }
