@@ -12,3 +12,4 @@ extern crate self as tfplugin;
 
 pub use tfplugin_core::*;
 pub use tfplugin_derive::Model;
+pub use tfplugin_server::{logging, serve};
