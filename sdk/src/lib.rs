@@ -10,6 +10,8 @@
 // The derive writes `::tfplugin::...`; inside this crate that is this crate.
 extern crate self as tfplugin;
 
+pub mod docs;
+
 pub use tfplugin_core::*;
 pub use tfplugin_derive::Model;
 pub use tfplugin_server::{logging, serve};

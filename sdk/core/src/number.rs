@@ -203,6 +203,6 @@ mod tests {
         assert_eq!(Number::from_f64(2.0), Some(Number::from(2_i64)));
         assert_eq!(Number::from_f64(0.25), Number::parse("0.250"));
         assert_eq!(Number::from_f64(1e18), Number::parse("1000000000000000000"));
-        assert_eq!(Number::from_f64(9.223372036854775807e18), Number::parse("9223372036854775808"));
+        assert_eq!(Number::from_f64(9.223_372_036_854_776e18), Number::parse("9223372036854775808"));
     }
 }

@@ -1,8 +1,12 @@
 //! The order of a plan, which the protocol's rules leave to the provider:
 //!
-//! 1. defaults, 2. write-only attributes nulled, 3. what the configuration settles, 4. if anything
-//! differs from the prior state, what is computed becomes unknown, 5. attribute rules (what asks for
-//! replacement), 6. the resource's own plan, 7. replacement again, sorted, existing paths only.
+//! 1. defaults
+//! 2. write-only attributes nulled
+//! 3. what the configuration settles
+//! 4. if anything differs from the prior state, what is computed becomes unknown
+//! 5. attribute rules: what asks for replacement
+//! 6. the resource's own plan
+//! 7. replacement again, sorted, existing paths only
 //!
 //! Everything here is a pure function of values and schema.
 
@@ -64,12 +68,41 @@ fn collect_replacements(attributes: &[Attribute], prior: &Value, planned: &Value
         let path = at.child(&attribute.name);
         if attribute.replace {
             paths.push(path);
-        } else if let Shape::Nested(Nesting::Single, children) = &attribute.shape
-            && before.as_map().is_some()
-            && after.as_map().is_some()
-        {
-            collect_replacements(children, before, after, &path, paths);
+        } else if let Shape::Nested(nesting, children) = &attribute.shape {
+            nested_replacements(*nesting, children, before, after, &path, paths);
         }
+    }
+}
+
+/// Into the objects that are there before and after. Elements of a set have no identity, so none is the same.
+fn nested_replacements(
+    nesting: Nesting,
+    children: &[Attribute],
+    before: &Value,
+    after: &Value,
+    at: &Path,
+    paths: &mut Vec<Path>,
+) {
+    match (nesting, before, after) {
+        (Nesting::Single, Value::Map(_), Value::Map(_)) => collect_replacements(children, before, after, at, paths),
+        (Nesting::List, Value::List(old), Value::List(new)) => {
+            for (index, (old, new)) in old.iter().zip(new).enumerate() {
+                nested_replacements(Nesting::Single, children, old, new, &at.index(index), paths);
+            }
+        }
+        (Nesting::Map, Value::Map(old), Value::Map(new)) => {
+            for (key, old) in old {
+                nested_replacements(
+                    Nesting::Single,
+                    children,
+                    old,
+                    new.get(key).unwrap_or(&Value::Null),
+                    &at.key(key),
+                    paths,
+                );
+            }
+        }
+        _ => {}
     }
 }
 
@@ -198,5 +231,34 @@ mod tests {
         let paths: Vec<String> = replacements(&schema(), &prior, &planned).iter().map(Path::to_string).collect();
         assert_eq!(paths, ["disk.size", "name"]);
         assert!(replacements(&schema(), &prior, &prior).is_empty());
+    }
+
+    #[test]
+    fn replacement_is_asked_for_inside_lists_and_maps_of_objects() {
+        let mut size = Attribute::new("size", Shape::Plain(Type::String), Mode::Required);
+        size.replace = true;
+        let nested = |name: &str, nesting, children: &[Attribute]| {
+            Attribute::new(name, Shape::Nested(nesting, children.to_vec()), Mode::Optional)
+        };
+        let inner = nested("inner", Nesting::Map, &[size]);
+        let schema = Schema {
+            attributes: vec![nested("outer", Nesting::List, std::slice::from_ref(&inner)), inner],
+            ..Schema::default()
+        };
+        let disks = |a: &str, b: &str| {
+            let disks = Value::map([
+                ("a", Value::map([("size", Value::from(a))])),
+                (b, Value::map([("size", Value::from("1"))])),
+            ]);
+            Value::map([
+                ("outer", Value::List(vec![Value::map([("inner", disks.clone())]), Value::Null])),
+                ("inner", disks),
+            ])
+        };
+        let asked = |after: Value| -> Vec<String> {
+            replacements(&schema, &disks("1", "b"), &after).iter().map(Path::to_string).collect()
+        };
+        assert_eq!(asked(disks("2", "b")), ["inner[\"a\"].size", "outer[0].inner[\"a\"].size"]);
+        assert!(asked(disks("1", "c")).is_empty(), "an element that comes or goes is a change in place");
     }
 }

@@ -118,6 +118,9 @@ fn collect_problems(all: &[Attribute], at: &Path, in_set: bool, output: bool, pr
         if in_set && (attribute.write_only || attribute.mode.is_computed()) {
             wrong("the elements of a set cannot have computed or write-only attributes");
         }
+        if in_set && attribute.replace {
+            wrong("no path leads into a set, so its elements' attributes cannot ask for replacement");
+        }
         if output && attribute.mode.is_configurable() {
             wrong("an output has no attributes that can be configured");
         }
