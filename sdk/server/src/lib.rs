@@ -3,10 +3,11 @@
 //!
 //! The only crate of the SDK that knows the wire. A provider's `main` is one call:
 //!
-//! ```ignore
-//! fn main() -> std::process::ExitCode {
-//!     tfplugin_server::serve("registry.terraform.io/three-rivers-tech/example", Example::default())
-//! }
+//! ```no_run
+//! # use std::process::ExitCode;
+//! # fn main_of<Example: tfplugin_core::Provider + Default>() -> ExitCode {
+//! tfplugin_server::serve("registry.terraform.io/three-rivers-tech/example", Example::default())
+//! # }
 //! ```
 //!
 //! Invariants: standard output carries the handshake line and nothing else; a call is never dropped

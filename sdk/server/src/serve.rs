@@ -93,12 +93,12 @@ async fn conversation<P: Provider>(
     }
 
     let identity = invitation.client_certificate.clone().map(Identity::for_client).transpose()?;
-    let listener = Listener::bind(&invitation)?;
-    let place = listener.address()?;
+    // Held to the end of this function, which is where the socket's file goes.
+    let (listener, place) = Listener::bind(&invitation)?;
     let certificate = identity.as_ref().map(|identity| &identity.certificate);
     let greeting = match run {
-        Run::Plugin => line(&place, certificate, invitation.multiplex),
-        Run::Debug => format!("TF_REATTACH_PROVIDERS={}", reattach(address, &place)),
+        Run::Plugin => line(place.address(), certificate, invitation.multiplex),
+        Run::Debug => format!("TF_REATTACH_PROVIDERS={}", reattach(address, place.address())),
     };
 
     let (connected, first) = tokio::sync::oneshot::channel();
@@ -109,7 +109,7 @@ async fn conversation<P: Provider>(
     let server = tokio::spawn(router.serve_with_incoming_shutdown(connections, stopping.cancelled_owned()));
 
     greet(&greeting)?;
-    tracing::debug!(%place, "listening");
+    tracing::debug!(address = %place.address(), "listening");
     if !debugging {
         lifecycle.stop_after(StopReason::NobodyCame, async move {
             if tokio::time::timeout(NOBODY_COMES, first).await.is_ok() {

@@ -64,60 +64,69 @@ pub(crate) enum ListenError {
     },
 }
 
-/// A listening socket. A Unix socket's file goes away with it.
+/// An address together with the files that it consists of, which are removed when this is dropped.
+pub(crate) struct Place {
+    address: Address,
+    // Fields drop in this order: the socket before its directory.
+    _socket: Option<tempfile::TempPath>,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    fn new(address: Address) -> Place {
+        Place { address, _socket: None, _dir: None }
+    }
+
+    /// What to tell the client.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+/// A listening socket.
 pub(crate) enum Listener {
     /// A Unix socket.
     #[cfg(unix)]
-    Unix(unix::Socket),
+    Unix(tokio::net::UnixListener),
     /// A local TCP port.
     Tcp(tokio::net::TcpListener),
 }
 
 impl Listener {
     /// Listens as the invitation says. Must be called within a tokio runtime.
-    pub(crate) fn bind(invitation: &Invitation) -> Result<Listener, ListenError> {
+    pub(crate) fn bind(invitation: &Invitation) -> Result<(Listener, Place), ListenError> {
         #[cfg(unix)]
-        return Ok(Listener::Unix(unix::Socket::bind(
-            invitation.socket_dir.as_deref(),
-            invitation.socket_group.as_deref(),
-        )?));
+        return unix::bind(invitation.socket_dir.as_deref(), invitation.socket_group.as_deref())
+            .map(|(listener, place)| (Listener::Unix(listener), place));
         #[cfg(not(unix))]
         Listener::bind_tcp(invitation)
     }
 
     /// Listens on the first free port of the invitation's range, or any free port without one.
     #[cfg_attr(unix, allow(dead_code, reason = "the way of systems without Unix sockets"))]
-    pub(crate) fn bind_tcp(invitation: &Invitation) -> Result<Listener, ListenError> {
+    pub(crate) fn bind_tcp(invitation: &Invitation) -> Result<(Listener, Place), ListenError> {
         let ports = invitation.ports.clone().unwrap_or(0..=0);
         let place = format!("127.0.0.1, ports {} to {}", ports.start(), ports.end());
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for port in ports {
             let bound = std::net::TcpListener::bind(("127.0.0.1", port)).and_then(|listener| {
                 listener.set_nonblocking(true)?;
-                tokio::net::TcpListener::from_std(listener)
+                let address = Address::Tcp(listener.local_addr()?);
+                Ok((tokio::net::TcpListener::from_std(listener)?, address))
             });
             match bound {
-                Ok(listener) => return Ok(Listener::Tcp(listener)),
+                Ok((listener, address)) => return Ok((Listener::Tcp(listener), Place::new(address))),
                 Err(error) => last = error,
             }
         }
         Err(ListenError::Listen { place, cause: last })
     }
 
-    /// The address to tell the client.
-    pub(crate) fn address(&self) -> io::Result<Address> {
-        match self {
-            #[cfg(unix)]
-            Listener::Unix(socket) => Ok(Address::Unix(socket.path().to_owned())),
-            Listener::Tcp(listener) => listener.local_addr().map(Address::Tcp),
-        }
-    }
-
     /// The next connection.
     pub(crate) async fn accept(&self) -> io::Result<Box<dyn Wire>> {
         match self {
             #[cfg(unix)]
-            Listener::Unix(socket) => Ok(Box::new(socket.accept().await?)),
+            Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // Small messages go both ways; waiting to fill packets only delays them.
@@ -130,7 +139,7 @@ impl Listener {
 
 #[cfg(unix)]
 pub(crate) mod unix {
-    //! The Unix socket, its permissions and its group.
+    //! Unix sockets: permissions, group, removal.
 
     use std::fs::Permissions;
     use std::io;
@@ -138,54 +147,29 @@ pub(crate) mod unix {
     use std::path::Path;
 
     use rustix::fs::Gid;
-    use tempfile::{NamedTempFile, TempDir};
-    use tokio::net::{UnixListener, UnixStream};
+    use tempfile::TempDir;
+    use tokio::net::UnixListener;
 
-    use super::ListenError;
+    use super::{Address, ListenError, Place};
 
-    /// A Unix socket that removes its file (and the directory that was made for it) when dropped.
-    pub(crate) struct Socket {
-        // Fields drop in this order: the file before its directory.
-        socket: NamedTempFile<UnixListener>,
-        _dir: Option<TempDir>,
-    }
-
-    impl Socket {
-        /// Listens in `dir`, or in a new directory that only this user can enter.
-        ///
-        /// Without a group the socket is this user's alone (0600), with one the group's too (0660).
-        pub(crate) fn bind(dir: Option<&Path>, group: Option<&str>) -> Result<Socket, ListenError> {
-            let own_dir = match dir {
-                Some(_) => None,
-                None => Some(private_dir()?),
-            };
-            let dir = dir.or(own_dir.as_ref().map(TempDir::path)).unwrap_or(Path::new("/tmp"));
-            let failed = |cause| ListenError::Listen { place: format!("a socket in {}", dir.display()), cause };
-            let socket = tempfile::Builder::new()
-                .prefix("plugin")
-                .make_in(dir, |path| UnixListener::bind(path))
-                .map_err(failed)?;
-            let (mode, gid) = match group {
-                None => (0o600, None),
-                Some(name) => (0o660, Some((name, gid_of(name)?))),
-            };
-            if let Some((name, gid)) = gid {
-                rustix::fs::chown(socket.path(), None, Some(gid))
-                    .map_err(|errno| ListenError::Group { group: name.to_owned(), cause: errno.into() })?;
-            }
-            std::fs::set_permissions(socket.path(), Permissions::from_mode(mode)).map_err(failed)?;
-            Ok(Socket { socket, _dir: own_dir })
+    /// Listens in `dir`, or in a new directory that only this user can enter.
+    ///
+    /// Without a group the socket is this user's alone (0600), with one the group's too (0660).
+    pub(super) fn bind(dir: Option<&Path>, group: Option<&str>) -> Result<(UnixListener, Place), ListenError> {
+        let own_dir = if dir.is_none() { Some(private_dir()?) } else { None };
+        let dir = dir.or(own_dir.as_ref().map(TempDir::path)).unwrap_or(Path::new("/tmp"));
+        let failed = |cause| ListenError::Listen { place: format!("a socket in {}", dir.display()), cause };
+        let socket =
+            tempfile::Builder::new().prefix("plugin").make_in(dir, |path| UnixListener::bind(path)).map_err(failed)?;
+        let mut mode = 0o600;
+        if let Some(group) = group {
+            rustix::fs::chown(socket.path(), None, Some(gid_of(group)?))
+                .map_err(|errno| ListenError::Group { group: group.to_owned(), cause: errno.into() })?;
+            mode = 0o660;
         }
-
-        /// Where the socket is.
-        pub(crate) fn path(&self) -> &Path {
-            self.socket.path()
-        }
-
-        /// The next connection.
-        pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
-            self.socket.as_file().accept().await.map(|(stream, _)| stream)
-        }
+        std::fs::set_permissions(socket.path(), Permissions::from_mode(mode)).map_err(failed)?;
+        let (listener, path) = socket.into_parts();
+        Ok((listener, Place { address: Address::Unix(path.to_path_buf()), _socket: Some(path), _dir: own_dir }))
     }
 
     fn private_dir() -> Result<TempDir, ListenError> {
@@ -230,16 +214,23 @@ pub(crate) mod unix {
             assert_eq!(find_group(groups, "broken"), None);
         }
 
+        fn path(place: &Place) -> std::path::PathBuf {
+            match place.address() {
+                Address::Unix(path) => path.clone(),
+                Address::Tcp(address) => unreachable!("a TCP address: {address}"),
+            }
+        }
+
         #[tokio::test]
         async fn the_socket_is_private_and_leaves_nothing_behind() {
-            let socket = Socket::bind(None, None).unwrap();
-            let path = socket.path().to_owned();
-            let dir = path.parent().unwrap().to_owned();
+            let (listener, place) = bind(None, None).unwrap();
+            let path = path(&place);
+            let dir = path.parent().unwrap();
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-            assert_eq!(std::fs::metadata(&dir).unwrap().mode() & 0o777, 0o700);
-            drop(socket);
-            assert!(!path.exists());
-            assert!(!dir.exists());
+            assert_eq!(std::fs::metadata(dir).unwrap().mode() & 0o777, 0o700);
+            drop(place);
+            assert!(!path.exists() && !dir.exists(), "whoever still holds the listener");
+            drop(listener);
         }
 
         #[tokio::test]
@@ -247,17 +238,18 @@ pub(crate) mod unix {
             let dir = tempfile::tempdir().unwrap();
             // One's own group may be given by anyone, whoever runs the test.
             let own = std::fs::metadata(dir.path()).unwrap().gid();
-            let socket = Socket::bind(Some(dir.path()), Some(&own.to_string())).unwrap();
-            let metadata = std::fs::metadata(socket.path()).unwrap();
-            assert_eq!(socket.path().parent(), Some(dir.path()));
+            let (_listener, place) = bind(Some(dir.path()), Some(&own.to_string())).unwrap();
+            let path = path(&place);
+            let metadata = std::fs::metadata(&path).unwrap();
+            assert_eq!(path.parent(), Some(dir.path()));
             assert_eq!((metadata.mode() & 0o777, metadata.gid()), (0o660, own));
-            drop(socket);
+            drop(place);
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         }
 
         #[tokio::test]
         async fn an_unknown_group_is_named() {
-            let error = Socket::bind(None, Some("no-such-group")).err().unwrap();
+            let error = bind(None, Some("no-such-group")).err().unwrap();
             assert!(error.to_string().contains("no-such-group"), "{error}");
         }
     }
@@ -270,8 +262,8 @@ mod tests {
 
     #[tokio::test]
     async fn tcp_takes_a_port_of_the_range_and_says_when_there_is_none() {
-        let any = Listener::bind_tcp(&Invitation::for_debugging()).unwrap();
-        let Address::Tcp(taken) = any.address().unwrap() else { unreachable!("a TCP listener") };
+        let (_listener, place) = Listener::bind_tcp(&Invitation::for_debugging()).unwrap();
+        let Address::Tcp(taken) = *place.address() else { unreachable!("a TCP listener") };
         assert!(taken.ip().is_loopback());
         let full = Invitation { ports: Some(taken.port()..=taken.port()), ..Invitation::for_debugging() };
         let error = Listener::bind_tcp(&full).err().unwrap();
