@@ -1,1 +1,31 @@
-//! Under construction.
+//! `ffe_release`: a Helm release with its database migration, its checks and its way back.
+//!
+//! Read it in this order: `model` (what users write), `validate`, `plan` (what apply will do), `resource` (how
+//! Terraform drives it), `start` (whose release, what to resume), `pipeline` (phases and way back in one
+//! visible list), `phases/` and `way_back/` (a file each), `journal` (what was done, in the cluster), `read`,
+//! `import`, `delete`.
+//!
+//! Invariants: a release leaves state only when its absence is confirmed; nothing secret goes into the journal,
+//! into state or into a message; a migration that is recorded as done is never run again.
+
+mod delete;
+mod http;
+mod import;
+mod inputs;
+mod journal;
+mod migration;
+mod model;
+mod outputs;
+mod phases;
+mod pipeline;
+mod plan;
+mod read;
+mod render;
+mod resource;
+mod run;
+mod start;
+mod validate;
+mod way_back;
+
+pub use model::Release;
+pub use resource::ReleaseResource;

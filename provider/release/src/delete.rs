@@ -1,0 +1,67 @@
+//! The end of a release.
+
+use std::sync::Arc;
+
+use ffe_cluster::k8s_openapi::api::batch::v1::Job;
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, ObjectRef};
+use ffe_helm::binary::{UninstallRequest, Wait};
+use ffe_session::{HelmKit, diagnostic};
+use tfplugin::{Delete, Diagnostic, Diagnostics};
+
+use crate::inputs::duration;
+use crate::journal::{Journal, owner};
+use crate::model::Release;
+use crate::outputs::Seen;
+use crate::phases::record::forget_write_only;
+use crate::read::same_cluster;
+
+/// Uninstalls the release, or leaves it running if it was adopted; then removes journal, Jobs and digests.
+pub async fn delete(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: Delete<Release>) -> Diagnostics {
+    match go(cluster, kit, cancel, &request).await {
+        Ok(warnings) => warnings,
+        Err(errors) => errors,
+    }
+}
+
+async fn go(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: &Delete<Release>) -> Result<Diagnostics, Diagnostics> {
+    let namespace = request.state.namespace.clone().unwrap_or_default();
+    let name = request.state.name.clone().unwrap_or_default();
+    same_cluster(cluster, &Seen::load(&request.private), &namespace, &name).await?;
+    let journal = Journal::find(cluster, &namespace, &name).await;
+    let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+    let mut warnings = Diagnostics::new();
+    if journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
+        warnings.push(Diagnostic::warning(
+            format!("The release {namespace}/{name} was left running"),
+            format!("It was adopted (adopt = true), so it is given back. To remove it: helm uninstall {name} -n {namespace}"),
+        ));
+    } else {
+        uninstall(kit, cancel, &request.state, &namespace, &name).await?;
+    }
+    let query = owner(&namespace, &name).selector();
+    let jobs = cluster.list::<Job>(Some(&namespace), &query).await;
+    for job in jobs.map_err(|error| diagnostic(&error, "The migration's Jobs cannot be listed"))? {
+        let object = ObjectRef::of::<Job>(Some(&namespace), &job.metadata.name.unwrap_or_default());
+        let deleted = cluster.delete(&object, &DeleteOptions::default()).await;
+        deleted.map_err(|error| diagnostic(&error, "A migration's Job cannot be removed"))?;
+    }
+    forget_write_only(cluster, &namespace, &name).await?;
+    // Last: until it is gone, a delete that was interrupted is still ours to finish.
+    Journal::delete(cluster, &namespace, &name).await.map_err(|error| diagnostic(&error, "The journal cannot be removed"))?;
+    Ok(warnings)
+}
+
+async fn uninstall(kit: &HelmKit, cancel: &Cancel, state: &Release, namespace: &str, name: &str) -> Result<(), Diagnostics> {
+    let request = UninstallRequest {
+        release: name,
+        namespace,
+        timeout: duration(&state.timeout, 600),
+        keep_history: false,
+        no_hooks: state.skip_hooks.known() == Some(&true),
+        wait: Wait::Yes,
+        description: None,
+    };
+    let done = kit.helm.uninstall(&request, cancel).await;
+    kit.records.invalidate(namespace);
+    done.map_err(|error| Diagnostics::error(format!("The release {namespace}/{name} could not be uninstalled"), error.to_string()))
+}

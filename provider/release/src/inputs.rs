@@ -1,0 +1,171 @@
+//! The configuration in the terms of the systems that carry it out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ffe_cluster::Redactor;
+use ffe_helm::Secret;
+use ffe_helm::chart::ChartRef;
+use ffe_helm::values::{Inputs as ValueInputs, Origin, SetItem, SetList, Values, ValuesError, merge};
+use sha2::{Digest as _, Sha256};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, Value, plan};
+
+use crate::model::{self, Release};
+
+/// A wholly known configuration, read once.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The namespace of the release.
+    pub namespace: String,
+    /// The name of the release.
+    pub name: String,
+    /// Where the chart comes from.
+    pub chart: ChartRef,
+    /// All values merged.
+    pub values: Values,
+    /// What must not be shown: write-only values and tokens.
+    pub secrets: Vec<String>,
+    /// How long the deployment may take.
+    pub timeout: Duration,
+    /// The configuration itself, for what is read from it as it is.
+    pub config: Release,
+}
+
+impl Inputs {
+    /// Reads a configuration that is wholly known.
+    ///
+    /// # Errors
+    /// When values or paths in it do not parse, with the attribute's path.
+    pub fn read(config: &Release) -> Result<Inputs, Diagnostics> {
+        let secrets = secrets(config);
+        Ok(Inputs {
+            namespace: config.namespace.clone().unwrap_or_default(),
+            name: config.name.clone().unwrap_or_default(),
+            chart: chart_ref(config),
+            values: merged_values(config, true)?,
+            timeout: duration(&config.timeout, 600),
+            secrets,
+            config: config.clone(),
+        })
+    }
+
+    /// Masks everything secret in a text.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.secrets.iter().cloned())
+    }
+
+    /// The secrets for Helm's output.
+    pub fn helm_secrets(&self) -> Vec<Secret> {
+        self.secrets.iter().map(|secret| Secret::from(secret.clone())).collect()
+    }
+
+    /// Digest of everything that decides what a run does: a run that died is resumed only by one with the same.
+    pub fn digest(&self, chart_digest: &str, schema: &Schema) -> String {
+        let written = plan::without_write_only(schema, &self.config.to_value());
+        let mut hash = Sha256::new();
+        hash.update(format!("{written:?}"));
+        hash.update([0]);
+        hash.update(chart_digest);
+        hash.update([0]);
+        hash.update(self.values.digest());
+        hex::encode(&hash.finalize()[..16])
+    }
+}
+
+/// Everything in the configuration that must not be shown.
+pub fn secrets(config: &Release) -> Vec<String> {
+    let set = config.set_wo.known().into_iter().flatten().filter_map(|item| item.value.as_str());
+    let bearers = config
+        .verify
+        .known()
+        .and_then(|verify| verify.smoke.known())
+        .into_iter()
+        .flatten()
+        .filter_map(|smoke| smoke.bearer_wo.as_str());
+    // Short values (`true`, `1`) are words that occur everywhere; masking them would hide nothing and garble all.
+    set.filter(|value| value.len() >= 4)
+        .chain(bearers)
+        .chain(config.repository_password_wo.as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Where the chart comes from.
+pub fn chart_ref(config: &Release) -> ChartRef {
+    ChartRef {
+        chart: config.chart.clone().unwrap_or_default(),
+        repository: config.repository.clone().into_known(),
+        version: config.version.clone().into_known(),
+        username: config.repository_username.clone().into_known(),
+        password: config.repository_password_wo.clone().into_known().map(Secret::from),
+        ca_file: config.ca_file.as_str().map(PathBuf::from),
+        ..ChartRef::default()
+    }
+}
+
+/// A duration that the schema has checked; `default` seconds where it is not set.
+pub fn duration(attribute: &Attr<String>, default: u64) -> Duration {
+    attribute.as_str().and_then(|text| ffe_cluster::parse_duration(text).ok()).unwrap_or(Duration::from_secs(default))
+}
+
+/// The values of a configuration merged; unknown ones are left out, so that what is known can be checked early.
+///
+/// # Errors
+/// When a document or a path does not parse, at its attribute.
+pub fn merged_values(config: &Release, with_write_only: bool) -> Result<Values, Diagnostics> {
+    let items = |list: &Attr<Vec<model::Set>>| -> Vec<SetItem> {
+        list.known()
+            .into_iter()
+            .flatten()
+            .filter_map(|set| {
+                Some(SetItem {
+                    name: set.name.as_str()?.to_owned(),
+                    value: set.value.as_str()?.to_owned(),
+                    kind: set.kind.as_str().and_then(|kind| kind.parse().ok()).unwrap_or_default(),
+                })
+            })
+            .collect()
+    };
+    let inputs = ValueInputs {
+        values: config.values.known().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
+        set: items(&config.set),
+        set_list: config
+            .set_list
+            .known()
+            .into_iter()
+            .flatten()
+            .filter_map(|set| {
+                let value = set.value.known()?.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect();
+                Some(SetList { name: set.name.as_str()?.to_owned(), value })
+            })
+            .collect(),
+        set_wo: if with_write_only { items(&config.set_wo) } else { Vec::new() },
+    };
+    merge(&inputs).map_err(|error| values_diagnostic(&error).into())
+}
+
+fn values_diagnostic(error: &ValuesError) -> Diagnostic {
+    let path = match error.origin {
+        Origin::Values(index) => Path::attribute("values").index(index),
+        Origin::Set(index) => Path::attribute("set").index(index),
+        Origin::SetList(index) => Path::attribute("set_list").index(index),
+        Origin::SetWo(index) => Path::attribute("set_wo").index(index),
+    };
+    Diagnostic::error(format!("Invalid value for {path}"), error.to_string()).at(path)
+}
+
+/// Whether anything in the configuration that a rendering depends on is still unknown.
+pub fn has_unknown_inputs(config: &Release) -> bool {
+    let parts: [Value; 9] = [
+        config.namespace.to_value(),
+        config.name.to_value(),
+        config.chart.to_value(),
+        config.repository.to_value(),
+        config.version.to_value(),
+        config.values.to_value(),
+        config.set.to_value(),
+        config.set_list.to_value(),
+        config.set_wo.to_value(),
+    ];
+    !parts.iter().all(Value::is_wholly_known)
+}

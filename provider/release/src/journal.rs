@@ -1,0 +1,253 @@
+//! The record in the cluster of what was done to a release: a Secret beside it, readable with kubectl, without
+//! anything secret in it.
+//!
+//! It is the ground for four things: knowing that a release is ours (its mark), finishing a run that died, importing
+//! with the inputs as they were written, and `last_run`.
+
+use ffe_cluster::k8s_openapi::ByteString;
+use ffe_cluster::k8s_openapi::api::core::v1::Secret;
+use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
+use serde::{Deserialize, Serialize};
+
+/// The type of the Secret.
+pub const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
+/// Runs kept beyond the newest; the newest verified run is kept whatever this says.
+const RUNS: usize = 20;
+const DATA_KEY: &str = "journal";
+
+/// How a run or a phase ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Still going on, or died.
+    #[default]
+    Running,
+    /// All is well.
+    Succeeded,
+    /// It failed, and was left so.
+    Failed,
+    /// It failed and the release was rolled back.
+    RolledBack,
+    /// It failed and the release was uninstalled.
+    Uninstalled,
+    /// The user stopped it.
+    Interrupted,
+    /// There was nothing to do.
+    Skipped,
+}
+
+impl Outcome {
+    /// The word for state and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Running => "running",
+            Outcome::Succeeded => "succeeded",
+            Outcome::Failed => "failed",
+            Outcome::RolledBack => "rolled_back",
+            Outcome::Uninstalled => "uninstalled",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Skipped => "skipped",
+        }
+    }
+}
+
+/// One phase of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// RFC 3339.
+    pub started: String,
+    /// Seconds it took; 0 while it runs.
+    pub seconds: f64,
+}
+
+/// One run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunRecord {
+    /// Names the run in marks and Job names.
+    pub id: String,
+    /// Digest of chart, values and migration settings: a run with other inputs is another run.
+    pub inputs_digest: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// RFC 3339.
+    pub started: String,
+    /// RFC 3339; absent while it runs.
+    pub finished: Option<String>,
+    /// In order.
+    pub phases: Vec<PhaseRecord>,
+    /// Helm's revision before.
+    pub revision_before: Option<u32>,
+    /// Helm's revision that this run made.
+    pub revision_after: Option<u32>,
+    /// The schema's revisions before the migration.
+    pub schema_before: Option<Vec<String>>,
+    /// The schema's revisions after it.
+    pub schema_after: Option<Vec<String>>,
+    /// The Job of the migration, written down before it is made.
+    pub migration_job: Option<String>,
+    /// Whether the checks after the deployment passed: the revision is one to go back to.
+    pub verified: bool,
+}
+
+impl RunRecord {
+    /// Whether the phase is recorded as done.
+    pub fn has_done(&self, phase: &str) -> bool {
+        self.phases.iter().any(|record| record.name == phase && record.outcome == Outcome::Succeeded)
+    }
+}
+
+/// What an import needs beside the inputs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Applied {
+    /// Digest of the chart's content.
+    pub chart_digest: String,
+    /// Digest of the objects that were deployed.
+    pub manifest_digest: String,
+    /// Token of the write-only values.
+    pub set_wo_revision: Option<String>,
+    /// What the last change did, as (action, object).
+    pub changes: Vec<(String, String)>,
+}
+
+/// The content.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Content {
+    /// Inputs as written, without write-only and sensitive ones (`ffe_session::inputs`).
+    pub inputs: String,
+    /// What the last successful run left.
+    pub applied: Applied,
+    /// Oldest first.
+    pub runs: Vec<RunRecord>,
+}
+
+/// A journal as it was read or written last.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// Whose it is, and whether the release was ever finished.
+    pub mark: Mark,
+    /// What it says.
+    pub content: Content,
+    namespace: String,
+    name: String,
+    resource_version: Option<String>,
+}
+
+/// The resource that a release is.
+pub fn owner(namespace: &str, release: &str) -> Owner {
+    Owner::new("ffe_release", &format!("{namespace}/{release}"))
+}
+
+fn secret_name(release: &str) -> String {
+    format!("ffe-journal.{release}")
+}
+
+impl Journal {
+    /// A journal that is not in the cluster yet.
+    pub fn new(namespace: &str, release: &str, run_id: &str) -> Journal {
+        Journal {
+            mark: Mark::creating(owner(namespace, release), run_id),
+            content: Content::default(),
+            namespace: namespace.to_owned(),
+            name: secret_name(release),
+            resource_version: None,
+        }
+    }
+
+    /// The journal of a release, if it has one.
+    ///
+    /// # Errors
+    /// When the cluster does not answer, or the journal is not one.
+    pub async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
+        let name = secret_name(release);
+        let Some(secret) = cluster.find::<Secret>(Some(namespace), &name).await? else { return Ok(None) };
+        let Some(mark) = Mark::read(&secret.metadata) else { return Ok(None) };
+        // A journal that cannot be read is kept as it is found and rewritten by the next run: it is never a reason to lose the release.
+        let content = secret.data.as_ref().and_then(|data| data.get(DATA_KEY)).and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
+        Ok(Some(Journal {
+            mark,
+            content: content.unwrap_or_default(),
+            namespace: namespace.to_owned(),
+            name,
+            resource_version: secret.metadata.resource_version,
+        }))
+    }
+
+    /// Writes it: a compare-and-swap, so that a run that was thought dead cannot write over a newer one.
+    ///
+    /// # Errors
+    /// When somebody else wrote in between, or the cluster refuses.
+    pub async fn save(&mut self, cluster: &Cluster) -> Result<(), Error> {
+        let surplus = self.content.runs.len().saturating_sub(RUNS);
+        let verified = self.content.runs.iter().rposition(|run| run.verified);
+        let mut position = 0;
+        self.content.runs.retain(|_| {
+            position += 1;
+            position > surplus || verified == Some(position - 1)
+        });
+        let content = serde_json::to_vec(&self.content).unwrap_or_default();
+        let mut metadata = ObjectMeta {
+            namespace: Some(self.namespace.clone()),
+            name: Some(self.name.clone()),
+            resource_version: self.resource_version.clone(),
+            ..ObjectMeta::default()
+        };
+        self.mark.write(&mut metadata);
+        let secret = Secret {
+            metadata,
+            type_: Some(SECRET_TYPE.to_owned()),
+            data: Some([(DATA_KEY.to_owned(), ByteString(content))].into()),
+            ..Secret::default()
+        };
+        let saved = match self.resource_version {
+            Some(_) => cluster.replace(&secret).await?,
+            None => cluster.create(&secret).await?,
+        };
+        self.resource_version = saved.metadata.resource_version;
+        Ok(())
+    }
+
+    /// Removes it from the cluster.
+    ///
+    /// # Errors
+    /// When the cluster refuses; not when it is gone already.
+    pub async fn delete(cluster: &Cluster, namespace: &str, release: &str) -> Result<(), Error> {
+        let object = ffe_cluster::ObjectRef::of::<Secret>(Some(namespace), &secret_name(release));
+        match cluster.delete(&object, &ffe_cluster::DeleteOptions::default()).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Whether the release was finished at least once: otherwise a create is still under way or died.
+    pub fn is_complete(&self) -> bool {
+        self.mark.state == MarkState::Complete
+    }
+
+    /// The run that is going on, or died, or was stopped.
+    pub fn unfinished(&self) -> Option<&RunRecord> {
+        self.content.runs.last().filter(|run| matches!(run.outcome, Outcome::Running | Outcome::Interrupted))
+    }
+
+    /// The run going on.
+    pub fn current(&mut self) -> Option<&mut RunRecord> {
+        self.content.runs.last_mut()
+    }
+
+    /// Helm's revision to go back to: the last whose checks passed.
+    pub fn last_verified(&self) -> Option<u32> {
+        self.content.runs.iter().rev().find(|run| run.verified).and_then(|run| run.revision_after)
+    }
+
+    /// The schema's revisions after the last migration.
+    pub fn schema_revision(&self) -> Option<&Vec<String>> {
+        self.content.runs.iter().rev().find_map(|run| run.schema_after.as_ref().or(run.schema_before.as_ref()))
+    }
+}

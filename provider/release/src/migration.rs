@@ -1,0 +1,37 @@
+//! What a migration needs: its image, its Job, and reading what the engine says.
+
+pub mod job;
+pub mod revisions;
+
+use ffe_helm::manifest::Manifest;
+use tfplugin::{Diagnostic, Path};
+
+use crate::model::Migration;
+
+/// The image to migrate with: the one said, else that of the chart's one workload.
+///
+/// # Errors
+/// When there is no one workload with one image.
+pub fn image(settings: &Migration, manifest: &Manifest, namespace: &str) -> Result<String, Diagnostic> {
+    if let Some(image) = settings.image.as_str() {
+        return Ok(image.to_owned());
+    }
+    let mut images: Vec<String> = manifest
+        .workloads(namespace)
+        .iter()
+        .filter(|workload| matches!(workload.id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet"))
+        .flat_map(|workload| workload.containers.iter().filter(|container| !container.init).map(|container| container.image.clone()))
+        .collect();
+    images.sort();
+    images.dedup();
+    match images.as_slice() {
+        [image] => Ok(image.clone()),
+        [] => Err(unclear("The chart has no workload whose image could be taken")),
+        several => Err(unclear(&format!("The chart's workloads run several images: {}", several.join(", ")))),
+    }
+}
+
+fn unclear(why: &str) -> Diagnostic {
+    Diagnostic::error("The migration's image is not clear", format!("{why}. Say which one with migration.image."))
+        .at(Path::attribute("migration").child("image"))
+}

@@ -1,0 +1,345 @@
+//! `ffe_release` as users write it, and what it tells back.
+
+use std::collections::BTreeMap;
+
+use ffe_session::checks;
+use tfplugin::{Attr, Check, Model, Value};
+
+/// Runs a Helm release with its database migration and the checks after it: migrate, deploy, wait, verify, and
+/// the way back when one of them fails.
+///
+/// A failed migration prevents the deployment; failed checks roll it back. What was done is journalled in the
+/// cluster, so that a run that died is finished by the next one.
+#[derive(Model, Clone, Debug)]
+#[model(version = 0)]
+pub struct Release {
+    /// The namespace of the release. It must exist.
+    #[attr(required, replace, check = checks::dns_label())]
+    pub namespace: Attr<String>,
+    /// The name of the release.
+    #[attr(required, replace, check = checks::release_name())]
+    pub name: Attr<String>,
+    /// The chart: a directory, a `.tgz` archive, a name in `repository`, `repo/name` of a repository that Helm knows, or
+    /// an OCI reference (`oci://host/path/chart`, with a tag or digest).
+    #[attr(required, check = not_blank())]
+    pub chart: Attr<String>,
+    /// The URL of the chart repository that `chart` is a name in.
+    #[attr(optional, check = checks::url())]
+    pub repository: Attr<String>,
+    /// The version of the chart; without it the newest.
+    #[attr(optional)]
+    pub version: Attr<String>,
+    /// The user name for the chart repository.
+    #[attr(optional)]
+    pub repository_username: Attr<String>,
+    /// The password for the chart repository. Changing it alone never causes a plan.
+    #[attr(optional, write_only, sensitive)]
+    pub repository_password_wo: Attr<String>,
+    /// A file of certificates that the repository's certificate is checked against, PEM.
+    #[attr(optional)]
+    pub ca_file: Attr<String>,
+    /// Values for the chart, each a YAML document; later ones win, maps are merged, lists replaced.
+    #[attr(optional)]
+    pub values: Attr<Vec<Attr<String>>>,
+    /// Single values in Helm's path notation, over `values`.
+    #[attr(optional)]
+    pub set: Attr<Vec<Set>>,
+    /// Lists in Helm's path notation, over `values` and `set`.
+    #[attr(optional)]
+    pub set_list: Attr<Vec<SetList>>,
+    /// Like `set`, and never stored: passwords and tokens. Sent on every apply.
+    #[attr(optional, write_only, sensitive)]
+    pub set_wo: Attr<Vec<Set>>,
+    /// When set, a change of this number alone says that `set_wo` changed. Otherwise a keyed digest that is kept in
+    /// the cluster is compared at plan.
+    #[attr(optional)]
+    pub set_wo_version: Attr<i64>,
+    /// What to do with the chart's custom resource definitions: `create` those that are missing, or `skip` them.
+    #[attr(default = "create", one_of("create", "skip"))]
+    pub crds: Attr<String>,
+    /// How long the deployment may take until everything is ready.
+    #[attr(default = "10m", check = checks::duration())]
+    pub timeout: Attr<String>,
+    /// How many revisions Helm keeps; 0 keeps all, otherwise at least 2 so that there is a way back.
+    #[attr(default = 10, check = history())]
+    pub max_history: Attr<i64>,
+    /// Take over a release of this name that exists already. It is then left running on destroy.
+    #[attr(default = false)]
+    pub adopt: Attr<bool>,
+    /// Take over objects that belong to no release or to another one.
+    #[attr(default = false)]
+    pub take_ownership: Attr<bool>,
+    /// Wait for the chart's Jobs too.
+    #[attr(default = false)]
+    pub wait_for_jobs: Attr<bool>,
+    /// Do not run the chart's hooks.
+    #[attr(default = false)]
+    pub skip_hooks: Attr<bool>,
+    /// Run `helm lint` when a change is planned; its findings are warnings.
+    #[attr(default = false)]
+    pub lint: Attr<bool>,
+    /// The database migration that runs before the deployment.
+    #[attr(optional)]
+    pub migration: Attr<Migration>,
+    /// The checks after the deployment.
+    #[attr(optional)]
+    pub verify: Attr<Verify>,
+    /// What happens when the deployment or the checks fail.
+    #[attr(optional)]
+    pub remediation: Attr<Remediation>,
+
+    /// Helm's revision number.
+    #[attr(computed)]
+    pub revision: Attr<i64>,
+    /// Helm's status: `deployed`, `failed`, `pending-upgrade` and so on.
+    #[attr(computed)]
+    pub status: Attr<String>,
+    /// The version of the application, as the chart says it.
+    #[attr(computed)]
+    pub app_version: Attr<String>,
+    /// Digest of the chart's content, so that local edits show.
+    #[attr(computed)]
+    pub chart_digest: Attr<String>,
+    /// Digest of the objects that were deployed.
+    #[attr(computed)]
+    pub manifest_digest: Attr<String>,
+    /// Short token that changes when `set_wo` does.
+    #[attr(computed)]
+    pub set_wo_revision: Attr<String>,
+    /// The objects of the release, as `Kind/name`.
+    #[attr(computed)]
+    pub resources: Attr<Vec<Attr<String>>>,
+    /// The services of the release by name, in the form that `backend` of `ffe_tls_endpoint` takes.
+    #[attr(computed)]
+    pub services: Attr<BTreeMap<String, ServiceOutput>>,
+    /// What the last change did, or the planned one will do, to each object of the release; unchanged objects are left out.
+    #[attr(computed)]
+    pub changes: Attr<Vec<Change>>,
+    /// The chart's notes, with write-only values masked.
+    #[attr(computed)]
+    pub notes: Attr<String>,
+    /// The database's schema revision after the last run; several where the history has several heads.
+    #[attr(computed)]
+    pub schema_revision: Attr<Vec<Attr<String>>>,
+    /// The last run of the pipeline.
+    #[attr(computed)]
+    pub last_run: Attr<LastRun>,
+}
+
+/// A value at a path.
+#[derive(Model, Clone, Debug)]
+pub struct Set {
+    /// The path, in Helm's notation: `image.tag`, `hosts[0].name`, dots in keys escaped with a backslash.
+    #[attr(required)]
+    pub name: Attr<String>,
+    /// The value.
+    #[attr(required)]
+    pub value: Attr<String>,
+    /// How the value is read: `auto` as `helm --set` does, `string` as `--set-string`, `literal` as `--set-literal`, `json`
+    /// as `--set-json`.
+    #[attr(optional, name = "type", one_of("auto", "string", "literal", "json"))]
+    pub kind: Attr<String>,
+}
+
+/// A list at a path.
+#[derive(Model, Clone, Debug)]
+pub struct SetList {
+    /// The path, in Helm's notation.
+    #[attr(required)]
+    pub name: Attr<String>,
+    /// The elements.
+    #[attr(required)]
+    pub value: Attr<Vec<Attr<String>>>,
+}
+
+/// A database migration, run as a Job in the cluster with the image that is being deployed.
+#[derive(Model, Clone, Debug)]
+pub struct Migration {
+    /// `alembic`, or `command` for any other tool.
+    #[attr(required, one_of("alembic", "command"))]
+    pub engine: Attr<String>,
+    /// The image to run. Default: the image of the chart's one workload; must be said when it has several.
+    #[attr(optional)]
+    pub image: Attr<String>,
+    /// Where to migrate to (engine `alembic`). Default `head`.
+    #[attr(optional)]
+    pub target: Attr<String>,
+    /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs.
+    #[attr(optional, check = checks::dns_subdomain())]
+    pub database_secret: Attr<String>,
+    /// The path of Alembic's configuration file (engine `alembic`). Default: `alembic.ini` in the working directory.
+    #[attr(optional)]
+    pub config: Attr<String>,
+    /// The working directory. Default: the image's.
+    #[attr(optional)]
+    pub working_dir: Attr<String>,
+    /// More environment variables.
+    #[attr(optional)]
+    pub env: Attr<BTreeMap<String, Attr<String>>>,
+    /// Resource requests and limits of the Job.
+    #[attr(optional)]
+    pub resources: Attr<Resources>,
+    /// How long the migration may take. Default `10m`.
+    #[attr(optional, check = checks::duration())]
+    pub timeout: Attr<String>,
+    /// The command that migrates (engine `command`), not run through a shell.
+    #[attr(optional)]
+    pub upgrade_command: Attr<Vec<Attr<String>>>,
+    /// The command that prints the current schema revision, one a line (engine `command`).
+    #[attr(optional)]
+    pub current_command: Attr<Vec<Attr<String>>>,
+}
+
+/// Requests and limits.
+#[derive(Model, Clone, Debug)]
+pub struct Resources {
+    /// What is reserved. Default 100m and 128Mi.
+    #[attr(optional)]
+    pub requests: Attr<Amounts>,
+    /// What may be used at most. Default 1 and 512Mi.
+    #[attr(optional)]
+    pub limits: Attr<Amounts>,
+}
+
+/// CPU and memory.
+#[derive(Model, Clone, Debug)]
+pub struct Amounts {
+    /// Such as `250m`.
+    #[attr(optional, check = checks::quantity())]
+    pub cpu: Attr<String>,
+    /// Such as `512Mi`.
+    #[attr(optional, check = checks::quantity())]
+    pub memory: Attr<String>,
+}
+
+/// The checks after a deployment: the health check first, then the smoke checks.
+#[derive(Model, Clone, Debug)]
+pub struct Verify {
+    /// The URL that `path` is below, reached from where Terraform runs. Without it the service is asked from inside the
+    /// cluster.
+    #[attr(optional, check = checks::url())]
+    pub url: Attr<String>,
+    /// The service to ask. Default: the chart's one service.
+    #[attr(optional)]
+    pub service: Attr<VerifyService>,
+    /// The path of the health check. Default `/health`.
+    #[attr(optional, check = checks::url_path())]
+    pub path: Attr<String>,
+    /// The status that it must answer with. Default 200.
+    #[attr(optional, check = Check::between(100, 599))]
+    pub status: Attr<i64>,
+    /// What the JSON of its answer must hold, by JSON pointer (RFC 6901): `{ "/database" = "healthy" }`.
+    #[attr(optional)]
+    pub json: Attr<BTreeMap<String, Attr<String>>>,
+    /// More requests, made after the health check has passed.
+    #[attr(optional)]
+    pub smoke: Attr<Vec<Smoke>>,
+    /// How long all checks must go on to pass. Default: once is enough.
+    #[attr(optional, check = checks::duration())]
+    pub stable_for: Attr<String>,
+    /// How long the checks may fail before the release counts as failed. Default `5m`.
+    #[attr(optional, check = checks::duration())]
+    pub timeout: Attr<String>,
+}
+
+/// A service and one of its ports.
+#[derive(Model, Clone, Debug)]
+pub struct VerifyService {
+    /// The name of the service.
+    #[attr(required)]
+    pub name: Attr<String>,
+    /// The number of the port. Default: the service's first.
+    #[attr(optional, check = Check::between(1, 65535))]
+    pub port: Attr<i64>,
+}
+
+/// One request that must be answered as expected.
+#[derive(Model, Clone, Debug)]
+pub struct Smoke {
+    /// The path.
+    #[attr(required, check = checks::url_path())]
+    pub path: Attr<String>,
+    /// A bearer token to send. Never stored; changing it alone never causes a plan.
+    #[attr(optional, write_only, sensitive)]
+    pub bearer_wo: Attr<String>,
+    /// The status that it must answer with. Default 200.
+    #[attr(optional, check = Check::between(100, 599))]
+    pub status: Attr<i64>,
+}
+
+/// What happens after a failure.
+#[derive(Model, Clone, Debug)]
+pub struct Remediation {
+    /// `rollback` to the last verified revision (the default; a first install is uninstalled), `uninstall`, or `none`: leave
+    /// it as it is and save what is true.
+    #[attr(required, one_of("rollback", "uninstall", "none"))]
+    pub strategy: Attr<String>,
+}
+
+/// A service of the release.
+#[derive(Model, Clone, Debug)]
+pub struct ServiceOutput {
+    /// Its name.
+    #[attr(computed)]
+    pub service: Attr<String>,
+    /// Its first port.
+    #[attr(computed)]
+    pub port: Attr<i64>,
+}
+
+/// What happens to one object.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Change {
+    /// `create`, `change` or `remove`.
+    #[attr(computed)]
+    pub action: Attr<String>,
+    /// The object, as `Kind/name`, with the namespace before the name where it is another than the release's.
+    #[attr(computed)]
+    pub object: Attr<String>,
+}
+
+/// One run of the pipeline.
+#[derive(Model, Clone, Debug)]
+pub struct LastRun {
+    /// Its identifier, also in the journal and in the names of its Jobs.
+    #[attr(computed)]
+    pub id: Attr<String>,
+    /// `succeeded`, `failed`, `rolled_back`, `uninstalled` or `interrupted`.
+    #[attr(computed)]
+    pub outcome: Attr<String>,
+    /// When it started (RFC 3339).
+    #[attr(computed)]
+    pub started: Attr<String>,
+    /// When it finished (RFC 3339).
+    #[attr(computed)]
+    pub finished: Attr<String>,
+    /// Its phases in order.
+    #[attr(computed)]
+    pub phases: Attr<Vec<PhaseOutput>>,
+}
+
+/// One phase of a run.
+#[derive(Model, Clone, Debug)]
+pub struct PhaseOutput {
+    /// Its name.
+    #[attr(computed)]
+    pub name: Attr<String>,
+    /// `succeeded`, `failed`, `skipped` or `undone`.
+    #[attr(computed)]
+    pub outcome: Attr<String>,
+    /// How long it took.
+    #[attr(computed)]
+    pub seconds: Attr<f64>,
+}
+
+fn not_blank() -> Check {
+    Check::text("a chart", |text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) })
+}
+
+fn history() -> Check {
+    Check::new("0 (all) or at least 2", |value| match value {
+        Value::Number(number) if number.as_i64().is_some_and(|count| count == 0 || count >= 2) => Ok(()),
+        Value::Number(number) => Err(format!("{number} would leave no revision to go back to")),
+        _ => Ok(()),
+    })
+}

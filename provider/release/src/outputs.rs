@@ -1,0 +1,126 @@
+//! What the resource tells back: from Helm's record and the journal to computed attributes.
+
+use std::collections::BTreeMap;
+
+use ffe_cluster::Redactor;
+use ffe_helm::manifest::Manifest;
+use ffe_helm::records::{RecordKey, Release as HelmRelease};
+use serde::{Deserialize, Serialize};
+use tfplugin::{Attr, Private};
+
+use crate::journal::{Journal, RunRecord};
+use crate::model::{LastRun, PhaseOutput, Release, ServiceOutput};
+use crate::render::display;
+
+/// What is kept in private state: where the release was seen, and as what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    /// The cluster's identity: the UID of its kube-system namespace.
+    pub cluster: String,
+    /// The API server it was reached at, for messages.
+    pub server: String,
+    /// The UID of Helm's newest record.
+    pub record_uid: String,
+    /// Its resource version: while both stand, nothing has changed.
+    pub record_version: String,
+    /// Digest of the objects as the last apply left them; another one in state is drift.
+    pub applied_digest: String,
+}
+
+const KEY: &str = "seen.v1";
+
+impl Seen {
+    /// From private state.
+    pub fn load(private: &Private) -> Seen {
+        private.get(KEY).unwrap_or_default()
+    }
+
+    /// Into private state.
+    pub fn store(&self, private: &mut Private) {
+        private.set(KEY, self);
+    }
+
+    /// Whether this is the record that was seen.
+    pub fn is_current(&self, key: &RecordKey) -> bool {
+        self.record_uid == key.uid && self.record_version == key.resource_version
+    }
+
+    /// Notes the record that is seen now.
+    pub fn note(&mut self, key: &RecordKey) {
+        self.record_uid.clone_from(&key.uid);
+        self.record_version.clone_from(&key.resource_version);
+    }
+}
+
+/// Fills in what Helm's record says.
+pub fn from_record(model: &mut Release, release: &HelmRelease, redactor: &Redactor) {
+    model.revision = Attr::Known(i64::from(release.revision));
+    model.status = Attr::Known(release.status.to_string());
+    model.app_version = release.chart.app_version.clone().into();
+    model.notes = release.notes.as_deref().filter(|notes| !notes.trim().is_empty()).map(|notes| redactor.clean(notes)).into();
+    let manifest = Manifest::parse(&release.manifest).unwrap_or_default();
+    model.manifest_digest = Attr::Known(manifest.digest());
+    let objects = manifest.objects.iter().map(|object| Attr::Known(display(&object.id, &release.namespace)));
+    model.resources = Attr::Known(objects.collect());
+    model.services = Attr::Known(services(&manifest, &release.namespace));
+}
+
+fn services(manifest: &Manifest, namespace: &str) -> BTreeMap<String, ServiceOutput> {
+    manifest
+        .services(namespace)
+        .into_iter()
+        .filter_map(|service| {
+            let port = service.ports.first()?.port;
+            let output = ServiceOutput { service: Attr::Known(service.name.clone()), port: Attr::Known(i64::from(port)) };
+            Some((service.name, output))
+        })
+        .collect()
+}
+
+/// Fills in what the journal says.
+pub fn from_journal(model: &mut Release, journal: &Journal) {
+    let applied = &journal.content.applied;
+    model.chart_digest = Attr::Known(applied.chart_digest.clone());
+    model.set_wo_revision = applied.set_wo_revision.clone().into();
+    model.schema_revision =
+        journal.schema_revision().map(|revisions| revisions.iter().cloned().map(Attr::Known).collect()).into();
+    model.last_run = journal.content.runs.last().map(last_run).into();
+}
+
+/// One run as an output.
+pub fn last_run(run: &RunRecord) -> LastRun {
+    let phase = |page: &crate::journal::PhaseRecord| PhaseOutput {
+        name: Attr::Known(page.name.clone()),
+        outcome: Attr::from(page.outcome.word()),
+        seconds: Attr::Known(page.seconds),
+    };
+    LastRun {
+        id: Attr::Known(run.id.clone()),
+        outcome: Attr::from(run.outcome.word()),
+        started: Attr::Known(run.started.clone()),
+        finished: run.finished.clone().into(),
+        phases: Attr::Known(run.phases.iter().map(phase).collect()),
+    }
+}
+
+/// Makes every computed attribute that is still unknown null: before it is filled in, and where there is nothing to fill in.
+pub fn settle_unknown(model: &mut Release) {
+    fn known<T>(attribute: &mut Attr<T>) {
+        if attribute.is_unknown() {
+            *attribute = Attr::Null;
+        }
+    }
+    known(&mut model.revision);
+    known(&mut model.status);
+    known(&mut model.app_version);
+    known(&mut model.chart_digest);
+    known(&mut model.manifest_digest);
+    known(&mut model.set_wo_revision);
+    known(&mut model.resources);
+    known(&mut model.services);
+    known(&mut model.changes);
+    known(&mut model.notes);
+    known(&mut model.schema_revision);
+    known(&mut model.last_run);
+}

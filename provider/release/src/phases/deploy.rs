@@ -1,0 +1,82 @@
+//! Helm installs or upgrades. Waiting is not Helm's: the next phase waits and knows why something is not ready.
+
+use ffe_cluster::ObjectRef;
+use ffe_helm::binary::{DeployRequest, Wait};
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::journal::Outcome;
+use crate::run::{Run, Stop};
+
+/// Deploys, and reads the record that Helm has written.
+///
+/// # Errors
+/// When Helm fails, with what its hooks have said.
+pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
+    if run.in_place {
+        tracing::info!("the release is as wanted already; no new revision is made");
+        observe(run).await?;
+        return Ok(Outcome::Skipped);
+    }
+    let config = &run.inputs.config;
+    let description = format!("terraform-provider-ffe run {}", run.record().id);
+    let request = DeployRequest {
+        release: &run.inputs.name,
+        namespace: &run.inputs.namespace,
+        chart: &chart.path,
+        values: &run.inputs.values,
+        description: Some(&description),
+        timeout: run.inputs.timeout,
+        // The record phase prunes, and spares the revision to go back to.
+        max_history: 0,
+        skip_crds: config.crds.as_str() == Some("skip"),
+        no_hooks: config.skip_hooks.known() == Some(&true),
+        take_ownership: config.take_ownership.known() == Some(&true),
+        wait: Wait::No,
+        ..DeployRequest::default()
+    };
+    let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+    let deployed = match run.before {
+        Some(_) => helm.upgrade(&request, &run.cancel).await,
+        None => helm.install(&request, &run.cancel).await,
+    };
+    run.kit.records.invalidate(&run.inputs.namespace);
+    if let Err(error) = deployed {
+        if error.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        return Err(Stop::Failed(failure(run, &error).await));
+    }
+    observe(run).await?;
+    Ok(Outcome::Succeeded)
+}
+
+/// Reads the newest record.
+async fn observe(run: &mut Run) -> Result<(), Stop> {
+    let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's record cannot be read");
+    let key = run.kit.records.latest(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
+    let Some(key) = key else {
+        return Err(Stop::failed(Diagnostic::error(
+            "Helm reported success and left no release record",
+            "The record may be kept by another storage driver: see helm.driver of the provider.",
+        )));
+    };
+    let release = run.kit.records.open(&key).await.map_err(unreadable)?;
+    run.note(|record| record.revision_after = Some(key.revision));
+    run.after = release;
+    run.after_key = Some(key);
+    Ok(())
+}
+
+/// Helm's error, and for hooks that failed what they have said.
+async fn failure(run: &Run, error: &ffe_helm::Error) -> Diagnostics {
+    let mut detail = error.to_string();
+    let hooks = run.manifest.as_ref().map(|manifest| manifest.hooks.as_slice()).unwrap_or_default();
+    for hook in hooks.iter().filter(|hook| hook.object.id.kind == "Job" && detail.contains(&hook.object.id.name)) {
+        let id = &hook.object.id;
+        let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
+        let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);
+        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object, &run.redactor()).await));
+    }
+    Diagnostic::error(format!("Helm could not deploy the release {}", run.inputs.name), detail).into()
+}

@@ -1,0 +1,107 @@
+//! Before anything changes: the chart renders, what it refers to exists, and nobody else is at work.
+
+use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use ffe_cluster::kube;
+use ffe_cluster::{Cluster, Object};
+use ffe_helm::manifest::{Manifest, Reference};
+use tfplugin::{Diagnostic, Diagnostics, Path};
+
+use crate::journal::Outcome;
+use crate::migration;
+use crate::render::render;
+use crate::run::{Run, Stop};
+
+/// Renders and checks.
+///
+/// # Errors
+/// With everything that is missing at once.
+pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
+    let manifest = render(&run.cluster, &run.kit, &run.inputs, &chart, run.before.is_some(), &run.cancel)
+        .await
+        .map_err(|errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) })?;
+
+    let mut errors = Diagnostics::new();
+    for reference in manifest.references(&run.inputs.namespace) {
+        if let Some(missing) = missing(&run.cluster, &reference).await? {
+            errors.push(missing);
+        }
+    }
+    if let Some(settings) = run.inputs.config.migration.known() {
+        if let Err(error) = migration::image(settings, &manifest, &run.inputs.namespace) {
+            errors.push(error);
+        }
+        if let Some(name) = settings.database_secret.as_str()
+            && find::<Secret>(&run.cluster, &run.inputs.namespace, name).await?.is_none()
+        {
+            errors.push(
+                Diagnostic::error(
+                    format!("The Secret {name} does not exist"),
+                    format!(
+                        "migration.database_secret names the Secret {}/{name}, which gives the migration its DATABASE_URL. Make it \
+                         first, or refer to ffe_environment's database_secret.",
+                        run.inputs.namespace
+                    ),
+                )
+                .at(Path::attribute("migration").child("database_secret")),
+            );
+        }
+    }
+    if errors.has_errors() {
+        return Err(Stop::Failed(errors));
+    }
+
+    run.in_place = is_in_place(run, &manifest).await?;
+    run.manifest = Some(manifest);
+    Ok(Outcome::Succeeded)
+}
+
+/// Whether an adopted or imported release is already what the configuration says: then taking it over makes no new revision.
+async fn is_in_place(run: &Run, manifest: &Manifest) -> Result<bool, Stop> {
+    let Some(key) = &run.before else { return Ok(false) };
+    if run.journal.is_complete() && !run.journal.content.applied.manifest_digest.is_empty() {
+        return Ok(false);
+    }
+    let opened = run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))?;
+    let Some(release) = opened else { return Ok(false) };
+    let deployed = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+    Ok(release.status == ffe_helm::records::Status::Deployed && deployed.digest() == manifest.digest())
+}
+
+async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+{
+    cluster
+        .find::<K>(Some(namespace), name)
+        .await
+        .map_err(|error| Stop::cluster(&error, "What the chart refers to cannot be checked"))
+}
+
+/// The error for a Secret or ConfigMap, or a key of one, that the pods would wait for in vain.
+async fn missing(cluster: &Cluster, reference: &Reference) -> Result<Option<Diagnostic>, Stop> {
+    let keys: Option<Vec<String>> = match reference.kind.as_str() {
+        "Secret" => find::<Secret>(cluster, &reference.namespace, &reference.name).await?.map(|secret| {
+            let data = secret.data.unwrap_or_default().into_keys();
+            data.chain(secret.string_data.unwrap_or_default().into_keys()).collect()
+        }),
+        "ConfigMap" => find::<ConfigMap>(cluster, &reference.namespace, &reference.name).await?.map(|map| {
+            map.data.unwrap_or_default().into_keys().chain(map.binary_data.unwrap_or_default().into_keys()).collect()
+        }),
+        _ => return Ok(None),
+    };
+    let object = format!("{} {}/{}", reference.kind, reference.namespace, reference.name);
+    let Some(keys) = keys else {
+        return Ok(Some(Diagnostic::error(
+            format!("{object} does not exist"),
+            format!("{} refers to it, so its pods would not start. Make it first.", reference.used_by),
+        )));
+    };
+    let absent: Vec<&str> = reference.keys.iter().filter(|key| !keys.contains(*key)).map(String::as_str).collect();
+    Ok((!absent.is_empty()).then(|| {
+        Diagnostic::error(
+            format!("{object} has no key {}", absent.join(", ")),
+            format!("{} refers to it, so its pods would not start. It has the keys: {}.", reference.used_by, keys.join(", ")),
+        )
+    }))
+}

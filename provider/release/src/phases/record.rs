@@ -1,0 +1,95 @@
+//! The journal says that the release is what the configuration says; old revisions are pruned.
+
+use std::collections::BTreeMap;
+
+use ffe_cluster::{Mark, MarkState};
+use ffe_helm::manifest::Manifest;
+use ffe_session::{diagnostic, inputs as kept};
+use tfplugin::{Diagnostic, Field, Model};
+
+use crate::journal::Outcome;
+use crate::model::Release;
+use crate::run::{Run, Stop, now};
+
+/// The attribute whose digest is kept.
+pub const SET_WO: &str = "set_wo";
+
+/// Writes the end of the run.
+///
+/// # Errors
+/// When the cluster refuses.
+pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
+    run.journal.content.applied.chart_digest = run.chart.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
+    if let Some(release) = &run.after {
+        let manifest = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+        run.journal.content.applied.manifest_digest = manifest.digest();
+    }
+    run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
+    run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
+    run.note(|record| {
+        record.outcome = Outcome::Succeeded;
+        record.finished = Some(now());
+        record.verified = true;
+        if let Some(page) = record.phases.last_mut() {
+            page.outcome = Outcome::Succeeded;
+        }
+    });
+    run.save().await?;
+    prune(run).await;
+    Ok(Outcome::Succeeded)
+}
+
+/// The write-only values as the cluster's digest of them has it.
+pub fn write_only(config: &Release) -> BTreeMap<String, Vec<u8>> {
+    let set = config.set_wo.known().into_iter().flatten();
+    set.filter_map(|item| {
+        let kind = item.kind.as_str().unwrap_or("auto");
+        Some((format!("{kind}:{}", item.name.as_str()?), item.value.as_str()?.as_bytes().to_vec()))
+    })
+    .collect()
+}
+
+async fn record_write_only(run: &Run) -> Result<Option<String>, Stop> {
+    let values = write_only(&run.inputs.config);
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let failed = |error| Stop::cluster(&error, "The digest of set_wo cannot be kept");
+    let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
+    digests.record(&run.cluster, SET_WO, &values).await.map(Some).map_err(failed)
+}
+
+/// Removes Helm's oldest records beyond `max_history`, never the newest and never the one to go back to.
+/// An error is a warning: the release is fine.
+async fn prune(run: &mut Run) {
+    let keep = usize::try_from(run.inputs.config.max_history.clone().unwrap_or(10)).unwrap_or(0);
+    if keep == 0 {
+        return;
+    }
+    let verified = run.journal.last_verified();
+    let history = match run.kit.records.history(&run.inputs.namespace, &run.inputs.name).await {
+        Ok(history) => history,
+        Err(error) => {
+            run.warnings.push(Diagnostic::warning("Old revisions were not pruned", error.to_string()));
+            return;
+        }
+    };
+    let surplus = history.len().saturating_sub(keep);
+    for key in history.iter().take(surplus).filter(|key| Some(key.revision) != verified) {
+        if let Err(error) = run.kit.records.delete(key).await {
+            run.warnings.push(Diagnostic::warning(format!("Revision {} was not pruned", key.revision), error.to_string()));
+        }
+    }
+}
+
+/// Forgets the digests.
+///
+/// # Errors
+/// When the cluster refuses.
+pub async fn forget_write_only(cluster: &ffe_cluster::Cluster, namespace: &str, release: &str) -> Result<(), Diagnostic> {
+    cluster
+        .delete_digests(namespace, &crate::journal::owner(namespace, release))
+        .await
+        .map_err(|error| diagnostic(&error, "The digests of write-only values cannot be removed"))
+}

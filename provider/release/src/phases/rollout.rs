@@ -1,0 +1,43 @@
+//! Every workload of the release is ready, or it is known why not.
+
+use ffe_cluster::ObjectRef;
+use ffe_helm::manifest::Manifest;
+
+use crate::journal::Outcome;
+use crate::run::{Run, Stop};
+
+/// Waits. What can never become ready fails at once.
+///
+/// # Errors
+/// With the diagnosis of the first workload that fails.
+pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let Some(release) = &run.after else { return Ok(Outcome::Skipped) };
+    let manifest = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+    let jobs = run.inputs.config.wait_for_jobs.known() == Some(&true);
+    let workloads = workloads(&manifest, &run.inputs.namespace, jobs);
+    if workloads.is_empty() {
+        return Ok(Outcome::Skipped);
+    }
+    run.cluster
+        .wait_all(&workloads, &run.wait(run.inputs.timeout))
+        .await
+        .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
+    Ok(Outcome::Succeeded)
+}
+
+/// The objects that are waited for.
+pub fn workloads(manifest: &Manifest, namespace: &str, jobs: bool) -> Vec<ObjectRef> {
+    manifest
+        .workloads(namespace)
+        .into_iter()
+        .filter(|workload| match workload.id.kind.as_str() {
+            "Deployment" | "StatefulSet" | "DaemonSet" | "Pod" => true,
+            "Job" => jobs,
+            _ => false,
+        })
+        .map(|workload| {
+            let namespace = workload.id.namespace.as_deref().unwrap_or(namespace);
+            ObjectRef::new(&workload.id.api_version, &workload.id.kind, Some(namespace), &workload.id.name)
+        })
+        .collect()
+}

@@ -1,0 +1,204 @@
+//! A release as a list of phases, and beside it the way back.
+//!
+//! The list is the order; a failed phase stops it, and the way back runs its entries that apply from that
+//! phase on. Places for what is not there yet are marked where they belong.
+
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::journal::Outcome;
+use crate::phases::{deploy, migrate, preflight, record, rollout, verify};
+use crate::run::{Run, Stop};
+use crate::way_back::release_back;
+
+/// A step forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    // Lock: leases per release and per database.
+    /// The chart renders, and everything that it refers to exists.
+    Preflight,
+    // Backup: before anything changes.
+    /// The database's schema, by a Job with the image that is being deployed.
+    Migrate,
+    /// Helm installs or upgrades.
+    Deploy,
+    /// Every workload is ready, or it is known why not.
+    Rollout,
+    /// Health and smoke checks.
+    Verify,
+    /// The journal says that the release is what the configuration says.
+    Record,
+    // Notify: what happened, to whom it concerns.
+}
+
+/// The way forward.
+pub const PHASES: [Phase; 6] =
+    [Phase::Preflight, Phase::Migrate, Phase::Deploy, Phase::Rollout, Phase::Verify, Phase::Record];
+
+/// A step of the way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// The release to its last verified revision; a first install is uninstalled.
+    ReleaseBack,
+    // SchemaBack: no pod of the new image left, then the schema to the recorded revision with the new image.
+}
+
+/// The way back: each entry with the phase from whose failure on it applies.
+pub const WAY_BACK: [(Undo, Phase); 1] = [(Undo::ReleaseBack, Phase::Deploy)];
+
+impl Phase {
+    /// Its name in the journal, in state and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Preflight => "preflight",
+            Phase::Migrate => "migrate",
+            Phase::Deploy => "deploy",
+            Phase::Rollout => "rollout",
+            Phase::Verify => "verify",
+            Phase::Record => "record",
+        }
+    }
+
+    async fn go(self, run: &mut Run) -> Result<Outcome, Stop> {
+        match self {
+            Phase::Preflight => preflight::go(run).await,
+            Phase::Migrate => migrate::go(run).await,
+            Phase::Deploy => deploy::go(run).await,
+            Phase::Rollout => rollout::go(run).await,
+            Phase::Verify => verify::go(run).await,
+            Phase::Record => record::go(run).await,
+        }
+    }
+}
+
+impl Undo {
+    async fn go(self, run: &mut Run) -> Result<Outcome, Diagnostics> {
+        match self {
+            Undo::ReleaseBack => release_back::go(run).await,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct End {
+    /// The outcome in the journal.
+    pub outcome: Outcome,
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+}
+
+/// Runs the phases, and the way back if one fails.
+pub async fn go(run: &mut Run) -> End {
+    for phase in PHASES {
+        if run.cancel.is_cancelled() {
+            return interrupted(run, phase).await;
+        }
+        if let Err(stop) = step(run, phase).await {
+            return match stop {
+                Stop::Cancelled => interrupted(run, phase).await,
+                Stop::Failed(diagnostics) => back(run, phase, diagnostics).await,
+            };
+        }
+    }
+    End { outcome: Outcome::Succeeded, diagnostics: std::mem::take(&mut run.warnings) }
+}
+
+async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
+    run.begin(phase).await?;
+    let result = phase.go(run).await;
+    let outcome = match &result {
+        Ok(outcome) => *outcome,
+        Err(Stop::Cancelled) => Outcome::Interrupted,
+        Err(Stop::Failed(_)) => Outcome::Failed,
+    };
+    // The phase's own error counts more than one of writing it down.
+    let written = run.end(phase, outcome).await;
+    result.map(|_| ())?;
+    written
+}
+
+async fn interrupted(run: &mut Run, phase: Phase) -> End {
+    let mut diagnostics = std::mem::take(&mut run.warnings);
+    diagnostics.push(Diagnostic::error(
+        format!("The release {} was interrupted", run.inputs.name),
+        format!(
+            "It was stopped in the phase {}. Nothing was undone; what is done is in the journal, and the next apply goes on \
+             from there.",
+            phase.name()
+        ),
+    ));
+    diagnostics.extend(run.finish(Outcome::Interrupted).await);
+    End { outcome: Outcome::Interrupted, diagnostics }
+}
+
+async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
+    let mut outcome = Outcome::Failed;
+    for (undo, from) in WAY_BACK {
+        if failed < from {
+            continue;
+        }
+        match undo.go(run).await {
+            Ok(Outcome::Skipped) => {}
+            Ok(undone) => outcome = undone,
+            Err(more) => {
+                diagnostics.extend(more);
+                break;
+            }
+        }
+    }
+    diagnostics.push(aftermath(run, failed, outcome));
+    diagnostics.extend(std::mem::take(&mut run.warnings));
+    diagnostics.extend(run.finish(outcome).await);
+    End { outcome, diagnostics }
+}
+
+/// What is left after a failure: the user must not have to guess.
+fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
+    let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
+    let schema = match (&run.record().schema_before, &run.record().schema_after) {
+        (Some(before), Some(after)) if before != after => format!(
+            " The database's schema stays at {} (it was at {} before this run).",
+            names(after),
+            names(before)
+        ),
+        (_, Some(after)) => format!(" The database's schema is at {}, unchanged.", names(after)),
+        (Some(before), None) => {
+            format!(" The database's schema was at {} before; how far the failed migration came is in its log.", names(before))
+        }
+        _ => String::new(),
+    };
+    let text = match (outcome, failed) {
+        (Outcome::RolledBack, _) => "It was rolled back to the last revision that passed its checks.",
+        (Outcome::Uninstalled, _) => "It was the first install and has been uninstalled; the next apply installs it again.",
+        (_, Phase::Preflight | Phase::Migrate) => "The deployment was not started; what ran before runs on.",
+        _ => "It was left as it is.",
+    };
+    Diagnostic::warning(
+        format!("State of release {release} after the failure"),
+        format!(
+            "The phase {} failed. {text}{schema} What was done is in the Secret ffe-journal.{} of the namespace.",
+            failed.name(),
+            run.inputs.name
+        ),
+    )
+}
+
+fn names(revisions: &[String]) -> String {
+    if revisions.is_empty() { "base (no revision)".to_owned() } else { revisions.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_is_that_of_the_story() {
+        assert!(PHASES.is_sorted());
+        assert_eq!(PHASES.map(Phase::name), ["preflight", "migrate", "deploy", "rollout", "verify", "record"]);
+    }
+
+    #[test]
+    fn nothing_is_undone_before_something_was_deployed() {
+        assert!(WAY_BACK.iter().all(|(_, from)| *from > Phase::Migrate));
+    }
+}

@@ -1,0 +1,107 @@
+//! Looking what is there: nearly free while nothing has changed.
+//!
+//! One metadata list of the namespace's release records is shared by all releases that are read at about the same
+//! time. A record is opened only when it is another one than was seen last.
+
+use std::sync::Arc;
+
+use ffe_cluster::Cluster;
+use ffe_helm::records::Records;
+use ffe_session::{Unavailable, diagnostic};
+use tfplugin::{Diagnostic, Diagnostics, Read, Refreshed};
+
+use crate::inputs::secrets;
+use crate::model::Release;
+use crate::outputs::{Seen, from_record};
+
+/// The answer where the release cannot be looked at: what was known, and why.
+pub fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
+    Refreshed { state: Some(request.state), private: request.private, diagnostics, deferred: None }
+}
+
+/// The answer where there is no cluster to ask.
+pub fn without_cluster(request: Read<Release>, why: Unavailable) -> Refreshed<Release> {
+    match why {
+        Unavailable::Unknown => {
+            let warning = Diagnostic::warning(
+                format!("The release {} was not refreshed", request.state.name.as_str().unwrap_or_default()),
+                "The provider's configuration is not known yet; the state of the last run is kept.",
+            );
+            kept(request, warning.into())
+        }
+        Unavailable::Invalid(errors) => kept(request, errors),
+    }
+}
+
+/// Looks at the records.
+pub async fn read(cluster: &Cluster, records: &Arc<Records>, request: Read<Release>) -> Refreshed<Release> {
+    let namespace = request.state.namespace.clone().unwrap_or_default();
+    let name = request.state.name.clone().unwrap_or_default();
+    let mut seen = Seen::load(&request.private);
+    if let Err(error) = same_cluster(cluster, &seen, &namespace, &name).await {
+        return kept(request, error.into());
+    }
+    let unreadable = |error: ffe_helm::Error| {
+        Diagnostics::error(
+            format!("The release {namespace}/{name} cannot be read"),
+            format!("{error}\n\nThe state of the last run is kept."),
+        )
+    };
+    let key = match records.latest(&namespace, &name).await {
+        Ok(Some(key)) => key,
+        Ok(None) => {
+            // The shared list may be a moment old: absence is confirmed by a list of its own.
+            match records.history(&namespace, &name).await {
+                Ok(history) if history.is_empty() => {
+                    tracing::warn!(%namespace, %name, "the release is gone");
+                    return Refreshed::gone();
+                }
+                Ok(mut history) => match history.pop() {
+                    Some(key) => key,
+                    None => return Refreshed::gone(),
+                },
+                Err(error) => return kept(request, unreadable(error)),
+            }
+        }
+        Err(error) => return kept(request, unreadable(error)),
+    };
+    if seen.is_current(&key) {
+        return Refreshed::present(request.state, request.private);
+    }
+    match records.open(&key).await {
+        Ok(Some(release)) => {
+            let mut state = request.state.clone();
+            from_record(&mut state, &release, &ffe_cluster::Redactor::new(secrets(&state)));
+            let mut private = request.private.clone();
+            seen.note(&key);
+            seen.store(&mut private);
+            Refreshed::present(state, private)
+        }
+        // It was replaced between list and read: the next refresh sees the newer one.
+        Ok(None) => Refreshed::present(request.state, request.private),
+        Err(error) => kept(request, unreadable(error)),
+    }
+}
+
+/// The release was seen in this very cluster.
+///
+/// # Errors
+/// When this is another cluster, or it does not answer.
+pub async fn same_cluster(cluster: &Cluster, seen: &Seen, namespace: &str, name: &str) -> Result<(), Diagnostic> {
+    if seen.cluster.is_empty() {
+        return Ok(());
+    }
+    cluster.check_same(&seen.cluster).await.map_err(|error| {
+        let mut found = diagnostic(&error, &format!("The release {namespace}/{name} cannot be looked for"));
+        if error.kind() == ffe_cluster::Kind::OtherCluster {
+            found.detail.push_str(&format!(
+                "\n\nThe state says that it runs on the cluster at {} (kube-system UID {}); the provider is configured for {}.",
+                seen.server,
+                seen.cluster,
+                cluster.server()
+            ));
+        }
+        found.detail.push_str("\n\nThe state of the last run is kept.");
+        found
+    })
+}

@@ -1,0 +1,94 @@
+//! What the chart renders to, and what of it differs from what is deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ffe_cluster::{Cancel, Cluster};
+use ffe_helm::binary::{RenderMode, RenderRequest};
+use ffe_helm::chart::Chart;
+use ffe_helm::manifest::{Manifest, ObjectId};
+use ffe_session::{HelmKit, diagnostic};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+
+use crate::inputs::Inputs;
+use crate::model::Change;
+
+/// Renders the chart: as an upgrade against the live release where there is one, else offline for the cluster's
+/// version, which needs no namespace.
+///
+/// # Errors
+/// When the chart does not render, at `chart`.
+pub async fn render(
+    cluster: &Cluster,
+    kit: &HelmKit,
+    inputs: &Inputs,
+    chart: &Chart,
+    exists: bool,
+    cancel: &Cancel,
+) -> Result<Manifest, Diagnostics> {
+    let version = cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
+    let request = RenderRequest {
+        release: &inputs.name,
+        namespace: &inputs.namespace,
+        chart: &chart.path,
+        values: &inputs.values,
+        mode: if exists { RenderMode::Upgrade } else { RenderMode::Offline { is_upgrade: false } },
+        kube_version: Some(&version),
+        api_versions: &[],
+        skip_crds: inputs.config.crds.as_str() == Some("skip"),
+        no_hooks: inputs.config.skip_hooks.known() == Some(&true),
+        take_ownership: inputs.config.take_ownership.known() == Some(&true),
+        timeout: inputs.timeout,
+    };
+    let helm = kit.helm.with_secrets(inputs.helm_secrets());
+    let rendered = helm.render(&request, cancel).await.map_err(|error| {
+        Diagnostic::error(format!("The chart {} does not render", inputs.chart.chart), error.to_string())
+            .at(Path::attribute("chart"))
+    })?;
+    Ok(rendered.manifest)
+}
+
+/// How a name is shown: `Kind/name`, with the namespace where it is another than the release's.
+pub fn display(id: &ObjectId, namespace: &str) -> String {
+    match &id.namespace {
+        Some(other) if other != namespace => format!("{}/{other}/{}", id.kind, id.name),
+        _ => format!("{}/{}", id.kind, id.name),
+    }
+}
+
+/// What becomes of each object: created, changed, removed. Unchanged ones are left out.
+pub fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &str) -> Vec<Change> {
+    let before: BTreeMap<ObjectId, String> = before.map(Manifest::object_digests).unwrap_or_default();
+    let after = after.object_digests();
+    let all: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
+    all.into_iter()
+        .filter_map(|id| {
+            let action = match (before.get(id), after.get(id)) {
+                (None, Some(_)) => "create",
+                (Some(_), None) => "remove",
+                (Some(old), Some(new)) if old != new => "change",
+                _ => return None,
+            };
+            Some(Change { action: Attr::from(action), object: Attr::Known(display(id, namespace)) })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const BEFORE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: \"1\"}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n";
+    const AFTER: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: \"2\"}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: other}\n";
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let (before, after) = (Manifest::parse(BEFORE).unwrap(), Manifest::parse(AFTER).unwrap());
+        let list = |before: Option<&Manifest>, after: &Manifest| -> Vec<String> {
+            changes(before, after, "ffe").iter().map(|one| format!("{} {}", one.action.as_str().unwrap(), one.object.as_str().unwrap())).collect()
+        };
+        assert_eq!(list(Some(&before), &after), ["change ConfigMap/a", "remove ConfigMap/b", "create Secret/other/d"]);
+        assert!(list(Some(&after), &after).is_empty());
+        assert_eq!(list(None, &before).len(), 3);
+    }
+}

@@ -1,0 +1,192 @@
+//! `ffe_release` as Terraform drives it.
+
+use std::sync::Arc;
+
+use ffe_cluster::Cluster;
+use ffe_helm::records::Records;
+use ffe_session::{HelmKit, Session, Unavailable, cancellation, diagnostic};
+use tfplugin::{
+    Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update, async_trait,
+};
+use tokio::sync::OnceCell;
+
+use crate::inputs::Inputs;
+use crate::journal::{Journal, Outcome};
+use crate::model::{Change, Release};
+use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
+use crate::pipeline::{self, End};
+use crate::run::Run;
+use crate::start::{Claim, begin, look};
+use crate::{delete, import, plan, read, validate};
+
+/// The resource.
+pub struct ReleaseResource {
+    session: Arc<Session>,
+    /// Records can be read without the Helm binary, and their lists are shared by all releases.
+    records: OnceCell<Arc<Records>>,
+}
+
+impl ReleaseResource {
+    /// The resource, on the configured provider.
+    pub fn new(session: Arc<Session>) -> ReleaseResource {
+        ReleaseResource { session, records: OnceCell::new() }
+    }
+
+    async fn records(&self, cluster: &Cluster) -> Result<Arc<Records>, Unavailable> {
+        let driver = self.session.helm_driver()?;
+        let made = self.records.get_or_try_init(|| async {
+            let client = cluster.client().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
+            Ok(Arc::new(Records::new(client, driver)))
+        });
+        made.await.cloned().map_err(Unavailable::Invalid)
+    }
+
+    async fn parts(&self) -> Result<(Cluster, Arc<HelmKit>), Diagnostics> {
+        let cluster = self.session.cluster().map_err(Unavailable::into_diagnostics)?;
+        let kit = self.session.helm().await.map_err(Unavailable::into_diagnostics)?;
+        Ok((cluster, kit))
+    }
+
+    async fn start_create(&self, cx: &Context, config: &Release) -> Result<Run, Diagnostics> {
+        let (cluster, kit) = self.parts().await?;
+        let inputs = Inputs::read(config)?;
+        let adopt = config.adopt.known() == Some(&true);
+        let claim = look(&cluster, &kit, &inputs.namespace, &inputs.name, adopt).await?;
+        let (journal, adopted) = match claim {
+            Claim::Ours(journal) => (journal.map(|journal| if journal.is_complete() { crate::start::anew(journal) } else { journal }), false),
+            Claim::Adopt(journal) => (journal, true),
+            Claim::Refused(refusal) => return Err(refusal.into()),
+        };
+        begin(cluster, kit, inputs, journal, adopted, cancellation(cx).into_token()).await
+    }
+
+    async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
+        let (cluster, kit) = self.parts().await?;
+        let inputs = Inputs::read(&request.config)?;
+        let seen = Seen::load(&request.private);
+        read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
+        let journal = Journal::find(&cluster, &inputs.namespace, &inputs.name).await;
+        let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+        begin(cluster, kit, inputs, journal, false, cancellation(cx).into_token()).await
+    }
+}
+
+/// The state after a run, from what is true in the cluster.
+async fn state_after(run: &Run, mut model: Release, private: &mut Private, succeeded: bool) -> Release {
+    settle_unknown(&mut model);
+    let mut seen = Seen::load(private);
+    if let Ok(identity) = run.cluster.identity().await {
+        seen.cluster = identity;
+    }
+    run.cluster.server().clone_into(&mut seen.server);
+    if let Some(release) = &run.after {
+        from_record(&mut model, release, &run.redactor());
+    }
+    if let Some(key) = &run.after_key {
+        seen.note(key);
+    }
+    from_journal(&mut model, &run.journal);
+    if succeeded {
+        seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
+    }
+    seen.store(private);
+    model
+}
+
+/// What the plan has promised is what is recorded: for an import to find it.
+fn note_changes(run: &mut Run, planned: &Attr<Vec<Change>>) {
+    let changes = planned.known().into_iter().flatten();
+    run.journal.content.applied.changes = changes
+        .map(|change| (change.action.clone().unwrap_or_default(), change.object.clone().unwrap_or_default()))
+        .collect();
+}
+
+#[async_trait]
+impl Resource for ReleaseResource {
+    type Model = Release;
+
+    fn type_name(&self) -> &'static str {
+        "ffe_release"
+    }
+
+    async fn validate(&self, _cx: &Context, config: &Release) -> Diagnostics {
+        validate::validate(config)
+    }
+
+    async fn plan(&self, cx: &Context, plan: &mut Plan<Release>) -> Diagnostics {
+        let guard = cancellation(cx);
+        plan::plan(&self.session, plan, &guard.token()).await.unwrap_or_else(|errors| errors)
+    }
+
+    async fn create(&self, cx: &Context, request: Create<Release>) -> Applied<Release> {
+        let mut run = match self.start_create(cx, &request.config).await {
+            Ok(run) => run,
+            Err(errors) => return Applied::failed(errors),
+        };
+        let mut planned = request.planned;
+        complete_changes(&mut run, &mut planned);
+        let mut private = request.private;
+        let End { outcome, diagnostics } = pipeline::go(&mut run).await;
+        let keeps = matches!(run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str()), Some("none"));
+        if outcome == Outcome::Succeeded {
+            let state = state_after(&run, planned, &mut private, true).await;
+            return Applied { state: Some(state), private, diagnostics };
+        }
+        if outcome == Outcome::Failed && keeps && run.after.is_some() {
+            tracing::warn!("remediation is none: the failed release is left, and the next create resumes it");
+        }
+        Applied::failed(diagnostics)
+    }
+
+    async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
+        let cluster = match self.session.cluster() {
+            Ok(cluster) => cluster,
+            Err(why) => return read::without_cluster(request, why),
+        };
+        match self.records(&cluster).await {
+            Ok(records) => read::read(&cluster, &records, request).await,
+            Err(why) => read::without_cluster(request, why),
+        }
+    }
+
+    async fn update(&self, cx: &Context, request: Update<Release>) -> Applied<Release> {
+        let mut run = match self.start_update(cx, &request).await {
+            Ok(run) => run,
+            Err(errors) => return Applied::failed(errors),
+        };
+        let mut planned = request.planned;
+        complete_changes(&mut run, &mut planned);
+        let mut private = request.private;
+        let End { outcome, diagnostics } = pipeline::go(&mut run).await;
+        if outcome == Outcome::Succeeded {
+            let state = state_after(&run, planned, &mut private, true).await;
+            return Applied { state: Some(state), private, diagnostics };
+        }
+        // What was undone leaves the inputs as they were, so that the next plan shows the change again.
+        let state = state_after(&run, request.prior, &mut private, false).await;
+        Applied { state: Some(state), private, diagnostics }
+    }
+
+    async fn delete(&self, cx: &Context, request: Delete<Release>) -> Diagnostics {
+        let guard = cancellation(cx);
+        match self.parts().await {
+            Ok((cluster, kit)) => delete::delete(&cluster, &kit, &guard.token(), request).await,
+            Err(errors) => errors,
+        }
+    }
+
+    async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Release>, Diagnostics> {
+        let cluster = self.session.cluster().map_err(Unavailable::into_diagnostics)?;
+        let records = self.records(&cluster).await.map_err(Unavailable::into_diagnostics)?;
+        import::import(&cluster, &records, id).await
+    }
+}
+
+/// `changes` that could not be foreseen are what they turn out to be; those that were are recorded as promised.
+fn complete_changes(run: &mut Run, planned: &mut Release) {
+    if planned.changes.is_unknown() {
+        planned.changes = Attr::Known(Vec::new());
+    }
+    note_changes(run, &planned.changes);
+}
+

@@ -1,0 +1,174 @@
+//! The beginning of a run: whose is the release, is there something to resume, is somebody else at work.
+
+use std::sync::Arc;
+
+use ffe_cluster::{Cancel, Cluster, Kind, Mark, MarkState, ObjectRef, Ownership};
+use ffe_helm::records::{RecordKey, Status};
+use ffe_session::{HelmKit, diagnostic, new_run_id, refuse_foreign};
+use tfplugin::{Diagnostic, Diagnostics, Model, Path};
+
+use crate::inputs::Inputs;
+use crate::journal::{Journal, Outcome, RunRecord, owner};
+use crate::model::Release;
+use crate::run::{Run, Stop, now};
+
+/// What a create finds.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// Nothing, or what an unfinished create of ours left.
+    Ours(Option<Journal>),
+    /// A release that is to be adopted.
+    Adopt(Option<Journal>),
+    /// Somebody else's release.
+    Refused(Diagnostic),
+}
+
+/// Looks whose release of that name is there.
+pub fn claim(journal: Option<Journal>, latest: Option<&RecordKey>, namespace: &str, name: &str, adopt: bool) -> Claim {
+    match (journal, latest) {
+        (journal, None) => Claim::Ours(journal),
+        (Some(journal), Some(_)) if !journal.is_complete() => Claim::Ours(Some(journal)),
+        (journal, Some(_)) if adopt => Claim::Adopt(journal),
+        (journal, Some(_)) => {
+            let object = ObjectRef::new("v1", "Helm release", Some(namespace), name);
+            let ownership = journal.map_or(Ownership::Foreign { manager: Some("Helm".to_owned()) }, |journal| Ownership::OursComplete(journal.mark));
+            Claim::Refused(refuse_foreign(&object, &ownership, "ffe_release", &format!("{namespace}/{name}")).at(Path::attribute("name")))
+        }
+    }
+}
+
+/// Where a create stands in the cluster.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub async fn look(cluster: &Cluster, kit: &HelmKit, namespace: &str, name: &str, adopt: bool) -> Result<Claim, Diagnostics> {
+    let journal = Journal::find(cluster, namespace, name).await.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+    let latest = latest(kit, namespace, name).await?;
+    Ok(claim(journal, latest.as_ref(), namespace, name, adopt))
+}
+
+async fn latest(kit: &HelmKit, namespace: &str, name: &str) -> Result<Option<RecordKey>, Diagnostics> {
+    let latest = kit.records.latest(namespace, name).await;
+    latest.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))
+}
+
+/// Begins a run: resolves the chart, resumes the run that died if it wanted the same, and writes the journal.
+///
+/// # Errors
+/// When the chart cannot be had, somebody else is at work, or the journal cannot be written.
+pub async fn begin(
+    cluster: Cluster,
+    kit: Arc<HelmKit>,
+    inputs: Inputs,
+    journal: Option<Journal>,
+    adopted: bool,
+    cancel: Cancel,
+) -> Result<Run, Diagnostics> {
+    let (namespace, name) = (inputs.namespace.clone(), inputs.name.clone());
+    require_namespace(&cluster, &namespace).await?;
+    let chart = kit.charts.resolve(&inputs.chart, &cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
+    let digest = inputs.digest(&chart.digest, &Release::schema());
+    let id = new_run_id();
+    let mut journal = journal.unwrap_or_else(|| Journal::new(&namespace, &name, &id));
+    if adopted {
+        journal.mark.adopted = true;
+    }
+    let resumed = journal.unfinished().is_some_and(|run| run.inputs_digest == digest);
+    if resumed {
+        tracing::info!(run = %journal.mark.run_id, "going on with the run that was interrupted");
+        if let Some(run) = journal.current() {
+            run.outcome = Outcome::Running;
+            run.finished = None;
+        }
+    } else {
+        if let Some(dead) = journal.content.runs.last_mut().filter(|run| run.outcome == Outcome::Running) {
+            dead.outcome = Outcome::Interrupted;
+            dead.finished.get_or_insert_with(now);
+        }
+        journal.mark = Mark { run_id: id.clone(), ..journal.mark.clone() };
+        journal.content.runs.push(RunRecord { id, inputs_digest: digest, started: now(), ..RunRecord::default() });
+    }
+    let mut run = Run::new(inputs, cluster, kit, cancel, journal);
+    run.chart = Some(chart);
+    let stopped = |stop| match stop {
+        Stop::Failed(errors) => errors,
+        Stop::Cancelled => Diagnostics::error("Interrupted", "Nothing was changed."),
+    };
+    run.save().await.map_err(stopped)?;
+    recover_pending(&mut run, resumed).await.map_err(stopped)?;
+    run.before = latest(&run.kit, &namespace, &name).await?;
+    let before = run.before.as_ref().map(|key| key.revision);
+    run.note(|record| record.revision_before = record.revision_before.or(before));
+    Ok(run)
+}
+
+/// Removes a pending record that a run of ours left when it died, so that Helm works again. Until an upgrade is done
+/// the revision before it stays `deployed`, so removing the pending record is all there is to it; objects
+/// that were made already are taken over by the next attempt, since they carry the release's own name.
+///
+/// `ours` says that the journal's own unfinished run is being resumed. Otherwise a pending record is somebody else's until
+/// it is older than its timeout.
+///
+/// # Errors
+/// When somebody else is at work.
+pub async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Stop> {
+    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
+    let key = run.kit.records.latest(namespace, name).await;
+    let key = key.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
+    let Some(key) = key.filter(|key| matches!(key.status, Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback)) else {
+        return Ok(());
+    };
+    let known = ours || run.journal.content.runs.iter().rev().nth(1).is_some_and(|last| last.outcome == Outcome::Interrupted);
+    if !known && !is_older(&key, run.inputs.timeout) {
+        return Err(Stop::failed(Diagnostic::error(
+            format!("The release {namespace}/{name} is {}", key.status),
+            format!(
+                "Somebody else is at work on it, or was interrupted less than {} ago. Wait for them, or look at it with: helm history {name} -n {namespace}",
+                ffe_cluster::format_duration(run.inputs.timeout)
+            ),
+        )));
+    }
+    tracing::warn!(revision = key.revision, status = %key.status, "removing the record of an interrupted Helm operation");
+    run.kit.records.delete(&key).await.map_err(|error| Stop::helm(&error, "The record of an interrupted Helm operation cannot be removed"))?;
+    run.kit.records.invalidate(namespace);
+    Ok(())
+}
+
+fn is_older(key: &RecordKey, than: std::time::Duration) -> bool {
+    key.modified_at.is_some_and(|at| {
+        let age = jiff::Timestamp::now().as_second() - at.as_second();
+        u64::try_from(age).is_ok_and(|age| age > than.as_secs())
+    })
+}
+
+async fn require_namespace(cluster: &Cluster, namespace: &str) -> Result<(), Diagnostics> {
+    match cluster.namespace(namespace).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Diagnostic::error(
+            format!("The namespace {namespace} does not exist"),
+            format!("On {}. Make it first, or refer to ffe_environment's namespace so that it is made before the release.", cluster.server()),
+        )
+        .at(Path::attribute("namespace"))
+        .into()),
+        // Who may not read namespaces may still deploy into one.
+        Err(error) if error.kind() == Kind::Forbidden => Ok(()),
+        Err(error) => Err(diagnostic(&error, "The namespace cannot be looked at").into()),
+    }
+}
+
+/// The error for a chart that cannot be had.
+pub fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
+    Diagnostic::error(format!("The chart {} cannot be used", inputs.chart.chart), inputs.redactor().clean(&error.to_string()))
+        .at(Path::attribute("chart"))
+}
+
+/// Marks a journal as of a release that is being made anew.
+pub fn anew(mut journal: Journal) -> Journal {
+    journal.mark = Mark { state: MarkState::Creating, adopted: false, owner: journal.mark.owner.clone(), run_id: journal.mark.run_id.clone() };
+    journal
+}
+
+/// Whose a release is, for error messages.
+pub fn owner_of(inputs: &Inputs) -> ffe_cluster::Owner {
+    owner(&inputs.namespace, &inputs.name)
+}

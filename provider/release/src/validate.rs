@@ -1,0 +1,76 @@
+//! What the schema's own rules cannot say.
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+
+use crate::inputs::merged_values;
+use crate::model::{Migration, Release, Verify};
+
+/// Checks a configuration, which may have unknowns.
+pub fn validate(config: &Release) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if let Err(errors) = merged_values(config, false) {
+        diagnostics.extend(errors);
+    }
+    if config.repository.is_known() && config.chart.as_str().is_some_and(|chart| chart.starts_with("oci://")) {
+        diagnostics.push(
+            Diagnostic::error("repository and an OCI chart exclude each other", "An oci:// reference says where the chart is; remove repository.")
+                .at(Path::attribute("repository")),
+        );
+    }
+    if let Some(migration) = config.migration.known() {
+        diagnostics.extend(check_migration(migration).below(&Path::attribute("migration")));
+    }
+    if let Some(verify) = config.verify.known() {
+        diagnostics.extend(check_verify(verify).below(&Path::attribute("verify")));
+    }
+    diagnostics
+}
+
+fn check_migration(migration: &Migration) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut only = |engine: &str, set: bool, name: &str| {
+        if set && migration.engine.as_str().is_some_and(|given| given != engine) {
+            diagnostics.push(
+                Diagnostic::error(format!("{name} belongs to the engine {engine}"), format!("Remove it, or set engine = \"{engine}\"."))
+                    .at(Path::attribute(name)),
+            );
+        }
+    };
+    only("alembic", !migration.target.is_null(), "target");
+    only("alembic", !migration.config.is_null(), "config");
+    only("command", !migration.upgrade_command.is_null(), "upgrade_command");
+    only("command", !migration.current_command.is_null(), "current_command");
+    let is_empty = |command: &Attr<Vec<Attr<String>>>| command.known().is_some_and(Vec::is_empty);
+    if migration.engine.as_str() == Some("command") && (migration.upgrade_command.is_null() || is_empty(&migration.upgrade_command)) {
+        diagnostics.push(
+            Diagnostic::error(
+                "Missing attribute migration.upgrade_command",
+                "The engine command needs the command that migrates, as a list of words: [\"./migrate\", \"up\"].",
+            )
+            .at(Path::attribute("upgrade_command")),
+        );
+    }
+    if is_empty(&migration.current_command) {
+        diagnostics.push(
+            Diagnostic::error("current_command is empty", "Give the command as a list of words, or leave it out.").at(Path::attribute("current_command")),
+        );
+    }
+    diagnostics
+}
+
+fn check_verify(verify: &Verify) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if verify.url.is_known() && verify.service.is_known() {
+        diagnostics.push(
+            Diagnostic::error("url and service exclude each other", "The checks go either to a URL or to a service of the cluster; remove one.")
+                .at(Path::attribute("service")),
+        );
+    }
+    for pointer in verify.json.known().into_iter().flat_map(|json| json.keys()).filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+        diagnostics.push(
+            Diagnostic::error(format!("\"{pointer}\" is no JSON pointer"), format!("A JSON pointer begins with a slash (RFC 6901): \"/{pointer}\"."))
+                .at(Path::attribute("json").key(pointer.as_str())),
+        );
+    }
+    diagnostics
+}

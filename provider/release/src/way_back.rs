@@ -1,0 +1,3 @@
+//! The steps back, each in its own file.
+
+pub mod release_back;
