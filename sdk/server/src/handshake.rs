@@ -63,7 +63,8 @@ pub(crate) struct Invitation {
     pub(crate) socket_group: Option<String>,
     /// TCP ports to choose from, where there are no Unix sockets.
     pub(crate) ports: Option<RangeInclusive<u16>>,
-    /// Whether the client reads a seventh field of the line.
+    /// Whether the client reads a seventh field of the line: is multiplexing of side connections known?
+    /// The answer is yes, and costs nothing: Terraform never opens one.
     pub(crate) multiplex: bool,
 }
 

@@ -54,7 +54,8 @@ impl ProviderService {
         let subject = request.subject().to_owned();
         let client = capabilities(request.client());
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let span = tracing::error_span!("call", tf_rpc = rpc, tf_req_id = number, tf_subject = subject);
+        let about = (!subject.is_empty()).then_some(subject.as_str());
+        let span = tracing::error_span!("call", tf_rpc = rpc, tf_req_id = number, tf_subject = about);
         let engine = Arc::clone(&self.engine);
         let outcome = self
             .calls

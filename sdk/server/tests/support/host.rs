@@ -68,12 +68,15 @@ pub struct Host {
     pub line: String,
     stdout: BufReader<std::process::ChildStdout>,
     stderr: Arc<Mutex<String>>,
+    /// Its directory for temporary files: a provider that is killed cannot clean up.
+    _temp: tempfile::TempDir,
 }
 
 impl Host {
     /// Starts it and waits for its first line.
     pub fn start(command: &mut Command) -> Host {
-        let mut child = command.spawn().unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let mut child = command.env("TMPDIR", temp.path()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (collected, pipe) = (Arc::clone(&stderr), BufReader::new(child.stderr.take().unwrap()));
         std::thread::spawn(move || {
@@ -86,7 +89,7 @@ impl Host {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        Host { child, line: line.trim_end().to_owned(), stdout, stderr }
+        Host { child, line: line.trim_end().to_owned(), stdout, stderr, _temp: temp }
     }
 
     /// Field `number` of the handshake line, from zero.
