@@ -1,1 +1,59 @@
-//! Under construction.
+//! Everything of this provider that talks to the Kubernetes API.
+//!
+//! [`Cluster`] is the handle: made from [`KubernetesSettings`], cheap to clone, connected at the
+//! first request. It reads, writes ([`Cluster::apply`]), waits ([`Cluster::wait_rollout`]), explains
+//! ([`Cluster::diagnose`]), runs Jobs ([`Cluster::run_job`]) and reaches into the cluster
+//! ([`Cluster::http_get`]). It knows nothing of Terraform: [`Error`] says what went wrong, and the
+//! resources turn that into diagnostics.
+
+mod absence;
+mod access;
+mod apply;
+mod cluster;
+pub mod config;
+mod delete;
+pub mod diagnose;
+pub mod digest;
+mod discovery;
+mod duration;
+mod error;
+mod identity;
+mod job;
+mod lists;
+mod logs;
+pub mod mark;
+pub mod namespace;
+mod object;
+pub mod portforward;
+mod quantity;
+mod redact;
+pub mod wait;
+
+#[cfg(test)]
+mod testing;
+
+pub use absence::Presence;
+pub use access::Query;
+pub use apply::{ApplyOptions, FIELD_MANAGER};
+pub use cluster::{Cluster, Timeouts};
+pub use config::{Connection, Environment, ExecSettings, KubernetesSettings};
+pub use delete::{DeleteOptions, Deleted, Propagation};
+pub use diagnose::Diagnosis;
+pub use digest::{Comparison, Digests, public_digest};
+pub use duration::{DurationError, format_duration, parse_duration};
+pub use error::{Error, FieldConflict, Kind, Result, Source};
+pub use job::{JobOptions, JobOutcome};
+pub use lists::MetadataListCache;
+pub use mark::{Mark, MarkState, Owner, Ownership, ownership};
+pub use object::{Object, ObjectRef};
+pub use portforward::{Forwarded, HttpAnswer, ServicePort};
+pub use quantity::{Quantity, QuantityError};
+pub use redact::Redactor;
+pub use wait::{FailFast, Progress, WaitOptions};
+
+pub use k8s_openapi;
+pub use kube;
+
+/// A request to stop, handed to everything that takes long: clone it, ask `is_cancelled()`, await
+/// `cancelled()`.
+pub use tokio_util::sync::CancellationToken as Cancel;

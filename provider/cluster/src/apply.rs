@@ -1,0 +1,108 @@
+//! Server-side apply with our own field manager.
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
+use serde_json::Value;
+
+use crate::access::{typed, untyped};
+use crate::cluster::Cluster;
+use crate::error::Result;
+use crate::object::{Object, ObjectRef};
+
+/// The name that we own fields under.
+pub const FIELD_MANAGER: &str = "terraform-provider-ffe";
+
+/// How to apply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ApplyOptions {
+    /// Take fields that another manager owns
+    pub force: bool,
+    /// Only ask what would come of it, with admission and defaults
+    pub dry_run: bool,
+}
+
+impl ApplyOptions {
+    /// Taking fields from other managers.
+    pub fn forced() -> Self {
+        Self { force: true, dry_run: false }
+    }
+
+    /// Changing nothing.
+    pub fn dry() -> Self {
+        Self { force: false, dry_run: true }
+    }
+
+    fn params(self) -> PatchParams {
+        PatchParams {
+            dry_run: self.dry_run,
+            force: self.force,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            // a misspelt field must not vanish silently
+            field_validation: Some(ValidationDirective::Strict),
+        }
+    }
+}
+
+impl Cluster {
+    /// Applies an object: makes it, or changes exactly the fields that are given and removes those
+    /// that we gave before and give no more.
+    ///
+    /// # Errors
+    /// [`crate::Error::FieldConflict`] with the other managers and their fields unless forced,
+    /// [`crate::Kind::Invalid`], and those of any request.
+    pub async fn apply<K: Object>(&self, object: &K, options: ApplyOptions) -> Result<K> {
+        let (named, api) = self.place_of(object).await?;
+        let body = clean(untyped(&named, object)?);
+        let applied = self.send(&api, &named, &body, options).await?;
+        typed(&named, applied)
+    }
+
+    /// The same for an object given as JSON, of any kind that the server serves. A namespaced object
+    /// without a namespace goes to the default one.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply`], and [`crate::Kind::NotServed`].
+    pub async fn apply_value(&self, object: &Value, options: ApplyOptions) -> Result<DynamicObject> {
+        let mut named = ObjectRef::from_value(object)?;
+        let served = self.serves(&named).await?;
+        if !served.namespaced {
+            named.namespace = None;
+        } else if named.namespace.is_none() {
+            named.namespace = Some(self.default_namespace().to_owned());
+        }
+        let api = self.api_of(&served, named.namespace.as_deref()).await?;
+        let body: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
+            crate::error::Error::Malformed { what: named.to_string(), message: error.to_string() }
+        })?;
+        self.send(&api, &named, &clean(body), options).await
+    }
+
+    async fn send(
+        &self,
+        api: &Api<DynamicObject>,
+        named: &ObjectRef,
+        body: &DynamicObject,
+        options: ApplyOptions,
+    ) -> Result<DynamicObject> {
+        let applied = api
+            .patch(&named.name, &options.params(), &Patch::Apply(body))
+            .await
+            .map_err(|error| self.failed(if options.dry_run { "try out" } else { "apply" }, named, error))?;
+        if !options.dry_run {
+            self.lists().invalidate_kind(&named.api_version, &named.kind, named.namespace.as_deref());
+        }
+        Ok(applied)
+    }
+}
+
+/// What an apply must not carry: the server's own bookkeeping, which a read object has.
+fn clean(mut object: DynamicObject) -> DynamicObject {
+    object.metadata.managed_fields = None;
+    object.metadata.resource_version = None;
+    object.metadata.creation_timestamp = None;
+    object.metadata.generation = None;
+    object.metadata.uid = None;
+    if let Some(data) = object.data.as_object_mut() {
+        data.remove("status");
+    }
+    object
+}

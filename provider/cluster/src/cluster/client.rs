@@ -1,0 +1,40 @@
+//! From a connection to a client: kube's stack with our retries and timeouts around it.
+
+use http::{HeaderName, HeaderValue};
+use kube::Client;
+use kube::client::ClientBuilder;
+use tower::buffer::BufferLayer;
+use tower::layer::layer_fn;
+
+use super::resilient::{Resilient, Timeouts};
+use crate::config::Connection;
+use crate::error::{Result, request_error};
+use crate::object::ObjectRef;
+
+/// Requests that may wait for a connection at once; more wait for a place.
+const QUEUE: usize = 1024;
+
+/// Builds the client. Runs an exec credential plugin, which blocks: on a thread of its own.
+pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result<Client> {
+    let mut config = connection.client_config().await?;
+    config.connect_timeout = Some(timeouts.connect);
+    config.write_timeout = Some(timeouts.answer);
+    // watches and port-forwards are silent for long: ordinary requests are timed in `Resilient`
+    config.read_timeout = None;
+    // kube's own retries repeat what is not safe to repeat, and up to 1000 s apart
+    config.default_retry = false;
+    config.headers.push((
+        HeaderName::from_static("user-agent"),
+        HeaderValue::from_static(concat!("terraform-provider-ffe/", env!("CARGO_PKG_VERSION"))),
+    ));
+
+    let built = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config)).await;
+    let object = ObjectRef::new("v1", "client", None, "");
+    let failed = |error| request_error("set up", &object, connection.server(), error);
+    let builder = built.map_err(|error| failed(kube::Error::Service(error.into())))?.map_err(failed)?;
+    Ok(builder
+        // the buffer makes the service one that can be cloned, which retrying needs
+        .with_layer(&BufferLayer::new(QUEUE))
+        .with_layer(&layer_fn(|inner| Resilient::new(inner, timeouts)))
+        .build())
+}

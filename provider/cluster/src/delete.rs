@@ -1,0 +1,107 @@
+//! Deleting, and waiting until what was deleted is gone.
+
+use std::time::Duration;
+
+use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
+
+use crate::cluster::Cluster;
+use crate::error::{Error, Kind, Result};
+use crate::object::ObjectRef;
+
+/// What becomes of the objects that an object owns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// Collected after it
+    #[default]
+    Background,
+    /// Deleted before it
+    Foreground,
+    /// Left alone
+    Orphan,
+}
+
+/// How to delete.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// What becomes of dependants
+    pub propagation: Propagation,
+    /// Only if it is still this very object
+    pub uid: Option<String>,
+    /// How long pods get to end, in whole seconds; None: what they ask for
+    pub grace_period: Option<Duration>,
+    /// Only ask whether it would be allowed
+    pub dry_run: bool,
+}
+
+/// What came of a delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was not there, or is another object by now than the one whose UID was given
+    WasGone,
+    /// The API server has accepted it; finalizers may still be at work
+    Accepted,
+}
+
+impl Cluster {
+    /// Deletes an object. One that is gone is no error.
+    ///
+    /// # Errors
+    /// Those of any request.
+    pub async fn delete(&self, object: &ObjectRef, options: &DeleteOptions) -> Result<Deleted> {
+        let served = match self.serves(object).await {
+            // without the kind there can be no object of it
+            Err(error) if error.kind() == Kind::NotServed => return Ok(Deleted::WasGone),
+            other => other?,
+        };
+        let api = self.api_of(&served, object.namespace.as_deref()).await?;
+        let params = DeleteParams {
+            dry_run: options.dry_run,
+            grace_period_seconds: options
+                .grace_period
+                .map(|period| u32::try_from(period.as_secs()).unwrap_or(u32::MAX)),
+            propagation_policy: Some(match options.propagation {
+                Propagation::Background => PropagationPolicy::Background,
+                Propagation::Foreground => PropagationPolicy::Foreground,
+                Propagation::Orphan => PropagationPolicy::Orphan,
+            }),
+            preconditions: options
+                .uid
+                .clone()
+                .map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+        };
+        let result = api.delete(&object.name, &params).await.map_err(|error| self.failed("delete", object, error));
+        self.lists().invalidate_kind(&object.api_version, &object.kind, object.namespace.as_deref());
+        match result {
+            Ok(_) => Ok(Deleted::Accepted),
+            Err(error) if error.is_not_found() => Ok(Deleted::WasGone),
+            // a UID that differs is a conflict: the object that was meant is gone
+            Err(error) if error.kind() == Kind::Conflict && options.uid.is_some() => {
+                match self.find_ref(object).await? {
+                    Some(found) if found.metadata.uid == options.uid => Err(error),
+                    _ => Ok(Deleted::WasGone),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object and waits until it is gone.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::delete`] and [`Cluster::wait_deleted`].
+    pub async fn delete_and_wait(
+        &self,
+        object: &ObjectRef,
+        options: &DeleteOptions,
+        wait: &crate::wait::WaitOptions,
+    ) -> Result<()> {
+        if self.delete(object, options).await? == Deleted::WasGone || options.dry_run {
+            return Ok(());
+        }
+        match self.wait_deleted(object, options.uid.as_deref(), wait).await {
+            // the kind itself was removed meanwhile
+            Err(Error::Request { kind: Kind::NotServed, .. }) => Ok(()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Running a Job to its end: attach to the one that exists, or make it; follow its log; judge it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::Cancel;
+use crate::cluster::Cluster;
+use crate::delete::{DeleteOptions, Deleted};
+use crate::diagnose::{Diagnosis, Evidence, Workload, diagnose, problems};
+use crate::error::{Error, Kind, Result};
+use crate::object::ObjectRef;
+use crate::wait::{Bearing, Look, Progress, Seen, WaitOptions, describe, explain, progress, run, triggers, watched};
+
+/// How to run a Job.
+#[derive(Debug, Clone)]
+pub struct JobOptions {
+    /// Timeout, cancel, patience and redaction. Neither timeout nor cancel stops the Job itself.
+    pub wait: WaitOptions,
+    /// Lines of its log that are kept, from the end
+    pub log_lines: usize,
+    /// Hand each line to `tracing` (target `ffe::job`) as it comes
+    pub stream: bool,
+}
+
+impl JobOptions {
+    /// Keeps 200 lines and streams them.
+    pub fn new(wait: WaitOptions) -> Self {
+        Self { wait, log_lines: 200, stream: true }
+    }
+}
+
+/// What came of a Job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobOutcome {
+    /// The Job's UID
+    pub uid: String,
+    /// It existed already when we came
+    pub attached: bool,
+    /// It is complete
+    pub succeeded: bool,
+    /// It has ended; false when it was given up because its pod cannot come up, and still exists
+    pub finished: bool,
+    /// Of the container that decided it
+    pub exit_code: Option<i32>,
+    /// What that container wrote to its termination message
+    pub termination_message: Option<String>,
+    /// The end of the log of that container, redacted
+    pub log: Vec<String>,
+    /// Why it failed
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl Cluster {
+    /// Runs a Job to its end. Its name is the caller's: when a Job of that name exists, it is
+    /// attached to and nothing is made. A Job that fails is an outcome, not an error.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] and [`Error::Cancelled`], both of which leave the Job running, and those
+    /// of requests.
+    pub async fn run_job(&self, job: &Job, options: &JobOptions) -> Result<JobOutcome> {
+        let object = ObjectRef::to(job);
+        let (made, attached) = match self.find::<Job>(object.namespace.as_deref(), &object.name).await? {
+            Some(found) => (found, true),
+            None => match self.create(job).await {
+                Ok(made) => (made, false),
+                // made meanwhile, or by a request of ours whose answer was lost
+                Err(error) if error.kind() == Kind::AlreadyExists => {
+                    (self.get(object.namespace.as_deref(), &object.name).await?, true)
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.await_job(&made, attached, options).await
+    }
+
+    /// Waits for a Job that exists.
+    ///
+    /// # Errors
+    /// As [`Cluster::run_job`].
+    pub async fn await_job(&self, job: &Job, attached: bool, options: &JobOptions) -> Result<JobOutcome> {
+        let object = ObjectRef::to(job);
+        let what = format!("end of {object}");
+        let triggers = triggers(self, &watched(self, &object).await).await?;
+        let mut look = JobLook {
+            cluster: self,
+            object: &object,
+            options,
+            bearing: Bearing::default(),
+            following: Vec::new(),
+            seen: false,
+        };
+        let ended = match run(&what, &object, triggers, &options.wait, &mut look).await {
+            Ok(ended) => ended,
+            Err(Error::Timeout { what, object: named, after, last, .. }) => {
+                let diagnosis = self.diagnose(&object, &options.wait.redactor).await;
+                return Err(Error::Timeout { what, object: named, after, last, diagnosis: Some(Box::new(diagnosis)) });
+            }
+            Err(other) => return Err(other),
+        };
+        look.finish().await;
+        let evidence = &ended.evidence;
+        let decided = deciding(&evidence.pods);
+        let log = match &decided {
+            Some(decided) => self
+                .tail_log(
+                    object.namespace.as_deref().unwrap_or_default(),
+                    &decided.pod,
+                    Some(&decided.container),
+                    options.log_lines,
+                    false,
+                    &options.wait.redactor,
+                )
+                .await
+                .unwrap_or_else(|error| vec![format!("(the log could not be read: {error})")]),
+            None => Vec::new(),
+        };
+        let redact = |text: &String| options.wait.redactor.clean(text);
+        Ok(JobOutcome {
+            uid: job.metadata.uid.clone().unwrap_or_default(),
+            attached,
+            succeeded: ended.succeeded,
+            finished: ended.finished,
+            exit_code: decided.as_ref().map(|decided| decided.state.exit_code),
+            termination_message: decided.as_ref().and_then(|decided| decided.state.message.as_ref().map(redact)),
+            log,
+            diagnosis: ended.diagnosis,
+        })
+    }
+
+    /// Deletes a Job and, behind it, its pods.
+    ///
+    /// # Errors
+    /// Those of a delete; one that is gone is no error.
+    pub async fn delete_job(&self, namespace: &str, name: &str) -> Result<Deleted> {
+        self.delete(&ObjectRef::of::<Job>(Some(namespace), name), &DeleteOptions::default()).await
+    }
+}
+
+struct Ended {
+    evidence: Evidence,
+    succeeded: bool,
+    finished: bool,
+    diagnosis: Option<Diagnosis>,
+}
+
+struct JobLook<'a> {
+    cluster: &'a Cluster,
+    object: &'a ObjectRef,
+    options: &'a JobOptions,
+    bearing: Bearing,
+    following: Vec<(String, Follower)>,
+    seen: bool,
+}
+
+impl Look for JobLook<'_> {
+    type Output = Ended;
+
+    fn look(&mut self) -> impl Future<Output = Result<Seen<Ended>>> + Send {
+        async move {
+            let wait = &self.options.wait;
+            let seen = self.cluster.workload(self.object).await?;
+            if let Workload::Unseen(..) = seen {
+                // it was there when the wait began
+                return if self.seen { Err(self.vanished()) } else { Ok(Seen::Waiting("it is not there yet".to_owned())) };
+            }
+            self.seen = true;
+            let state = progress(&seen);
+            let evidence = self.cluster.evidence_of(seen, 0, &wait.redactor).await;
+            self.follow(&evidence.pods);
+            match state {
+                Progress::Ready => {
+                    Ok(Seen::Done(Ended { evidence, succeeded: true, finished: true, diagnosis: None }))
+                }
+                Progress::Failed(_) => {
+                    let full =
+                        self.cluster.evidence_of(evidence.workload.clone(), crate::diagnose::LOG_LINES, &wait.redactor).await;
+                    let diagnosis = Some(diagnose(&full));
+                    Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished: true, diagnosis }))
+                }
+                Progress::Waiting(state) => {
+                    // a pod that has ended with an error is the Job controller's to judge: it may be
+                    // allowed another one
+                    let found: Vec<_> = problems(&evidence)
+                        .into_iter()
+                        .filter(|problem| !matches!(problem.cause, crate::diagnose::Cause::JobFailed | crate::diagnose::Cause::OutOfMemory))
+                        .collect();
+                    let Some(hopeless) = self.bearing.hopeless(&found, wait, Instant::now()).cloned() else {
+                        return Ok(Seen::Waiting(describe(&state, &found)));
+                    };
+                    let error = explain(self.cluster, evidence.clone(), Some(hopeless), &wait.redactor).await;
+                    let diagnosis = error.diagnosis().cloned();
+                    Ok(Seen::Done(Ended { evidence, succeeded: false, finished: false, diagnosis }))
+                }
+            }
+        }
+    }
+}
+
+impl JobLook<'_> {
+    fn vanished(&self) -> Error {
+        Error::Malformed {
+            what: self.object.to_string(),
+            message: "it was deleted while it was waited for; whether its work was done is not known".to_owned(),
+        }
+    }
+
+    /// Follows the log of each pod's first container once it has started.
+    fn follow(&mut self, pods: &[Pod]) {
+        if !self.options.stream {
+            return;
+        }
+        for pod in pods {
+            let (Some(name), Some(namespace)) = (&pod.metadata.name, &pod.metadata.namespace) else { continue };
+            let Some(container) = first_container(pod) else { continue };
+            let started = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()).is_some_and(|all| {
+                all.iter().filter(|status| status.name == container).filter_map(|status| status.state.as_ref()).any(
+                    |state| state.running.is_some() || state.terminated.is_some(),
+                )
+            });
+            if !started || self.following.iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            let follower = Follower::start(
+                self.cluster.clone(),
+                Arc::from(namespace.as_str()),
+                Arc::from(name.as_str()),
+                container,
+                self.options,
+                self.object.name.clone(),
+            );
+            self.following.push((name.clone(), follower));
+        }
+    }
+
+    /// Lets the followers read what has been logged already.
+    async fn finish(self) {
+        for (_, follower) in self.following {
+            let mut task = follower;
+            let patience = std::time::Duration::from_secs(2);
+            let _ = tokio::time::timeout(patience, &mut task.task).await;
+        }
+    }
+}
+
+/// A task that follows one log; it ends with the wait that started it.
+struct Follower {
+    task: JoinHandle<()>,
+    cancel: Cancel,
+}
+
+impl Follower {
+    fn start(
+        cluster: Cluster,
+        namespace: Arc<str>,
+        pod: Arc<str>,
+        container: String,
+        options: &JobOptions,
+        job: String,
+    ) -> Self {
+        let cancel = options.wait.cancel.child_token();
+        let stop = cancel.clone();
+        let redactor = options.wait.redactor.clone();
+        let task = tokio::spawn(async move {
+            let each = |line: &str| tracing::info!(target: "ffe::job", job = %job, "{line}");
+            if let Err(error) = cluster.follow_log(&namespace, &pod, &container, &redactor, &stop, each).await {
+                tracing::debug!(target: "ffe::job", job = %job, "the log is not followed any more: {error}");
+            }
+        });
+        Self { task, cancel }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// The container whose end decides a Job.
+struct Decided<'a> {
+    pod: String,
+    container: String,
+    state: &'a ContainerStateTerminated,
+}
+
+/// Of the newest pod: the first container that ended with an error, or else the first that ended.
+fn deciding(pods: &[Pod]) -> Option<Decided<'_>> {
+    let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    let status = newest.status.as_ref()?;
+    let ended: Vec<(&str, &ContainerStateTerminated, bool)> = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .map(|container| (container, true))
+        .chain(status.container_statuses.iter().flatten().map(|container| (container, false)))
+        .filter_map(|(container, init)| {
+            let state = container.state.as_ref()?.terminated.as_ref()?;
+            Some((container.name.as_str(), state, init))
+        })
+        .collect();
+    let failed = ended.iter().find(|(_, state, _)| state.exit_code != 0);
+    let main = ended.iter().find(|(_, _, init)| !init);
+    let (container, state, _) = failed.or(main)?;
+    Some(Decided { pod: newest.metadata.name.clone()?, container: (*container).to_owned(), state })
+}
+
+fn first_container(pod: &Pod) -> Option<String> {
+    pod.spec.as_ref()?.containers.first().map(|container| container.name.clone())
+}

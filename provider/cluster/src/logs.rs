@@ -1,0 +1,132 @@
+//! Logs of containers, redacted before anyone sees them.
+
+use futures::{AsyncBufReadExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, LogParams};
+
+use crate::Cancel;
+use crate::cluster::Cluster;
+use crate::error::{Error, Kind, Result};
+use crate::object::ObjectRef;
+use crate::redact::Redactor;
+
+/// A log of one line is cut here: some programs log whole documents.
+const LINE_LIMIT: usize = 2000;
+
+impl Cluster {
+    /// The last lines of a container's log (None: the pod's only container), of its present run or of
+    /// the one before. A container that has not logged anything yet has none.
+    ///
+    /// # Errors
+    /// Those of any request.
+    pub async fn tail_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: usize,
+        previous: bool,
+        redactor: &Redactor,
+    ) -> Result<Vec<String>> {
+        let object = ObjectRef::of::<Pod>(Some(namespace), pod);
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let params = LogParams {
+            container: container.map(str::to_owned),
+            tail_lines: Some(i64::try_from(lines).unwrap_or(i64::MAX)),
+            previous,
+            ..LogParams::default()
+        };
+        match api.logs(pod, &params).await.map_err(|error| self.failed("read the log of", &object, error)) {
+            Ok(text) => Ok(text.lines().map(|line| tidy(line, redactor)).collect()),
+            // "container is waiting to start", "previous terminated container not found"
+            Err(error) if error.kind() == Kind::Invalid => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Follows a container's log from its beginning until the container ends or a stop is asked for,
+    /// handing each redacted line to `each`.
+    ///
+    /// # Errors
+    /// Those of any request, and a connection that breaks.
+    pub async fn follow_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        redactor: &Redactor,
+        cancel: &Cancel,
+        mut each: impl FnMut(&str) + Send,
+    ) -> Result<()> {
+        let object = ObjectRef::of::<Pod>(Some(namespace), pod);
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let params = LogParams { container: Some(container.to_owned()), follow: true, ..LogParams::default() };
+        let stream =
+            api.log_stream(pod, &params).await.map_err(|error| self.failed("follow the log of", &object, error))?;
+        let mut lines = stream.lines();
+        loop {
+            let next = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                next = lines.try_next() => next,
+            };
+            match next {
+                Ok(Some(line)) => each(&tidy(&line, redactor)),
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    return Err(Error::Request {
+                        kind: Kind::Unavailable,
+                        operation: "follow the log of",
+                        object: Box::new(object),
+                        server: self.server().to_owned(),
+                        message: error.to_string(),
+                        source: Some(Box::new(error)),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Without secrets, terminal colours and endless lines.
+fn tidy(line: &str, redactor: &Redactor) -> String {
+    let mut clean = redactor.clean(&strip_escapes(line.trim_end()));
+    if let Some((end, _)) = clean.char_indices().nth(LINE_LIMIT) {
+        clean.truncate(end);
+        clean.push('…');
+    }
+    clean
+}
+
+/// Drops terminal control sequences: `ESC [ … letter`, and lone control characters.
+fn strip_escapes(line: &str) -> String {
+    let mut clean = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            if chars.next() == Some('[') {
+                for c in chars.by_ref() {
+                    if c.is_ascii_alphabetic() {
+                        break;
+                    }
+                }
+            }
+        } else if !c.is_control() || c == '\t' {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_fit_to_be_shown() {
+        let redactor = Redactor::new(["hunter2"]);
+        assert_eq!(tidy("\u{1b}[31mERROR\u{1b}[0m password hunter2\r", &redactor), "ERROR password (redacted)");
+        assert_eq!(tidy("a\tb\u{7}", &redactor), "a\tb");
+        let long = tidy(&"é".repeat(5000), &redactor);
+        assert_eq!(long.chars().count(), LINE_LIMIT + 1);
+    }
+}

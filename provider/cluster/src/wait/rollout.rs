@@ -1,0 +1,132 @@
+//! Waiting for a workload, and giving up when it cannot come up.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use tokio::time::Instant;
+
+use super::engine::{self, Look, Seen, Watched};
+use super::{Progress, WaitOptions, progress};
+use crate::cluster::Cluster;
+use crate::diagnose::{Cause, Evidence, LOG_LINES, Problem, Workload, diagnose, pod_selector, problems};
+use crate::error::{Error, Result};
+use crate::object::ObjectRef;
+use crate::redact::Redactor;
+
+pub(super) async fn wait(cluster: &Cluster, workload: &ObjectRef, options: &WaitOptions) -> Result<()> {
+    let what = format!("rollout of {workload}");
+    let triggers = engine::triggers(cluster, &watched(cluster, workload).await).await?;
+    let mut look = RolloutLook { cluster, workload, options, bearing: Bearing::default() };
+    match engine::run(&what, workload, triggers, options, &mut look).await {
+        Err(Error::Timeout { what, object, after, last, .. }) => {
+            // what it lacked is worth knowing even now that the time is over
+            let diagnosis = cluster.diagnose(workload, &options.redactor).await;
+            Err(Error::Timeout { what, object, after, last, diagnosis: Some(Box::new(diagnosis)) })
+        }
+        other => other,
+    }
+}
+
+/// The workload itself, and its pods once their selector is known.
+pub(crate) async fn watched(cluster: &Cluster, workload: &ObjectRef) -> Vec<Watched> {
+    let mut watched = vec![Watched::One(workload.clone())];
+    if let Some(selector) = cluster.workload(workload).await.ok().as_ref().and_then(pod_selector) {
+        let pods = ObjectRef::new("v1", "Pod", workload.namespace.as_deref(), "");
+        watched.push(Watched::Selected(pods, selector));
+    }
+    watched
+}
+
+struct RolloutLook<'a> {
+    cluster: &'a Cluster,
+    workload: &'a ObjectRef,
+    options: &'a WaitOptions,
+    bearing: Bearing,
+}
+
+impl Look for RolloutLook<'_> {
+    type Output = ();
+
+    fn look(&mut self) -> impl Future<Output = Result<Seen<()>>> + Send {
+        async move {
+            let Self { cluster, workload, options, bearing } = self;
+            let seen = cluster.workload(workload).await?;
+            let state = match progress(&seen) {
+                Progress::Ready => return Ok(Seen::Done(())),
+                Progress::Failed(why) => Err(why),
+                Progress::Waiting(state) => Ok(state),
+            };
+            let evidence = cluster.evidence_of(seen, 0, &options.redactor).await;
+            let found = problems(&evidence);
+            let hopeless = bearing.hopeless(&found, options, Instant::now());
+            match state {
+                Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found))),
+                _ => Err(explain(cluster, evidence, hopeless.cloned(), &options.redactor).await),
+            }
+        }
+    }
+}
+
+/// The state with the worst trouble beside it.
+pub(crate) fn describe(state: &str, found: &[Problem]) -> String {
+    match found.first().filter(|problem| problem.cause != Cause::Missing) {
+        Some(problem) => format!("{state}; {}", problem.sentence()),
+        None => state.to_owned(),
+    }
+}
+
+/// The full diagnosis, with logs, led by the problem that ended the wait.
+pub(crate) async fn explain(
+    cluster: &Cluster,
+    evidence: Evidence,
+    hopeless: Option<Problem>,
+    redactor: &Redactor,
+) -> Error {
+    let seen: Workload = evidence.workload.clone();
+    let full = cluster.evidence_of(seen, LOG_LINES, redactor).await;
+    // by the time that the logs are read the moment may have passed in which the trouble showed
+    let gone = hopeless.as_ref().is_some_and(|problem| {
+        !problems(&full).iter().any(|other| other.cause == problem.cause)
+    });
+    let judged = if gone { Evidence { logs: full.logs, ..evidence } } else { full };
+    let mut diagnosis = diagnose(&judged);
+    if let Some(problem) = hopeless
+        && diagnosis.cause != problem.cause
+    {
+        let first = std::mem::replace(&mut diagnosis.message, problem.sentence());
+        diagnosis.details.retain(|detail| *detail != diagnosis.message);
+        diagnosis.details.insert(0, first);
+        diagnosis.cause = problem.cause;
+        diagnosis.reason = problem.reason;
+    }
+    Error::Failed(Box::new(diagnosis))
+}
+
+/// Remembers since when each trouble has lasted.
+#[derive(Default)]
+pub(crate) struct Bearing {
+    since: HashMap<(Cause, ObjectRef, Option<String>), Instant>,
+}
+
+impl Bearing {
+    /// The first problem that has been borne with for long enough.
+    pub(crate) fn hopeless<'a>(
+        &mut self,
+        found: &'a [Problem],
+        options: &WaitOptions,
+        now: Instant,
+    ) -> Option<&'a Problem> {
+        let key = |problem: &Problem| (problem.cause, problem.object.clone(), problem.container.clone());
+        self.since.retain(|known, _| found.iter().any(|problem| key(problem) == *known));
+        for problem in found {
+            self.since.entry(key(problem)).or_insert(now);
+        }
+        found.iter().find(|problem| {
+            let lasted = self.since.get(&key(problem)).map_or(std::time::Duration::ZERO, |since| now - *since);
+            options.fail_fast.grace(problem.patience).is_some_and(|grace| lasted >= grace)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
