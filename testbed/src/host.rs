@@ -95,27 +95,31 @@ fn cgroup_folders() -> Vec<PathBuf> {
     entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path().join(CGROUP)).collect()
 }
 
-/// Makes the control group that the kubelet is told to use.
+/// Makes the control group that the kubelet is told to use, and one in it for the shims of containers.
 pub(crate) fn create_cgroup() -> Result<()> {
     let folders = cgroup_folders();
     if folders.is_empty() {
         bail!("there are no control groups in /sys/fs/cgroup: containers need them");
     }
     for folder in folders {
-        std::fs::create_dir_all(&folder).with_context(|| format!("control group {}", folder.display()))?;
-        let Some(parent) = folder.parent() else { continue };
-        if parent.join("cgroup.controllers").exists() && parent.ends_with("cgroup") {
-            let controllers = std::fs::read_to_string(parent.join("cgroup.controllers")).unwrap_or_default();
-            let all: String = controllers.split_whitespace().map(|name| format!("+{name} ")).collect();
-            for group in [parent, &folder] {
-                std::fs::write(group.join("cgroup.subtree_control"), all.trim_end())
+        let shims = folder.join("shims");
+        std::fs::create_dir_all(&shims).with_context(|| format!("control group {}", shims.display()))?;
+        let Some(root) = folder.parent() else { continue };
+        if root.join("cgroup.controllers").exists() {
+            let controllers = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+            let all: Vec<String> = controllers.split_whitespace().map(|name| format!("+{name}")).collect();
+            for group in [root, &folder] {
+                std::fs::write(group.join("cgroup.subtree_control"), all.join(" "))
                     .with_context(|| format!("handing controllers to {}", group.display()))?;
             }
-        }
-        for name in ["cpuset.cpus", "cpuset.mems"] {
-            if parent.ends_with("cpuset") {
-                let of_parent = std::fs::read_to_string(parent.join(name)).unwrap_or_default();
-                std::fs::write(folder.join(name), of_parent).with_context(|| format!("{}/{name}", folder.display()))?;
+        } else if root.ends_with("cpuset") {
+            // A new group of this hierarchy has no processors and takes no process before it is given some.
+            for name in ["cpuset.cpus", "cpuset.mems"] {
+                let of_root = std::fs::read_to_string(root.join(name)).unwrap_or_default();
+                for group in [&folder, &shims] {
+                    std::fs::write(group.join(name), &of_root)
+                        .with_context(|| format!("{}/{name}", group.display()))?;
+                }
             }
         }
     }
@@ -216,6 +220,34 @@ pub(crate) fn remove_network() {
     }
 }
 
+/// Removes what the network plugins and the kubelet noted about our pods in folders that cannot be moved: results by
+/// pod, and links to logs below `run`. What belongs to others stays.
+pub(crate) fn remove_notes(run: &Path) {
+    remove_plugin_results(Path::new("/var/lib/cni/results"));
+    for link in entries(Path::new("/var/log/containers")) {
+        if std::fs::read_link(&link).is_ok_and(|target| target.starts_with(run)) {
+            let _ = std::fs::remove_file(&link);
+        }
+    }
+}
+
+fn remove_plugin_results(folder: &Path) {
+    let names: Vec<String> =
+        entries(folder).iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    // NETWORK-SANDBOX-INTERFACE; the loopback's network has the same name for everybody, the sandbox is ours.
+    let sandboxes = names.iter().filter_map(|name| name.strip_prefix("ffe-testbed-")?.strip_suffix("-eth0"));
+    for sandbox in sandboxes {
+        for name in names.iter().filter(|name| name.contains(sandbox)) {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -233,6 +265,18 @@ overlay /cache/testbed/runner overlay rw 0 0
         let below = mounts_below(mounts, Path::new("/cache/testbed/run"));
         let expected = ["run/x/y", "run/x", "run/kubelet/pods/1/volumes/a b"];
         assert_eq!(below, expected.map(|path| Path::new("/cache/testbed").join(path)));
+    }
+
+    #[test]
+    fn results_of_other_networks_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["ffe-testbed-aa-eth0", "cni-loopback-aa-lo", "cni-loopback-bb-lo", "other-cc-eth0"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_plugin_results(folder.path());
+        let mut left: Vec<_> = entries(folder.path()).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+        left.sort();
+        assert_eq!(left, ["cni-loopback-bb-lo", "other-cc-eth0"]);
     }
 
     #[test]

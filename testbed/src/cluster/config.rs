@@ -21,13 +21,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("storage.yaml", include_str!("../../conf/storage.yaml")),
 ];
 
+/// A socket's path has at most 107 bytes, and the kubelet's lie deep in our folder.
+const LONGEST_ROOT: usize = 68;
+
 /// What the cluster itself runs, applied when it has started.
 pub(crate) const MANIFESTS: &[&str] = &["coredns.yaml", "storage.yaml"];
-
-/// The URL at which clients on this machine reach the API.
-pub(crate) fn server() -> String {
-    format!("https://127.0.0.1:{API_PORT}")
-}
 
 /// Writes the configuration, and keys when there are none for this address.
 pub(crate) fn write(paths: &Paths, node_ip: Ipv4Addr) -> Result<()> {
@@ -37,18 +35,27 @@ pub(crate) fn write(paths: &Paths, node_ip: Ipv4Addr) -> Result<()> {
     }
     // Nobody is asked beyond the cluster: CoreDNS answers every other name with "does not exist".
     files::write_atomically(&paths.run().join("resolv.conf"), b"nameserver 127.0.0.1\n", 0o644)?;
-    let server = server();
-    let endpoints = Endpoints { node_ip, service_ip: API_SERVICE_IP, node_name: NODE_NAME, server: &server };
-    if !pki::is_current(paths, &endpoints) {
-        pki::create(paths, &endpoints)?;
-    }
-    Ok(())
+    if keys_are_current(paths, node_ip) { Ok(()) } else { with_endpoints(node_ip, |all| pki::create(paths, all)) }
+}
+
+/// Whether there are keys for a node with this address.
+pub(crate) fn keys_are_current(paths: &Paths, node_ip: Ipv4Addr) -> bool {
+    with_endpoints(node_ip, |all| pki::is_current(paths, all))
+}
+
+fn with_endpoints<T>(node_ip: Ipv4Addr, with: impl FnOnce(&Endpoints<'_>) -> T) -> T {
+    // What clients on this machine use.
+    let server = format!("https://127.0.0.1:{API_PORT}");
+    with(&Endpoints { node_ip, service_ip: API_SERVICE_IP, node_name: NODE_NAME, server: &server })
 }
 
 fn fill(template: &str, paths: &Paths) -> Result<String> {
     let root = paths.root().to_str().context("the cache folder's name is not text")?;
     if root.contains(['"', '\'', ' ', '\\', '#']) {
         bail!("the cache folder {root} has a blank or a quote in its name; set FFE_CACHE_DIR to one without");
+    }
+    if root.len() > LONGEST_ROOT {
+        bail!("the cache folder {root} has too long a name for sockets in it; set FFE_CACHE_DIR to a shorter one");
     }
     let dns = DNS_IP.to_string();
     let values = [
@@ -86,5 +93,8 @@ mod tests {
     fn a_folder_that_cannot_stand_in_a_configuration_is_refused() {
         let paths = Paths::at(Path::new("/a cache"), Path::new("/repo"));
         assert!(fill("", &paths).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
+        let long = format!("/{}", "x".repeat(LONGEST_ROOT));
+        let paths = Paths::at(Path::new(&long), Path::new("/repo"));
+        assert!(fill("", &paths).unwrap_err().to_string().contains("too long"));
     }
 }

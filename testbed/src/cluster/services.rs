@@ -121,6 +121,8 @@ fn controller_manager(paths: &Paths) -> Vec<String> {
         ("cluster-cidr", super::POD_CIDR.to_owned()),
         ("allocate-node-cidrs", "false".to_owned()),
         ("concurrent-namespace-syncs", "20".to_owned()),
+        // A busy machine, or a test that holds the API up, is no reason to give the node up.
+        ("node-monitor-grace-period", "180s".to_owned()),
     ]));
     all
 }

@@ -25,7 +25,7 @@ pub(crate) fn is_up(bed: &Bed<'_>) -> bool {
 pub(crate) fn start(bed: &Bed<'_>) -> Result<()> {
     let node_ip = host::node_ip()?;
     let recorded = std::fs::read_to_string(address_file(bed)).unwrap_or_default();
-    let same = recorded == node_ip.to_string();
+    let same = recorded == node_ip.to_string() && config::keys_are_current(bed.paths, node_ip);
     if same && is_up(bed) {
         bed.say("the cluster runs already");
         return Ok(());
@@ -33,7 +33,8 @@ pub(crate) fn start(bed: &Bed<'_>) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("only root can start the testbed: it makes network interfaces, mounts and control groups");
     }
-    if !same || services::process(bed.paths, "etcd").pid().is_none() {
+    let anew = !same || services::process(bed.paths, "etcd").pid().is_none();
+    if anew {
         stop::stop(bed)?;
     }
     config::write(bed.paths, node_ip)?;
@@ -63,6 +64,10 @@ pub(crate) fn start(bed: &Bed<'_>) -> Result<()> {
     api::wait(bed, "containerd is ready", &of(&["containerd"]), LIMIT, |paths| {
         command::output(node::ctr(paths).arg("version")).is_ok()
     })?;
+    if anew {
+        // Left by a life that did not end by `down`.
+        stop::remove_containers(bed);
+    }
     node::import(bed, &images::system(bed)?)?;
     api::wait(bed, "the API is ready", &of(FIRST), LIMIT, api::is_ready)?;
     run(NAMES)?;

@@ -27,6 +27,7 @@ pub(crate) fn stop(bed: &Bed<'_>) -> Result<()> {
     host::unmount_below(&bed.paths.run())?;
     host::unmount_below(&bed.paths.containerd())?;
     host::remove_network();
+    host::remove_notes(&bed.paths.run());
     let before = bed.paths.root().join("kernel-before.json");
     host::restore_kernel(&before);
     let _ = files::remove_file(&before);
@@ -35,7 +36,7 @@ pub(crate) fn stop(bed: &Bed<'_>) -> Result<()> {
 
 /// Ends and removes every container of ours, so that containerd begins with none. What it cannot remove is killed by
 /// way of the control group afterwards, so that failures here are not the end.
-fn remove_containers(bed: &Bed<'_>) {
+pub(crate) fn remove_containers(bed: &Bed<'_>) {
     for (list, remove) in [(["tasks", "ls"], ["tasks", "rm"]), (["containers", "ls"], ["containers", "rm"])] {
         let Ok(ids) = command::output(node::ctr(bed.paths).args(list).arg("-q")) else { return };
         let ids: Vec<&str> = ids.lines().collect();

@@ -21,6 +21,8 @@ const PACKAGES: &[&str] = &[
     "python3-fastapi",
     "python3-uvicorn",
     "postgresql-15",
+    // Gives a name to a user id that has none, for the postgres image under any user.
+    "libnss-wrapper",
     "ca-certificates",
     "curl",
 ];

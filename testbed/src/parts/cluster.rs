@@ -38,7 +38,7 @@ static OWN: Unit = Unit {
     name: "own",
     graph: "kubernetes",
     binaries: &[("pause", "./pause"), ("volumes", "./volumes")],
-    version_of: "sigs.k8s.io/sig-storage-lib-external-provisioner/v13",
+    version_of: "k8s.io/client-go",
     variables: no_variables,
 };
 
