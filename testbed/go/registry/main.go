@@ -1,6 +1,6 @@
 // registry is an OCI registry on one address, for charts pushed and pulled by
 // tests. With -users, only who is named in that file (lines of user:password)
-// is let in. Contents live in -root for blobs and in memory for names.
+// is let in. Names of what was pushed are kept in memory.
 package main
 
 import (
@@ -57,13 +57,17 @@ func onlyUsers(users map[string][32]byte, next http.Handler) http.Handler {
 
 func run() error {
 	listen := flag.String("listen", "127.0.0.1:15000", "address to listen on")
-	root := flag.String("root", "", "folder of the blobs")
+	root := flag.String("root", "", "folder of the blobs; they are kept in memory without it")
 	usersFile := flag.String("users", "", "file of user:password lines; everybody is let in without it")
 	flag.Parse()
-	if *root == "" {
-		return errors.New("-root is needed")
+	blobs := registry.NewInMemoryBlobHandler()
+	if *root != "" {
+		if err := os.MkdirAll(*root, 0o755); err != nil {
+			return err
+		}
+		blobs = registry.NewDiskBlobHandler(*root)
 	}
-	var handler http.Handler = registry.New(registry.WithBlobHandler(registry.NewDiskBlobHandler(*root)))
+	var handler http.Handler = registry.New(registry.WithBlobHandler(blobs))
 	if *usersFile != "" {
 		users, err := readUsers(*usersFile)
 		if err != nil {
