@@ -4,83 +4,90 @@ use crate::{Attribute, ClientCapabilities, Diagnostic, Diagnostics, Mode, Nestin
 
 /// Everything that is wrong with a configuration as far as the schema says. Unknowns pass.
 pub fn validate(schema: &Schema, config: &Value, client: ClientCapabilities) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    attributes(&schema.attributes, config, &Path::root(), client, &mut diagnostics);
-    diagnostics
+    let mut validation = Validation { client, diagnostics: Diagnostics::new() };
+    validation.attributes(&schema.attributes, config, &Path::root(), false);
+    validation.diagnostics
 }
 
-fn attributes(all: &[Attribute], object: &Value, at: &Path, client: ClientCapabilities, diagnostics: &mut Diagnostics) {
-    for attribute in all {
-        let value = object.attribute(&attribute.name);
-        let path = at.child(&attribute.name);
+struct Validation {
+    client: ClientCapabilities,
+    diagnostics: Diagnostics,
+}
+
+impl Validation {
+    /// `secret`: the object is part of something that must not be shown.
+    fn attributes(&mut self, all: &[Attribute], object: &Value, at: &Path, secret: bool) {
+        for attribute in all {
+            self.attribute(attribute, object.attribute(&attribute.name), at.child(&attribute.name), secret);
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: Path, secret: bool) {
         if value.is_null() {
             if attribute.mode == Mode::Required {
-                diagnostics.push(
-                    Diagnostic::error(format!("Missing attribute {path}"), format!("{path} is required.")).at(path),
-                );
+                self.error(format!("Missing attribute {path}"), format!("{path} is required."), path);
             }
-            continue;
+            return;
         }
         if attribute.mode == Mode::Computed {
             let detail = format!("{path} is an output of the provider; remove it from the configuration.");
-            diagnostics.push(Diagnostic::error(format!("{path} cannot be set"), detail).at(path));
-            continue;
+            self.error(format!("{path} cannot be set"), detail, path);
+            return;
         }
-        if attribute.write_only && !client.write_only_attributes_allowed {
+        if attribute.write_only && !self.client.write_only_attributes_allowed {
             let detail = format!(
                 "{path} is write-only: it is sent to the provider and never stored. That needs Terraform 1.11 or later, or OpenTofu 1.11 or later."
             );
-            diagnostics
-                .push(Diagnostic::error("Write-only attributes are not supported by this version", detail).at(path));
-            continue;
+            self.error("Write-only attributes are not supported by this version", detail, path);
+            return;
         }
         if value.is_unknown() {
-            continue;
+            return;
         }
+        let secret = secret || attribute.sensitive || attribute.write_only;
         for check in &attribute.checks {
             if let Err(wrong) = check.run(value) {
-                let detail = format!("{path} must be {}: {wrong}.", check.expected);
-                diagnostics.push(Diagnostic::error(format!("Invalid value for {path}"), detail).at(path.clone()));
+                // What is wrong usually quotes the value.
+                let wrong = if secret { String::new() } else { format!(": {wrong}") };
+                let detail = format!("{path} must be {}{wrong}.", check.expected);
+                self.error(format!("Invalid value for {path}"), detail, path.clone());
             }
         }
-        if let Shape::Nested(nesting, children) = &attribute.shape {
-            match (nesting, value) {
-                (Nesting::Single, object) => attributes(children, object, &path, client, diagnostics),
-                (Nesting::List, Value::List(elements)) => {
-                    for (index, element) in elements.iter().enumerate() {
-                        element_of(children, element, &path.index(index), client, diagnostics);
-                    }
+        let Shape::Nested(nesting, children) = &attribute.shape else { return };
+        match (nesting, value) {
+            (Nesting::Single, object) => self.attributes(children, object, &path, secret),
+            (Nesting::List, Value::List(elements)) => {
+                for (index, element) in elements.iter().enumerate() {
+                    self.element(children, element, &path.index(index), secret);
                 }
-                (Nesting::Map, Value::Map(elements)) => {
-                    for (key, element) in elements {
-                        element_of(children, element, &path.key(key), client, diagnostics);
-                    }
-                }
-                (Nesting::Set, Value::Set(elements)) => {
-                    for element in elements {
-                        element_of(children, element, &path, client, diagnostics);
-                    }
-                }
-                _ => {}
             }
+            (Nesting::Map, Value::Map(elements)) => {
+                for (key, element) in elements {
+                    self.element(children, element, &path.key(key), secret);
+                }
+            }
+            (Nesting::Set, Value::Set(elements)) => {
+                for element in elements {
+                    self.element(children, element, &path, secret);
+                }
+            }
+            _ => {}
         }
     }
-}
 
-fn element_of(
-    children: &[Attribute],
-    element: &Value,
-    path: &Path,
-    client: ClientCapabilities,
-    diagnostics: &mut Diagnostics,
-) {
-    match element {
-        Value::Unknown => {}
-        Value::Null => {
-            let detail = format!("{path} is null; leave the element out instead.");
-            diagnostics.push(Diagnostic::error(format!("Invalid value for {path}"), detail).at(path.clone()));
+    fn element(&mut self, children: &[Attribute], element: &Value, path: &Path, secret: bool) {
+        match element {
+            Value::Unknown => {}
+            Value::Null => {
+                let detail = format!("{path} is null; leave the element out instead.");
+                self.error(format!("Invalid value for {path}"), detail, path.clone());
+            }
+            element => self.attributes(children, element, path, secret),
         }
-        element => attributes(children, element, path, client, diagnostics),
+    }
+
+    fn error(&mut self, summary: impl Into<String>, detail: String, path: Path) {
+        self.diagnostics.push(Diagnostic::error(summary, detail).at(path));
     }
 }
 
@@ -180,6 +187,20 @@ mod tests {
             ]
         );
         assert!(!found.iter().any(|line| line.contains("s3cret")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_is_said_without_it() {
+        let mut word = text("word", Mode::Required);
+        word.checks.push(Check::one_of(&["open"]));
+        let mut group = Attribute::new("group", Shape::Nested(Nesting::Single, vec![word.clone()]), Mode::Optional);
+        group.sensitive = true;
+        word.sensitive = true;
+        let schema = Schema { attributes: vec![word, group], ..Schema::default() };
+        let config = Value::map([("word", "s3cret".into()), ("group", Value::map([("word", Value::from("s3cret"))]))]);
+        let found = validate(&schema, &config, ClientCapabilities::default());
+        let found: Vec<&str> = found.iter().map(|one| one.detail.as_str()).collect();
+        assert_eq!(found, ["word must be one of \"open\".", "group.word must be one of \"open\"."]);
     }
 
     #[test]
