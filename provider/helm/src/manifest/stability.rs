@@ -1,0 +1,143 @@
+//! Digests of what was rendered, and what differs between two renderings of the same.
+//!
+//! Digests go into state, and a digest of a short secret can be guessed. So the contents of Secrets do not go in unless a
+//! key (kept in the cluster) is given.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Manifest, Object, ObjectId};
+
+/// A field that is different each time the chart is rendered (a generated password, a timestamp).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnstableField {
+    /// The object; its name as in the first rendering.
+    pub object: ObjectId,
+    /// JSON pointer of the field; empty for the object as a whole.
+    pub path: String,
+}
+
+/// How a manifest is digested.
+#[derive(Default, Clone, Copy)]
+pub struct Digests<'a> {
+    /// Fields that do not count.
+    pub unstable: &'a [UnstableField],
+    /// With a key, contents of Secrets count too and the digest is keyed. Without one they do not.
+    pub key: Option<&'a [u8]>,
+}
+
+impl Digests<'_> {
+    /// `sha256:…` of all objects, whatever their order; hooks do not count.
+    #[must_use]
+    pub fn of(&self, manifest: &Manifest) -> String {
+        let all: Vec<_> =
+            self.each(manifest).into_iter().map(|(id, digest)| format!("{} {id} {digest}", id.api_version)).collect();
+        self.hash(all.join("\n").as_bytes())
+    }
+
+    /// The digest of each object. Of objects that are rendered twice, the last counts.
+    #[must_use]
+    pub fn each(&self, manifest: &Manifest) -> BTreeMap<ObjectId, String> {
+        let stable =
+            manifest.objects.iter().filter(|o| !self.unstable.iter().any(|u| u.path.is_empty() && u.object == o.id));
+        stable.map(|object| (object.id.clone(), self.hash(self.canonical(object).to_string().as_bytes()))).collect()
+    }
+
+    fn canonical(&self, object: &Object) -> Value {
+        let mut body = object.body.clone();
+        for field in self.unstable.iter().filter(|field| field.object == object.id) {
+            if let Some(value) = body.pointer_mut(&field.path) {
+                *value = Value::Null;
+            }
+        }
+        if self.key.is_none() && object.id.kind == "Secret" {
+            for field in ["data", "stringData"] {
+                if let Some(Value::Object(map)) = body.get_mut(field) {
+                    map.values_mut().for_each(|value| *value = Value::Null);
+                }
+            }
+        }
+        sorted(body)
+    }
+
+    fn hash(&self, content: &[u8]) -> String {
+        let hash = match self.key {
+            // HMAC takes keys of any length.
+            Some(key) => match Hmac::<Sha256>::new_from_slice(key) {
+                Ok(mut mac) => {
+                    mac.update(content);
+                    hex::encode(mac.finalize().into_bytes())
+                }
+                Err(_) => String::new(),
+            },
+            None => hex::encode(Sha256::digest(content)),
+        };
+        format!("sha256:{hash}")
+    }
+}
+
+impl Manifest {
+    /// The digest without a key and with every field: see [`Digests`].
+    #[must_use]
+    pub fn digest(&self) -> String {
+        Digests::default().of(self)
+    }
+
+    /// Digests of the single objects, likewise.
+    #[must_use]
+    pub fn object_digests(&self) -> BTreeMap<ObjectId, String> {
+        Digests::default().each(self)
+    }
+
+    /// What differs between this rendering and another one of the same inputs.
+    #[must_use]
+    pub fn unstable_fields(&self, other: &Self) -> Vec<UnstableField> {
+        let index = |manifest: &Self| -> BTreeMap<ObjectId, Value> {
+            manifest.objects.iter().map(|object| (object.id.clone(), object.body.clone())).collect()
+        };
+        let (ours, theirs) = (index(self), index(other));
+        let mut found = Vec::new();
+        for (id, body) in &ours {
+            match theirs.get(id) {
+                Some(again) => compare(id, String::new(), body, again, &mut found),
+                None => found.push(UnstableField { object: id.clone(), path: String::new() }),
+            }
+        }
+        let only_there = theirs.keys().filter(|id| !ours.contains_key(id));
+        found.extend(only_there.map(|id| UnstableField { object: id.clone(), path: String::new() }));
+        found
+    }
+}
+
+fn compare(object: &ObjectId, path: String, a: &Value, b: &Value, found: &mut Vec<UnstableField>) {
+    match (a, b) {
+        (a, b) if a == b => {}
+        (Value::Object(a), Value::Object(b)) if a.len() == b.len() && a.keys().all(|key| b.contains_key(key)) => {
+            for (key, value) in a {
+                let escaped = key.replace('~', "~0").replace('/', "~1");
+                compare(object, format!("{path}/{escaped}"), value, &b[key], found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(object, format!("{path}/{i}"), a, b, found);
+            }
+        }
+        _ => found.push(UnstableField { object: object.clone(), path }),
+    }
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
