@@ -34,21 +34,7 @@ use proc_macro::TokenStream;
 /// whole as deprecated, and `#[model(crate = path)]` names the crate that the generated code refers to, where
 /// that is not `::tfplugin`.
 ///
-/// ```ignore
-/// /// A note in a directory.
-/// #[derive(Model, Clone, Debug)]
-/// pub struct Note {
-///     /// Name of the file.
-///     #[attr(required, replace)]
-///     pub name: Attr<String>,
-///     /// What it says.
-///     #[attr(default = "")]
-///     pub text: Attr<String>,
-///     /// Where it lies.
-///     #[attr(computed)]
-///     pub path: Attr<String>,
-/// }
-/// ```
+/// The documentation of `tfplugin` has an example.
 #[proc_macro_derive(Model, attributes(model, attr))]
 pub fn derive_model(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

@@ -11,6 +11,8 @@ mod listing;
 mod note;
 mod provider;
 mod slug;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

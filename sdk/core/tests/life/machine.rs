@@ -53,10 +53,11 @@ pub(crate) struct Disk {
 }
 
 type Hook<A, R> = Box<dyn Fn(A) -> R + Send + Sync>;
+type PlanHook = Box<dyn Fn(&mut Plan<Machine>) -> Diagnostics + Send + Sync>;
 
 /// What the machine does; each call also leaves a line in `log`.
 pub(crate) struct Machines {
-    pub(crate) plan: Box<dyn Fn(&mut Plan<Machine>) -> Diagnostics + Send + Sync>,
+    pub(crate) plan: PlanHook,
     pub(crate) create: Hook<Create<Machine>, Applied<Machine>>,
     pub(crate) read: Hook<Read<Machine>, Refreshed<Machine>>,
     pub(crate) update: Hook<Update<Machine>, Applied<Machine>>,

@@ -27,7 +27,7 @@ struct Lookup {
 struct Looking;
 
 fn found(config: Lookup) -> Lookup {
-    let found = format!("{}/{}", config.what.as_str().unwrap(), config.depth.clone().unwrap_or(0));
+    let found = format!("{}/{}", config.what.as_str().unwrap(), config.depth.unwrap_or(0));
     Lookup { found: found.into(), ..config }
 }
 
