@@ -26,9 +26,7 @@ pub(crate) fn read(json: &Json, ty: &Type, at: &Path) -> Result<Value, String> {
         }
         (Type::Bool, Json::Bool(truth)) => Ok(Value::Bool(*truth)),
         (Type::Bool, Json::String(word)) if word == "true" || word == "false" => Ok(Value::Bool(word == "true")),
-        (Type::Number, Json::Number(number)) => {
-            Number::parse(&number.to_string()).map(Value::Number).ok_or_else(wrong)
-        }
+        (Type::Number, Json::Number(number)) => Number::parse(&number.to_string()).map(Value::Number).ok_or_else(wrong),
         (Type::Number, Json::String(digits)) => Number::parse(digits).map(Value::Number).ok_or_else(wrong),
         (Type::String, Json::String(text)) => Ok(Value::from(text.as_str())),
         (Type::String, Json::Number(_) | Json::Bool(_)) => Ok(Value::from(json.to_string())),

@@ -48,8 +48,9 @@ pub(crate) struct InProcess(pub(crate) Arc<Engine>);
 /// The value as it arrives on the other side.
 fn sent(value: &Value, ty: &Type, what: &str) -> Value {
     let arrived = to_msgpack(value, ty).and_then(|bytes| from_msgpack(&bytes, ty));
-    let arrived = arrived
-        .unwrap_or_else(|error| fail(format!("Provider produced invalid object: {what} is not of the schema: {error}")));
+    let arrived = arrived.unwrap_or_else(|error| {
+        fail(format!("Provider produced invalid object: {what} is not of the schema: {error}"))
+    });
     if from_msgpack(&to_msgpack(&arrived, ty).unwrap_or_default(), ty).as_ref() != Ok(&arrived) {
         fail(format!("the codec loses something: {what} does not survive MessagePack a second time"));
     }

@@ -7,6 +7,7 @@ mod import;
 mod plan;
 mod reads;
 mod refresh;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,9 +18,12 @@ use tfplugin_core::{Cancel, ClientCapabilities, Context, Diagnostics, Engine, Pa
 
 use crate::canary::Canary;
 use crate::fail;
+use crate::grpc::{Grpc, Shared};
 use crate::json;
 use crate::peer::{InProcess, Peer};
 use crate::state::{Address, Stored};
+
+use variants::tolerate;
 
 pub use reads::{Data, Opened};
 
@@ -47,6 +51,7 @@ impl Default for Checks {
 pub struct Terraform {
     engine: Arc<Engine>,
     peer: Box<dyn Peer>,
+    grpc: bool,
     cx: Context,
     checks: Checks,
     canaries: Vec<Canary>,
@@ -64,11 +69,23 @@ impl Terraform {
     /// Fails the test when one of the provider's schemas has problems.
     pub fn new<P: Provider>(provider: P) -> Terraform {
         let engine = Arc::new(Engine::new(provider));
+        Terraform::with(Arc::clone(&engine), Box::new(InProcess(engine)), false)
+    }
+
+    /// The same, with every call going through the provider's gRPC service as it is served to Terraform (without a
+    /// socket). A panic of the provider is then a message, as it is there. Needs a tokio runtime.
+    pub fn over_grpc<P: Provider>(provider: P) -> Terraform {
+        let (engine, peer) = behind_service(provider);
+        Terraform::with(engine, peer, true)
+    }
+
+    fn with(engine: Arc<Engine>, peer: Box<dyn Peer>, grpc: bool) -> Terraform {
         check_schemas(&engine);
         let client = ClientCapabilities { deferral_allowed: false, write_only_attributes_allowed: true };
         Terraform {
-            peer: Box::new(InProcess(Arc::clone(&engine))),
+            peer,
             engine,
+            grpc,
             cx: Context { cancel: Cancel::new(), client },
             checks: Checks::default(),
             canaries: Vec::new(),
@@ -150,9 +167,13 @@ impl Terraform {
     /// # Errors
     /// What the provider says against the configuration.
     pub async fn with_provider<P: Provider>(&mut self, provider: P) -> Result<(), Diagnostics> {
-        self.engine = Arc::new(Engine::new(provider));
+        (self.engine, self.peer) = if self.grpc {
+            behind_service(provider)
+        } else {
+            let engine = Arc::new(Engine::new(provider));
+            (Arc::clone(&engine), Box::new(InProcess(engine)) as Box<dyn Peer>)
+        };
         check_schemas(&self.engine);
-        self.peer = Box::new(InProcess(Arc::clone(&self.engine)));
         self.configure_with(&self.config).await.into_result().map(|_| ())
     }
 
@@ -260,42 +281,13 @@ impl Terraform {
     fn parse(&self, of: &str, schema: &Schema, config: &Json) -> Value {
         json::read(config, &schema.ty(), &Path::root()).unwrap_or_else(|error| fail(format!("{of}: {error}")))
     }
-
-    /// The configuration with each of its attributes unknown, one after the other, and with all of them; with
-    /// what to call each of these.
-    fn variants(&self, config: &Value) -> Vec<(String, Value)> {
-        let Some(entries) = config.as_map().filter(|_| self.checks.validate_unknowns) else { return Vec::new() };
-        let set: Vec<&String> = entries.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name).collect();
-        let with = |names: &[&String], replaced: &dyn Fn(&Value) -> Value| {
-            let mut entries = entries.clone();
-            entries.iter_mut().filter(|(name, _)| names.contains(name)).for_each(|(_, value)| *value = replaced(value));
-            Value::Map(entries)
-        };
-        let mut variants: Vec<(String, Value)> =
-            set.iter().map(|name| ((*name).clone(), with(&[name], &|_| Value::Unknown))).collect();
-        variants.push(("everything".to_owned(), with(&set, &|_| Value::Unknown)));
-        variants.push(("every leaf".to_owned(), with(&set, &leaves_unknown)));
-        variants
-    }
 }
 
-fn leaves_unknown(value: &Value) -> Value {
-    match value {
-        Value::Null => Value::Null,
-        Value::Map(entries) => {
-            Value::Map(entries.iter().map(|(name, value)| (name.clone(), leaves_unknown(value))).collect())
-        }
-        Value::List(elements) => Value::List(elements.iter().map(leaves_unknown).collect()),
-        Value::Set(elements) => Value::set(elements.iter().map(leaves_unknown)),
-        _ => Value::Unknown,
-    }
-}
-
-/// Fails the test when a configuration is refused only because something in it is not known yet.
-fn tolerate(whose: &str, which: &str, told: &Diagnostics) {
-    if told.has_errors() {
-        fail(format!("{whose}: validation must tolerate unknowns, and fails with {which} unknown:\n{told}"));
-    }
+/// The provider twice: for its schema, and behind its service.
+fn behind_service<P: Provider>(provider: P) -> (Arc<Engine>, Box<dyn Peer>) {
+    let provider = Arc::new(provider);
+    let engine = Arc::new(Engine::new(Shared(Arc::clone(&provider))));
+    (Arc::clone(&engine), Box::new(Grpc::new(Shared(provider), engine)))
 }
 
 fn check_schemas(engine: &Engine) {
@@ -306,9 +298,13 @@ fn check_schemas(engine: &Engine) {
     check(format!("provider {}", engine.name()), engine.schema());
     engine.resources().iter().for_each(|(name, one)| check(format!("resource {name}"), one.schema()));
     engine.data_sources().iter().for_each(|(name, one)| check(format!("data source {name}"), one.schema()));
-    engine.ephemeral_resources().iter().for_each(|(name, one)| check(format!("ephemeral resource {name}"), one.schema()));
+    engine
+        .ephemeral_resources()
+        .iter()
+        .for_each(|(name, one)| check(format!("ephemeral resource {name}"), one.schema()));
     let prefix = format!("{}_", engine.name());
-    let names = engine.resources().keys().chain(engine.data_sources().keys()).chain(engine.ephemeral_resources().keys());
+    let names =
+        engine.resources().keys().chain(engine.data_sources().keys()).chain(engine.ephemeral_resources().keys());
     for name in names.filter(|name| !name.starts_with(&prefix)) {
         problems.push(format!("{name}: a type's name begins with {prefix}"));
     }

@@ -149,13 +149,17 @@ mod tests {
         check(json!({ "text": "a" }), json!({}), &["text: was \"a\", but now null"]);
         check(json!({}), json!({ "text": "a" }), &["text: was null, but now \"a\""]);
         check(json!({ "text": "a" }), json!({ "text": unknown() }), &["text: was known, but now unknown"]);
-        check(json!({ "secret": "a" }), json!({ "secret": "b" }), &["secret: inconsistent values for sensitive attribute"]);
-        check(json!({ "object": { "x": "a" } }), json!({ "object": { "x": "b" } }), &["object.x: was \"a\", but now \"b\""]);
         check(
-            json!({ "any": "a" }),
-            json!({ "any": 1 }),
-            &["any: wrong final value type: was string, but now number"],
+            json!({ "secret": "a" }),
+            json!({ "secret": "b" }),
+            &["secret: inconsistent values for sensitive attribute"],
         );
+        check(
+            json!({ "object": { "x": "a" } }),
+            json!({ "object": { "x": "b" } }),
+            &["object.x: was \"a\", but now \"b\""],
+        );
+        check(json!({ "any": "a" }), json!({ "any": 1 }), &["any: wrong final value type: was string, but now number"]);
     }
 
     #[test]

@@ -140,7 +140,8 @@ mod tests {
         let mut secret = Attribute::new("secret_wo", Shape::Plain(Type::String), Mode::Optional);
         secret.write_only = true;
         let children = vec![Attribute::new("x", Shape::Plain(Type::String), Mode::Optional), secret.clone()];
-        let nested = |name: &str, nesting| Attribute::new(name, Shape::Nested(nesting, children.clone()), Mode::Optional);
+        let nested =
+            |name: &str, nesting| Attribute::new(name, Shape::Nested(nesting, children.clone()), Mode::Optional);
         Schema {
             attributes: vec![
                 secret,
@@ -163,13 +164,12 @@ mod tests {
 
     #[test]
     fn differences_are_as_small_as_they_can_be() {
-        let before = value(json!({ "one": { "x": "a" }, "list": [{ "x": "a" }], "map": { "k": { "x": "a" }, "l": {} } }));
-        let after = value(json!({ "one": { "x": "b" }, "list": [{ "x": "b" }], "map": { "k": { "x": "b" } }, "set": [] }));
+        let before =
+            value(json!({ "one": { "x": "a" }, "list": [{ "x": "a" }], "map": { "k": { "x": "a" }, "l": {} } }));
+        let after =
+            value(json!({ "one": { "x": "b" }, "list": [{ "x": "b" }], "map": { "k": { "x": "b" } }, "set": [] }));
         let ty = schema().ty();
-        assert_eq!(
-            strings(changed(&ty, &before, &after)),
-            ["list[0].x", "map[\"k\"].x", "map[\"l\"]", "one.x", "set"]
-        );
+        assert_eq!(strings(changed(&ty, &before, &after)), ["list[0].x", "map[\"k\"].x", "map[\"l\"]", "one.x", "set"]);
         assert_eq!(strings(changed(&ty, &Value::Null, &after)), ["list", "map", "one", "set"]);
         assert!(changed(&ty, &after, &after).is_empty());
     }

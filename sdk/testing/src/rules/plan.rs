@@ -48,7 +48,14 @@ fn attributes(
     }
 }
 
-fn value(attribute: &Attribute, prior: &Value, config: &Value, planned: &Value, at: &Path, problems: &mut Vec<Problem>) {
+fn value(
+    attribute: &Attribute,
+    prior: &Value,
+    config: &Value,
+    planned: &Value,
+    at: &Path,
+    problems: &mut Vec<Problem>,
+) {
     if attribute.write_only {
         // Whether it is null is `write_only_set`'s question.
         return;

@@ -107,9 +107,9 @@ fn could_come_from(children: &[Attribute], prior: &Value, config: &Value) -> boo
                 }
                 (Shape::Nested(Nesting::Map, children), Value::Map(before), Value::Map(configured)) => {
                     before.len() == configured.len()
-                        && before
-                            .iter()
-                            .all(|(key, one)| configured.get(key).is_some_and(|two| could_come_from(children, one, two)))
+                        && before.iter().all(|(key, one)| {
+                            configured.get(key).is_some_and(|two| could_come_from(children, one, two))
+                        })
                 }
                 _ => false,
             }
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(proposed["single"], old);
         assert_eq!(proposed["list"], json!([old, new]));
         assert_eq!(proposed["map"], json!({ "k": old, "l": new }));
-        assert_eq!(proposed["set"], json!([{ "in": "b", "both": "2" }, { "in": "c", "both": null }]));
+        assert_eq!(proposed["set"], json!([{ "in": "c", "both": null }, { "in": "b", "both": "2" }]));
         assert_eq!(propose(&prior, &json!({})), json!({}));
         let unknowns = json!({ "list": [unknown()], "map": unknown(), "set": [unknown()] });
         assert_eq!(

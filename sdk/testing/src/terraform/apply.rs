@@ -124,11 +124,15 @@ impl Terraform {
         if !failed {
             let wrong = "Provider returned invalid result object after apply";
             if change.action == Action::Delete && !response.state.is_null() {
-                fail(format!("{wrong}: after applying a Delete plan, the provider returned a non-null object for {address}"));
+                fail(format!(
+                    "{wrong}: after applying a Delete plan, the provider returned a non-null object for {address}"
+                ));
             }
             if change.action != Action::Delete && response.state.is_null() {
                 let action = change.action;
-                fail(format!("{wrong}: after applying a {action:?} plan, the provider returned a null object for {address}"));
+                fail(format!(
+                    "{wrong}: after applying a {action:?} plan, the provider returned a null object for {address}"
+                ));
             }
             let problems = completes(schema, &change.after, &response.state);
             refuse(
@@ -165,8 +169,13 @@ impl Terraform {
             };
             if !seen.drift.is_empty() {
                 let lines = strings(&seen.drift).join(", ");
-                let change = Change { action: Action::Update, after: found.value, ..Change::none(object.value, Diagnostics::new()) };
-                let shown = Planned::new(address.clone(), schema.clone(), config.clone(), change, &[], Diagnostics::new());
+                let change = Change {
+                    action: Action::Update,
+                    after: found.value,
+                    ..Change::none(object.value, Diagnostics::new())
+                };
+                let shown =
+                    Planned::new(address.clone(), schema.clone(), config.clone(), change, &[], Diagnostics::new());
                 fail(format!("{address}: refresh right after apply shows drift in {lines}:\n{shown}"));
             }
             found

@@ -42,7 +42,14 @@ impl Terraform {
     }
 
     /// The same, and nothing unknown.
-    pub(super) fn guard_known(&self, of: &impl Display, schema: &Schema, answer: &Answer, value: &Value, private: &[u8]) {
+    pub(super) fn guard_known(
+        &self,
+        of: &impl Display,
+        schema: &Schema,
+        answer: &Answer,
+        value: &Value,
+        private: &[u8],
+    ) {
         self.guard(of, schema, answer, value, private);
         if let Some(path) = rules::unknowns(&schema.ty(), value).first() {
             let at = if path.is_root() { String::new() } else { format!(".{path}") };

@@ -1,0 +1,10 @@
+//! The driver against a tiny provider that can be told to break each rule.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod faults;
+mod grpc;
+mod life;
+mod model;
+mod reads;
+mod tampered;
+mod thing;
