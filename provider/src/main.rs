@@ -1,2 +1,19 @@
-//! Under construction.
-fn main() {}
+//! The provider's binary: Terraform starts it as a plugin.
+
+mod provider;
+
+use std::process::ExitCode;
+
+use ffe_helm::launcher;
+
+/// The provider's address in a registry.
+const ADDRESS: &str = "registry.terraform.io/three-rivers-tech/ffe";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == launcher::ARGUMENT) {
+        // This process becomes Helm: see `ffe_helm::launcher`.
+        return launcher::run_launcher(arguments);
+    }
+    tfplugin::serve(ADDRESS, provider::Ffe::new())
+}

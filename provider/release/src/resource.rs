@@ -57,7 +57,7 @@ impl ReleaseResource {
             Claim::Adopt(journal) => (journal, true),
             Claim::Refused(refusal) => return Err(refusal.into()),
         };
-        begin(cluster, kit, inputs, journal, adopted, cancellation(cx).into_token()).await
+        begin(cluster, kit, inputs, journal, adopted, cancellation(cx)).await
     }
 
     async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
@@ -67,7 +67,7 @@ impl ReleaseResource {
         read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
         let journal = Journal::find(&cluster, &inputs.namespace, &inputs.name).await;
         let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
-        begin(cluster, kit, inputs, journal, false, cancellation(cx).into_token()).await
+        begin(cluster, kit, inputs, journal, false, cancellation(cx)).await
     }
 }
 

@@ -7,7 +7,7 @@ use ffe_cluster::{Cancel, Cluster, Error, Kind, Redactor, WaitOptions};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
-use ffe_session::{HelmKit, diagnostic};
+use ffe_session::{CancelGuard, HelmKit, diagnostic};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::inputs::Inputs;
@@ -67,6 +67,8 @@ pub struct Run {
     /// Warnings so far.
     pub warnings: Diagnostics,
     begun: Option<Instant>,
+    /// Keeps `cancel` following Terraform's wish to stop.
+    _guard: CancelGuard,
 }
 
 /// Now, as RFC 3339 with seconds.
@@ -76,12 +78,12 @@ pub fn now() -> String {
 
 impl Run {
     /// A run whose record is the journal's last.
-    pub fn new(inputs: Inputs, cluster: Cluster, kit: Arc<HelmKit>, cancel: Cancel, journal: Journal) -> Run {
+    pub fn new(inputs: Inputs, cluster: Cluster, kit: Arc<HelmKit>, guard: CancelGuard, journal: Journal) -> Run {
         Run {
             inputs,
             cluster,
             kit,
-            cancel,
+            cancel: guard.token(),
             journal,
             chart: None,
             manifest: None,
@@ -91,6 +93,7 @@ impl Run {
             in_place: false,
             warnings: Diagnostics::new(),
             begun: None,
+            _guard: guard,
         }
     }
 

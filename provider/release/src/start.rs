@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ffe_cluster::{Cancel, Cluster, Kind, Mark, MarkState, ObjectRef, Ownership};
+use ffe_cluster::{Cluster, Kind, Mark, MarkState, ObjectRef, Ownership};
 use ffe_helm::records::{RecordKey, Status};
-use ffe_session::{HelmKit, diagnostic, new_run_id, refuse_foreign};
+use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id, refuse_foreign};
 use tfplugin::{Diagnostic, Diagnostics, Model, Path};
 
 use crate::inputs::Inputs;
-use crate::journal::{Journal, Outcome, RunRecord, owner};
+use crate::journal::{Journal, Outcome, RunRecord};
 use crate::model::Release;
 use crate::run::{Run, Stop, now};
 
@@ -62,11 +62,11 @@ pub async fn begin(
     inputs: Inputs,
     journal: Option<Journal>,
     adopted: bool,
-    cancel: Cancel,
+    guard: CancelGuard,
 ) -> Result<Run, Diagnostics> {
     let (namespace, name) = (inputs.namespace.clone(), inputs.name.clone());
     require_namespace(&cluster, &namespace).await?;
-    let chart = kit.charts.resolve(&inputs.chart, &cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
+    let chart = kit.charts.resolve(&inputs.chart, &guard.token()).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
     let digest = inputs.digest(&chart.digest, &Release::schema());
     let id = new_run_id();
     let mut journal = journal.unwrap_or_else(|| Journal::new(&namespace, &name, &id));
@@ -88,7 +88,7 @@ pub async fn begin(
         journal.mark = Mark { run_id: id.clone(), ..journal.mark.clone() };
         journal.content.runs.push(RunRecord { id, inputs_digest: digest, started: now(), ..RunRecord::default() });
     }
-    let mut run = Run::new(inputs, cluster, kit, cancel, journal);
+    let mut run = Run::new(inputs, cluster, kit, guard, journal);
     run.chart = Some(chart);
     let stopped = |stop| match stop {
         Stop::Failed(errors) => errors,
@@ -166,9 +166,4 @@ pub fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic 
 pub fn anew(mut journal: Journal) -> Journal {
     journal.mark = Mark { state: MarkState::Creating, adopted: false, owner: journal.mark.owner.clone(), run_id: journal.mark.run_id.clone() };
     journal
-}
-
-/// Whose a release is, for error messages.
-pub fn owner_of(inputs: &Inputs) -> ffe_cluster::Owner {
-    owner(&inputs.namespace, &inputs.name)
 }

@@ -11,7 +11,7 @@ pub struct CancelGuard {
 }
 
 impl CancelGuard {
-    /// The token.
+    /// The token, which follows only while the guard lives.
     pub fn token(&self) -> Cancel {
         self.token.clone()
     }

@@ -1,0 +1,44 @@
+//! What the provider consists of.
+
+use std::sync::Arc;
+
+use ffe_environment::{EnvironmentResource, PresetFunction};
+use ffe_release::ReleaseResource;
+use ffe_session::{ProviderConfig, Session};
+use tfplugin::{AnyResource, Context, Diagnostics, Function, Provider, async_trait};
+
+/// The ffe provider.
+pub struct Ffe {
+    session: Arc<Session>,
+}
+
+impl Ffe {
+    /// Not configured yet.
+    pub fn new() -> Ffe {
+        Ffe { session: Session::new() }
+    }
+}
+
+#[async_trait]
+impl Provider for Ffe {
+    type Config = ProviderConfig;
+
+    fn name(&self) -> &'static str {
+        "ffe"
+    }
+
+    fn resources(&self) -> Vec<AnyResource> {
+        vec![
+            AnyResource::new(EnvironmentResource::new(Arc::clone(&self.session))),
+            AnyResource::new(ReleaseResource::new(Arc::clone(&self.session))),
+        ]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn Function>> {
+        vec![Arc::new(PresetFunction::default())]
+    }
+
+    async fn configure(&self, _cx: &Context, config: ProviderConfig) -> Diagnostics {
+        self.session.configure(&config)
+    }
+}

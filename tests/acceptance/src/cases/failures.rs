@@ -1,0 +1,120 @@
+//! What fails, fails with its cause, and leaves what it says it leaves.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::kills::journal;
+use super::lifecycle::stack;
+use crate::{Case, Stage, When};
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "failures::migration_and_readiness", when: When::Always, run: migration_and_readiness },
+    Case { name: "failures::first_install", when: When::Full, run: first_install },
+    Case { name: "failures::release_deleted_behind_our_back", when: When::Always, run: release_deleted },
+];
+
+const STRICT: &str = r#"
+  remediation = { strategy = "rollback" }
+"#;
+
+/// What the deployment runs now.
+fn image(stage: &Stage) -> Result<String> {
+    let deployment = stage.kube.get(&["deployment", "-n", &stage.name, "ffe-backend"])?.context("no deployment")?;
+    Ok(deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned())
+}
+
+fn migration_and_readiness(stage: &mut Stage) -> Result<()> {
+    stage.configure(&stack(stage, "1.1.0", STRICT))?;
+    stage.apply()?.ok()?;
+    let good = stage.expect_state("ffe_release.backend")?;
+
+    // The migration fails: the deployment is not started.
+    stage.configure(&stack(stage, "1.2.0-bad-migration", STRICT))?;
+    stage.apply()?.failed_with(&[
+        "The database migration failed",
+        "The deployment was not started",
+        "The last lines of its log",
+        "State of release",
+    ])?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "a failed migration was deployed");
+    let after = stage.expect_state("ffe_release.backend")?;
+    ensure!(after["revision"] == good["revision"] && after["status"] == "deployed", "{after:#}");
+    ensure!(after["set"] == good["set"], "the state holds inputs that were not applied");
+    ensure!(after["last_run"]["outcome"] == "failed", "{:#}", after["last_run"]);
+    ensure!(stage.planned_actions()?.iter().any(|(_, action)| action == "update"), "the change is not planned again");
+    ensure!(stage.kube.names(&stage.name, "jobs")?.is_empty(), "the migration's Job is left");
+
+    // Readiness fails: it is rolled back, and the error says what the pod says.
+    stage.configure(&stack(stage, "1.2.0-bad-ready", STRICT).replace("timeout = \"3m\"", "timeout = \"45s\""))?;
+    stage.apply()?.failed_with(&[
+        "did not become ready",
+        "Deployment",
+        "It was rolled back to the last revision that passed its checks",
+    ])?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
+    let after = stage.expect_state("ffe_release.backend")?;
+    ensure!(after["status"] == "deployed" && after["last_run"]["outcome"] == "rolled_back", "{after:#}");
+    let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
+    ensure!(journal["runs"].as_array().is_some_and(|runs| runs.len() == 3), "{journal:#}");
+
+    // And the good one again: nothing of the failures is in the way.
+    stage.configure(&stack(stage, "1.1.0", STRICT))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
+}
+
+fn first_install(stage: &mut Stage) -> Result<()> {
+    stage.configure(
+        &stack(stage, "does-not-exist", "")
+            .replace("timeout = \"3m\"", "timeout = \"60s\"")
+            .replace("migration = {", "migration = {\n    image = \"ffe-backend:1.0.0\""),
+    )?;
+    stage.apply()?.failed_with(&["ffe-backend:does-not-exist", "It was the first install and has been uninstalled"])?;
+    ensure!(stage.state("ffe_release.backend")?.is_none(), "a failed create is in state");
+    ensure!(
+        stage.helm(&["list", "-n", &stage.name, "-a", "-q"])?.ok()?.stdout.trim().is_empty(),
+        "the failed release is still there"
+    );
+    stage.configure(&stack(stage, "1.0.0", ""))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
+}
+
+fn release_deleted(stage: &mut Stage) -> Result<()> {
+    let chart = crate::charts::one_config_map(&stage.side("chart")?)?;
+    stage.kube.run(&["create", "namespace", &stage.name])?.ok()?;
+    stage.configure(&format!(
+        "resource \"ffe_release\" \"one\" {{\n  namespace = \"{}\"\n  name = \"one\"\n  chart = \"{}\"\n}}\n",
+        stage.name,
+        chart.display()
+    ))?;
+    stage.apply()?.ok()?;
+    stage.helm(&["uninstall", "one", "-n", &stage.name])?.ok()?;
+    let actions = stage.planned_actions()?;
+    ensure!(actions == [("ffe_release.one".to_owned(), "create".to_owned())], "{actions:?}");
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+
+    // Changed by somebody else: planned to be put right, in place.
+    stage.helm(&["upgrade", "one", &chart.display().to_string(), "-n", &stage.name, "--set", "text=theirs"])?.ok()?;
+    let actions = stage.planned_actions()?;
+    ensure!(actions == [("ffe_release.one".to_owned(), "update".to_owned())], "{actions:?}");
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let map = stage.kube.get(&["configmap", "-n", &stage.name, "one"])?.context("no ConfigMap")?;
+    ensure!(map["data"]["text"] == "hello", "{map:#}");
+
+    // An edit of the chart's files shows.
+    std::fs::write(chart.join("values.yaml"), "text: edited\n")?;
+    let plan = stage.plan()?;
+    let change = &plan["resource_changes"][0]["change"];
+    ensure!(change["actions"][0] == "update", "{change:#}");
+    ensure!(
+        change["after"]["changes"] == serde_json::json!([{ "action": "change", "object": "ConfigMap/one" }]),
+        "{change:#}"
+    );
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
+}

@@ -1,0 +1,110 @@
+//! What exists already: refused, imported, adopted.
+
+use anyhow::{Result, ensure};
+
+use crate::{Case, Stage, When, charts};
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "foreign::release_imported_without_a_new_revision", when: When::Always, run: imported },
+    Case { name: "foreign::release_refused_and_adopted", when: When::Always, run: refused_and_adopted },
+    Case { name: "foreign::namespace_refused_and_adopted", when: When::Always, run: namespace_refused_and_adopted },
+];
+
+/// A release that helm itself has made, and the configuration for it.
+fn installed(stage: &mut Stage, more: &str) -> Result<()> {
+    let chart = charts::web_server(&stage.side("chart")?)?;
+    let namespace = stage.name.clone();
+    stage
+        .helm(&[
+            "install",
+            "web",
+            &chart.display().to_string(),
+            "-n",
+            &namespace,
+            "--create-namespace",
+            "--set",
+            "text=theirs",
+        ])?
+        .ok()?;
+    stage.configure(&format!(
+        r#"
+resource "ffe_release" "web" {{
+  namespace = "{namespace}"
+  name      = "web"
+  chart     = "{}"
+  set       = [{{ name = "text", value = "theirs" }}]
+  {more}
+}}
+"#,
+        chart.display()
+    ))
+}
+
+fn revisions(stage: &Stage) -> Result<usize> {
+    let history = stage.helm(&["history", "web", "-n", &stage.name, "-o", "json"])?.ok()?.stdout;
+    Ok(serde_json::from_str::<serde_json::Value>(&history)?.as_array().map_or(0, Vec::len))
+}
+
+fn imported(stage: &mut Stage) -> Result<()> {
+    installed(stage, "")?;
+    let id = format!("{}/web", stage.name);
+    stage.terraform(&["import", "-no-color", "ffe_release.web", &id])?.ok()?;
+    let plan = stage.plan()?;
+    let change = &plan["resource_changes"][0]["change"];
+    ensure!(change["actions"] == serde_json::json!(["update"]), "{change:#}");
+    ensure!(change["after"]["changes"] == serde_json::json!([]), "{change:#}");
+    stage.apply()?.ok()?;
+    ensure!(revisions(stage)? == 1, "taking it over made a new revision");
+    stage.expect_empty_plan()?;
+    stage.terraform(&["import", "-no-color", "ffe_release.other", "no-slash"])?.failed_with(&["ffe_release.other"])?;
+    stage.destroy()?.ok()?;
+    ensure!(
+        stage.helm(&["list", "-n", &stage.name, "-a", "-q"])?.ok()?.stdout.trim().is_empty(),
+        "the release is still there"
+    );
+    Ok(())
+}
+
+fn refused_and_adopted(stage: &mut Stage) -> Result<()> {
+    installed(stage, "")?;
+    let id = format!("{}/web", stage.name);
+    let import = format!("terraform import ffe_release.<name> {id}");
+    stage.apply()?.failed_with(&["exists already", &import, "adopt = true"])?;
+    ensure!(revisions(stage)? == 1, "a refused release was touched");
+    installed_again(stage, "adopt = true")?;
+    stage.apply()?.ok()?;
+    ensure!(revisions(stage)? == 1, "adopting made a new revision");
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?.says(&["was left running"])?;
+    ensure!(revisions(stage)? == 1, "an adopted release was uninstalled");
+    let left = stage.kube.names(&stage.name, "secrets")?;
+    ensure!(left.iter().all(|name| !name.contains("ffe-")), "something of ours is left: {left:?}");
+    Ok(())
+}
+
+fn installed_again(stage: &Stage, more: &str) -> Result<()> {
+    let main = stage.folder.join("main.tf");
+    let text = std::fs::read_to_string(&main)?;
+    std::fs::write(main, text.replace("  name      = \"web\"\n", &format!("  name      = \"web\"\n  {more}\n")))?;
+    Ok(())
+}
+
+fn namespace_refused_and_adopted(stage: &mut Stage) -> Result<()> {
+    let namespace = stage.name.clone();
+    stage.kube.run(&["create", "namespace", &namespace])?.ok()?;
+    let configuration = |more: &str| {
+        format!(
+            "resource \"ffe_environment\" \"this\" {{\n  name = \"dev\"\n  preset = \"dev\"\n  namespace = \"{namespace}\"\n  {more}\n}}\n"
+        )
+    };
+    stage.configure(&configuration(""))?;
+    stage.apply()?.failed_with(&["exists already", "terraform import ffe_environment.<name>", "adopt = true"])?;
+    stage.configure(&configuration("adopt = true"))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?;
+    ensure!(stage.kube.get(&["namespace", &namespace])?.is_some(), "an adopted namespace was deleted");
+    let left = stage.kube.names(&namespace, "resourcequotas,limitranges,roles,rolebindings")?;
+    ensure!(left.is_empty(), "something of ours is left: {left:?}");
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! From nothing to nothing: an environment and a release on it.
+
+use anyhow::{Result, ensure};
+
+use crate::{Case, Stage, When};
+
+pub(super) const CASES: &[Case] =
+    &[Case { name: "lifecycle::from_apply_to_destroy", when: When::Always, run: from_apply_to_destroy }];
+
+/// An environment with a bundled database and the sample application on it.
+pub(super) fn stack(stage: &Stage, tag: &str, more: &str) -> String {
+    format!(
+        r#"
+variable "api_key" {{
+  type      = string
+  default   = "key-of-the-tests"
+  ephemeral = true
+}}
+
+resource "ffe_environment" "this" {{
+  name       = "dev"
+  preset     = "dev"
+  namespace  = "{namespace}"
+  config     = {{ LOG_LEVEL = "info" }}
+  secrets_wo = {{ API_KEY = var.api_key }}
+  database   = {{ mode = "bundled", version = "15", storage = {{ size = "256Mi" }} }}
+}}
+
+resource "ffe_release" "backend" {{
+  namespace = ffe_environment.this.namespace
+  name      = "ffe-backend"
+  chart     = "{chart}"
+  values    = [ffe_environment.this.values]
+  set = [
+    {{ name = "image.tag", value = "{tag}", type = "string" }},
+    {{ name = "config_revision", value = ffe_environment.this.config_revision, type = "string" }},
+    {{ name = "secrets_revision", value = ffe_environment.this.secrets_revision, type = "string" }},
+    {{ name = "workers", value = "1" }},
+  ]
+  timeout = "3m"
+  migration = {{
+    engine          = "alembic"
+    database_secret = ffe_environment.this.database_secret
+    timeout         = "2m"
+  }}
+  verify = {{
+    json    = {{ "/database" = "healthy" }}
+    smoke   = [{{ path = "/api/v1/bot/status", bearer_wo = var.api_key }}]
+    timeout = "1m"
+  }}
+  {more}
+}}
+"#,
+        namespace = stage.name,
+        chart = stage.chart().display(),
+    )
+}
+
+fn from_apply_to_destroy(stage: &mut Stage) -> Result<()> {
+    stage.configure(&stack(stage, "1.0.0", ""))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let first = stage.expect_state("ffe_release.backend")?;
+    ensure!(first["revision"] == 1 && first["status"] == "deployed", "{first:#}");
+    ensure!(first["schema_revision"].as_array().is_some_and(|heads| heads.len() == 1), "{first:#}");
+
+    stage.configure(&stack(stage, "1.1.0", ""))?;
+    let actions = stage.planned_actions()?;
+    ensure!(actions == [("ffe_release.backend".to_owned(), "update".to_owned())], "{actions:?}");
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let second = stage.expect_state("ffe_release.backend")?;
+    ensure!(second["revision"] == 2, "{second:#}");
+    ensure!(second["schema_revision"] != first["schema_revision"], "the schema did not move: {second:#}");
+
+    stage.forget_state()?;
+    let namespace = stage.name.clone();
+    stage.terraform(&["import", "-no-color", "ffe_environment.this", &namespace])?.ok()?;
+    stage.terraform(&["import", "-no-color", "ffe_release.backend", &format!("{namespace}/ffe-backend")])?.ok()?;
+    stage.expect_empty_plan()?;
+
+    stage.destroy()?.ok()?;
+    ensure!(stage.kube.get(&["namespace", &namespace])?.is_none(), "the namespace is still there");
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The plugin as a process: who may talk to it, and debugging it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{Case, Stage, When, run};
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "plugin::wrong_cookie", when: When::Always, run: wrong_cookie },
+    Case { name: "plugin::unauthenticated_client_is_refused", when: When::Always, run: unauthenticated },
+    Case { name: "plugin::reattach", when: When::Always, run: reattach },
+];
+
+const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
+
+fn wrong_cookie(stage: &mut Stage) -> Result<()> {
+    for cookie in [None, Some("wrong")] {
+        let mut command = Command::new(&stage.surroundings.provider);
+        command.env_remove("TF_PLUGIN_MAGIC_COOKIE");
+        if let Some(cookie) = cookie {
+            command.env("TF_PLUGIN_MAGIC_COOKIE", cookie);
+        }
+        let output = run(&mut command)?;
+        ensure!(output.code == 1 && output.stdout.is_empty(), "{output:?}");
+        ensure!(output.stderr.contains("Terraform"), "no sentence: {output:?}");
+    }
+    Ok(())
+}
+
+fn unauthenticated(stage: &mut Stage) -> Result<()> {
+    let folder = stage.side("tls")?;
+    let certificate = folder.join("client.pem");
+    // What terraform presents: a self-signed certificate on P-521 that is its own authority.
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:secp521r1",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+        ])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:TRUE", "-keyout"])
+        .arg(folder.join("client.key"))
+        .arg("-out")
+        .arg(&certificate)
+        .stderr(Stdio::null())
+        .status()?;
+    ensure!(made.success(), "openssl made no certificate");
+    let mut plugin = Command::new(&stage.surroundings.provider)
+        .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
+        .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
+        .env("PLUGIN_CLIENT_CERT", std::fs::read_to_string(&certificate)?)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut line = String::new();
+    BufReader::new(plugin.stdout.take().context("no stdout")?).read_line(&mut line)?;
+    let socket = line.split('|').nth(3).context("no address in the handshake")?.to_owned();
+    // With the pinned certificate the connection stands; without one, it is ended by an alert.
+    let connect = |with: bool| -> Result<String> {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-unix", &socket, "-alpn", "h2", "-ign_eof", "-tls1_3"]);
+        if with {
+            command.arg("-cert").arg(&certificate).arg("-key").arg(folder.join("client.key"));
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        let _ended = child.kill();
+        let output = child.wait_with_output()?;
+        Ok(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let refused = connect(false)?;
+    let accepted = connect(true)?;
+    plugin.kill()?;
+    plugin.wait()?;
+    ensure!(refused.contains("alert") && refused.contains("certificate"), "not refused:\n{refused}");
+    ensure!(accepted.contains("ALPN protocol: h2") && !accepted.contains("alert"), "not accepted:\n{accepted}");
+    Ok(())
+}
+
+fn reattach(stage: &mut Stage) -> Result<()> {
+    let mut plugin = Command::new(&stage.surroundings.provider)
+        .arg("--debug")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut line = String::new();
+    let mut output = BufReader::new(plugin.stdout.take().context("no stdout")?);
+    while !line.contains("TF_REATTACH_PROVIDERS=") {
+        line.clear();
+        ensure!(output.read_line(&mut line)? > 0, "the plugin printed no TF_REATTACH_PROVIDERS");
+    }
+    let value = line.trim().split_once('=').context("no value")?.1.trim_matches('\'').to_owned();
+    stage.configure(&format!(
+        "resource \"ffe_environment\" \"this\" {{\n  name = \"dev\"\n  namespace = \"{}\"\n}}\n",
+        stage.name
+    ))?;
+    stage.set("TF_REATTACH_PROVIDERS", value);
+    let planned = stage.terraform(&["plan", "-no-color"]);
+    plugin.kill()?;
+    plugin.wait()?;
+    planned?.ok()?.says(&["1 to add"])?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Looking for processes and ending them, through /proc.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+/// A process.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    /// Its id.
+    pub(crate) pid: u32,
+    /// Its arguments, joined by blanks.
+    pub(crate) arguments: String,
+}
+
+/// The processes below another one, at any depth.
+pub(crate) fn descendants(root: u32) -> Vec<Process> {
+    let all: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok())
+        .filter_map(|pid| Some((pid, parent(pid)?)))
+        .collect();
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(pid) = found.get(at).copied() {
+        found.extend(all.iter().filter(|(_, parent)| *parent == pid).map(|(child, _)| *child));
+        at += 1;
+    }
+    found.into_iter().skip(1).map(|pid| Process { pid, arguments: arguments(pid) }).collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the state and the parent follow the last one.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The arguments of a process; empty when it is gone.
+pub(crate) fn arguments(pid: u32) -> String {
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    raw.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the process is there and no zombie.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit_once(')').map(|(_, rest)| !rest.trim_start().starts_with('Z')))
+        .unwrap_or(false)
+}
+
+/// Ends a process at once (SIGKILL).
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn kill(pid: u32) -> Result<()> {
+    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+    status.success().then_some(()).with_context(|| format!("killing {pid}"))
+}
+
+/// Waits for a process below `root` whose arguments hold `text`.
+///
+/// # Errors
+/// When there is none within a minute.
+pub(crate) fn wait_for(root: u32, text: &str) -> Result<Process> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = descendants(root).into_iter().find(|process| process.arguments.contains(text)) {
+            return Ok(found);
+        }
+        (started.elapsed() < Duration::from_secs(60))
+            .then_some(())
+            .with_context(|| format!("no process below {root} has {text:?}"))?;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

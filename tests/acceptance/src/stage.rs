@@ -1,0 +1,284 @@
+//! Where one case plays: a folder with a configuration, a namespace name of its own, and terraform.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value as Json;
+
+use crate::command::{Output, run};
+use crate::kube::Kube;
+use crate::surroundings::Surroundings;
+
+/// One case's place.
+pub struct Stage {
+    /// The tools.
+    pub surroundings: Arc<Surroundings>,
+    /// The cluster.
+    pub kube: Kube,
+    /// The folder that terraform runs in.
+    pub folder: PathBuf,
+    /// A name that no other case has: for namespaces (`<name>`, or names that begin with `<name>-`).
+    pub name: String,
+    kept: tempfile::TempDir,
+    story: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Stage {
+    /// An empty folder for the case.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new(case: &str, surroundings: Arc<Surroundings>) -> Result<Stage> {
+        let kept = tempfile::Builder::new().prefix("ffe-case-").tempdir()?;
+        let folder = kept.path().join("main");
+        std::fs::create_dir(&folder)?;
+        let mirror = surroundings.mirror.display();
+        let rc = format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{mirror}\"\n  }}\n}}\ndisable_checkpoint = true\n"
+        );
+        std::fs::write(kept.path().join("terraform.rc"), rc)?;
+        let short: String = case.rsplit("::").next().unwrap_or(case).replace('_', "-").chars().take(30).collect();
+        let unique = kept.path().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let unique = unique.trim_start_matches("ffe-case-").replace(|c: char| !c.is_ascii_alphanumeric(), "x");
+        Ok(Stage {
+            kube: Kube::new(&surroundings.kubectl, &surroundings.kubeconfig),
+            name: format!("t-{}-{unique}", short.trim_end_matches('-')),
+            folder,
+            kept,
+            story: Vec::new(),
+            environment: Vec::new(),
+            surroundings,
+        })
+    }
+
+    /// A folder beside `main`, for charts and files of the case.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn side(&self, name: &str) -> Result<PathBuf> {
+        let path = self.kept.path().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Writes the configuration: the provider's block for the testbed with Helm 4, and `body`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn configure(&self, body: &str) -> Result<()> {
+        let kubeconfig = self.surroundings.kubeconfig.display().to_string();
+        let helm = self.surroundings.helm4.display().to_string();
+        self.configure_with(&format!(
+            "provider \"ffe\" {{\n  kubernetes = {{ config_path = \"{kubeconfig}\" }}\n  helm = {{ binary = \"{helm}\" }}\n}}\n\n{body}"
+        ))
+    }
+
+    /// Writes the configuration with a provider block of its own.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn configure_with(&self, body: &str) -> Result<()> {
+        let head = "terraform {\n  required_providers {\n    ffe = { source = \"three-rivers-tech/ffe\" }\n  }\n}\n\n";
+        std::fs::write(self.folder.join("main.tf"), format!("{head}{body}"))?;
+        Ok(())
+    }
+
+    /// Sets an environment variable for every terraform from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// Takes an environment variable back.
+    pub fn unset(&mut self, name: &str) {
+        self.environment.retain(|(known, _)| known != name);
+    }
+
+    /// A terraform command in the folder, not run yet. Nothing of the user's own configuration reaches it.
+    pub fn terraform_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.surroundings.terraform);
+        command
+            .current_dir(&self.folder)
+            .args(arguments)
+            .env_remove("KUBECONFIG")
+            .env_remove("TF_LOG")
+            .env("HOME", self.kept.path())
+            .env("TF_CLI_CONFIG_FILE", self.kept.path().join("terraform.rc"))
+            .env("TF_IN_AUTOMATION", "1")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("FFE_DATABASE_IMAGE", "ffe-postgres:15")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs terraform; `init` is run first where it has not been.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn terraform(&mut self, arguments: &[&str]) -> Result<Output> {
+        if arguments.first() != Some(&"init") && !self.folder.join(".terraform").exists() {
+            self.terraform(&["init", "-no-color", "-input=false"])?.ok().context("terraform init")?;
+        }
+        let output = run(&mut self.terraform_command(arguments))?;
+        self.story.push(format!("$ terraform {}\n{}", arguments.join(" "), output.text()));
+        Ok(output)
+    }
+
+    /// Starts terraform and does not wait. Its output goes to files in the case's folder.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&mut self, arguments: &[&str]) -> Result<Child> {
+        if !self.folder.join(".terraform").exists() {
+            self.terraform(&["init", "-no-color", "-input=false"])?.ok().context("terraform init")?;
+        }
+        let log = std::fs::File::create(self.kept.path().join("started.log"))?;
+        let mut command = self.terraform_command(arguments);
+        Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
+    }
+
+    /// What the terraform that was started has said so far.
+    pub fn started_log(&self) -> String {
+        std::fs::read_to_string(self.kept.path().join("started.log")).unwrap_or_default()
+    }
+
+    /// `terraform apply`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn apply(&mut self) -> Result<Output> {
+        self.terraform(&["apply", "-auto-approve", "-no-color", "-input=false"])
+    }
+
+    /// `terraform destroy`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn destroy(&mut self) -> Result<Output> {
+        self.terraform(&["destroy", "-auto-approve", "-no-color", "-input=false"])
+    }
+
+    /// `terraform plan`, saved; the plan as JSON.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn plan(&mut self) -> Result<Json> {
+        self.terraform(&["plan", "-no-color", "-input=false", "-out=saved.tfplan"])?.ok()?;
+        let shown = run(&mut self.terraform_command(&["show", "-json", "saved.tfplan"]))?.ok()?;
+        Ok(serde_json::from_str(&shown.stdout)?)
+    }
+
+    /// The plan's actions by address, without those that do nothing: `("ffe_release.backend", "update")`.
+    ///
+    /// # Errors
+    /// When planning fails.
+    pub fn planned_actions(&mut self) -> Result<Vec<(String, String)>> {
+        let plan = self.plan()?;
+        let changes = plan["resource_changes"].as_array().cloned().unwrap_or_default();
+        Ok(changes
+            .iter()
+            .map(|change| {
+                let actions: Vec<&str> =
+                    change["change"]["actions"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+                (change["address"].as_str().unwrap_or_default().to_owned(), actions.join("/"))
+            })
+            .filter(|(_, actions)| actions != "no-op")
+            .collect())
+    }
+
+    /// Asserts that a plan does nothing.
+    ///
+    /// # Errors
+    /// When it does something, with what.
+    pub fn expect_empty_plan(&mut self) -> Result<()> {
+        let output = self.terraform(&["plan", "-detailed-exitcode", "-no-color", "-input=false"])?;
+        ensure!(output.code == 0, "the plan is not empty (exit code {}):\n{}", output.code, output.text());
+        Ok(())
+    }
+
+    /// The attributes of one resource in state; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn state(&mut self, address: &str) -> Result<Option<Json>> {
+        let shown = run(&mut self.terraform_command(&["show", "-json"]))?.ok()?;
+        let shown: Json = serde_json::from_str(&shown.stdout)?;
+        let resources = shown["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
+        Ok(resources
+            .into_iter()
+            .find(|resource| resource["address"] == address)
+            .map(|resource| resource["values"].clone()))
+    }
+
+    /// The attributes of one resource in state.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn expect_state(&mut self, address: &str) -> Result<Json> {
+        self.state(address)?.with_context(|| format!("{address} is not in state"))
+    }
+
+    /// Forgets the state and everything terraform keeps beside it: a fresh checkout.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn forget_state(&self) -> Result<()> {
+        for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
+            let path = self.folder.join(name);
+            if path.exists() {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs helm (4) on the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn helm(&self, arguments: &[&str]) -> Result<Output> {
+        self.helm_at(&self.surroundings.helm4, arguments)
+    }
+
+    /// Runs a helm on the cluster.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn helm_at(&self, helm: &Path, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(helm);
+        command.env("KUBECONFIG", &self.surroundings.kubeconfig).env("HOME", self.kept.path()).args(arguments);
+        run(&mut command)
+    }
+
+    /// The sample chart.
+    pub fn chart(&self) -> PathBuf {
+        self.surroundings.root.join("examples/ffe-backend/chart")
+    }
+
+    /// What terraform has said so far, for a failure's report.
+    pub fn story(&self) -> String {
+        let mut story = self.story.join("\n");
+        let started = self.started_log();
+        if !started.is_empty() {
+            story.push_str(&format!("\n(started in the background)\n{started}"));
+        }
+        let skip = story.chars().count().saturating_sub(20_000);
+        story.chars().skip(skip).collect()
+    }
+
+    /// Removes what the case left in the cluster.
+    pub fn clean_up(&self) {
+        if std::env::var_os("FFE_KEEP").is_some() {
+            eprintln!("kept: {} and namespaces {}*", self.kept.path().display(), self.name);
+            return;
+        }
+        let names = self.kube.run(&["get", "namespaces", "-o", "name"]).map(|output| output.stdout).unwrap_or_default();
+        let prefix = format!("namespace/{}", self.name);
+        for name in names.lines().filter(|name| name.starts_with(&prefix)) {
+            let _removed = self.kube.run(&["delete", name, "--wait=false"]);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What the cases work with, from the environment.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+/// Paths of the tools and of the cluster's kubeconfig.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The provider's binary.
+    pub provider: PathBuf,
+    /// A kubeconfig with all rights on the cluster.
+    pub kubeconfig: PathBuf,
+    /// kubectl.
+    pub kubectl: PathBuf,
+    /// Helm 3.
+    pub helm3: PathBuf,
+    /// Helm 4.
+    pub helm4: PathBuf,
+    /// terraform.
+    pub terraform: PathBuf,
+    /// The repository.
+    pub root: PathBuf,
+    /// A filesystem mirror with the provider in it, so that `terraform init` finds it as it would in a registry.
+    pub mirror: PathBuf,
+}
+
+impl Surroundings {
+    /// Reads the environment and lays out the mirror.
+    ///
+    /// # Errors
+    /// When a variable is missing or the mirror cannot be written.
+    pub fn from_environment() -> Result<Surroundings> {
+        let path = |name: &str| std::env::var_os(name).map(PathBuf::from).with_context(|| format!("{name} is not set"));
+        let provider = path("FFE_PROVIDER")?;
+        let mirror = std::env::temp_dir().join(format!("ffe-mirror-{}", std::process::id()));
+        let version = env!("CARGO_PKG_VERSION");
+        let folder = mirror.join(format!("registry.terraform.io/three-rivers-tech/ffe/{version}/linux_amd64"));
+        std::fs::create_dir_all(&folder)?;
+        let installed = folder.join(format!("terraform-provider-ffe_v{version}"));
+        std::fs::copy(&provider, &installed).with_context(|| format!("copying {}", provider.display()))?;
+        Ok(Surroundings {
+            provider: installed,
+            kubeconfig: path("FFE_KUBECONFIG")?,
+            kubectl: path("FFE_KUBECTL")?,
+            helm3: path("FFE_HELM3")?,
+            helm4: path("FFE_HELM4")?,
+            terraform: std::env::var_os("FFE_TERRAFORM").map_or_else(|| PathBuf::from("terraform"), PathBuf::from),
+            root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?,
+            mirror,
+        })
+    }
+}
