@@ -1,8 +1,8 @@
 //! `#[derive(Model)]`: one annotated struct is the schema, the decoding and encoding, and the reference
 //! documentation of a resource, data source, ephemeral resource, provider configuration or nested object.
 //!
-//! The rooms: [`options`] reads what stands in `#[model(...)]` and `#[attr(...)]`, [`model`] reads the struct
-//! and refuses what cannot work, [`expand`] writes the implementations. Used through the crate `tfplugin`.
+//! The rooms: `options` reads what stands in `#[model(...)]` and `#[attr(...)]`, `model` reads the struct
+//! and refuses what cannot work, `expand` writes the implementations. Used through the crate `tfplugin`.
 
 mod expand;
 mod model;
