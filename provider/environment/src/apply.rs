@@ -1,0 +1,248 @@
+//! Making an environment, or making it so again: the steps in their order, and what was done when one of them fails.
+
+pub(crate) mod database;
+pub(crate) mod secrets;
+
+use std::time::{Duration, Instant};
+
+use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
+use ffe_cluster::{Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Ownership, WaitOptions};
+use serde_json::json;
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::claim::{self, Terms};
+use crate::kinds::{Desired, Found, Kind, find_all};
+use crate::model::{DatabaseStatus, Environment};
+use crate::objects::{self, INPUTS};
+use crate::spec::Spec;
+
+/// A part of the environment that is done or not done as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Namespace,
+    Quota,
+    Config,
+    Secrets,
+    Database,
+}
+
+/// One run over an environment.
+pub(crate) struct Run<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) spec: &'a Spec,
+    /// The configuration, for its write-only values.
+    pub(crate) config: &'a Environment,
+    /// The configuration as it is kept for an import.
+    pub(crate) inputs: String,
+    pub(crate) run_id: String,
+    pub(crate) terms: Terms,
+    pub(crate) cancel: Cancel,
+    pub(crate) deadline: Instant,
+}
+
+/// What a run has done so far.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// Objects that were made or changed.
+    pub(crate) objects: Vec<ObjectRef>,
+    /// Steps that are through.
+    pub(crate) steps: Vec<Step>,
+    /// Whether the namespace was taken over.
+    pub(crate) adopted: bool,
+    pub(crate) secrets_revision: Option<String>,
+    pub(crate) database_status: Option<DatabaseStatus>,
+    /// The StatefulSet's revision that the server's version was asked of.
+    pub(crate) database_revision: Option<String>,
+    /// The workload that was applied and did not become ready.
+    pub(crate) not_ready: Option<ObjectRef>,
+    pub(crate) warnings: Diagnostics,
+}
+
+/// The object of a step, what is there, and the mark that it gets.
+struct Claimed {
+    found: Found,
+    mark: Mark,
+}
+
+impl Run<'_> {
+    /// Goes through the steps.
+    ///
+    /// # Errors
+    /// What went wrong; `done` says how far it came.
+    pub(crate) async fn run(&self, done: &mut Done) -> Result<(), Diagnostics> {
+        self.wait_for_the_namespace_to_be_free().await?;
+        let mut claimed = self.claim_all().await?;
+        let namespace = claimed.remove(0);
+        done.adopted = namespace.mark.adopted;
+        if namespace.found.live.is_none() {
+            self.make_namespace(&namespace, done).await?;
+        }
+        self.apply(&namespace, done).await?;
+        done.steps.push(Step::Namespace);
+
+        for claimed in &claimed {
+            if matches!(claimed.found.desired.kind, Kind::ServiceAccount | Kind::Role | Kind::RoleBinding) {
+                self.apply(claimed, done).await?;
+            }
+        }
+        for claimed in &claimed {
+            if matches!(claimed.found.desired.kind, Kind::ResourceQuota | Kind::LimitRange) {
+                self.apply(claimed, done).await?;
+            }
+        }
+        done.steps.push(Step::Quota);
+
+        for claimed in claimed.iter_mut().filter(|claimed| claimed.found.desired.kind == Kind::ConfigMap) {
+            claimed.found.desired = claimed.found.desired.clone().annotated(INPUTS, &self.inputs);
+            self.apply(claimed, done).await?;
+        }
+        done.steps.push(Step::Config);
+
+        self.apply_secrets(&claimed, done).await?;
+        done.steps.push(Step::Secrets);
+
+        self.apply_database(&claimed, done).await?;
+        done.steps.push(Step::Database);
+
+        if namespace.mark.state == MarkState::Creating {
+            self.stop_here()?;
+            let mark = Mark { state: MarkState::Complete, ..namespace.mark };
+            let reference = &namespace.found.desired.reference;
+            self.cluster
+                .write_mark(reference, &mark)
+                .await
+                .map_err(failed("The environment could not be marked as complete"))?;
+        }
+        Ok(())
+    }
+
+    /// A namespace that is on its way out cannot be used, and its name not either until it is gone.
+    async fn wait_for_the_namespace_to_be_free(&self) -> Result<(), Diagnostics> {
+        let summary = "The namespace could not be looked at";
+        let name = &self.spec.names.namespace;
+        let found: Option<Namespace> = self.cluster.find(None, name).await.map_err(failed(summary))?;
+        let Some(namespace) = found.filter(ffe_cluster::namespace::is_terminating) else { return Ok(()) };
+        tracing::info!(namespace = name, "the namespace is being deleted; waiting until it is gone");
+        let object = ObjectRef::of::<Namespace>(None, name);
+        self.cluster
+            .wait_deleted(&object, namespace.metadata.uid.as_deref(), &self.wait())
+            .await
+            .map_err(failed("The namespace of that name is being deleted and does not go away"))
+    }
+
+    /// Looks at everything before anything is written, so that a refusal changes nothing.
+    async fn claim_all(&self) -> Result<Vec<Claimed>, Diagnostics> {
+        let found = find_all(self.cluster, objects::all(self.spec))
+            .await
+            .map_err(failed("The cluster could not be looked at"))?;
+        let mut refused = Diagnostics::new();
+        let mut claimed = Vec::new();
+        for found in found {
+            match claim::mark(&found, &self.spec.names, &self.run_id, self.terms) {
+                Ok(mark) => claimed.push(Claimed { found, mark }),
+                Err(diagnostic) => refused.push(diagnostic),
+            }
+        }
+        // The namespace alone says it when it is not ours: what is in it is not news.
+        if let Some(first) =
+            refused.iter().next().filter(|first| first.path == Some(tfplugin::Path::attribute("namespace")))
+        {
+            return Err(first.clone().into());
+        }
+        refused.into_result()?;
+        Ok(claimed)
+    }
+
+    /// A bare namespace with our mark, by a request that fails if somebody was faster. The rest is applied, so that
+    /// what is removed from the configuration later goes away.
+    async fn make_namespace(&self, namespace: &Claimed, done: &mut Done) -> Result<(), Diagnostics> {
+        let name = &self.spec.names.namespace;
+        let mut bare: Namespace = Namespace::default();
+        bare.metadata.name = Some(name.clone());
+        bare.metadata.annotations = Some(namespace.mark.annotations());
+        match self.cluster.create(&bare).await {
+            Ok(_) => {
+                done.objects.push(namespace.found.desired.reference.clone());
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let foreign = Ownership::Foreign { manager: None };
+                Err(claim::refuse(&namespace.found, &self.spec.names, &foreign).into())
+            }
+            Err(error) => Err(failed("The namespace could not be made")(error)),
+        }
+    }
+
+    async fn apply(&self, claimed: &Claimed, done: &mut Done) -> Result<(), Diagnostics> {
+        self.apply_object(&claimed.found.desired, &claimed.mark, done).await
+    }
+
+    async fn apply_object(&self, desired: &Desired, mark: &Mark, done: &mut Done) -> Result<(), Diagnostics> {
+        self.stop_here()?;
+        let reference = &desired.reference;
+        desired.apply(self.cluster, mark).await.map_err(failed(&format!("{reference} could not be applied")))?;
+        tracing::debug!(object = %reference, "applied");
+        if !done.objects.contains(reference) {
+            done.objects.push(reference.clone());
+        }
+        Ok(())
+    }
+
+    /// The safe point between two writes.
+    fn stop_here(&self) -> Result<(), Diagnostics> {
+        let stopped = if self.cancel.is_cancelled() {
+            Diagnostic::error(
+                "Stopped",
+                "Terraform was told to stop. What was done so far stays; the next apply goes on from there.",
+            )
+        } else if Instant::now() >= self.deadline {
+            Diagnostic::error(
+                "The time is over",
+                "The operation took longer than the attribute timeout allows. What was done so far stays; the next apply \
+                 goes on from there.",
+            )
+            .at(tfplugin::Path::attribute("timeout"))
+        } else {
+            return Ok(());
+        };
+        Err(stopped.into())
+    }
+
+    fn wait(&self) -> WaitOptions {
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        WaitOptions::new(left, self.cancel.clone())
+    }
+}
+
+/// An error of the cluster under a summary.
+pub(crate) fn failed(summary: &str) -> impl FnOnce(Error) -> Diagnostics + use<'_> {
+    move |error| ffe_session::diagnostic(&error, summary).into()
+}
+
+/// What a create that failed leaves behind, and how to be rid of it.
+pub(crate) fn remains(done: &Done, spec: &Spec) -> Option<String> {
+    if done.objects.is_empty() {
+        return None;
+    }
+    let (namespace, name) = (&spec.names.namespace, &spec.names.environment);
+    let list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
+    let remove = if done.adopted {
+        let objects = done.objects.iter().filter(|object| object.kind != "Namespace");
+        let objects: Vec<String> =
+            objects.map(|object| format!("{}/{}", object.kind.to_lowercase(), object.name)).collect();
+        format!("kubectl delete --namespace {namespace} {}", objects.join(" "))
+    } else {
+        format!("kubectl delete namespace {namespace}")
+    };
+    Some(format!(
+        "Nothing is in the state. These remain in the cluster, marked as an unfinished environment {name}:\n{}\n\nThe next \
+         apply finds them and goes on from there. To remove them instead:\n\n  {remove}",
+        list.join("\n")
+    ))
+}
+
+/// The status of a workload, as far as it counts its ready instances.
+pub(crate) fn ready_instances(stateful_set: Option<&serde_json::Value>) -> i64 {
+    let status = stateful_set.map_or(json!(null), |object| object["status"].clone());
+    status["readyReplicas"].as_i64().unwrap_or(0)
+}

@@ -1,0 +1,156 @@
+//! Changes that cannot be made safely: refused when they are planned, never planned as a replacement.
+//!
+//! A pure function of prior state and plan. It runs again at apply, when everything is known.
+
+use ffe_cluster::Quantity;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+
+use crate::image;
+use crate::model::{Database, Environment};
+
+/// Everything that is refused about going from `prior` to `planned` in place.
+pub(crate) fn refusals(prior: &Environment, planned: &Environment) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let at = Path::attribute("database");
+    let Some(before) = prior.database.known() else { return diagnostics };
+    match &planned.database {
+        Attr::Unknown => {}
+        Attr::Null if is_bundled(before) => diagnostics.push(
+            Diagnostic::error(
+                "The bundled database cannot be removed from an environment",
+                "Removing it would delete its data. Keep the database block, or destroy the whole environment. To move \
+                 the data elsewhere, dump it first and make another environment with mode = \"external\".",
+            )
+            .at(at),
+        ),
+        Attr::Null => {}
+        Attr::Known(after) => changes(before, after, prior, &at, &mut diagnostics),
+    }
+    diagnostics
+}
+
+/// Why a destroy or a replacement is refused, if it is.
+pub(crate) fn protection(prior: &Environment, replaced_for: &[Path]) -> Option<Diagnostic> {
+    if prior.deletion_protection != Attr::Known(true) {
+        return None;
+    }
+    let name = prior.name.as_str().unwrap_or_default();
+    let what = match replaced_for {
+        [] => "destroyed".to_owned(),
+        paths => format!(
+            "replaced, which a change of {} asks for",
+            paths.iter().map(Path::to_string).collect::<Vec<_>>().join(" and ")
+        ),
+    };
+    Some(
+        Diagnostic::error(
+            format!("Environment {name} is protected from deletion"),
+            format!(
+                "It cannot be {what}. If that is what you want, set deletion_protection = false, apply that alone, and \
+                 then try again."
+            ),
+        )
+        .at(replaced_for.first().cloned().unwrap_or_else(|| Path::attribute("deletion_protection"))),
+    )
+}
+
+fn is_bundled(database: &Database) -> bool {
+    database.mode.as_str() != Some("external")
+}
+
+fn changes(before: &Database, after: &Database, prior: &Environment, at: &Path, diagnostics: &mut Diagnostics) {
+    if let (Some(old), Some(new)) = (before.mode.as_str(), after.mode.as_str())
+        && old != new
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                format!("The database cannot change from {old} to {new}"),
+                "The data would stay behind. Make another environment with the new mode, move the data there, and \
+                 destroy this one.",
+            )
+            .at(at.child("mode")),
+        );
+        return;
+    }
+    if !is_bundled(before) {
+        return;
+    }
+    major_version(before, after, prior, at, diagnostics);
+    for (attribute, old, new) in [("name", &before.name, &after.name), ("user", &before.user, &after.user)] {
+        if let (Some(old), Some(new)) = (old.as_str(), new.as_str())
+            && old != new
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("database.{attribute} cannot change from {old} to {new}"),
+                    "It was given to the server when the database was made. Keep it, or rename inside the database and \
+                     import the environment anew.",
+                )
+                .at(at.child(attribute)),
+            );
+        }
+    }
+    if let (Some(old), Some(new)) = (before.storage.known(), after.storage.known()) {
+        let at = at.child("storage");
+        if let (Some(old_size), Some(new_size)) = (quantity(&old.size), quantity(&new.size))
+            && new_size < old_size
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("The database's volume cannot shrink from {old_size} to {new_size}"),
+                    format!("Kubernetes lets volumes grow only. Set database.storage.size = \"{old_size}\" to keep what there is."),
+                )
+                .at(at.child("size")),
+            );
+        }
+        if old.class != new.class && !new.class.is_unknown() {
+            let name = |class: &Attr<String>| class.as_str().unwrap_or("the cluster's default").to_owned();
+            diagnostics.push(
+                Diagnostic::error(
+                    format!(
+                        "The database's storage class cannot change from {} to {}",
+                        name(&old.class),
+                        name(&new.class)
+                    ),
+                    "A volume stays in the class that it was made in. Keep the class; to move the data, make another \
+                     environment.",
+                )
+                .at(at.child("class")),
+            );
+        }
+    }
+}
+
+/// A server of another major version does not start on the data folder. By the version attribute, and by what the tag
+/// of the new image says about itself where it says something.
+fn major_version(before: &Database, after: &Database, prior: &Environment, at: &Path, diagnostics: &mut Diagnostics) {
+    let refuse = |attribute: &str, old: &str, new: &str| {
+        Diagnostic::error(
+            format!("The database cannot change from PostgreSQL {old} to {new}"),
+            "A major version changes the format of the data, so the new server would not start. Keep the version; to \
+             upgrade, make another environment, restore a dump there, and destroy this one.",
+        )
+        .at(at.child(attribute))
+    };
+    if let (Some(old), Some(new)) = (before.version.as_str(), after.version.as_str())
+        && old != new
+    {
+        diagnostics.push(refuse("version", old, new));
+        return;
+    }
+    let running = prior
+        .database_status
+        .known()
+        .and_then(|status| status.server_version.as_str()?.split('.').next()?.parse().ok())
+        .or_else(|| before.image.as_str().and_then(image::major));
+    if before.image != after.image
+        && let (Some(old), Some(new)) = (running, after.image.as_str().and_then(image::major))
+        && old != new
+    {
+        diagnostics.push(refuse("image", &old.to_string(), &new.to_string()));
+    }
+}
+
+fn quantity(text: &Attr<String>) -> Option<Quantity> {
+    text.as_str()?.parse().ok()
+}

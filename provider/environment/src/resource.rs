@@ -1,0 +1,291 @@
+//! The resource as the SDK calls it: each call in a few lines, the work in the modules around.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ffe_cluster::{Cluster, Redactor, WaitOptions, parse_duration};
+use ffe_session::{Session, cancellation, new_run_id};
+use tfplugin::{
+    Applied, Attr, Context, Create, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private, Read,
+    Refreshed, Resource, Update, async_trait,
+};
+
+use crate::apply::{Done, Run, Step, failed, remains};
+use crate::claim::Terms;
+use crate::drift::{NOT_READY, drift};
+use crate::model::Environment;
+use crate::names::TYPE_NAME;
+use crate::refusals::{protection, refusals};
+use crate::settle::{Defaults, settle};
+use crate::spec::Spec;
+use crate::{delete, import, plan, read, validate};
+
+/// `ffe_environment`.
+pub struct EnvironmentResource {
+    session: Arc<Session>,
+    defaults: Defaults,
+}
+
+impl EnvironmentResource {
+    /// With defaults from this process's environment variables.
+    pub fn new(session: Arc<Session>) -> EnvironmentResource {
+        EnvironmentResource::with_defaults(session, Defaults::from_environment())
+    }
+
+    /// With these defaults.
+    pub fn with_defaults(session: Arc<Session>, defaults: Defaults) -> EnvironmentResource {
+        EnvironmentResource { session, defaults }
+    }
+
+    fn cluster(&self) -> Result<Cluster, Diagnostics> {
+        self.session.cluster().map_err(ffe_session::Unavailable::into_diagnostics)
+    }
+}
+
+/// What is kept beside the state.
+pub(crate) mod private {
+    use tfplugin::Private;
+
+    const CLUSTER: &str = "cluster";
+    const TAKEN_OVER: &str = "take_over";
+    const DATABASE_REVISION: &str = "database_revision";
+
+    /// The UID of the cluster's namespace kube-system.
+    pub(crate) fn cluster(private: &Private) -> Option<String> {
+        private.get(CLUSTER)
+    }
+
+    pub(crate) fn set_cluster(private: &mut Private, uid: &str) {
+        private.set(CLUSTER, &uid);
+    }
+
+    /// Whether an import found something of somebody else, which the next apply takes over.
+    pub(crate) fn taken_over(private: &Private) -> bool {
+        private.get(TAKEN_OVER).unwrap_or(false)
+    }
+
+    pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
+        if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
+    }
+
+    /// The StatefulSet's revision whose server said its version.
+    pub(crate) fn database_revision(private: &Private) -> Option<String> {
+        private.get(DATABASE_REVISION)
+    }
+
+    pub(crate) fn set_database_revision(private: &mut Private, revision: Option<&str>) {
+        match revision {
+            Some(revision) => private.set(DATABASE_REVISION, &revision),
+            None => private.remove(DATABASE_REVISION),
+        }
+    }
+}
+
+#[async_trait]
+impl Resource for EnvironmentResource {
+    type Model = Environment;
+
+    fn type_name(&self) -> &'static str {
+        TYPE_NAME
+    }
+
+    async fn validate(&self, _cx: &Context, config: &Environment) -> Diagnostics {
+        validate::validate(config)
+    }
+
+    fn settle(&self, config: &Environment, planned: &mut Environment) {
+        settle(config, planned, &self.defaults);
+    }
+
+    async fn plan(&self, _cx: &Context, plan: &mut Plan<Environment>) -> Diagnostics {
+        plan::plan(&self.session, plan).await
+    }
+
+    async fn plan_destroy(&self, _cx: &Context, prior: &Environment, _private: &Private) -> Diagnostics {
+        protection(prior, &[]).into_iter().collect()
+    }
+
+    async fn create(&self, cx: &Context, request: Create<Environment>) -> Applied<Environment> {
+        let mut done = Done::default();
+        match self.make(cx, &request.config, &request.planned, Terms { creating: true, adopt: false }, &mut done).await
+        {
+            Ok(cluster) => {
+                let mut private = Private::default();
+                private::set_cluster(&mut private, &cluster);
+                finished(request.planned, private, done)
+            }
+            Err(mut diagnostics) => {
+                let remains = Spec::of(&request.planned).and_then(|spec| remains(&done, &spec));
+                if let Some(remains) = remains {
+                    diagnostics = with_detail(diagnostics, &remains);
+                }
+                Applied::failed(diagnostics).with(done.warnings)
+            }
+        }
+    }
+
+    async fn read(&self, _cx: &Context, request: Read<Environment>) -> Refreshed<Environment> {
+        read::read(&self.session, request).await
+    }
+
+    async fn update(&self, cx: &Context, request: Update<Environment>) -> Applied<Environment> {
+        let refused = refusals(&request.prior, &request.planned);
+        if refused.has_errors() {
+            return Applied::failed(refused);
+        }
+        let mut done = Done::default();
+        let terms = Terms { creating: false, adopt: private::taken_over(&request.private) };
+        let mut private = request.private;
+        let checked = self.same_cluster(&private).await;
+        let made = match checked {
+            Ok(()) => self.make(cx, &request.config, &request.planned, terms, &mut done).await,
+            Err(diagnostics) => Err(diagnostics),
+        };
+        match made {
+            Ok(cluster) => {
+                private::set_cluster(&mut private, &cluster);
+                private::set_taken_over(&mut private, false);
+                finished(request.planned, private, done)
+            }
+            Err(diagnostics) => {
+                let mut applied = Applied::failed(diagnostics).with(std::mem::take(&mut done.warnings));
+                applied.state = Some(partial(request.prior, request.planned, &done));
+                applied.private = private;
+                applied
+            }
+        }
+    }
+
+    async fn delete(&self, cx: &Context, request: Delete<Environment>) -> Diagnostics {
+        self.take_down(cx, &request).await.unwrap_or_else(|errors| errors)
+    }
+
+    async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Environment>, Diagnostics> {
+        import::import(&self.cluster()?, &self.defaults, id).await
+    }
+}
+
+impl EnvironmentResource {
+    /// Runs the steps; returns the cluster's identity.
+    async fn make(
+        &self,
+        cx: &Context,
+        config: &Environment,
+        planned: &Environment,
+        terms: Terms,
+        done: &mut Done,
+    ) -> Result<String, Diagnostics> {
+        let cluster = self.cluster()?;
+        let spec = Spec::of(planned).ok_or_else(|| {
+            Diagnostics::error(
+                "The plan is not complete",
+                "Something in it is not known. This is a bug in the provider; please report it.",
+            )
+        })?;
+        let identity = cluster.identity().await.map_err(failed("The cluster could not be reached"))?;
+        let guard = cancellation(cx);
+        let run = Run {
+            cluster: &cluster,
+            spec: &spec,
+            config,
+            inputs: ffe_session::inputs::to_text(&config.to_value(), &Environment::schema()),
+            run_id: new_run_id(),
+            terms: Terms { adopt: terms.adopt || planned.adopt == Attr::Known(true), ..terms },
+            cancel: guard.token(),
+            deadline: Instant::now() + timeout(planned),
+        };
+        run.run(done).await?;
+        Ok(identity)
+    }
+
+    async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {
+        let cluster = self.cluster()?;
+        match private::cluster(private) {
+            Some(recorded) => cluster.check_same(&recorded).await.map_err(failed("Nothing was changed")),
+            None => Ok(()),
+        }
+    }
+
+    async fn take_down(&self, cx: &Context, request: &Delete<Environment>) -> Result<Diagnostics, Diagnostics> {
+        // The plan of a tainted object does not ask.
+        protection(&request.state, &[]).map_or(Ok(()), Err)?;
+        self.same_cluster(&request.private).await?;
+        let cluster = self.cluster()?;
+        // Imported and never taken over: nothing there is ours.
+        let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
+        let guard = cancellation(cx);
+        let wait = WaitOptions::new(timeout(&request.state), guard.token()).redact(Redactor::default());
+        delete::delete(&cluster, &spec, &wait).await
+    }
+}
+
+fn timeout(model: &Environment) -> Duration {
+    // Validated; the default is there for a state without one.
+    model.timeout.as_str().and_then(|text| parse_duration(text).ok()).unwrap_or(Duration::from_secs(600))
+}
+
+/// The state after a run that went through.
+fn finished(planned: Environment, mut private: Private, done: Done) -> Applied<Environment> {
+    private::set_database_revision(&mut private, done.database_revision.as_deref());
+    let state = Environment {
+        secrets_revision: done.secrets_revision.unwrap_or_default().into(),
+        database_status: done.database_status.into(),
+        ..planned
+    };
+    Applied::done(state, private).with(done.warnings)
+}
+
+/// The state after an update that ended half-way: what it got through is as planned, the rest as before, so that the
+/// next plan shows what is left.
+fn partial(prior: Environment, planned: Environment, done: &Done) -> Environment {
+    let mut state = prior;
+    for step in &done.steps {
+        match step {
+            Step::Namespace => {
+                state.labels = planned.labels.clone();
+                state.annotations = planned.annotations.clone();
+                state.pod_security = planned.pod_security.clone();
+            }
+            Step::Quota => state.quota = planned.quota.clone(),
+            Step::Config => {
+                state.config = planned.config.clone();
+                state.config_revision = planned.config_revision.clone();
+            }
+            Step::Secrets => {
+                state.secrets_wo_version = planned.secrets_wo_version.clone();
+                state.secrets_revision = done.secrets_revision.clone().into();
+            }
+            Step::Database => {}
+        }
+    }
+    if done.database_status.is_some() {
+        // Applied, ready or not.
+        state.database = planned.database.clone();
+        state.database_secret = planned.database_secret.clone();
+        state.database_status = done.database_status.clone().into();
+    }
+    if let Some(object) = &done.not_ready {
+        let pending = drift(object, NOT_READY);
+        let mut drifted = state.drifted.into_known().unwrap_or_default();
+        if !drifted.contains(&pending) {
+            drifted.push(pending);
+        }
+        state.drifted = drifted.into();
+    }
+    state
+}
+
+/// The same messages; the first error says more.
+fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
+    let mut said = false;
+    diagnostics
+        .into_iter()
+        .map(|diagnostic| {
+            if said || !diagnostic.is_error() {
+                return diagnostic;
+            }
+            said = true;
+            Diagnostic { detail: format!("{}\n\n{more}", diagnostic.detail), ..diagnostic }
+        })
+        .collect()
+}
