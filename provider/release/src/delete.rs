@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::{Cancel, Cluster, DeleteOptions, ObjectRef};
-use ffe_helm::binary::{UninstallRequest, Wait};
+use ffe_helm::binary::UninstallRequest;
 use ffe_session::{HelmKit, diagnostic};
 use tfplugin::{Delete, Diagnostic, Diagnostics};
 
@@ -53,13 +53,9 @@ async fn go(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: &De
 
 async fn uninstall(kit: &HelmKit, cancel: &Cancel, state: &Release, namespace: &str, name: &str) -> Result<(), Diagnostics> {
     let request = UninstallRequest {
-        release: name,
-        namespace,
-        timeout: duration(&state.timeout, 600),
-        keep_history: false,
         no_hooks: state.skip_hooks.known() == Some(&true),
-        wait: Wait::Yes,
-        description: None,
+        wait: true,
+        ..UninstallRequest::new(name, namespace, duration(&state.timeout, 600))
     };
     let done = kit.helm.uninstall(&request, cancel).await;
     kit.records.invalidate(namespace);

@@ -58,7 +58,7 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
         return Ok(true);
     }
     let reference = chart_ref(&plan.config);
-    if reference.is_local(FsPath::new(".")) {
+    if reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().await.map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
         let chart = chart.map_err(|error| Diagnostic::error(format!("The chart {} cannot be used", reference.chart), error.to_string()).at(Path::attribute("chart")))?;
@@ -114,7 +114,7 @@ async fn foresee(cluster: &Cluster, kit: &HelmKit, plan: &mut Plan<Release>, can
     if plan.config.lint.known() == Some(&true) {
         let found = kit.helm.with_secrets(inputs.helm_secrets()).lint(&chart.path, &inputs.namespace, &inputs.values, cancel).await;
         for message in found.map_err(|error| chart_diagnostic(&inputs, &error))? {
-            diagnostics.push(Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), message.to_string()).at(Path::attribute("chart")));
+            diagnostics.push(Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), message.message).at(Path::attribute("chart")));
         }
     }
     Ok(diagnostics)

@@ -27,17 +27,11 @@ pub async fn render(
 ) -> Result<Manifest, Diagnostics> {
     let version = cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
     let request = RenderRequest {
-        release: &inputs.name,
-        namespace: &inputs.namespace,
-        chart: &chart.path,
-        values: &inputs.values,
         mode: if exists { RenderMode::Upgrade } else { RenderMode::Offline { is_upgrade: false } },
         kube_version: Some(&version),
-        api_versions: &[],
         skip_crds: inputs.config.crds.as_str() == Some("skip"),
-        no_hooks: inputs.config.skip_hooks.known() == Some(&true),
         take_ownership: inputs.config.take_ownership.known() == Some(&true),
-        timeout: inputs.timeout,
+        ..RenderRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values)
     };
     let helm = kit.helm.with_secrets(inputs.helm_secrets());
     let rendered = helm.render(&request, cancel).await.map_err(|error| {

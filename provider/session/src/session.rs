@@ -90,7 +90,7 @@ impl Session {
         match Cluster::connect(&settings, environment) {
             Ok(cluster) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
-                let helm = helm_config(config);
+                let helm = helm_config(config, &cluster);
                 self.set(State::Ready(Arc::new(Ready { cluster, helm, kit: OnceCell::new() })));
                 Diagnostics::new()
             }
@@ -149,18 +149,13 @@ impl Session {
 }
 
 async fn make_kit(ready: &Ready) -> Result<Arc<HelmKit>, Diagnostics> {
-    let kubeconfig = ready.cluster.kubeconfig_document().map_err(|error| configuration_diagnostic(&error))?;
-    let kubeconfig = String::from_utf8(kubeconfig)
-        .map_err(|_| Diagnostics::error("The kubeconfig is not text", "Its content is not UTF-8."))?;
-    let mut config = ready.helm.clone();
-    config.kubeconfig = Some(Secret::from(kubeconfig));
-    let driver = config.driver;
-    let helm = Helm::detect(config).await.map_err(|error| Diagnostics::error("Helm cannot be used", error.to_string()))?;
-    let client = ready.cluster.client().await.map_err(|error| crate::diagnostic(&error, "The cluster cannot be reached"))?;
-    Ok(Arc::new(HelmKit { charts: Charts::new(helm.clone()), records: Records::new(client, driver), helm }))
+    let helm = Helm::new(ready.helm.clone());
+    helm.version().await.map_err(|error| Diagnostics::error("Helm cannot be used", error.to_string()))?;
+    let records = Records::new(ready.cluster.clone(), helm.driver());
+    Ok(Arc::new(HelmKit { charts: Charts::new(helm.clone(), "."), records, helm }))
 }
 
-fn helm_config(config: &ProviderConfig) -> HelmConfig {
+fn helm_config(config: &ProviderConfig, cluster: &Cluster) -> HelmConfig {
     let given = config.helm.known();
     let path = |attribute: Option<&tfplugin::Attr<String>>| attribute.and_then(|path| path.as_str()).map(PathBuf::from);
     let driver = given.and_then(|helm| helm.driver.as_str().map(str::to_owned)).or_else(|| std::env::var("HELM_DRIVER").ok());
@@ -182,7 +177,6 @@ fn helm_config(config: &ProviderConfig) -> HelmConfig {
             .unwrap_or_default(),
         repository_config_path: path(given.map(|helm| &helm.repository_config_path)),
         repository_cache: path(given.map(|helm| &helm.repository_cache)),
-        launcher: Launcher::self_exec().unwrap_or(Launcher::Direct),
-        ..HelmConfig::default()
+        ..HelmConfig::new(Some(cluster.clone()), Launcher::self_exec().unwrap_or(Launcher::Direct))
     }
 }

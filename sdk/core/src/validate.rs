@@ -4,7 +4,7 @@ use crate::{Attribute, ClientCapabilities, Diagnostic, Diagnostics, Mode, Nestin
 
 /// Everything that is wrong with a configuration as far as the schema says. Unknowns pass.
 pub fn validate(schema: &Schema, config: &Value, client: ClientCapabilities) -> Diagnostics {
-    let mut validation = Validation { client, diagnostics: Diagnostics::new() };
+    let mut validation = Validation { client, diagnostics: Diagnostics::new(), set: None };
     validation.attributes(&schema.attributes, config, &Path::root(), false);
     validation.diagnostics
 }
@@ -12,6 +12,8 @@ pub fn validate(schema: &Schema, config: &Value, client: ClientCapabilities) -> 
 struct Validation {
     client: ClientCapabilities,
     diagnostics: Diagnostics,
+    /// The set that is being looked into: paths end at it, since its elements have no steps.
+    set: Option<Path>,
 }
 
 impl Validation {
@@ -67,9 +69,11 @@ impl Validation {
                 }
             }
             (Nesting::Set, Value::Set(elements)) => {
+                let outer = self.set.replace(path.clone());
                 for element in elements {
                     self.element(children, element, &path, secret);
                 }
+                self.set = outer;
             }
             _ => {}
         }
@@ -87,6 +91,7 @@ impl Validation {
     }
 
     fn error(&mut self, summary: impl Into<String>, detail: String, path: Path) {
+        let path = self.set.clone().unwrap_or(path);
         self.diagnostics.push(Diagnostic::error(summary, detail).at(path));
     }
 }

@@ -1,7 +1,7 @@
 //! Helm installs or upgrades. Waiting is not Helm's: the next phase waits and knows why something is not ready.
 
 use ffe_cluster::ObjectRef;
-use ffe_helm::binary::{DeployRequest, Wait};
+use ffe_helm::binary::DeployRequest;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::Outcome;
@@ -20,20 +20,15 @@ pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     }
     let config = &run.inputs.config;
     let description = format!("terraform-provider-ffe run {}", run.record().id);
+    let inputs = &run.inputs;
     let request = DeployRequest {
-        release: &run.inputs.name,
-        namespace: &run.inputs.namespace,
-        chart: &chart.path,
-        values: &run.inputs.values,
         description: Some(&description),
-        timeout: run.inputs.timeout,
         // The record phase prunes, and spares the revision to go back to.
         max_history: 0,
         skip_crds: config.crds.as_str() == Some("skip"),
         no_hooks: config.skip_hooks.known() == Some(&true),
         take_ownership: config.take_ownership.known() == Some(&true),
-        wait: Wait::No,
-        ..DeployRequest::default()
+        ..DeployRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values, inputs.timeout)
     };
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
     let deployed = match run.before {

@@ -3,7 +3,7 @@
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::kube;
 use ffe_cluster::{Cluster, Object};
-use ffe_helm::manifest::{Manifest, Reference};
+use ffe_helm::manifest::{Manifest, Reference, Referenced};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::journal::Outcome;
@@ -80,28 +80,28 @@ where
 
 /// The error for a Secret or ConfigMap, or a key of one, that the pods would wait for in vain.
 async fn missing(cluster: &Cluster, reference: &Reference) -> Result<Option<Diagnostic>, Stop> {
-    let keys: Option<Vec<String>> = match reference.kind.as_str() {
-        "Secret" => find::<Secret>(cluster, &reference.namespace, &reference.name).await?.map(|secret| {
+    let keys: Option<Vec<String>> = match reference.kind {
+        Referenced::Secret => find::<Secret>(cluster, &reference.namespace, &reference.name).await?.map(|secret| {
             let data = secret.data.unwrap_or_default().into_keys();
             data.chain(secret.string_data.unwrap_or_default().into_keys()).collect()
         }),
-        "ConfigMap" => find::<ConfigMap>(cluster, &reference.namespace, &reference.name).await?.map(|map| {
+        Referenced::ConfigMap => find::<ConfigMap>(cluster, &reference.namespace, &reference.name).await?.map(|map| {
             map.data.unwrap_or_default().into_keys().chain(map.binary_data.unwrap_or_default().into_keys()).collect()
         }),
-        _ => return Ok(None),
     };
-    let object = format!("{} {}/{}", reference.kind, reference.namespace, reference.name);
+    let users = reference.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let object = format!("{} {}/{}", reference.kind.kind(), reference.namespace, reference.name);
     let Some(keys) = keys else {
         return Ok(Some(Diagnostic::error(
             format!("{object} does not exist"),
-            format!("{} refers to it, so its pods would not start. Make it first.", reference.used_by),
+            format!("{users} refers to it, so its pods would not start. Make it first."),
         )));
     };
     let absent: Vec<&str> = reference.keys.iter().filter(|key| !keys.contains(*key)).map(String::as_str).collect();
     Ok((!absent.is_empty()).then(|| {
         Diagnostic::error(
             format!("{object} has no key {}", absent.join(", ")),
-            format!("{} refers to it, so its pods would not start. It has the keys: {}.", reference.used_by, keys.join(", ")),
+            format!("{users} refers to it, so its pods would not start. It has the keys: {}.", keys.join(", ")),
         )
     }))
 }

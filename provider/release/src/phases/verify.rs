@@ -112,7 +112,7 @@ fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
     }
     match services.as_slice() {
         [service] if !service.ports.is_empty() => Ok(Place::Service {
-            namespace: service.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone()),
+            namespace: service.namespace.clone(),
             name: service.name.clone(),
             port: service.ports[0].port,
         }),

@@ -1,7 +1,7 @@
 //! The release back to its last verified revision; a first install is uninstalled.
 
 use ffe_cluster::Kind;
-use ffe_helm::binary::{RollbackRequest, UninstallRequest, Wait};
+use ffe_helm::binary::{RollbackRequest, UninstallRequest};
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::Status;
 use ffe_session::diagnostic;
@@ -41,13 +41,8 @@ async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> 
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
     let request = RollbackRequest {
-        release: &run.inputs.name,
-        namespace: &run.inputs.namespace,
-        revision,
-        timeout: run.inputs.timeout,
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
-        wait: Wait::No,
-        max_history: 0,
+        ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
     };
     crate::start::recover_pending(run, true).await.map_err(|stop| match stop {
         crate::run::Stop::Failed(errors) => errors,
@@ -82,13 +77,9 @@ async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, "uninstalling");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
     let request = UninstallRequest {
-        release: &run.inputs.name,
-        namespace: &run.inputs.namespace,
-        timeout: run.inputs.timeout,
-        keep_history: false,
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
-        wait: Wait::Yes,
-        description: None,
+        wait: true,
+        ..UninstallRequest::new(&run.inputs.name, &run.inputs.namespace, run.inputs.timeout)
     };
     let done = helm.uninstall(&request, &run.cancel).await;
     run.kit.records.invalidate(&run.inputs.namespace);
