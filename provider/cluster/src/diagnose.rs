@@ -83,13 +83,13 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
     let problems = problems(evidence);
     let object = evidence.workload.object();
     let (cause, reason, message) = match problems.first() {
-        Some(first) => (first.cause, first.reason.clone(), first.sentence()),
+        Some(first) => (first.cause, first.reason.clone(), first.sentence(&object)),
         None => (Cause::Unknown, "NotReady".to_owned(), waiting_for(evidence)),
     };
     let details = problems
         .iter()
         .skip(1)
-        .map(Problem::sentence)
+        .map(|problem| problem.sentence(&object))
         .chain(evidence.missing.iter().map(|what| format!("not looked at: {what}")))
         .collect();
     Diagnosis {

@@ -12,7 +12,7 @@ use crate::diagnose::Diagnosis;
 use crate::duration::format_duration;
 use crate::object::ObjectRef;
 
-pub(crate) use request::request_error;
+pub(crate) use request::{CREDENTIAL_COMMAND, request_error};
 
 /// What this crate's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

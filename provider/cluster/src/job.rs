@@ -190,7 +190,7 @@ impl Look for JobLook<'_> {
                         .filter(|problem| !matches!(problem.cause, crate::diagnose::Cause::JobFailed | crate::diagnose::Cause::OutOfMemory))
                         .collect();
                     let Some(hopeless) = self.bearing.hopeless(&found, wait, Instant::now()).cloned() else {
-                        return Ok(Seen::Waiting(describe(&state, &found)));
+                        return Ok(Seen::Waiting(describe(&state, &found, self.object)));
                     };
                     let error = explain(self.cluster, evidence.clone(), Some(hopeless), &wait.redactor).await;
                     let diagnosis = error.diagnosis().cloned();

@@ -64,12 +64,14 @@ pub struct FailFast {
     pub enabled: bool,
     /// Restarts of a container that are too many
     pub crash_restarts: i32,
-    /// No node takes the pod, a volume is not mounted
+    /// No node takes the pod, a volume is not provisioned, the workload itself is not there
     pub scheduling: Duration,
     /// A Secret, ConfigMap or service account is missing
     pub config: Duration,
     /// The registry or a webhook does not answer
     pub image_pull: Duration,
+    /// A volume cannot be mounted: the Secret may be a certificate that is being issued
+    pub mount: Duration,
     /// The quota is used up
     pub quota: Duration,
     /// A node has been asked for
@@ -83,7 +85,8 @@ impl Default for FailFast {
             crash_restarts: 3,
             scheduling: Duration::from_secs(30),
             config: Duration::from_secs(10),
-            image_pull: Duration::from_secs(60),
+            image_pull: Duration::from_secs(30),
+            mount: Duration::from_secs(120),
             quota: Duration::from_secs(10),
             scale_up: Duration::from_secs(600),
         }
@@ -108,6 +111,7 @@ impl FailFast {
             Patience::Quota => Some(self.quota),
             Patience::Scheduling => Some(self.scheduling),
             Patience::ImagePull => Some(self.image_pull),
+            Patience::Mount => Some(self.mount),
             Patience::ScaleUp => Some(self.scale_up),
             Patience::Forever => None,
         }

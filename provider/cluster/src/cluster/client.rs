@@ -8,7 +8,7 @@ use tower::layer::layer_fn;
 
 use super::resilient::{Resilient, Timeouts};
 use crate::config::Connection;
-use crate::error::{Result, request_error};
+use crate::error::{CREDENTIAL_COMMAND, Error, Result, request_error};
 use crate::object::ObjectRef;
 
 /// Requests that may wait for a connection at once; more wait for a place.
@@ -29,8 +29,15 @@ pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result
     ));
 
     let built = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config)).await;
-    let object = ObjectRef::new("v1", "client", None, "");
-    let failed = |error| request_error("set up", &object, connection.server(), error);
+    let object = ObjectRef::new("v1", "the client", None, "");
+    let failed = |error| match request_error("set up", &object, connection.server(), error) {
+        Error::Request { kind, operation, object, server, message, source } => {
+            let command = connection.exec_command().unwrap_or_default();
+            let message = message.replace(CREDENTIAL_COMMAND, format!("{CREDENTIAL_COMMAND} {command}").trim_end());
+            Error::Request { kind, operation, object, server, message, source }
+        }
+        other => other,
+    };
     let builder = built.map_err(|error| failed(kube::Error::Service(error.into())))?.map_err(failed)?;
     Ok(builder
         // the buffer makes the service one that can be cloned, which retrying needs

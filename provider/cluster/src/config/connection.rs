@@ -95,6 +95,11 @@ impl Connection {
         })
     }
 
+    /// The program that prints credentials, where there is one.
+    pub(crate) fn exec_command(&self) -> Option<&str> {
+        self.kubeconfig.auth_infos.first()?.auth_info.as_ref()?.exec.as_ref()?.command.as_deref()
+    }
+
     /// kube's own configuration.
     pub(crate) async fn client_config(&self) -> Result<kube::Config> {
         let mut config = kube::Config::from_custom_kubeconfig(self.kubeconfig.clone(), &Default::default())

@@ -164,6 +164,8 @@ impl Cluster {
 
     async fn collect_logs(&self, evidence: &Evidence, lines: usize, redactor: &Redactor) -> Vec<Result<LogTail>> {
         let mut wanted = Vec::new();
+        // what a Job that does not end is doing shows in its log only
+        let endless = matches!(evidence.workload, Workload::Job(_));
         for pod in evidence.current_pods() {
             let Some(status) = &pod.status else { continue };
             let init = status.init_container_statuses.iter().flatten();
@@ -171,7 +173,7 @@ impl Cluster {
                 let state = container.state.as_ref();
                 let ended = state.and_then(|state| state.terminated.as_ref());
                 let running = state.is_some_and(|state| state.running.is_some());
-                let fine = container.ready || ended.is_some_and(|ended| ended.exit_code == 0);
+                let fine = (container.ready && !endless) || ended.is_some_and(|ended| ended.exit_code == 0);
                 // a container that waits to be started again has logged in the run before
                 let previous = container.restart_count > 0 && ended.is_none();
                 if !fine && (running || ended.is_some() || previous) {

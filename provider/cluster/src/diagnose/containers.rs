@@ -116,7 +116,7 @@ fn judge_waiting(
                 .filter(|event| matches!(event.reason.as_deref(), Some("FailedMount" | "FailedAttachVolume")))
                 .max_by_key(|event| events::last_seen(event))?;
             let message = format!("a volume cannot be mounted: {}", mount.message.as_deref().unwrap_or_default());
-            Some((Cause::Mount, mount.reason.clone().unwrap_or_default(), message, Patience::Scheduling))
+            Some((Cause::Mount, mount.reason.clone().unwrap_or_default(), message, Patience::Mount))
         }
     }
 }
@@ -169,6 +169,8 @@ fn times(restarts: i32) -> String {
 
 /// The kubelet says "Back-off pulling image" after a while; why stands in an event then.
 fn pull_complaint(said: &str, image: &str, pod: &Pod, evidence: &Evidence) -> String {
+    // the first pull says why at once, later ones behind this
+    let said = said.split_once("ErrImagePull: ").map_or(said, |(_, why)| why);
     let uninformative = said.is_empty() || said.trim_end_matches(['"', ' ']).ends_with(image);
     if !uninformative {
         return said.to_owned();

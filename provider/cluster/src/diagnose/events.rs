@@ -118,7 +118,8 @@ pub(super) fn judge_refusal(message: &str) -> (Cause, Patience) {
 /// Newest first, warnings before the rest, each once, at most so many.
 pub(super) fn lines(events: &[Event], most: usize) -> Vec<EventLine> {
     let mut lines: Vec<EventLine> = Vec::new();
-    for event in events {
+    let said = events.iter().filter(|event| !says_nothing(event));
+    for event in said {
         let line = EventLine {
             object: format!(
                 "{} {}",
@@ -132,11 +133,15 @@ pub(super) fn lines(events: &[Event], most: usize) -> Vec<EventLine> {
             last_seen: last_seen(event),
         };
         // the same of several pods is one line
-        let same = lines.iter_mut().find(|known| known.reason == line.reason && known.message == line.message);
+        let same = lines
+            .iter_mut()
+            .find(|known| known.reason == line.reason && shape(&known.message) == shape(&line.message));
         match same {
             Some(known) => {
                 known.count += line.count;
-                known.last_seen = known.last_seen.max(line.last_seen);
+                if line.last_seen > known.last_seen {
+                    *known = EventLine { count: known.count, ..line };
+                }
             }
             None => lines.push(line),
         }
@@ -144,4 +149,26 @@ pub(super) fn lines(events: &[Event], most: usize) -> Vec<EventLine> {
     lines.sort_by(|a, b| b.warning.cmp(&a.warning).then(b.last_seen.cmp(&a.last_seen)));
     lines.truncate(most);
     lines
+}
+
+/// "Error: ImagePullBackOff": another event says why.
+fn says_nothing(event: &Event) -> bool {
+    let message = event.message.as_deref().unwrap_or_default();
+    message.strip_prefix("Error: ").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// The message without what makes the same one look new each time: names that are generated anew for
+/// each attempt.
+fn shape(message: &str) -> String {
+    // the alphabet of generated names has neither vowels nor 0, 1 and 3
+    let generated = |word: &str| {
+        let suffix = word.rsplit('-').next().unwrap_or_default();
+        word.contains('-') && suffix.len() == 5 && suffix.chars().all(|c| "bcdfghjklmnpqrstvwxz2456789".contains(c))
+    };
+    message
+        .trim_start_matches("(combined from similar events): ")
+        .split(['"', ' '])
+        .filter(|word| !generated(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -73,6 +73,8 @@ pub enum Patience {
     Scheduling,
     /// A registry or a network that is away for a moment
     ImagePull,
+    /// A Secret that something else is about to make, a volume that another node lets go
+    Mount,
     /// A node has been asked for
     ScaleUp,
     /// Only time tells
@@ -97,10 +99,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The whole sentence, with object and container.
-    pub fn sentence(&self) -> String {
+    /// The whole sentence, with container and object, unless that is the one that is spoken of.
+    pub fn sentence(&self, spoken_of: &ObjectRef) -> String {
         match &self.container {
             Some(container) => format!("container {container} of {}: {}", self.object, self.message),
+            None if self.object == *spoken_of => self.message.clone(),
             None => format!("{}: {}", self.object, self.message),
         }
     }
@@ -195,7 +198,7 @@ fn judge_workload(evidence: &Evidence, found: &mut Vec<Problem>) {
         Workload::Claim(claim) if claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Lost") => {
             add(Cause::Provisioning, "Lost", "the volume that it was bound to is gone".to_owned(), Patience::None);
         }
-        Workload::Unseen(_, why) => add(Cause::Missing, "Missing", why.clone(), Patience::Forever),
+        Workload::Unseen(_, why) => add(Cause::Missing, "Missing", why.clone(), Patience::Scheduling),
         _ => {}
     }
 }

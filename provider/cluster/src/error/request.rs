@@ -8,6 +8,9 @@ use kube::core::Status;
 use super::{Error, FieldConflict, Kind, Source};
 use crate::object::ObjectRef;
 
+/// How messages speak of an exec plugin, whose name only the connection knows.
+pub(crate) const CREDENTIAL_COMMAND: &str = "the credential command";
+
 /// Text of an answer that is no Kubernetes status is cut here: it may be a whole web page.
 const FOREIGN_TEXT_LIMIT: usize = 200;
 
@@ -87,6 +90,12 @@ fn judge_status(status: &Status) -> (Kind, String) {
         let text = cut(&status.message);
         return (kind, format!("answered {} without a Kubernetes status: {text}", status.code));
     }
+    // a field that the kind does not have is answered as an internal error
+    let misspelt = status.message.contains("failed to create typed patch object")
+        || status.message.contains("field not declared in schema");
+    if misspelt {
+        return (Kind::Invalid, status.message.clone());
+    }
     let names_an_object = status
         .details
         .as_ref()
@@ -142,23 +151,19 @@ fn field_conflicts(status: &Status) -> Vec<FieldConflict> {
 fn describe_auth(error: &AuthError) -> String {
     match error {
         // never its standard output: that is where a token would be
-        AuthError::AuthExecRun { cmd, out } => {
-            let program = cmd.split('"').nth(1).unwrap_or(cmd);
+        // nor the command line: its environment stands in it
+        AuthError::AuthExecRun { out, .. } => {
             let complaint = String::from_utf8_lossy(&out.stderr);
-            format!(
-                "the credential command {program} failed ({}): {}",
-                out.status,
-                cut(complaint.trim())
-            )
+            format!("{CREDENTIAL_COMMAND} failed ({}): {}", out.status, cut(complaint.trim()))
         }
         AuthError::AuthExecParse(_) => {
-            "the credential command printed something that is no ExecCredential".to_owned()
+            format!("{CREDENTIAL_COMMAND} printed something that is no ExecCredential")
         }
         AuthError::AuthExecStart(source) => {
-            format!("the credential command could not be started: {source}")
+            format!("{CREDENTIAL_COMMAND} could not be started: {source}")
         }
         AuthError::ExecPluginFailed => {
-            "the credential command printed an ExecCredential without a status".to_owned()
+            format!("{CREDENTIAL_COMMAND} printed an ExecCredential without a status")
         }
         other => other.to_string(),
     }
@@ -294,14 +299,14 @@ mod tests {
             stderr: b"session expired".to_vec(),
         };
         let auth = AuthError::AuthExecRun {
-            cmd: "\"aws\" \"eks\" \"get-token\"".to_owned(),
+            cmd: "AWS_SECRET=\"hunter2\" \"aws\" \"eks\" \"get-token\"".to_owned(),
             out: Box::new(out),
         };
         let object = ObjectRef::of::<Secret>(Some("ffe"), "a");
         let error = request_error("get", &object, "https://api:6443", kube::Error::Auth(auth));
         assert_eq!(error.kind(), Kind::Credentials);
         let text = format!("{error} {error:?}");
-        assert!(text.contains("session expired") && text.contains("aws"), "{text}");
+        assert!(text.contains("session expired"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }

@@ -125,7 +125,7 @@ fn job(object: &Job) -> Progress {
         }
     }
     let active = status.active.unwrap_or(0);
-    if active == 0 { waiting("its pod has not been made yet") } else { waiting(format!("{active} pods at work")) }
+    if active == 0 { waiting("its pod has not been made yet") } else { waiting(format!("{active} {} at work", if active == 1 { "pod is" } else { "pods are" })) }
 }
 
 fn pod(object: &Pod) -> Progress {

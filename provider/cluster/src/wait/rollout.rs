@@ -60,7 +60,7 @@ impl Look for RolloutLook<'_> {
             let found = problems(&evidence);
             let hopeless = bearing.hopeless(&found, options, Instant::now());
             match state {
-                Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found))),
+                Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found, workload))),
                 _ => Err(explain(cluster, evidence, hopeless.cloned(), &options.redactor).await),
             }
         }
@@ -68,9 +68,9 @@ impl Look for RolloutLook<'_> {
 }
 
 /// The state with the worst trouble beside it.
-pub(crate) fn describe(state: &str, found: &[Problem]) -> String {
+pub(crate) fn describe(state: &str, found: &[Problem], workload: &ObjectRef) -> String {
     match found.first().filter(|problem| problem.cause != Cause::Missing) {
-        Some(problem) => format!("{state}; {}", problem.sentence()),
+        Some(problem) => format!("{state}; {}", problem.sentence(workload)),
         None => state.to_owned(),
     }
 }
@@ -93,7 +93,7 @@ pub(crate) async fn explain(
     if let Some(problem) = hopeless
         && diagnosis.cause != problem.cause
     {
-        let first = std::mem::replace(&mut diagnosis.message, problem.sentence());
+        let first = std::mem::replace(&mut diagnosis.message, problem.sentence(&diagnosis.object));
         diagnosis.details.retain(|detail| *detail != diagnosis.message);
         diagnosis.details.insert(0, first);
         diagnosis.cause = problem.cause;
