@@ -41,6 +41,8 @@ def configure(level: str) -> logging.Logger:
     logging.basicConfig(level=number, format="%(levelname)s %(name)s [%(process)d] %(message)s")
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).setLevel(number)
+    # It has a handler of its own; with the root's, every line would come twice.
+    logging.getLogger("uvicorn").propagate = False
     # Alembic and SQLAlchemy tell at info what every probe does.
     for name in ("alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

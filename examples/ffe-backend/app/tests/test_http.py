@@ -193,7 +193,8 @@ class Http(unittest.TestCase):
         server.get("/live")
         server.get(STATUS)
         self.assertNotIn("GET /live", server.output())
-        self.assertIn(f"GET {STATUS}", server.output())
+        self.assertEqual(server.output().count(f"GET {STATUS}"), 1)
+        self.assertEqual(server.output().count("Application startup complete"), 1)
 
     def test_secrets_from_files(self):
         image, _, url = self.migrated("1.0.0")
