@@ -12,6 +12,7 @@ mod error;
 pub mod launcher;
 pub mod manifest;
 mod process;
+pub mod records;
 mod secret;
 pub mod values;
 pub mod yaml;

@@ -155,7 +155,7 @@ impl Helm {
             let token = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{}", password.expose()));
             auths.insert(auth_key(host(url)).to_owned(), json!({ "auth": token }));
         }
-        (!auths.is_empty()).then(|| Value::from(json!({ "auths": auths })).to_string())
+        (!auths.is_empty()).then(|| json!({ "auths": auths }).to_string())
     }
 
     /// Verifies the provenance of an archive on this machine.

@@ -59,10 +59,10 @@ impl Metadata {
         let mut value = yaml::parse(text).map_err(|e| format!("is not valid YAML: {e}"))?;
         // A version such as 1.10 written without quotes is a number to YAML; Helm takes its text all the same.
         for field in ["version", "appVersion", "name"] {
-            if let Some(field) = value.get_mut(field) {
-                if field.is_number() || field.is_boolean() {
-                    *field = serde_json::Value::String(field.to_string());
-                }
+            if let Some(field) = value.get_mut(field)
+                && (field.is_number() || field.is_boolean())
+            {
+                *field = serde_json::Value::String(field.to_string());
             }
         }
         if !value.is_object() {

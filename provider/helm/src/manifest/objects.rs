@@ -15,11 +15,11 @@ pub(super) fn unpack(body: Value, source: Option<&str>) -> Result<Vec<Object>, S
             if kind.is_empty() || api_version.is_empty() {
                 return Err("rendered something without kind and apiVersion".into());
             }
-            if kind.ends_with("List") {
-                if let Some(Value::Array(items)) = map.remove("items") {
-                    let items = items.into_iter().map(|item| unpack(item, source));
-                    return items.collect::<Result<Vec<_>, _>>().map(|lists| lists.into_iter().flatten().collect());
-                }
+            if kind.ends_with("List")
+                && let Some(Value::Array(items)) = map.remove("items")
+            {
+                let items = items.into_iter().map(|item| unpack(item, source));
+                return items.collect::<Result<Vec<_>, _>>().map(|lists| lists.into_iter().flatten().collect());
             }
             let metadata = |name: &str| Some(map.get("metadata")?.get(name)?.as_str()?.to_owned());
             // A hook may leave its name to the server.

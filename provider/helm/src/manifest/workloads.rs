@@ -15,6 +15,8 @@ pub struct Workload {
     pub containers: Vec<Container>,
     /// Labels by which it finds its pods.
     pub selector: Vec<(String, String)>,
+    /// The specification of its pods, as rendered.
+    pub pod_spec: Value,
 }
 
 /// A container of a workload.
@@ -111,6 +113,7 @@ fn workload(object: &Object, default_namespace: &str) -> Option<Workload> {
         replicas: object.body.pointer("/spec/replicas").and_then(Value::as_i64),
         containers: [containers("initContainers", true), containers("containers", false)].concat(),
         selector: labels(object.body.pointer("/spec/selector/matchLabels")),
+        pod_spec: spec.clone(),
     })
 }
 

@@ -239,10 +239,10 @@ impl Parser {
             return Value::Null;
         }
         // A leading zero means text, except for zero itself.
-        if text == "0" || !text.starts_with('0') {
-            if let Ok(int) = text.parse::<i64>() {
-                return Value::from(int);
-            }
+        if (text == "0" || !text.starts_with('0'))
+            && let Ok(int) = text.parse::<i64>()
+        {
+            return Value::from(int);
         }
         Value::String(text)
     }

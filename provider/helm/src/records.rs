@@ -1,0 +1,265 @@
+//! What Helm recorded, read without Helm.
+//!
+//! Helm keeps each revision in a Secret (or ConfigMap) of its own. A refresh lists their metadata once per namespace for
+//! all releases in it and opens a record only when it is another one than the caller knows: uid and resourceVersion say
+//! so (the `modifiedAt` label has a resolution of one second).
+
+mod release;
+mod status;
+
+use std::collections::BTreeMap;
+
+use ffe_cluster::{Cluster, DeleteOptions, ObjectRef, Query};
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+pub use release::{HookRecord, HookRun, Release, decode};
+pub use status::Status;
+
+use crate::binary::Driver;
+use crate::{Error, Result};
+
+/// The label that all records have.
+const OWNER: &str = "owner=helm";
+/// Where the content is.
+const FIELD: &str = "release";
+
+/// One record, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordKey {
+    /// Name of the release.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The revision.
+    pub revision: u32,
+    /// Its status, as labelled.
+    pub status: Status,
+    /// Name of the object that holds it.
+    pub object: String,
+    /// The object's UID.
+    pub uid: String,
+    /// The object's version: with the UID, whether this is what one has seen.
+    pub resource_version: String,
+    /// When Helm last wrote it, to the second.
+    pub written: Option<Timestamp>,
+}
+
+impl RecordKey {
+    /// Whether this is the very record, unchanged, of which these were noted.
+    #[must_use]
+    pub fn is_same(&self, uid: &str, resource_version: &str) -> bool {
+        self.uid == uid && self.resource_version == resource_version
+    }
+
+    /// From an object's metadata; `None` for what is not Helm's.
+    #[must_use]
+    pub fn from_metadata(meta: &ObjectMeta) -> Option<Self> {
+        let labels = meta.labels.as_ref()?;
+        let label = |name: &str| labels.get(name).map(String::as_str);
+        let name = label("name")?;
+        let revision: u32 = label("version")?.parse().ok()?;
+        let object = meta.name.clone()?;
+        // Labels can be put on anything; the name is Helm's own.
+        if label("owner") != Some("helm") || object != object_name(name, revision) {
+            return None;
+        }
+        let written = label("modifiedAt").or_else(|| label("createdAt"));
+        Some(Self {
+            name: name.to_owned(),
+            namespace: meta.namespace.clone()?,
+            revision,
+            status: label("status").and_then(|status| status.parse().ok()).unwrap_or(Status::Unknown),
+            object,
+            uid: meta.uid.clone()?,
+            resource_version: meta.resource_version.clone()?,
+            written: written.and_then(|text| Timestamp::from_second(text.parse().ok()?).ok()),
+        })
+    }
+}
+
+/// The name of the object that holds a revision.
+#[must_use]
+pub fn object_name(release: &str, revision: u32) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
+}
+
+/// The records in a cluster. Cheap to clone; lists are shared by everyone who uses this cluster.
+#[derive(Clone)]
+pub struct Records {
+    cluster: Cluster,
+    driver: Driver,
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("driver", &self.driver).finish_non_exhaustive()
+    }
+}
+
+impl Records {
+    /// Records that this driver keeps in this cluster.
+    #[must_use]
+    pub fn new(cluster: Cluster, driver: Driver) -> Self {
+        Self { cluster, driver }
+    }
+
+    /// All revisions of a release, oldest first, from the shared list: at most a second old. Empty is no proof of
+    /// absence; [`Records::confirm_absent`] is.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn history(&self, namespace: &str, name: &str) -> Result<Vec<RecordKey>> {
+        let metas = self.shared_list(Some(namespace)).await?;
+        Ok(sorted(metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name)))
+    }
+
+    /// The newest revision of a release, likewise.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn latest(&self, namespace: &str, name: &str) -> Result<Option<RecordKey>> {
+        Ok(self.history(namespace, name).await?.pop())
+    }
+
+    /// All revisions of a release, oldest first, asked of the API server now.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn history_now(&self, namespace: &str, name: &str) -> Result<Vec<RecordKey>> {
+        let query = Query::labels(format!("{OWNER},name={name}"));
+        let metas = match self.driver {
+            Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), &query).await?,
+            Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), &query).await?,
+        };
+        Ok(sorted(metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name)))
+    }
+
+    /// Whether the release is proven to be absent: a complete list, asked now, of the very cluster that was recorded (the
+    /// UID of its kube-system namespace) has nothing of it.
+    ///
+    /// # Errors
+    /// Anything that is no proof: another cluster, no permission, no answer. Prior state must be kept then.
+    pub async fn confirm_absent(&self, namespace: &str, name: &str, recorded_cluster: &str) -> Result<bool> {
+        self.cluster.check_same(recorded_cluster).await?;
+        Ok(self.history_now(namespace, name).await?.is_empty())
+    }
+
+    /// The newest revision of every release in a namespace (`None`: everywhere), by namespace and name.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<RecordKey>> {
+        let metas = self.shared_list(namespace).await?;
+        let mut newest: BTreeMap<(String, String), RecordKey> = BTreeMap::new();
+        for key in metas.iter().filter_map(RecordKey::from_metadata) {
+            let slot = newest.entry((key.namespace.clone(), key.name.clone())).or_insert_with(|| key.clone());
+            if key.revision > slot.revision {
+                *slot = key;
+            }
+        }
+        Ok(newest.into_values().collect())
+    }
+
+    /// Opens a record. `None`: it is gone by now. What is opened may be newer than the key.
+    ///
+    /// # Errors
+    /// The record cannot be read or decoded.
+    pub async fn open(&self, key: &RecordKey) -> Result<Option<Release>> {
+        let Some((_, data)) = self.content(key).await? else { return Ok(None) };
+        decode(&data).map(Some).map_err(|problem| broken(key, problem))
+    }
+
+    /// Deletes a record, if it is still this very object. For pruning history of our own.
+    ///
+    /// # Errors
+    /// It could not be deleted.
+    pub async fn delete(&self, key: &RecordKey) -> Result<()> {
+        let object = match self.driver {
+            Driver::Secret => ObjectRef::of::<Secret>(Some(&key.namespace), &key.object),
+            Driver::ConfigMap => ObjectRef::of::<ConfigMap>(Some(&key.namespace), &key.object),
+        };
+        let options = DeleteOptions { uid: Some(key.uid.clone()), ..DeleteOptions::default() };
+        let deleted = self.cluster.delete(&object, &options).await;
+        self.invalidate(&key.namespace);
+        deleted.map(drop).map_err(Into::into)
+    }
+
+    /// Marks a pending record as failed, so that Helm goes on from it instead of refusing. Only when the record is still
+    /// as it was listed, and only to be called by whoever knows that nobody is at work on the release.
+    ///
+    /// # Errors
+    /// Somebody wrote the record meanwhile ([`ffe_cluster::Kind::Conflict`]), or it cannot be read or written.
+    pub async fn unlock(&self, key: &RecordKey, description: &str) -> Result<()> {
+        let Some((meta, data)) = self.content(key).await? else { return Ok(()) };
+        let data = release::with_status(&data, Status::Failed, description).map_err(|problem| broken(key, problem))?;
+        let mut meta = meta;
+        meta.resource_version = Some(key.resource_version.clone());
+        meta.managed_fields = None;
+        meta.labels.get_or_insert_default().insert("status".into(), Status::Failed.as_str().into());
+        let written = match self.driver {
+            Driver::Secret => {
+                let data = Some(BTreeMap::from([(FIELD.to_owned(), ByteString(data))]));
+                let type_ = Some("helm.sh/release.v1".to_owned());
+                self.cluster.replace(&Secret { metadata: meta, data, type_, ..Secret::default() }).await.map(drop)
+            }
+            Driver::ConfigMap => {
+                let text = String::from_utf8_lossy(&data).into_owned();
+                let data = Some(BTreeMap::from([(FIELD.to_owned(), text)]));
+                self.cluster.replace(&ConfigMap { metadata: meta, data, ..ConfigMap::default() }).await.map(drop)
+            }
+        };
+        self.invalidate(&key.namespace);
+        written.map_err(Into::into)
+    }
+
+    /// Forgets shared lists of a namespace. To be called after Helm wrote.
+    pub fn invalidate(&self, namespace: &str) {
+        match self.driver {
+            Driver::Secret => self.cluster.lists().invalidate::<Secret>(Some(namespace)),
+            Driver::ConfigMap => self.cluster.lists().invalidate::<ConfigMap>(Some(namespace)),
+        }
+    }
+
+    async fn shared_list(&self, namespace: Option<&str>) -> Result<std::sync::Arc<Vec<ObjectMeta>>> {
+        let lists = self.cluster.lists();
+        Ok(match self.driver {
+            Driver::Secret => lists.list::<Secret>(&self.cluster, namespace, OWNER).await?,
+            Driver::ConfigMap => lists.list::<ConfigMap>(&self.cluster, namespace, OWNER).await?,
+        })
+    }
+
+    async fn content(&self, key: &RecordKey) -> Result<Option<(ObjectMeta, Vec<u8>)>> {
+        let namespace = Some(key.namespace.as_str());
+        let (meta, data) = match self.driver {
+            Driver::Secret => match self.cluster.find::<Secret>(namespace, &key.object).await? {
+                Some(found) => (found.metadata, found.data.and_then(|mut data| data.remove(FIELD)).map(|data| data.0)),
+                None => return Ok(None),
+            },
+            Driver::ConfigMap => match self.cluster.find::<ConfigMap>(namespace, &key.object).await? {
+                Some(found) => {
+                    (found.metadata, found.data.and_then(|mut data| data.remove(FIELD)).map(String::into_bytes))
+                }
+                None => return Ok(None),
+            },
+        };
+        let data = data.ok_or_else(|| broken(key, format!("it has no field {FIELD:?}")))?;
+        Ok(Some((meta, data)))
+    }
+}
+
+fn sorted(keys: impl Iterator<Item = RecordKey>) -> Vec<RecordKey> {
+    let mut keys: Vec<_> = keys.collect();
+    // As numbers: v10 is newer than v9.
+    keys.sort_by_key(|key| key.revision);
+    keys
+}
+
+fn broken(key: &RecordKey, problem: String) -> Error {
+    Error::Record { object: format!("{}/{}", key.namespace, key.object), problem }
+}
+
+#[cfg(test)]
+mod tests;
