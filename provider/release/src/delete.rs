@@ -16,14 +16,24 @@ use crate::phases::record::forget_write_only;
 use crate::read::same_cluster;
 
 /// Uninstalls the release, or leaves it running if it was adopted; then removes journal, Jobs and digests.
-pub async fn delete(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: Delete<Release>) -> Diagnostics {
+pub(crate) async fn delete(
+    cluster: &Cluster,
+    kit: &Arc<HelmKit>,
+    cancel: &Cancel,
+    request: Delete<Release>,
+) -> Diagnostics {
     match go(cluster, kit, cancel, &request).await {
         Ok(warnings) => warnings,
         Err(errors) => errors,
     }
 }
 
-async fn go(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: &Delete<Release>) -> Result<Diagnostics, Diagnostics> {
+async fn go(
+    cluster: &Cluster,
+    kit: &Arc<HelmKit>,
+    cancel: &Cancel,
+    request: &Delete<Release>,
+) -> Result<Diagnostics, Diagnostics> {
     let namespace = request.state.namespace.clone().unwrap_or_default();
     let name = request.state.name.clone().unwrap_or_default();
     same_cluster(cluster, &Seen::load(&request.private), &namespace, &name).await?;
@@ -33,7 +43,9 @@ async fn go(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: &De
     if journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
         warnings.push(Diagnostic::warning(
             format!("The release {namespace}/{name} was left running"),
-            format!("It was adopted (adopt = true), so it is given back. To remove it: helm uninstall {name} -n {namespace}"),
+            format!(
+                "It was adopted (adopt = true), so it is given back. To remove it: helm uninstall {name} -n {namespace}"
+            ),
         ));
     } else {
         uninstall(kit, cancel, &request.state, &namespace, &name).await?;
@@ -47,11 +59,19 @@ async fn go(cluster: &Cluster, kit: &Arc<HelmKit>, cancel: &Cancel, request: &De
     }
     forget_write_only(cluster, &namespace, &name).await?;
     // Last: until it is gone, a delete that was interrupted is still ours to finish.
-    Journal::delete(cluster, &namespace, &name).await.map_err(|error| diagnostic(&error, "The journal cannot be removed"))?;
+    Journal::delete(cluster, &namespace, &name)
+        .await
+        .map_err(|error| diagnostic(&error, "The journal cannot be removed"))?;
     Ok(warnings)
 }
 
-async fn uninstall(kit: &HelmKit, cancel: &Cancel, state: &Release, namespace: &str, name: &str) -> Result<(), Diagnostics> {
+async fn uninstall(
+    kit: &HelmKit,
+    cancel: &Cancel,
+    state: &Release,
+    namespace: &str,
+    name: &str,
+) -> Result<(), Diagnostics> {
     let request = UninstallRequest {
         no_hooks: state.skip_hooks.known() == Some(&true),
         wait: true,
@@ -59,5 +79,7 @@ async fn uninstall(kit: &HelmKit, cancel: &Cancel, state: &Release, namespace: &
     };
     let done = kit.helm.uninstall(&request, cancel).await;
     kit.records.invalidate(namespace);
-    done.map_err(|error| Diagnostics::error(format!("The release {namespace}/{name} could not be uninstalled"), error.to_string()))
+    done.map(|_| ()).map_err(|error| {
+        Diagnostics::error(format!("The release {namespace}/{name} could not be uninstalled"), error.to_string())
+    })
 }

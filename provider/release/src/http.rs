@@ -11,7 +11,7 @@ const EXCERPT: usize = 300;
 
 /// Where to ask.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Place {
+pub(crate) enum Place {
     /// A service in the cluster.
     Service {
         /// Its namespace.
@@ -27,7 +27,7 @@ pub enum Place {
 
 /// What was answered.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body.
@@ -36,7 +36,7 @@ pub struct Answer {
 
 impl Answer {
     /// The beginning of the body on one line, for messages.
-    pub fn excerpt(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         let text = String::from_utf8_lossy(&self.body).split_whitespace().collect::<Vec<_>>().join(" ");
         if text.is_empty() { "(empty body)".to_owned() } else { text.chars().take(EXCERPT).collect() }
     }
@@ -56,13 +56,15 @@ impl Place {
     ///
     /// # Errors
     /// When there is no answer, in words.
-    pub async fn get(&self, cluster: &Cluster, path: &str, bearer: Option<&str>) -> Result<Answer, String> {
+    pub(crate) async fn get(&self, cluster: &Cluster, path: &str, bearer: Option<&str>) -> Result<Answer, String> {
         match self {
             Place::Service { namespace, name, port } => {
                 let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
                 headers.extend(bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}"))));
                 let answer = cluster.http_get(namespace, name, *port, path, &headers, TIMEOUT).await;
-                answer.map(|answer| Answer { status: answer.status, body: answer.body }).map_err(|error| error.to_string())
+                answer
+                    .map(|answer| Answer { status: answer.status, body: answer.body })
+                    .map_err(|error| error.to_string())
             }
             Place::Url(url) => by_url(&format!("{url}{path}"), bearer).await,
         }

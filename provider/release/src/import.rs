@@ -13,12 +13,18 @@ use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 ///
 /// # Errors
 /// When the identifier is malformed or there is no such release.
-pub async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Imported<Release>, Diagnostics> {
-    let Some((namespace, name)) = id.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains('/')) else {
-        return Err(Diagnostics::error("The import identifier is malformed", format!("Expected namespace/name, such as ffe/ffe-backend; got \"{id}\".")));
+pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Imported<Release>, Diagnostics> {
+    let Some((namespace, name)) =
+        id.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains('/'))
+    else {
+        return Err(Diagnostics::error(
+            "The import identifier is malformed",
+            format!("Expected namespace/name, such as ffe/ffe-backend; got \"{id}\"."),
+        ));
     };
-    let history = records.history(namespace, name).await;
-    let history = history.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
+    let history = records.history_now(namespace, name).await;
+    let history =
+        history.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
     let Some(key) = history.last() else {
         return Err(Diagnostics::error(
             format!("There is no release {id}"),
@@ -26,10 +32,13 @@ pub async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Im
         ));
     };
     let release = records.open(key).await;
-    let release = release.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
-    let release = release.ok_or_else(|| Diagnostics::error(format!("The release {id} changed while it was read"), "Try again."))?;
+    let release =
+        release.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
+    let release = release
+        .ok_or_else(|| Diagnostics::error(format!("The release {id} changed while it was read"), "Try again."))?;
     let journal = Journal::find(cluster, namespace, name).await;
-    let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?.filter(Journal::is_complete);
+    let journal =
+        journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?.filter(Journal::is_complete);
     let identity = cluster.identity().await.map_err(|error| diagnostic(&error, "The cluster cannot be identified"))?;
 
     let schema = Release::schema();
@@ -40,7 +49,8 @@ pub async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Im
     state.name = Attr::from(name);
     let mut seen = Seen { cluster: identity, server: cluster.server().to_owned(), ..Seen::default() };
     seen.note(key);
-    from_record(&mut state, &release, &Redactor::default());
+    let has_secrets = journal.as_ref().is_some_and(|journal| journal.content.applied.set_wo_revision.is_some());
+    from_record(&mut state, &release, (!has_secrets).then(Redactor::default).as_ref());
     if let Some(journal) = &journal {
         apply_defaults(&mut state);
         from_journal(&mut state, journal);
@@ -51,7 +61,10 @@ pub async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Im
                 .applied
                 .changes
                 .iter()
-                .map(|(action, object)| Change { action: Attr::Known(action.clone()), object: Attr::Known(object.clone()) })
+                .map(|(action, object)| Change {
+                    action: Attr::Known(action.clone()),
+                    object: Attr::Known(object.clone()),
+                })
                 .collect(),
         );
     }

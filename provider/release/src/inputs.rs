@@ -14,7 +14,7 @@ use crate::model::{self, Release};
 
 /// A wholly known configuration, read once.
 #[derive(Clone, Debug)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     /// The namespace of the release.
     pub namespace: String,
     /// The name of the release.
@@ -36,7 +36,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When values or paths in it do not parse, with the attribute's path.
-    pub fn read(config: &Release) -> Result<Inputs, Diagnostics> {
+    pub(crate) fn read(config: &Release) -> Result<Inputs, Diagnostics> {
         let secrets = secrets(config);
         Ok(Inputs {
             namespace: config.namespace.clone().unwrap_or_default(),
@@ -50,17 +50,17 @@ impl Inputs {
     }
 
     /// Masks everything secret in a text.
-    pub fn redactor(&self) -> Redactor {
+    pub(crate) fn redactor(&self) -> Redactor {
         Redactor::new(self.secrets.iter().cloned())
     }
 
     /// The secrets for Helm's output.
-    pub fn helm_secrets(&self) -> Vec<Secret> {
+    pub(crate) fn helm_secrets(&self) -> Vec<Secret> {
         self.secrets.iter().map(|secret| Secret::from(secret.clone())).collect()
     }
 
     /// Digest of everything that decides what a run does: a run that died is resumed only by one with the same.
-    pub fn digest(&self, chart_digest: &str, schema: &Schema) -> String {
+    pub(crate) fn digest(&self, chart_digest: &str, schema: &Schema) -> String {
         let written = plan::without_write_only(schema, &self.config.to_value());
         let mut hash = Sha256::new();
         hash.update(format!("{written:?}"));
@@ -73,7 +73,7 @@ impl Inputs {
 }
 
 /// Everything in the configuration that must not be shown.
-pub fn secrets(config: &Release) -> Vec<String> {
+pub(crate) fn secrets(config: &Release) -> Vec<String> {
     let set = config.set_wo.known().into_iter().flatten().filter_map(|item| item.value.as_str());
     let bearers = config
         .verify
@@ -91,7 +91,7 @@ pub fn secrets(config: &Release) -> Vec<String> {
 }
 
 /// Where the chart comes from.
-pub fn chart_ref(config: &Release) -> ChartRef {
+pub(crate) fn chart_ref(config: &Release) -> ChartRef {
     ChartRef {
         chart: config.chart.clone().unwrap_or_default(),
         repository: config.repository.clone().into_known(),
@@ -104,7 +104,7 @@ pub fn chart_ref(config: &Release) -> ChartRef {
 }
 
 /// A duration that the schema has checked; `default` seconds where it is not set.
-pub fn duration(attribute: &Attr<String>, default: u64) -> Duration {
+pub(crate) fn duration(attribute: &Attr<String>, default: u64) -> Duration {
     attribute.as_str().and_then(|text| ffe_cluster::parse_duration(text).ok()).unwrap_or(Duration::from_secs(default))
 }
 
@@ -112,7 +112,7 @@ pub fn duration(attribute: &Attr<String>, default: u64) -> Duration {
 ///
 /// # Errors
 /// When a document or a path does not parse, at its attribute.
-pub fn merged_values(config: &Release, with_write_only: bool) -> Result<Values, Diagnostics> {
+pub(crate) fn merged_values(config: &Release, with_write_only: bool) -> Result<Values, Diagnostics> {
     let items = |list: &Attr<Vec<model::Set>>| -> Vec<SetItem> {
         list.known()
             .into_iter()
@@ -127,7 +127,13 @@ pub fn merged_values(config: &Release, with_write_only: bool) -> Result<Values, 
             .collect()
     };
     let inputs = ValueInputs {
-        values: config.values.known().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
+        values: config
+            .values
+            .known()
+            .into_iter()
+            .flatten()
+            .filter_map(|text| text.as_str().map(str::to_owned))
+            .collect(),
         set: items(&config.set),
         set_list: config
             .set_list
@@ -150,12 +156,13 @@ fn values_diagnostic(error: &ValuesError) -> Diagnostic {
         Origin::Set(index) => Path::attribute("set").index(index),
         Origin::SetList(index) => Path::attribute("set_list").index(index),
         Origin::SetWo(index) => Path::attribute("set_wo").index(index),
+        Origin::Merged => Path::attribute("values"),
     };
     Diagnostic::error(format!("Invalid value for {path}"), error.to_string()).at(path)
 }
 
 /// Whether anything in the configuration that a rendering depends on is still unknown.
-pub fn has_unknown_inputs(config: &Release) -> bool {
+pub(crate) fn has_unknown_inputs(config: &Release) -> bool {
     let parts: [Value; 9] = [
         config.namespace.to_value(),
         config.name.to_value(),

@@ -11,7 +11,7 @@ use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
 use serde::{Deserialize, Serialize};
 
 /// The type of the Secret.
-pub const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
+pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
 /// Runs kept beyond the newest; the newest verified run is kept whatever this says.
 const RUNS: usize = 20;
 const DATA_KEY: &str = "journal";
@@ -19,7 +19,7 @@ const DATA_KEY: &str = "journal";
 /// How a run or a phase ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Still going on, or died.
     #[default]
     Running,
@@ -39,7 +39,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The word for state and messages.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Outcome::Running => "running",
             Outcome::Succeeded => "succeeded",
@@ -54,7 +54,7 @@ impl Outcome {
 
 /// One phase of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PhaseRecord {
+pub(crate) struct PhaseRecord {
     /// Its name.
     pub name: String,
     /// How it ended.
@@ -68,7 +68,7 @@ pub struct PhaseRecord {
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct RunRecord {
+pub(crate) struct RunRecord {
     /// Names the run in marks and Job names.
     pub id: String,
     /// Digest of chart, values and migration settings: a run with other inputs is another run.
@@ -95,17 +95,10 @@ pub struct RunRecord {
     pub verified: bool,
 }
 
-impl RunRecord {
-    /// Whether the phase is recorded as done.
-    pub fn has_done(&self, phase: &str) -> bool {
-        self.phases.iter().any(|record| record.name == phase && record.outcome == Outcome::Succeeded)
-    }
-}
-
 /// What an import needs beside the inputs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// Digest of the chart's content.
     pub chart_digest: String,
     /// Digest of the objects that were deployed.
@@ -119,7 +112,7 @@ pub struct Applied {
 /// The content.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Content {
+pub(crate) struct Content {
     /// Inputs as written, without write-only and sensitive ones (`ffe_session::inputs`).
     pub inputs: String,
     /// What the last successful run left.
@@ -130,7 +123,7 @@ pub struct Content {
 
 /// A journal as it was read or written last.
 #[derive(Clone, Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     /// Whose it is, and whether the release was ever finished.
     pub mark: Mark,
     /// What it says.
@@ -141,7 +134,7 @@ pub struct Journal {
 }
 
 /// The resource that a release is.
-pub fn owner(namespace: &str, release: &str) -> Owner {
+pub(crate) fn owner(namespace: &str, release: &str) -> Owner {
     Owner::new("ffe_release", &format!("{namespace}/{release}"))
 }
 
@@ -151,7 +144,7 @@ fn secret_name(release: &str) -> String {
 
 impl Journal {
     /// A journal that is not in the cluster yet.
-    pub fn new(namespace: &str, release: &str, run_id: &str) -> Journal {
+    pub(crate) fn new(namespace: &str, release: &str, run_id: &str) -> Journal {
         Journal {
             mark: Mark::creating(owner(namespace, release), run_id),
             content: Content::default(),
@@ -165,12 +158,16 @@ impl Journal {
     ///
     /// # Errors
     /// When the cluster does not answer, or the journal is not one.
-    pub async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
+    pub(crate) async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
         let name = secret_name(release);
         let Some(secret) = cluster.find::<Secret>(Some(namespace), &name).await? else { return Ok(None) };
         let Some(mark) = Mark::read(&secret.metadata) else { return Ok(None) };
         // A journal that cannot be read is kept as it is found and rewritten by the next run: it is never a reason to lose the release.
-        let content = secret.data.as_ref().and_then(|data| data.get(DATA_KEY)).and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
+        let content = secret
+            .data
+            .as_ref()
+            .and_then(|data| data.get(DATA_KEY))
+            .and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
         Ok(Some(Journal {
             mark,
             content: content.unwrap_or_default(),
@@ -184,7 +181,7 @@ impl Journal {
     ///
     /// # Errors
     /// When somebody else wrote in between, or the cluster refuses.
-    pub async fn save(&mut self, cluster: &Cluster) -> Result<(), Error> {
+    pub(crate) async fn save(&mut self, cluster: &Cluster) -> Result<(), Error> {
         let surplus = self.content.runs.len().saturating_sub(RUNS);
         let verified = self.content.runs.iter().rposition(|run| run.verified);
         let mut position = 0;
@@ -218,7 +215,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the cluster refuses; not when it is gone already.
-    pub async fn delete(cluster: &Cluster, namespace: &str, release: &str) -> Result<(), Error> {
+    pub(crate) async fn delete(cluster: &Cluster, namespace: &str, release: &str) -> Result<(), Error> {
         let object = ffe_cluster::ObjectRef::of::<Secret>(Some(namespace), &secret_name(release));
         match cluster.delete(&object, &ffe_cluster::DeleteOptions::default()).await {
             Err(error) if error.kind() == Kind::NotFound => Ok(()),
@@ -227,27 +224,27 @@ impl Journal {
     }
 
     /// Whether the release was finished at least once: otherwise a create is still under way or died.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.mark.state == MarkState::Complete
     }
 
     /// The run that is going on, or died, or was stopped.
-    pub fn unfinished(&self) -> Option<&RunRecord> {
+    pub(crate) fn unfinished(&self) -> Option<&RunRecord> {
         self.content.runs.last().filter(|run| matches!(run.outcome, Outcome::Running | Outcome::Interrupted))
     }
 
     /// The run going on.
-    pub fn current(&mut self) -> Option<&mut RunRecord> {
+    pub(crate) fn current(&mut self) -> Option<&mut RunRecord> {
         self.content.runs.last_mut()
     }
 
     /// Helm's revision to go back to: the last whose checks passed.
-    pub fn last_verified(&self) -> Option<u32> {
+    pub(crate) fn last_verified(&self) -> Option<u32> {
         self.content.runs.iter().rev().find(|run| run.verified).and_then(|run| run.revision_after)
     }
 
     /// The schema's revisions after the last migration.
-    pub fn schema_revision(&self) -> Option<&Vec<String>> {
+    pub(crate) fn schema_revision(&self) -> Option<&Vec<String>> {
         self.content.runs.iter().rev().find_map(|run| run.schema_after.as_ref().or(run.schema_before.as_ref()))
     }
 }

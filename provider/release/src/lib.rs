@@ -14,7 +14,7 @@ mod import;
 mod inputs;
 mod journal;
 mod migration;
-mod model;
+pub mod model;
 mod outputs;
 mod phases;
 mod pipeline;

@@ -1,7 +1,7 @@
 //! What a migration needs: its image, its Job, and reading what the engine says.
 
-pub mod job;
-pub mod revisions;
+pub(crate) mod job;
+pub(crate) mod revisions;
 
 use ffe_helm::manifest::Manifest;
 use tfplugin::{Diagnostic, Path};
@@ -12,7 +12,7 @@ use crate::model::Migration;
 ///
 /// # Errors
 /// When there is no one workload with one image.
-pub fn image(settings: &Migration, manifest: &Manifest, namespace: &str) -> Result<String, Diagnostic> {
+pub(crate) fn image(settings: &Migration, manifest: &Manifest, namespace: &str) -> Result<String, Diagnostic> {
     if let Some(image) = settings.image.as_str() {
         return Ok(image.to_owned());
     }
@@ -20,7 +20,9 @@ pub fn image(settings: &Migration, manifest: &Manifest, namespace: &str) -> Resu
         .workloads(namespace)
         .iter()
         .filter(|workload| matches!(workload.id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet"))
-        .flat_map(|workload| workload.containers.iter().filter(|container| !container.init).map(|container| container.image.clone()))
+        .flat_map(|workload| {
+            workload.containers.iter().filter(|container| !container.init).map(|container| container.image.clone())
+        })
         .collect();
     images.sort();
     images.dedup();

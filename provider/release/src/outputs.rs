@@ -15,7 +15,7 @@ use crate::render::display;
 /// What is kept in private state: where the release was seen, and as what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The cluster's identity: the UID of its kube-system namespace.
     pub cluster: String,
     /// The API server it was reached at, for messages.
@@ -32,34 +32,36 @@ const KEY: &str = "seen.v1";
 
 impl Seen {
     /// From private state.
-    pub fn load(private: &Private) -> Seen {
+    pub(crate) fn load(private: &Private) -> Seen {
         private.get(KEY).unwrap_or_default()
     }
 
     /// Into private state.
-    pub fn store(&self, private: &mut Private) {
+    pub(crate) fn store(&self, private: &mut Private) {
         private.set(KEY, self);
     }
 
     /// Whether this is the record that was seen.
-    pub fn is_current(&self, key: &RecordKey) -> bool {
+    pub(crate) fn is_current(&self, key: &RecordKey) -> bool {
         self.record_uid == key.uid && self.record_version == key.resource_version
     }
 
     /// Notes the record that is seen now.
-    pub fn note(&mut self, key: &RecordKey) {
+    pub(crate) fn note(&mut self, key: &RecordKey) {
         self.record_uid.clone_from(&key.uid);
         self.record_version.clone_from(&key.resource_version);
     }
 }
 
-/// Fills in what Helm's record says.
-pub fn from_record(model: &mut Release, release: &HelmRelease, redactor: &Redactor) {
+/// Fills in what Helm's record says. Notes may show any value of the release: without a redactor that knows its write-only
+/// values they are left out.
+pub(crate) fn from_record(model: &mut Release, release: &HelmRelease, redactor: Option<&Redactor>) {
     model.revision = Attr::Known(i64::from(release.revision));
     model.status = Attr::Known(release.status.to_string());
-    model.app_version = release.chart.app_version.clone().into();
-    model.notes = release.notes.as_deref().filter(|notes| !notes.trim().is_empty()).map(|notes| redactor.clean(notes)).into();
-    let manifest = Manifest::parse(&release.manifest).unwrap_or_default();
+    model.app_version = release.app_version().map(str::to_owned).into();
+    let notes = Some(release.notes.trim_end()).filter(|notes| !notes.is_empty());
+    model.notes = redactor.zip(notes).map(|(redactor, notes)| redactor.clean(notes)).into();
+    let manifest = release.parsed_manifest().unwrap_or_default();
     model.manifest_digest = Attr::Known(manifest.digest());
     let objects = manifest.objects.iter().map(|object| Attr::Known(display(&object.id, &release.namespace)));
     model.resources = Attr::Known(objects.collect());
@@ -72,14 +74,15 @@ fn services(manifest: &Manifest, namespace: &str) -> BTreeMap<String, ServiceOut
         .into_iter()
         .filter_map(|service| {
             let port = service.ports.first()?.port;
-            let output = ServiceOutput { service: Attr::Known(service.name.clone()), port: Attr::Known(i64::from(port)) };
+            let output =
+                ServiceOutput { service: Attr::Known(service.name.clone()), port: Attr::Known(i64::from(port)) };
             Some((service.name, output))
         })
         .collect()
 }
 
 /// Fills in what the journal says.
-pub fn from_journal(model: &mut Release, journal: &Journal) {
+pub(crate) fn from_journal(model: &mut Release, journal: &Journal) {
     let applied = &journal.content.applied;
     model.chart_digest = Attr::Known(applied.chart_digest.clone());
     model.set_wo_revision = applied.set_wo_revision.clone().into();
@@ -89,7 +92,7 @@ pub fn from_journal(model: &mut Release, journal: &Journal) {
 }
 
 /// One run as an output.
-pub fn last_run(run: &RunRecord) -> LastRun {
+pub(crate) fn last_run(run: &RunRecord) -> LastRun {
     let phase = |page: &crate::journal::PhaseRecord| PhaseOutput {
         name: Attr::Known(page.name.clone()),
         outcome: Attr::from(page.outcome.word()),
@@ -105,7 +108,7 @@ pub fn last_run(run: &RunRecord) -> LastRun {
 }
 
 /// Makes every computed attribute that is still unknown null: before it is filled in, and where there is nothing to fill in.
-pub fn settle_unknown(model: &mut Release) {
+pub(crate) fn settle_unknown(model: &mut Release) {
     fn known<T>(attribute: &mut Attr<T>) {
         if attribute.is_unknown() {
             *attribute = Attr::Null;

@@ -1,8 +1,8 @@
 //! The steps forward, each in its own file.
 
-pub mod deploy;
-pub mod migrate;
-pub mod preflight;
-pub mod record;
-pub mod rollout;
-pub mod verify;
+pub(crate) mod deploy;
+pub(crate) mod migrate;
+pub(crate) mod preflight;
+pub(crate) mod record;
+pub(crate) mod rollout;
+pub(crate) mod verify;

@@ -12,7 +12,7 @@ use crate::way_back::release_back;
 
 /// A step forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     // Lock: leases per release and per database.
     /// The chart renders, and everything that it refers to exists.
     Preflight,
@@ -31,23 +31,23 @@ pub enum Phase {
 }
 
 /// The way forward.
-pub const PHASES: [Phase; 6] =
+pub(crate) const PHASES: [Phase; 6] =
     [Phase::Preflight, Phase::Migrate, Phase::Deploy, Phase::Rollout, Phase::Verify, Phase::Record];
 
 /// A step of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undo {
+pub(crate) enum Undo {
     /// The release to its last verified revision; a first install is uninstalled.
     ReleaseBack,
     // SchemaBack: no pod of the new image left, then the schema to the recorded revision with the new image.
 }
 
 /// The way back: each entry with the phase from whose failure on it applies.
-pub const WAY_BACK: [(Undo, Phase); 1] = [(Undo::ReleaseBack, Phase::Deploy)];
+pub(crate) const WAY_BACK: [(Undo, Phase); 1] = [(Undo::ReleaseBack, Phase::Deploy)];
 
 impl Phase {
     /// Its name in the journal, in state and in messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Phase::Preflight => "preflight",
             Phase::Migrate => "migrate",
@@ -80,7 +80,7 @@ impl Undo {
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct End {
+pub(crate) struct End {
     /// The outcome in the journal.
     pub outcome: Outcome,
     /// Errors and warnings.
@@ -88,7 +88,7 @@ pub struct End {
 }
 
 /// Runs the phases, and the way back if one fails.
-pub async fn go(run: &mut Run) -> End {
+pub(crate) async fn go(run: &mut Run) -> End {
     for phase in PHASES {
         if run.cancel.is_cancelled() {
             return interrupted(run, phase).await;
@@ -156,20 +156,23 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
 fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     let schema = match (&run.record().schema_before, &run.record().schema_after) {
-        (Some(before), Some(after)) if before != after => format!(
-            " The database's schema stays at {} (it was at {} before this run).",
-            names(after),
-            names(before)
-        ),
+        (Some(before), Some(after)) if before != after => {
+            format!(" The database's schema stays at {} (it was at {} before this run).", names(after), names(before))
+        }
         (_, Some(after)) => format!(" The database's schema is at {}, unchanged.", names(after)),
         (Some(before), None) => {
-            format!(" The database's schema was at {} before; how far the failed migration came is in its log.", names(before))
+            format!(
+                " The database's schema was at {} before; how far the failed migration came is in its log.",
+                names(before)
+            )
         }
         _ => String::new(),
     };
     let text = match (outcome, failed) {
         (Outcome::RolledBack, _) => "It was rolled back to the last revision that passed its checks.",
-        (Outcome::Uninstalled, _) => "It was the first install and has been uninstalled; the next apply installs it again.",
+        (Outcome::Uninstalled, _) => {
+            "It was the first install and has been uninstalled; the next apply installs it again."
+        }
         (_, Phase::Preflight | Phase::Migrate) => "The deployment was not started; what ran before runs on.",
         _ => "It was left as it is.",
     };

@@ -23,7 +23,11 @@ use crate::start::{Claim, chart_diagnostic, look};
 ///
 /// # Errors
 /// When it is clear already that apply would fail.
-pub async fn plan(session: &Session, plan: &mut Plan<Release>, cancel: &Cancel) -> Result<Diagnostics, Diagnostics> {
+pub(crate) async fn plan(
+    session: &Session,
+    plan: &mut Plan<Release>,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Diagnostics> {
     // Mistakes in values and paths show in every plan, also where parts are unknown.
     merged_values(&plan.config, false)?;
     let cluster = match session.cluster() {
@@ -61,7 +65,10 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
     if reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().await.map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
-        let chart = chart.map_err(|error| Diagnostic::error(format!("The chart {} cannot be used", reference.chart), error.to_string()).at(Path::attribute("chart")))?;
+        let chart = chart.map_err(|error| {
+            Diagnostic::error(format!("The chart {} cannot be used", reference.chart), error.to_string())
+                .at(Path::attribute("chart"))
+        })?;
         if prior.chart_digest.as_str() != Some(chart.digest.as_str()) {
             tracing::info!("the chart's content has changed");
             return Ok(true);
@@ -81,14 +88,21 @@ async fn write_only_moved(cluster: &Cluster, plan: &Plan<Release>) -> Result<boo
     if values.is_empty() {
         return Ok(true);
     }
-    let (Some(namespace), Some(name)) = (plan.config.namespace.as_str(), plan.config.name.as_str()) else { return Ok(true) };
+    let (Some(namespace), Some(name)) = (plan.config.namespace.as_str(), plan.config.name.as_str()) else {
+        return Ok(true);
+    };
     let digests = cluster.find_digests(namespace, &owner(namespace, name)).await;
     let digests = digests.map_err(|error| diagnostic(&error, "The digest of set_wo cannot be read"))?;
     Ok(digests.is_none_or(|digests| digests.compare(SET_WO, &values) != Comparison::Same))
 }
 
 /// Renders what will be deployed and compares it with what is.
-async fn foresee(cluster: &Cluster, kit: &HelmKit, plan: &mut Plan<Release>, cancel: &Cancel) -> Result<Diagnostics, Diagnostics> {
+async fn foresee(
+    cluster: &Cluster,
+    kit: &HelmKit,
+    plan: &mut Plan<Release>,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let inputs = Inputs::read(&plan.config)?;
     let adopt = plan.config.adopt.known() == Some(&true);
@@ -101,7 +115,8 @@ async fn foresee(cluster: &Cluster, kit: &HelmKit, plan: &mut Plan<Release>, can
     plan.planned.chart_digest = Attr::Known(chart.digest.clone());
 
     let key = kit.records.latest(&inputs.namespace, &inputs.name).await;
-    let unreadable = |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
+    let unreadable =
+        |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
     let key = key.map_err(unreadable)?;
     let before = match &key {
         Some(key) if !key.status.is_pending() => kit.records.open(key).await.map_err(unreadable)?,
@@ -112,9 +127,16 @@ async fn foresee(cluster: &Cluster, kit: &HelmKit, plan: &mut Plan<Release>, can
     plan.planned.changes = Attr::Known(changes(before.as_ref(), &after, &inputs.namespace));
 
     if plan.config.lint.known() == Some(&true) {
-        let found = kit.helm.with_secrets(inputs.helm_secrets()).lint(&chart.path, &inputs.namespace, &inputs.values, cancel).await;
+        let found = kit
+            .helm
+            .with_secrets(inputs.helm_secrets())
+            .lint(&chart.path, &inputs.namespace, &inputs.values, cancel)
+            .await;
         for message in found.map_err(|error| chart_diagnostic(&inputs, &error))? {
-            diagnostics.push(Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), message.message).at(Path::attribute("chart")));
+            diagnostics.push(
+                Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), message.message)
+                    .at(Path::attribute("chart")),
+            );
         }
     }
     Ok(diagnostics)

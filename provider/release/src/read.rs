@@ -3,24 +3,21 @@
 //! One metadata list of the namespace's release records is shared by all releases that are read at about the same
 //! time. A record is opened only when it is another one than was seen last.
 
-use std::sync::Arc;
-
-use ffe_cluster::Cluster;
+use ffe_cluster::{Cluster, Redactor};
 use ffe_helm::records::Records;
 use ffe_session::{Unavailable, diagnostic};
 use tfplugin::{Diagnostic, Diagnostics, Read, Refreshed};
 
-use crate::inputs::secrets;
 use crate::model::Release;
 use crate::outputs::{Seen, from_record};
 
 /// The answer where the release cannot be looked at: what was known, and why.
-pub fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
+pub(crate) fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
     Refreshed { state: Some(request.state), private: request.private, diagnostics, deferred: None }
 }
 
 /// The answer where there is no cluster to ask.
-pub fn without_cluster(request: Read<Release>, why: Unavailable) -> Refreshed<Release> {
+pub(crate) fn without_cluster(request: Read<Release>, why: Unavailable) -> Refreshed<Release> {
     match why {
         Unavailable::Unknown => {
             let warning = Diagnostic::warning(
@@ -34,7 +31,7 @@ pub fn without_cluster(request: Read<Release>, why: Unavailable) -> Refreshed<Re
 }
 
 /// Looks at the records.
-pub async fn read(cluster: &Cluster, records: &Arc<Records>, request: Read<Release>) -> Refreshed<Release> {
+pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Release>) -> Refreshed<Release> {
     let namespace = request.state.namespace.clone().unwrap_or_default();
     let name = request.state.name.clone().unwrap_or_default();
     let mut seen = Seen::load(&request.private);
@@ -51,14 +48,13 @@ pub async fn read(cluster: &Cluster, records: &Arc<Records>, request: Read<Relea
         Ok(Some(key)) => key,
         Ok(None) => {
             // The shared list may be a moment old: absence is confirmed by a list of its own.
-            match records.history(&namespace, &name).await {
-                Ok(history) if history.is_empty() => {
-                    tracing::warn!(%namespace, %name, "the release is gone");
-                    return Refreshed::gone();
-                }
+            match records.history_now(&namespace, &name).await {
                 Ok(mut history) => match history.pop() {
                     Some(key) => key,
-                    None => return Refreshed::gone(),
+                    None => {
+                        tracing::warn!(%namespace, %name, "the release is gone");
+                        return Refreshed::gone();
+                    }
                 },
                 Err(error) => return kept(request, unreadable(error)),
             }
@@ -71,7 +67,9 @@ pub async fn read(cluster: &Cluster, records: &Arc<Records>, request: Read<Relea
     match records.open(&key).await {
         Ok(Some(release)) => {
             let mut state = request.state.clone();
-            from_record(&mut state, &release, &ffe_cluster::Redactor::new(secrets(&state)));
+            // Write-only values are not known here, so notes of a release that has some are not shown.
+            let redactor = state.set_wo_revision.is_null().then(Redactor::default);
+            from_record(&mut state, &release, redactor.as_ref());
             let mut private = request.private.clone();
             seen.note(&key);
             seen.store(&mut private);
@@ -87,7 +85,12 @@ pub async fn read(cluster: &Cluster, records: &Arc<Records>, request: Read<Relea
 ///
 /// # Errors
 /// When this is another cluster, or it does not answer.
-pub async fn same_cluster(cluster: &Cluster, seen: &Seen, namespace: &str, name: &str) -> Result<(), Diagnostic> {
+pub(crate) async fn same_cluster(
+    cluster: &Cluster,
+    seen: &Seen,
+    namespace: &str,
+    name: &str,
+) -> Result<(), Diagnostic> {
     if seen.cluster.is_empty() {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use crate::model::Change;
 ///
 /// # Errors
 /// When the chart does not render, at `chart`.
-pub async fn render(
+pub(crate) async fn render(
     cluster: &Cluster,
     kit: &HelmKit,
     inputs: &Inputs,
@@ -25,7 +25,8 @@ pub async fn render(
     exists: bool,
     cancel: &Cancel,
 ) -> Result<Manifest, Diagnostics> {
-    let version = cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
+    let version =
+        cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
     let request = RenderRequest {
         mode: if exists { RenderMode::Upgrade } else { RenderMode::Offline { is_upgrade: false } },
         kube_version: Some(&version),
@@ -42,7 +43,7 @@ pub async fn render(
 }
 
 /// How a name is shown: `Kind/name`, with the namespace where it is another than the release's.
-pub fn display(id: &ObjectId, namespace: &str) -> String {
+pub(crate) fn display(id: &ObjectId, namespace: &str) -> String {
     match &id.namespace {
         Some(other) if other != namespace => format!("{}/{other}/{}", id.kind, id.name),
         _ => format!("{}/{}", id.kind, id.name),
@@ -50,7 +51,7 @@ pub fn display(id: &ObjectId, namespace: &str) -> String {
 }
 
 /// What becomes of each object: created, changed, removed. Unchanged ones are left out.
-pub fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &str) -> Vec<Change> {
+pub(crate) fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &str) -> Vec<Change> {
     let before: BTreeMap<ObjectId, String> = before.map(Manifest::object_digests).unwrap_or_default();
     let after = after.object_digests();
     let all: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
@@ -79,7 +80,10 @@ mod tests {
     fn only_what_differs_is_listed() {
         let (before, after) = (Manifest::parse(BEFORE).unwrap(), Manifest::parse(AFTER).unwrap());
         let list = |before: Option<&Manifest>, after: &Manifest| -> Vec<String> {
-            changes(before, after, "ffe").iter().map(|one| format!("{} {}", one.action.as_str().unwrap(), one.object.as_str().unwrap())).collect()
+            changes(before, after, "ffe")
+                .iter()
+                .map(|one| format!("{} {}", one.action.as_str().unwrap(), one.object.as_str().unwrap()))
+                .collect()
         };
         assert_eq!(list(Some(&before), &after), ["change ConfigMap/a", "remove ConfigMap/b", "create Secret/other/d"]);
         assert!(list(Some(&after), &after).is_empty());

@@ -6,9 +6,9 @@ use ffe_cluster::Cluster;
 use ffe_helm::records::Records;
 use ffe_session::{HelmKit, Session, Unavailable, cancellation, diagnostic};
 use tfplugin::{
-    Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update, async_trait,
+    Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update,
+    async_trait,
 };
-use tokio::sync::OnceCell;
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome};
@@ -22,23 +22,18 @@ use crate::{delete, import, plan, read, validate};
 /// The resource.
 pub struct ReleaseResource {
     session: Arc<Session>,
-    /// Records can be read without the Helm binary, and their lists are shared by all releases.
-    records: OnceCell<Arc<Records>>,
 }
 
 impl ReleaseResource {
     /// The resource, on the configured provider.
     pub fn new(session: Arc<Session>) -> ReleaseResource {
-        ReleaseResource { session, records: OnceCell::new() }
+        ReleaseResource { session }
     }
 
-    async fn records(&self, cluster: &Cluster) -> Result<Arc<Records>, Unavailable> {
+    /// Records can be read without the Helm binary.
+    fn records(&self, cluster: &Cluster) -> Result<Records, Unavailable> {
         let driver = self.session.helm_driver()?;
-        let made = self.records.get_or_try_init(|| async {
-            let client = cluster.client().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
-            Ok(Arc::new(Records::new(client, driver)))
-        });
-        made.await.cloned().map_err(Unavailable::Invalid)
+        Ok(Records::new(cluster.clone(), driver))
     }
 
     async fn parts(&self) -> Result<(Cluster, Arc<HelmKit>), Diagnostics> {
@@ -53,7 +48,10 @@ impl ReleaseResource {
         let adopt = config.adopt.known() == Some(&true);
         let claim = look(&cluster, &kit, &inputs.namespace, &inputs.name, adopt).await?;
         let (journal, adopted) = match claim {
-            Claim::Ours(journal) => (journal.map(|journal| if journal.is_complete() { crate::start::anew(journal) } else { journal }), false),
+            Claim::Ours(journal) => (
+                journal.map(|journal| if journal.is_complete() { crate::start::anew(journal) } else { journal }),
+                false,
+            ),
             Claim::Adopt(journal) => (journal, true),
             Claim::Refused(refusal) => return Err(refusal.into()),
         };
@@ -80,7 +78,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, succe
     }
     run.cluster.server().clone_into(&mut seen.server);
     if let Some(release) = &run.after {
-        from_record(&mut model, release, &run.redactor());
+        from_record(&mut model, release, Some(&run.redactor()));
     }
     if let Some(key) = &run.after_key {
         seen.note(key);
@@ -127,7 +125,10 @@ impl Resource for ReleaseResource {
         complete_changes(&mut run, &mut planned);
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
-        let keeps = matches!(run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str()), Some("none"));
+        let keeps = matches!(
+            run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str()),
+            Some("none")
+        );
         if outcome == Outcome::Succeeded {
             let state = state_after(&run, planned, &mut private, true).await;
             return Applied { state: Some(state), private, diagnostics };
@@ -143,7 +144,7 @@ impl Resource for ReleaseResource {
             Ok(cluster) => cluster,
             Err(why) => return read::without_cluster(request, why),
         };
-        match self.records(&cluster).await {
+        match self.records(&cluster) {
             Ok(records) => read::read(&cluster, &records, request).await,
             Err(why) => read::without_cluster(request, why),
         }
@@ -177,7 +178,7 @@ impl Resource for ReleaseResource {
 
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Release>, Diagnostics> {
         let cluster = self.session.cluster().map_err(Unavailable::into_diagnostics)?;
-        let records = self.records(&cluster).await.map_err(Unavailable::into_diagnostics)?;
+        let records = self.records(&cluster).map_err(Unavailable::into_diagnostics)?;
         import::import(&cluster, &records, id).await
     }
 }
@@ -189,4 +190,3 @@ fn complete_changes(run: &mut Run, planned: &mut Release) {
     }
     note_changes(run, &planned.changes);
 }
-

@@ -16,7 +16,7 @@ use crate::pipeline::Phase;
 
 /// Why a phase did not go on.
 #[derive(Debug)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// The user stopped it.
     Cancelled,
     /// It failed.
@@ -25,23 +25,23 @@ pub enum Stop {
 
 impl Stop {
     /// A failure.
-    pub fn failed(diagnostics: impl Into<Diagnostics>) -> Stop {
+    pub(crate) fn failed(diagnostics: impl Into<Diagnostics>) -> Stop {
         Stop::Failed(diagnostics.into())
     }
 
     /// An error of the cluster while doing what `summary` says.
-    pub fn cluster(error: &Error, summary: &str) -> Stop {
+    pub(crate) fn cluster(error: &Error, summary: &str) -> Stop {
         if error.kind() == Kind::Cancelled { Stop::Cancelled } else { Stop::failed(diagnostic(error, summary)) }
     }
 
     /// An error of Helm while doing what `summary` says.
-    pub fn helm(error: &ffe_helm::Error, summary: &str) -> Stop {
+    pub(crate) fn helm(error: &ffe_helm::Error, summary: &str) -> Stop {
         if error.is_cancelled() { Stop::Cancelled } else { Stop::failed(Diagnostic::error(summary, error.to_string())) }
     }
 }
 
 /// One run.
-pub struct Run {
+pub(crate) struct Run {
     /// The configuration.
     pub inputs: Inputs,
     /// The cluster.
@@ -72,13 +72,19 @@ pub struct Run {
 }
 
 /// Now, as RFC 3339 with seconds.
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Run {
     /// A run whose record is the journal's last.
-    pub fn new(inputs: Inputs, cluster: Cluster, kit: Arc<HelmKit>, guard: CancelGuard, journal: Journal) -> Run {
+    pub(crate) fn new(
+        inputs: Inputs,
+        cluster: Cluster,
+        kit: Arc<HelmKit>,
+        guard: CancelGuard,
+        journal: Journal,
+    ) -> Run {
         Run {
             inputs,
             cluster,
@@ -98,13 +104,13 @@ impl Run {
     }
 
     /// This run's page in the journal.
-    pub fn record(&self) -> &RunRecord {
+    pub(crate) fn record(&self) -> &RunRecord {
         static EMPTY: std::sync::LazyLock<RunRecord> = std::sync::LazyLock::new(RunRecord::default);
         self.journal.content.runs.last().unwrap_or(&EMPTY)
     }
 
     /// Changes this run's page; [`Run::save`] writes it.
-    pub fn note(&mut self, change: impl FnOnce(&mut RunRecord)) {
+    pub(crate) fn note(&mut self, change: impl FnOnce(&mut RunRecord)) {
         if let Some(record) = self.journal.current() {
             change(record);
         }
@@ -114,7 +120,7 @@ impl Run {
     ///
     /// # Errors
     /// When the cluster refuses, or somebody else wrote in between.
-    pub async fn save(&mut self) -> Result<(), Stop> {
+    pub(crate) async fn save(&mut self) -> Result<(), Stop> {
         self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
     }
 
@@ -122,7 +128,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::save`].
-    pub async fn begin(&mut self, phase: Phase) -> Result<(), Stop> {
+    pub(crate) async fn begin(&mut self, phase: Phase) -> Result<(), Stop> {
         tracing::info!(release = %self.inputs.name, run = %self.record().id, "phase {} begins", phase.name());
         self.begun = Some(Instant::now());
         self.note(|record| {
@@ -141,7 +147,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::save`].
-    pub async fn end(&mut self, phase: Phase, outcome: Outcome) -> Result<(), Stop> {
+    pub(crate) async fn end(&mut self, phase: Phase, outcome: Outcome) -> Result<(), Stop> {
         let seconds = self.begun.map(|begun| (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0).unwrap_or_default();
         tracing::info!(release = %self.inputs.name, seconds, "phase {} {}", phase.name(), outcome.word());
         self.note(|record| {
@@ -155,27 +161,26 @@ impl Run {
     }
 
     /// Writes down how the run ended. An error of that is a warning: what happened has happened.
-    pub async fn finish(&mut self, outcome: Outcome) -> Diagnostics {
+    pub(crate) async fn finish(&mut self, outcome: Outcome) -> Diagnostics {
         self.note(|record| {
             record.outcome = outcome;
             record.finished = Some(now());
         });
         match self.save().await {
-            Err(Stop::Failed(errors)) => errors
-                .into_iter()
-                .map(|error| Diagnostic::warning(error.summary, error.detail))
-                .collect(),
+            Err(Stop::Failed(errors)) => {
+                errors.into_iter().map(|error| Diagnostic::warning(error.summary, error.detail)).collect()
+            }
             _ => Diagnostics::new(),
         }
     }
 
     /// How to wait for something.
-    pub fn wait(&self, timeout: std::time::Duration) -> WaitOptions {
+    pub(crate) fn wait(&self, timeout: std::time::Duration) -> WaitOptions {
         WaitOptions::new(timeout, self.cancel.clone()).redact(self.redactor())
     }
 
     /// Masks everything secret.
-    pub fn redactor(&self) -> Redactor {
+    pub(crate) fn redactor(&self) -> Redactor {
         self.inputs.redactor()
     }
 }

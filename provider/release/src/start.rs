@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ffe_cluster::{Cluster, Kind, Mark, MarkState, ObjectRef, Ownership};
-use ffe_helm::records::{RecordKey, Status};
+use ffe_helm::records::RecordKey;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id, refuse_foreign};
 use tfplugin::{Diagnostic, Diagnostics, Model, Path};
 
@@ -14,7 +14,7 @@ use crate::run::{Run, Stop, now};
 
 /// What a create finds.
 #[derive(Clone, Debug)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// Nothing, or what an unfinished create of ours left.
     Ours(Option<Journal>),
     /// A release that is to be adopted.
@@ -24,15 +24,26 @@ pub enum Claim {
 }
 
 /// Looks whose release of that name is there.
-pub fn claim(journal: Option<Journal>, latest: Option<&RecordKey>, namespace: &str, name: &str, adopt: bool) -> Claim {
+pub(crate) fn claim(
+    journal: Option<Journal>,
+    latest: Option<&RecordKey>,
+    namespace: &str,
+    name: &str,
+    adopt: bool,
+) -> Claim {
     match (journal, latest) {
         (journal, None) => Claim::Ours(journal),
         (Some(journal), Some(_)) if !journal.is_complete() => Claim::Ours(Some(journal)),
         (journal, Some(_)) if adopt => Claim::Adopt(journal),
         (journal, Some(_)) => {
             let object = ObjectRef::new("v1", "Helm release", Some(namespace), name);
-            let ownership = journal.map_or(Ownership::Foreign { manager: Some("Helm".to_owned()) }, |journal| Ownership::OursComplete(journal.mark));
-            Claim::Refused(refuse_foreign(&object, &ownership, "ffe_release", &format!("{namespace}/{name}")).at(Path::attribute("name")))
+            let ownership = journal.map_or(Ownership::Foreign { manager: Some("Helm".to_owned()) }, |journal| {
+                Ownership::OursComplete(journal.mark)
+            });
+            Claim::Refused(
+                refuse_foreign(&object, &ownership, "ffe_release", &format!("{namespace}/{name}"))
+                    .at(Path::attribute("name")),
+            )
         }
     }
 }
@@ -41,22 +52,32 @@ pub fn claim(journal: Option<Journal>, latest: Option<&RecordKey>, namespace: &s
 ///
 /// # Errors
 /// When the cluster does not answer.
-pub async fn look(cluster: &Cluster, kit: &HelmKit, namespace: &str, name: &str, adopt: bool) -> Result<Claim, Diagnostics> {
-    let journal = Journal::find(cluster, namespace, name).await.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+pub(crate) async fn look(
+    cluster: &Cluster,
+    kit: &HelmKit,
+    namespace: &str,
+    name: &str,
+    adopt: bool,
+) -> Result<Claim, Diagnostics> {
+    let journal = Journal::find(cluster, namespace, name)
+        .await
+        .map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
     let latest = latest(kit, namespace, name).await?;
     Ok(claim(journal, latest.as_ref(), namespace, name, adopt))
 }
 
 async fn latest(kit: &HelmKit, namespace: &str, name: &str) -> Result<Option<RecordKey>, Diagnostics> {
-    let latest = kit.records.latest(namespace, name).await;
-    latest.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))
+    let history = kit.records.history_now(namespace, name).await;
+    history
+        .map(|mut history| history.pop())
+        .map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))
 }
 
 /// Begins a run: resolves the chart, resumes the run that died if it wanted the same, and writes the journal.
 ///
 /// # Errors
 /// When the chart cannot be had, somebody else is at work, or the journal cannot be written.
-pub async fn begin(
+pub(crate) async fn begin(
     cluster: Cluster,
     kit: Arc<HelmKit>,
     inputs: Inputs,
@@ -66,7 +87,8 @@ pub async fn begin(
 ) -> Result<Run, Diagnostics> {
     let (namespace, name) = (inputs.namespace.clone(), inputs.name.clone());
     require_namespace(&cluster, &namespace).await?;
-    let chart = kit.charts.resolve(&inputs.chart, &guard.token()).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
+    let chart =
+        kit.charts.resolve(&inputs.chart, &guard.token()).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
     let digest = inputs.digest(&chart.digest, &Release::schema());
     let id = new_run_id();
     let mut journal = journal.unwrap_or_else(|| Journal::new(&namespace, &name, &id));
@@ -111,14 +133,15 @@ pub async fn begin(
 ///
 /// # Errors
 /// When somebody else is at work.
-pub async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Stop> {
+pub(crate) async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Stop> {
     let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
-    let key = run.kit.records.latest(namespace, name).await;
-    let key = key.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-    let Some(key) = key.filter(|key| matches!(key.status, Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback)) else {
+    let history = run.kit.records.history_now(namespace, name).await;
+    let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
+    let Some(key) = history.into_iter().next_back().filter(|key| key.status.is_pending()) else {
         return Ok(());
     };
-    let known = ours || run.journal.content.runs.iter().rev().nth(1).is_some_and(|last| last.outcome == Outcome::Interrupted);
+    let known =
+        ours || run.journal.content.runs.iter().rev().nth(1).is_some_and(|last| last.outcome == Outcome::Interrupted);
     if !known && !is_older(&key, run.inputs.timeout) {
         return Err(Stop::failed(Diagnostic::error(
             format!("The release {namespace}/{name} is {}", key.status),
@@ -129,13 +152,17 @@ pub async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Stop> {
         )));
     }
     tracing::warn!(revision = key.revision, status = %key.status, "removing the record of an interrupted Helm operation");
-    run.kit.records.delete(&key).await.map_err(|error| Stop::helm(&error, "The record of an interrupted Helm operation cannot be removed"))?;
+    run.kit
+        .records
+        .delete(&key)
+        .await
+        .map_err(|error| Stop::helm(&error, "The record of an interrupted Helm operation cannot be removed"))?;
     run.kit.records.invalidate(namespace);
     Ok(())
 }
 
 fn is_older(key: &RecordKey, than: std::time::Duration) -> bool {
-    key.modified_at.is_some_and(|at| {
+    key.written.is_some_and(|at| {
         let age = jiff::Timestamp::now().as_second() - at.as_second();
         u64::try_from(age).is_ok_and(|age| age > than.as_secs())
     })
@@ -146,7 +173,10 @@ async fn require_namespace(cluster: &Cluster, namespace: &str) -> Result<(), Dia
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Diagnostic::error(
             format!("The namespace {namespace} does not exist"),
-            format!("On {}. Make it first, or refer to ffe_environment's namespace so that it is made before the release.", cluster.server()),
+            format!(
+                "On {}. Make it first, or refer to ffe_environment's namespace so that it is made before the release.",
+                cluster.server()
+            ),
         )
         .at(Path::attribute("namespace"))
         .into()),
@@ -157,13 +187,21 @@ async fn require_namespace(cluster: &Cluster, namespace: &str) -> Result<(), Dia
 }
 
 /// The error for a chart that cannot be had.
-pub fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
-    Diagnostic::error(format!("The chart {} cannot be used", inputs.chart.chart), inputs.redactor().clean(&error.to_string()))
-        .at(Path::attribute("chart"))
+pub(crate) fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
+    Diagnostic::error(
+        format!("The chart {} cannot be used", inputs.chart.chart),
+        inputs.redactor().clean(&error.to_string()),
+    )
+    .at(Path::attribute("chart"))
 }
 
 /// Marks a journal as of a release that is being made anew.
-pub fn anew(mut journal: Journal) -> Journal {
-    journal.mark = Mark { state: MarkState::Creating, adopted: false, owner: journal.mark.owner.clone(), run_id: journal.mark.run_id.clone() };
+pub(crate) fn anew(mut journal: Journal) -> Journal {
+    journal.mark = Mark {
+        state: MarkState::Creating,
+        adopted: false,
+        owner: journal.mark.owner.clone(),
+        run_id: journal.mark.run_id.clone(),
+    };
     journal
 }

@@ -6,15 +6,18 @@ use crate::inputs::merged_values;
 use crate::model::{Migration, Release, Verify};
 
 /// Checks a configuration, which may have unknowns.
-pub fn validate(config: &Release) -> Diagnostics {
+pub(crate) fn validate(config: &Release) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if let Err(errors) = merged_values(config, false) {
         diagnostics.extend(errors);
     }
     if config.repository.is_known() && config.chart.as_str().is_some_and(|chart| chart.starts_with("oci://")) {
         diagnostics.push(
-            Diagnostic::error("repository and an OCI chart exclude each other", "An oci:// reference says where the chart is; remove repository.")
-                .at(Path::attribute("repository")),
+            Diagnostic::error(
+                "repository and an OCI chart exclude each other",
+                "An oci:// reference says where the chart is; remove repository.",
+            )
+            .at(Path::attribute("repository")),
         );
     }
     if let Some(migration) = config.migration.known() {
@@ -31,8 +34,11 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     let mut only = |engine: &str, set: bool, name: &str| {
         if set && migration.engine.as_str().is_some_and(|given| given != engine) {
             diagnostics.push(
-                Diagnostic::error(format!("{name} belongs to the engine {engine}"), format!("Remove it, or set engine = \"{engine}\"."))
-                    .at(Path::attribute(name)),
+                Diagnostic::error(
+                    format!("{name} belongs to the engine {engine}"),
+                    format!("Remove it, or set engine = \"{engine}\"."),
+                )
+                .at(Path::attribute(name)),
             );
         }
     };
@@ -41,7 +47,9 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     only("command", !migration.upgrade_command.is_null(), "upgrade_command");
     only("command", !migration.current_command.is_null(), "current_command");
     let is_empty = |command: &Attr<Vec<Attr<String>>>| command.known().is_some_and(Vec::is_empty);
-    if migration.engine.as_str() == Some("command") && (migration.upgrade_command.is_null() || is_empty(&migration.upgrade_command)) {
+    if migration.engine.as_str() == Some("command")
+        && (migration.upgrade_command.is_null() || is_empty(&migration.upgrade_command))
+    {
         diagnostics.push(
             Diagnostic::error(
                 "Missing attribute migration.upgrade_command",
@@ -52,7 +60,8 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     }
     if is_empty(&migration.current_command) {
         diagnostics.push(
-            Diagnostic::error("current_command is empty", "Give the command as a list of words, or leave it out.").at(Path::attribute("current_command")),
+            Diagnostic::error("current_command is empty", "Give the command as a list of words, or leave it out.")
+                .at(Path::attribute("current_command")),
         );
     }
     diagnostics
@@ -62,14 +71,26 @@ fn check_verify(verify: &Verify) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     if verify.url.is_known() && verify.service.is_known() {
         diagnostics.push(
-            Diagnostic::error("url and service exclude each other", "The checks go either to a URL or to a service of the cluster; remove one.")
-                .at(Path::attribute("service")),
+            Diagnostic::error(
+                "url and service exclude each other",
+                "The checks go either to a URL or to a service of the cluster; remove one.",
+            )
+            .at(Path::attribute("service")),
         );
     }
-    for pointer in verify.json.known().into_iter().flat_map(|json| json.keys()).filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+    for pointer in verify
+        .json
+        .known()
+        .into_iter()
+        .flat_map(|json| json.keys())
+        .filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
+    {
         diagnostics.push(
-            Diagnostic::error(format!("\"{pointer}\" is no JSON pointer"), format!("A JSON pointer begins with a slash (RFC 6901): \"/{pointer}\"."))
-                .at(Path::attribute("json").key(pointer.as_str())),
+            Diagnostic::error(
+                format!("\"{pointer}\" is no JSON pointer"),
+                format!("A JSON pointer begins with a slash (RFC 6901): \"/{pointer}\"."),
+            )
+            .at(Path::attribute("json").key(pointer.as_str())),
         );
     }
     diagnostics

@@ -1,3 +1,3 @@
 //! The steps back, each in its own file.
 
-pub mod release_back;
+pub(crate) mod release_back;

@@ -28,24 +28,38 @@ pub fn dns_label() -> Check {
 
 /// Labels joined by dots, at most 253 characters (RFC 1123 subdomain).
 pub fn dns_subdomain() -> Check {
-    Check::text("at most 253 lower case letters, digits, hyphens and dots, with a letter or digit at both ends", |text| {
-        if text.len() <= 253 && text.split('.').all(is_label) { Ok(()) } else { Err(format!("\"{text}\" is not")) }
-    })
+    Check::text(
+        "at most 253 lower case letters, digits, hyphens and dots, with a letter or digit at both ends",
+        |text| {
+            if text.len() <= 253 && text.split('.').all(is_label) { Ok(()) } else { Err(format!("\"{text}\" is not")) }
+        },
+    )
 }
 
 /// A name that Helm accepts for a release: an RFC 1123 subdomain of at most 53 characters.
 pub fn release_name() -> Check {
-    Check::text("at most 53 lower case letters, digits, hyphens and dots, with a letter or digit at both ends", |text| {
-        if text.len() <= 53 && text.split('.').all(is_label) { Ok(()) } else { Err(format!("\"{text}\" is not")) }
-    })
+    Check::text(
+        "at most 53 lower case letters, digits, hyphens and dots, with a letter or digit at both ends",
+        |text| {
+            if text.len() <= 53 && text.split('.').all(is_label) { Ok(()) } else { Err(format!("\"{text}\" is not")) }
+        },
+    )
 }
 
 /// An absolute URL with a host.
 pub fn url() -> Check {
     Check::text("a URL such as \"https://example.com/path\"", |text| {
-        let host = text.split_once("://").map(|(scheme, rest)| (scheme, rest.split(['/', '?', '#']).next().unwrap_or_default()));
+        let host = text
+            .split_once("://")
+            .map(|(scheme, rest)| (scheme, rest.split(['/', '?', '#']).next().unwrap_or_default()));
         match host {
-            Some((scheme, host)) if !host.is_empty() && !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => Ok(()),
+            Some((scheme, host))
+                if !host.is_empty()
+                    && !scheme.is_empty()
+                    && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) =>
+            {
+                Ok(())
+            }
             // The text is not shown: URLs carry passwords.
             _ => Err("there is no scheme and host in it".to_owned()),
         }

@@ -131,7 +131,9 @@ pub struct Registry {
 }
 
 fn texts(list: &Attr<Vec<Attr<String>>>) -> Vec<String> {
-    list.known().map(|list| list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()).unwrap_or_default()
+    list.known()
+        .map(|list| list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
+        .unwrap_or_default()
 }
 
 fn text(attribute: &Attr<String>) -> Option<String> {
@@ -165,7 +167,9 @@ impl Kubernetes {
                 env: exec
                     .env
                     .known()
-                    .map(|env| env.iter().map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect())
+                    .map(|env| {
+                        env.iter().map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect()
+                    })
                     .unwrap_or_default(),
             }),
         }

@@ -25,7 +25,11 @@ pub fn from_text(text: &str, schema: &Schema) -> Option<Value> {
 fn without_nulls(json: Json) -> Json {
     match json {
         Json::Object(entries) => Json::Object(
-            entries.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, without_nulls(value))).collect(),
+            entries
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| (name, without_nulls(value)))
+                .collect(),
         ),
         Json::Array(elements) => Json::Array(elements.into_iter().map(without_nulls).collect()),
         plain => plain,

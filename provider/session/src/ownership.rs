@@ -10,7 +10,9 @@ pub fn refuse_foreign(object: &ObjectRef, ownership: &Ownership, resource_type: 
     let whose = match ownership {
         Ownership::OtherResource(mark) => format!("It belongs to {} {}.", mark.owner.resource_type, mark.owner.id),
         Ownership::Foreign { manager: Some(manager) } => format!("It is managed by {manager}."),
-        Ownership::OursComplete(_) => "It was made by an earlier configuration of the same resource, which is in another state.".to_owned(),
+        Ownership::OursComplete(_) => {
+            "It was made by an earlier configuration of the same resource, which is in another state.".to_owned()
+        }
         _ => "It was not made by this provider.".to_owned(),
     };
     Diagnostic::error(

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ffe_cluster::{Cluster, Environment, KubernetesSettings};
+use ffe_helm::Secret;
 use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
 use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
-use ffe_helm::Secret;
 use tfplugin::{Diagnostics, Field};
 use tokio::sync::OnceCell;
 
@@ -82,11 +82,14 @@ impl Session {
     /// The same with environment variables given.
     pub fn configure_in(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
         if !config.to_value().is_wholly_known() {
-            tracing::info!("the provider's configuration has values that are not known yet; planning without a cluster");
+            tracing::info!(
+                "the provider's configuration has values that are not known yet; planning without a cluster"
+            );
             self.set(State::Unknown);
             return Diagnostics::new();
         }
-        let settings = config.kubernetes.known().map_or_else(KubernetesSettings::default, |kubernetes| kubernetes.settings());
+        let settings =
+            config.kubernetes.known().map_or_else(KubernetesSettings::default, |kubernetes| kubernetes.settings());
         match Cluster::connect(&settings, environment) {
             Ok(cluster) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
@@ -158,7 +161,8 @@ async fn make_kit(ready: &Ready) -> Result<Arc<HelmKit>, Diagnostics> {
 fn helm_config(config: &ProviderConfig, cluster: &Cluster) -> HelmConfig {
     let given = config.helm.known();
     let path = |attribute: Option<&tfplugin::Attr<String>>| attribute.and_then(|path| path.as_str()).map(PathBuf::from);
-    let driver = given.and_then(|helm| helm.driver.as_str().map(str::to_owned)).or_else(|| std::env::var("HELM_DRIVER").ok());
+    let driver =
+        given.and_then(|helm| helm.driver.as_str().map(str::to_owned)).or_else(|| std::env::var("HELM_DRIVER").ok());
     HelmConfig {
         binary: path(given.map(|helm| &helm.binary)),
         driver: driver.and_then(|driver| driver.parse().ok()).unwrap_or_default(),

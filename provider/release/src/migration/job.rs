@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use ffe_cluster::Query;
 use ffe_cluster::k8s_openapi::api::batch::v1::{Job, JobSpec};
 use ffe_cluster::k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, LocalObjectReference, Pod, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, LocalObjectReference, Pod,
+    PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource,
+    SecurityContext, Volume, VolumeMount,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -24,17 +25,18 @@ use crate::model::{Amounts, Migration};
 use crate::run::Run;
 
 /// Reads the schema revision before.
-pub const BEFORE: &str = "before";
+pub(crate) const BEFORE: &str = "before";
 /// Migrates.
-pub const MIGRATE: &str = "migrate";
+pub(crate) const MIGRATE: &str = "migrate";
 /// Reads the schema revision after.
-pub const AFTER: &str = "after";
+pub(crate) const AFTER: &str = "after";
 
 /// The Job, named after the run.
-pub fn build(run: &Run, settings: &Migration, image: &str) -> Job {
+pub(crate) fn build(run: &Run, settings: &Migration, image: &str) -> Job {
     let name = format!("ffe-migrate-{}", run.record().id);
     let pod = workload_pod(run, image);
-    let mut metadata = ObjectMeta { name: Some(name), namespace: Some(run.inputs.namespace.clone()), ..ObjectMeta::default() };
+    let mut metadata =
+        ObjectMeta { name: Some(name), namespace: Some(run.inputs.namespace.clone()), ..ObjectMeta::default() };
     let mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     mark.write(&mut metadata);
     let labels = BTreeMap::from([
@@ -86,7 +88,11 @@ fn commands(settings: &Migration) -> Vec<(&'static str, Vec<String>)> {
             words.map(str::to_owned).collect::<Vec<String>>()
         };
         let target = settings.target.as_str().unwrap_or("head");
-        return vec![(BEFORE, alembic(&["current"])), (MIGRATE, alembic(&["upgrade", target])), (AFTER, alembic(&["current"]))];
+        return vec![
+            (BEFORE, alembic(&["current"])),
+            (MIGRATE, alembic(&["upgrade", target])),
+            (AFTER, alembic(&["current"])),
+        ];
     }
     let upgrade = list(&settings.upgrade_command).unwrap_or_default();
     match list(&settings.current_command) {
@@ -98,7 +104,12 @@ fn commands(settings: &Migration) -> Vec<(&'static str, Vec<String>)> {
 fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command: Vec<String>) -> Container {
     let env = settings.env.known().into_iter().flatten();
     let same_image = |one: &&Json| one.get("image").and_then(Json::as_str) == Some(image);
-    let workload = pod.get("containers").and_then(Json::as_array).and_then(|all| all.iter().find(same_image)).cloned().unwrap_or_default();
+    let workload = pod
+        .get("containers")
+        .and_then(Json::as_array)
+        .and_then(|all| all.iter().find(same_image))
+        .cloned()
+        .unwrap_or_default();
     Container {
         name: name.to_owned(),
         image: Some(image.to_owned()),
@@ -112,12 +123,20 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
             }]
         }),
         env: Some(
-            env.map(|(name, value)| EnvVar { name: name.clone(), value: value.as_str().map(str::to_owned), ..EnvVar::default() })
-                .collect(),
+            env.map(|(name, value)| EnvVar {
+                name: name.clone(),
+                value: value.as_str().map(str::to_owned),
+                ..EnvVar::default()
+            })
+            .collect(),
         ),
         resources: Some(resources(settings)),
         security_context: Some(container_security(&workload)),
-        volume_mounts: Some(vec![VolumeMount { name: "tmp".to_owned(), mount_path: "/tmp".to_owned(), ..VolumeMount::default() }]),
+        volume_mounts: Some(vec![VolumeMount {
+            name: "tmp".to_owned(),
+            mount_path: "/tmp".to_owned(),
+            ..VolumeMount::default()
+        }]),
         ..Container::default()
     }
 }
@@ -165,7 +184,8 @@ fn resources(settings: &Migration) -> ResourceRequirements {
 /// The pod specification of the workload that runs the image; null when there is none.
 fn workload_pod(run: &Run, image: &str) -> Json {
     let workloads = run.manifest.as_ref().map(|manifest| manifest.workloads(&run.inputs.namespace)).unwrap_or_default();
-    let runs = |workload: &&ffe_helm::manifest::Workload| workload.containers.iter().any(|container| container.image == image);
+    let runs =
+        |workload: &&ffe_helm::manifest::Workload| workload.containers.iter().any(|container| container.image == image);
     let workload = workloads.iter().find(runs).or_else(|| workloads.first());
     workload.map(|workload| workload.pod_spec.clone()).unwrap_or_default()
 }
@@ -175,7 +195,7 @@ fn parse<T: serde::de::DeserializeOwned>(json: &Json, key: &str) -> Option<T> {
 }
 
 /// The log of each container that has one.
-pub async fn logs(run: &Run, job: &str, lines: usize) -> BTreeMap<String, Vec<String>> {
+pub(crate) async fn logs(run: &Run, job: &str, lines: usize) -> BTreeMap<String, Vec<String>> {
     let mut logs = BTreeMap::new();
     let query = Query::labels(format!("batch.kubernetes.io/job-name={job}"));
     let pods = match run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await {
@@ -188,11 +208,14 @@ pub async fn logs(run: &Run, job: &str, lines: usize) -> BTreeMap<String, Vec<St
     for pod in pods {
         let name = pod.metadata.name.unwrap_or_default();
         let status = pod.status.unwrap_or_default();
-        let ran = status.init_container_statuses.into_iter().flatten().chain(status.container_statuses.into_iter().flatten());
-        for container in ran.filter(|container| container.state.as_ref().is_some_and(|state| state.terminated.is_some())) {
+        let ran =
+            status.init_container_statuses.into_iter().flatten().chain(status.container_statuses.into_iter().flatten());
+        for container in
+            ran.filter(|container| container.state.as_ref().is_some_and(|state| state.terminated.is_some()))
+        {
             let tail = run
                 .cluster
-                .tail_log(&run.inputs.namespace, &name, Some(&container.name), lines as i64, false, &run.redactor())
+                .tail_log(&run.inputs.namespace, &name, Some(&container.name), lines, false, &run.redactor())
                 .await;
             match tail {
                 Ok(lines) => {

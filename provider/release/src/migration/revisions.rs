@@ -3,12 +3,12 @@
 //! One line a revision, `0003` or `0003 (head)` or `ab12cd (head) (mergepoint)`, between log lines of any format.
 
 /// The revisions in an output. Other lines are left out.
-pub fn parse(lines: &[String]) -> Vec<String> {
+pub(crate) fn parse(lines: &[String]) -> Vec<String> {
     lines.iter().filter_map(|line| revision(line)).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Whether there is a revision and each is a head.
-pub fn all_at_head(lines: &[String]) -> bool {
+pub(crate) fn all_at_head(lines: &[String]) -> bool {
     let mut revisions = lines.iter().filter_map(|line| revision(line)).peekable();
     revisions.peek().is_some() && revisions.all(|(_, marks)| marks.contains("(head)"))
 }

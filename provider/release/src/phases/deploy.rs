@@ -11,7 +11,7 @@ use crate::run::{Run, Stop};
 ///
 /// # Errors
 /// When Helm fails, with what its hooks have said.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
     if run.in_place {
         tracing::info!("the release is as wanted already; no new revision is made");
@@ -49,8 +49,8 @@ pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 /// Reads the newest record.
 async fn observe(run: &mut Run) -> Result<(), Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's record cannot be read");
-    let key = run.kit.records.latest(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
-    let Some(key) = key else {
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
+    let Some(key) = history.into_iter().next_back() else {
         return Err(Stop::failed(Diagnostic::error(
             "Helm reported success and left no release record",
             "The record may be kept by another storage driver: see helm.driver of the provider.",
@@ -65,9 +65,10 @@ async fn observe(run: &mut Run) -> Result<(), Stop> {
 
 /// Helm's error, and for hooks that failed what they have said.
 async fn failure(run: &Run, error: &ffe_helm::Error) -> Diagnostics {
-    let mut detail = error.to_string();
+    let said = error.to_string();
+    let mut detail = said.clone();
     let hooks = run.manifest.as_ref().map(|manifest| manifest.hooks.as_slice()).unwrap_or_default();
-    for hook in hooks.iter().filter(|hook| hook.object.id.kind == "Job" && detail.contains(&hook.object.id.name)) {
+    for hook in hooks.iter().filter(|hook| hook.object.id.kind == "Job" && said.contains(&hook.object.id.name)) {
         let id = &hook.object.id;
         let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);

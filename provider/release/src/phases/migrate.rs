@@ -19,7 +19,7 @@ const LOG_LINES: usize = 200;
 ///
 /// # Errors
 /// When the migration fails: with the last lines of its log.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(settings) = run.inputs.config.migration.known().cloned() else { return Ok(Outcome::Skipped) };
     if run.record().schema_after.is_some() {
         tracing::info!("this run has migrated already");
@@ -71,7 +71,8 @@ async fn finish_older(run: &Run, name: &str) -> Result<(), Stop> {
         .collect();
     for older in older {
         let found = run.cluster.find::<Job>(Some(&run.inputs.namespace), &older).await;
-        let found = found.map_err(|error| Stop::cluster(&error, "The Job of an earlier migration cannot be looked at"))?;
+        let found =
+            found.map_err(|error| Stop::cluster(&error, "The Job of an earlier migration cannot be looked at"))?;
         if found.is_none() {
             continue;
         }
@@ -94,13 +95,23 @@ async fn remove(run: &Run, name: &str) -> Result<(), Stop> {
     run.cluster
         .delete_job(&run.inputs.namespace, name)
         .await
+        .map(|_| ())
         .map_err(|error| Stop::cluster(&error, "The migration's Job cannot be removed"))
 }
 
-fn failure(run: &Run, image: &str, outcome: &ffe_cluster::JobOutcome, failed: Option<(&str, &Vec<String>)>) -> Diagnostic {
+fn failure(
+    run: &Run,
+    image: &str,
+    outcome: &ffe_cluster::JobOutcome,
+    failed: Option<(&str, &Vec<String>)>,
+) -> Diagnostic {
     let (what, log) = match failed {
-        Some((job::BEFORE, log)) => ("The current schema revision could not be read, so nothing was migrated", log.as_slice()),
-        Some((job::AFTER, log)) => ("The migration ran, and the schema revision could not be read after it", log.as_slice()),
+        Some((job::BEFORE, log)) => {
+            ("The current schema revision could not be read, so nothing was migrated", log.as_slice())
+        }
+        Some((job::AFTER, log)) => {
+            ("The migration ran, and the schema revision could not be read after it", log.as_slice())
+        }
         Some((_, log)) => ("The migration failed", log.as_slice()),
         None => ("The migration did not start", &[][..]),
     };
@@ -122,7 +133,8 @@ fn failure(run: &Run, image: &str, outcome: &ffe_cluster::JobOutcome, failed: Op
 
 /// With Alembic and a target of `head`, the database must stand at a head afterwards: Alembic says so itself.
 fn check_target(run: &Run, settings: &crate::model::Migration, log: Option<&Vec<String>>) -> Result<(), Diagnostic> {
-    let to_head = settings.engine.as_str() == Some("alembic") && matches!(settings.target.as_str(), None | Some("head" | "heads"));
+    let to_head = settings.engine.as_str() == Some("alembic")
+        && matches!(settings.target.as_str(), None | Some("head" | "heads"));
     let Some(log) = log.filter(|_| to_head) else { return Ok(()) };
     if revisions::all_at_head(log) {
         return Ok(());

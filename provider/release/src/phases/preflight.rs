@@ -15,7 +15,7 @@ use crate::run::{Run, Stop};
 ///
 /// # Errors
 /// With everything that is missing at once.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
     let manifest = render(&run.cluster, &run.kit, &run.inputs, &chart, run.before.is_some(), &run.cancel)
         .await
@@ -62,9 +62,11 @@ async fn is_in_place(run: &Run, manifest: &Manifest) -> Result<bool, Stop> {
     if run.journal.is_complete() && !run.journal.content.applied.manifest_digest.is_empty() {
         return Ok(false);
     }
-    let opened = run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))?;
+    let opened =
+        run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))?;
     let Some(release) = opened else { return Ok(false) };
-    let deployed = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+    let deployed = Manifest::parse(&release.manifest)
+        .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
     Ok(release.status == ffe_helm::records::Status::Deployed && deployed.digest() == manifest.digest())
 }
 

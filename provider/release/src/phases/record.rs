@@ -12,17 +12,18 @@ use crate::model::Release;
 use crate::run::{Run, Stop, now};
 
 /// The attribute whose digest is kept.
-pub const SET_WO: &str = "set_wo";
+pub(crate) const SET_WO: &str = "set_wo";
 
 /// Writes the end of the run.
 ///
 /// # Errors
 /// When the cluster refuses.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
     run.journal.content.applied.chart_digest = run.chart.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
     if let Some(release) = &run.after {
-        let manifest = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+        let manifest = Manifest::parse(&release.manifest)
+            .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
         run.journal.content.applied.manifest_digest = manifest.digest();
     }
     run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
@@ -41,7 +42,7 @@ pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 }
 
 /// The write-only values as the cluster's digest of them has it.
-pub fn write_only(config: &Release) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn write_only(config: &Release) -> BTreeMap<String, Vec<u8>> {
     let set = config.set_wo.known().into_iter().flatten();
     set.filter_map(|item| {
         let kind = item.kind.as_str().unwrap_or("auto");
@@ -68,7 +69,7 @@ async fn prune(run: &mut Run) {
         return;
     }
     let verified = run.journal.last_verified();
-    let history = match run.kit.records.history(&run.inputs.namespace, &run.inputs.name).await {
+    let history = match run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await {
         Ok(history) => history,
         Err(error) => {
             run.warnings.push(Diagnostic::warning("Old revisions were not pruned", error.to_string()));
@@ -78,7 +79,8 @@ async fn prune(run: &mut Run) {
     let surplus = history.len().saturating_sub(keep);
     for key in history.iter().take(surplus).filter(|key| Some(key.revision) != verified) {
         if let Err(error) = run.kit.records.delete(key).await {
-            run.warnings.push(Diagnostic::warning(format!("Revision {} was not pruned", key.revision), error.to_string()));
+            run.warnings
+                .push(Diagnostic::warning(format!("Revision {} was not pruned", key.revision), error.to_string()));
         }
     }
 }
@@ -87,7 +89,11 @@ async fn prune(run: &mut Run) {
 ///
 /// # Errors
 /// When the cluster refuses.
-pub async fn forget_write_only(cluster: &ffe_cluster::Cluster, namespace: &str, release: &str) -> Result<(), Diagnostic> {
+pub(crate) async fn forget_write_only(
+    cluster: &ffe_cluster::Cluster,
+    namespace: &str,
+    release: &str,
+) -> Result<(), Diagnostic> {
     cluster
         .delete_digests(namespace, &crate::journal::owner(namespace, release))
         .await

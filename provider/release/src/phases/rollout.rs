@@ -10,9 +10,10 @@ use crate::run::{Run, Stop};
 ///
 /// # Errors
 /// With the diagnosis of the first workload that fails.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(release) = &run.after else { return Ok(Outcome::Skipped) };
-    let manifest = Manifest::parse(&release.manifest).map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+    let manifest = Manifest::parse(&release.manifest)
+        .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
     let jobs = run.inputs.config.wait_for_jobs.known() == Some(&true);
     let workloads = workloads(&manifest, &run.inputs.namespace, jobs);
     if workloads.is_empty() {
@@ -26,7 +27,7 @@ pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 }
 
 /// The objects that are waited for.
-pub fn workloads(manifest: &Manifest, namespace: &str, jobs: bool) -> Vec<ObjectRef> {
+pub(crate) fn workloads(manifest: &Manifest, namespace: &str, jobs: bool) -> Vec<ObjectRef> {
     manifest
         .workloads(namespace)
         .into_iter()

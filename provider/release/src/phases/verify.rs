@@ -27,7 +27,7 @@ struct Probe {
 ///
 /// # Errors
 /// When the time is over: what was expected and what was answered last.
-pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(settings) = run.inputs.config.verify.known().cloned() else { return Ok(Outcome::Skipped) };
     let place = place(run, &settings).map_err(Stop::failed)?;
     let probes = probes(&settings);
@@ -65,7 +65,9 @@ pub async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 
 fn probes(settings: &Verify) -> Vec<Probe> {
     let at = Path::attribute("verify");
-    let status = |attribute: &tfplugin::Attr<i64>| attribute.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200);
+    let status = |attribute: &tfplugin::Attr<i64>| {
+        attribute.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200)
+    };
     let health = Probe {
         path: settings.path.as_str().unwrap_or("/health").to_owned(),
         status: status(&settings.status),
@@ -99,13 +101,20 @@ fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
     let at = Path::attribute("verify").child("service");
     if let Some(named) = settings.service.known() {
         let name = named.name.as_str().unwrap_or_default();
-        let first = services.iter().find(|service| service.name == name).and_then(|service| service.ports.first()).map(|port| port.port);
+        let first = services
+            .iter()
+            .find(|service| service.name == name)
+            .and_then(|service| service.ports.first())
+            .map(|port| port.port);
         let port = named.port.known().and_then(|port| u16::try_from(*port).ok()).or(first);
         return match port {
             Some(port) => Ok(Place::Service { namespace: run.inputs.namespace.clone(), name: name.to_owned(), port }),
             None => Err(Diagnostic::error(
                 "The port to verify is not clear",
-                format!("The release has no service {name} with a port. Say verify.service.port, or name one of: {}.", names(&services)),
+                format!(
+                    "The release has no service {name} with a port. Say verify.service.port, or name one of: {}.",
+                    names(&services)
+                ),
             )
             .at(at)),
         };
@@ -118,7 +127,11 @@ fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
         }),
         several => Err(Diagnostic::error(
             "The service to verify is not clear",
-            format!("The release has {} services ({}). Say which one with verify.service, or give verify.url.", several.len(), names(several)),
+            format!(
+                "The release has {} services ({}). Say which one with verify.service, or give verify.url.",
+                several.len(),
+                names(several)
+            ),
         )
         .at(at)),
     }
@@ -145,7 +158,13 @@ async fn first_fault(run: &Run, place: &Place, probes: &[Probe]) -> Option<(Stri
 /// What is wrong with an answer.
 fn fault(probe: &Probe, answer: &Answer) -> Option<String> {
     if answer.status != probe.status {
-        return Some(format!("GET {} answered {} instead of {}: {}", probe.path, answer.status, probe.status, answer.excerpt()));
+        return Some(format!(
+            "GET {} answered {} instead of {}: {}",
+            probe.path,
+            answer.status,
+            probe.status,
+            answer.excerpt()
+        ));
     }
     if probe.json.is_empty() {
         return None;
@@ -176,7 +195,12 @@ async fn failure(run: &Run, place: &Place, fault: &str, attribute: Path, limit: 
     {
         let evidence = run.cluster.evidence(workload, 10, &run.redactor()).await;
         for tail in evidence.logs.iter().filter(|tail| !tail.lines.is_empty()) {
-            detail.push_str(&format!("\n\nThe last lines of {}/{}:\n{}", tail.pod, tail.container, tail.lines.join("\n")));
+            detail.push_str(&format!(
+                "\n\nThe last lines of {}/{}:\n{}",
+                tail.pod,
+                tail.container,
+                tail.lines.join("\n")
+            ));
         }
     }
     Diagnostic::error(format!("The release {} failed its checks", run.inputs.name), detail).at(attribute)
@@ -203,7 +227,10 @@ mod tests {
     #[test]
     fn an_answer_as_expected_has_no_fault() {
         let body = r#"{"database": "healthy", "count": 3, "parts": [{"ok": true}]}"#;
-        assert_eq!(fault(&probe(&[("/database", "healthy"), ("/count", "3"), ("/parts/0/ok", "true")]), &answer(200, body)), None);
+        assert_eq!(
+            fault(&probe(&[("/database", "healthy"), ("/count", "3"), ("/parts/0/ok", "true")]), &answer(200, body)),
+            None
+        );
     }
 
     #[test]
