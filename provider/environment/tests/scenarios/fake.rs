@@ -1,0 +1,304 @@
+//! A Kubernetes API server as far as an environment needs one: objects by path, server-side apply that removes what the
+//! manager applied before and applies no more, workloads that are ready at once, namespaces that take their content
+//! along.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value as Json, json};
+use tokio::net::TcpListener;
+
+/// The server. Ends with the test's runtime.
+#[derive(Clone, Default)]
+pub(crate) struct Fake(Arc<Mutex<Objects>>);
+
+#[derive(Default)]
+struct Objects {
+    /// By path, `/api/v1/namespaces/a/secrets/b`.
+    live: BTreeMap<String, Json>,
+    /// What was applied last, by path.
+    applied: BTreeMap<String, Json>,
+    counter: u64,
+    /// Status to answer with, for paths that contain a text.
+    faults: Vec<(String, u16)>,
+    /// Writes so far.
+    writes: u64,
+}
+
+/// Kinds by group and version: plural, kind, namespaced.
+const KINDS: [(&str, &[(&str, &str, bool)]); 4] = [
+    (
+        "/api/v1",
+        &[
+            ("namespaces", "Namespace", false),
+            ("serviceaccounts", "ServiceAccount", true),
+            ("resourcequotas", "ResourceQuota", true),
+            ("limitranges", "LimitRange", true),
+            ("configmaps", "ConfigMap", true),
+            ("secrets", "Secret", true),
+            ("services", "Service", true),
+            ("persistentvolumeclaims", "PersistentVolumeClaim", true),
+            ("pods", "Pod", true),
+            ("events", "Event", true),
+        ],
+    ),
+    ("/apis/apps/v1", &[("statefulsets", "StatefulSet", true)]),
+    ("/apis/rbac.authorization.k8s.io/v1", &[("roles", "Role", true), ("rolebindings", "RoleBinding", true)]),
+    ("/apis/storage.k8s.io/v1", &[("storageclasses", "StorageClass", false)]),
+];
+
+impl Fake {
+    /// Starts it; the address is that of its API.
+    pub(crate) async fn start() -> (Fake, String) {
+        let fake = Fake::default();
+        for name in ["kube-system", "default"] {
+            fake.put(&format!("/api/v1/namespaces/{name}"), json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = fake.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let server = server.clone();
+                        async move { Ok::<_, Infallible>(server.answer(request).await) }
+                    });
+                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        (fake, address)
+    }
+
+    /// Answers requests whose path contains the text with this status from now on.
+    pub(crate) fn fail(&self, path: &str, status: u16) {
+        self.0.lock().unwrap().faults.push((path.to_owned(), status));
+    }
+
+    /// Ends all faults.
+    pub(crate) fn heal(&self) {
+        self.0.lock().unwrap().faults.clear();
+    }
+
+    /// How many writes there were.
+    pub(crate) fn writes(&self) -> u64 {
+        self.0.lock().unwrap().writes
+    }
+
+    /// Another cluster: its kube-system is another one.
+    pub(crate) fn replace_identity(&self, uid: &str) {
+        let mut objects = self.0.lock().unwrap();
+        objects.live.get_mut("/api/v1/namespaces/kube-system").unwrap()["metadata"]["uid"] = json!(uid);
+    }
+
+    fn put(&self, path: &str, object: Json) {
+        let mut objects = self.0.lock().unwrap();
+        objects.store(path, object);
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let query: BTreeMap<String, String> =
+            url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        if query.get("watch").is_some_and(|watch| watch != "false") {
+            // Nothing ever changes by itself here.
+            std::future::pending::<()>().await;
+        }
+        let body: Json = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
+        let apply = parts.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
+        let (status, answer) = self.0.lock().unwrap().handle(&parts.method, parts.uri.path(), &query, body, apply);
+        Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(answer.to_string())))
+            .unwrap()
+    }
+}
+
+impl Objects {
+    fn handle(&mut self, method: &Method, path: &str, query: &BTreeMap<String, String>, body: Json, apply: bool) -> (u16, Json) {
+        if let Some((_, status)) = self.faults.iter().find(|(part, _)| path.contains(part.as_str())) {
+            return failure(*status, "Fault", "injected");
+        }
+        if let Some((_, kinds)) = KINDS.iter().find(|(group, _)| *group == path) {
+            return (200, discovery(path, kinds));
+        }
+        if *method != Method::GET {
+            self.writes += 1;
+        }
+        match (method, is_collection(path)) {
+            (&Method::GET, true) => (200, self.list(path, query)),
+            (&Method::GET, false) => self.live.get(path).map_or_else(|| missing(path), |object| (200, object.clone())),
+            (&Method::POST, _) => {
+                let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
+                if self.live.contains_key(&path) {
+                    return failure(409, "AlreadyExists", &format!("{path} already exists"));
+                }
+                (201, self.store(&path, body))
+            }
+            (&Method::PATCH, _) if apply => (200, self.apply(path, body)),
+            (&Method::PATCH, _) => match self.live.get(path).cloned() {
+                None => missing(path),
+                Some(mut object) => {
+                    merge(&mut object, &body);
+                    (200, self.store(path, object))
+                }
+            },
+            (&Method::DELETE, _) => {
+                let inside = format!("{path}/");
+                self.live.retain(|other, _| !other.starts_with(&inside) && !in_namespace(other, path));
+                self.applied.retain(|other, _| !other.starts_with(&inside) && other != path);
+                self.live.remove(path).map_or_else(|| missing(path), |object| (200, object))
+            }
+            _ => failure(405, "MethodNotAllowed", path),
+        }
+    }
+
+    fn store(&mut self, path: &str, mut object: Json) -> Json {
+        self.counter += 1;
+        let counter = self.counter;
+        object["metadata"]["resourceVersion"] = json!(counter.to_string());
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("00000000-0000-0000-0000-{counter:012}"));
+            object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
+        object["metadata"]["generation"] = json!(1);
+        if let Some(Json::Object(texts)) = object.as_object_mut().and_then(|object| object.remove("stringData")) {
+            for (key, text) in texts {
+                object["data"][key] = json!(STANDARD.encode(text.as_str().unwrap_or_default()));
+            }
+        }
+        if object["kind"] == "StatefulSet" {
+            let broken = object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image.contains("broken"));
+            let ready = i64::from(!broken);
+            object["status"] = json!({
+                "observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": 1,
+                "currentReplicas": 1, "currentRevision": "r1", "updateRevision": "r1",
+            });
+        }
+        self.live.insert(path.to_owned(), object.clone());
+        object
+    }
+
+    fn apply(&mut self, path: &str, body: Json) -> Json {
+        let mut object = self.live.get(path).cloned().unwrap_or_else(|| json!({}));
+        if let Some(before) = self.applied.insert(path.to_owned(), body.clone()) {
+            remove(&mut object, &before, &body);
+        }
+        overlay(&mut object, &body);
+        self.store(path, object)
+    }
+
+    fn list(&self, path: &str, query: &BTreeMap<String, String>) -> Json {
+        let name = query.get("fieldSelector").and_then(|selector| selector.strip_prefix("metadata.name="));
+        let label = query.get("labelSelector").and_then(|selector| selector.split_once('='));
+        let prefix = format!("{path}/");
+        let items: Vec<&Json> = self
+            .live
+            .iter()
+            .filter(|(other, _)| other.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('/')))
+            .map(|(_, object)| object)
+            .filter(|object| name.is_none_or(|name| object["metadata"]["name"] == name))
+            .filter(|object| label.is_none_or(|(key, value)| object["metadata"]["labels"][key] == value))
+            .collect();
+        json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": self.counter.to_string() }, "items": items })
+    }
+}
+
+fn is_collection(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let plural = KINDS.iter().any(|(_, kinds)| kinds.iter().any(|(plural, _, _)| *plural == last));
+    // `/api/v1/namespaces/secrets` is a namespace of that name.
+    plural && !path.ends_with(&format!("/namespaces/{last}"))
+}
+
+fn in_namespace(other: &str, namespace: &str) -> bool {
+    let Some(name) = namespace.strip_prefix("/api/v1/namespaces/") else { return false };
+    !name.contains('/') && other.contains(&format!("/namespaces/{name}/"))
+}
+
+fn discovery(path: &str, kinds: &[(&str, &str, bool)]) -> Json {
+    let resources: Vec<Json> = kinds
+        .iter()
+        .map(|(plural, kind, namespaced)| {
+            json!({ "name": plural, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": ["get", "list", "patch"] })
+        })
+        .collect();
+    let version = path.trim_start_matches("/apis/").trim_start_matches("/api/");
+    json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources })
+}
+
+fn missing(path: &str) -> (u16, Json) {
+    let (code, mut status) = failure(404, "NotFound", &format!("{path} not found"));
+    // By this a client tells an object that is not there from a path that is not served.
+    let mut parts = path.rsplit('/');
+    status["details"] = json!({ "name": parts.next(), "kind": parts.next() });
+    (code, status)
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> (u16, Json) {
+    (code, json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code }))
+}
+
+/// A JSON merge patch (RFC 7386).
+fn merge(object: &mut Json, patch: &Json) {
+    let Json::Object(entries) = patch else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = Json::Object(Map::new());
+    }
+    for (key, value) in entries {
+        if value.is_null() {
+            object.as_object_mut().map(|object| object.remove(key));
+        } else {
+            merge(&mut object[key.as_str()], value);
+        }
+    }
+}
+
+/// Everything of `body`, over what is there.
+fn overlay(object: &mut Json, body: &Json) {
+    match body {
+        Json::Object(entries) => {
+            if !object.is_object() {
+                *object = Json::Object(Map::new());
+            }
+            for (key, value) in entries {
+                overlay(&mut object[key.as_str()], value);
+            }
+        }
+        body => *object = body.clone(),
+    }
+}
+
+/// Takes away what was applied before and is not applied now.
+fn remove(object: &mut Json, before: &Json, now: &Json) {
+    let (Json::Object(entries), Some(fields)) = (before, object.as_object_mut()) else { return };
+    for (key, value) in entries {
+        match now.get(key) {
+            None if value.is_object() && !value.as_object().is_some_and(Map::is_empty) => {
+                if let Some(inner) = fields.get_mut(key) {
+                    remove(inner, value, &json!({}));
+                }
+            }
+            None => drop(fields.remove(key)),
+            Some(now) => {
+                if let Some(inner) = fields.get_mut(key) {
+                    remove(inner, value, now);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What goes wrong: refused changes, failed and interrupted applies, clusters that are away or others.
+
+use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
+use ffe_cluster::Mark;
+use serde_json::{Value as Json, json};
+use tfplugin_testing::{Action, Told, unknown};
+
+use crate::world::{ENVIRONMENT, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_would_lose_data_are_refused_at_plan() {
+    let world = World::start("never").await;
+    let mut tf = world.terraform().await;
+    let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
+    tf.apply(ENVIRONMENT, "this", config(json!({ "storage": { "size": "1Gi" } }))).await.expect_ok();
+    for (database, path, text) in [
+        (json!({ "mode": "external", "url_wo": "postgresql://a:b@h/x" }), "database.mode", "from bundled to external"),
+        (json!({ "version": "16", "image": "postgres:16-alpine" }), "database.version", "from PostgreSQL 15 to 16"),
+        (json!({ "storage": { "size": "512Mi" } }), "database.storage.size", "cannot shrink"),
+        (json!({ "storage": { "size": "1Gi", "class": "fast" } }), "database.storage.class", "cannot change"),
+        (json!({ "name": "other" }), "database.name", "from ffe to other"),
+        (json!({ "user": "other" }), "database.user", "from ffe to other"),
+    ] {
+        let planned = tf.plan(ENVIRONMENT, "this", config(database)).await;
+        planned.expect_action(Action::Refused).expect_error(path, text);
+        assert!(planned.requires_replace.is_empty());
+    }
+    let without = tf.plan(ENVIRONMENT, "this", world.environment(json!({ "preset": "dev" }))).await;
+    without.expect_action(Action::Refused).expect_error("database", "cannot be removed");
+    if world.is_real() {
+        let larger = tf.plan(ENVIRONMENT, "this", config(json!({ "storage": { "size": "2Gi" } }))).await;
+        larger.expect_error("database.storage.size", "allowVolumeExpansion");
+    }
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test]
+async fn bad_input_is_named_with_its_path() {
+    let world = World::fake("input").await;
+    let mut tf = world.terraform().await;
+    for (config, path, text) in [
+        (json!({ "name": "Prod" }), "name", "lower case letters"),
+        (json!({ "name": "a".repeat(40) }), "name", "1 to 39"),
+        (json!({ "preset": "prod" }), "preset", "\"prod\" is none of them"),
+        (json!({ "quota": { "memory": "much" } }), "quota.memory", "must be a Kubernetes quantity"),
+        (json!({ "timeout": "soon" }), "timeout", "must be a duration"),
+        (json!({ "namespace": "not_a_label" }), "namespace", "lower case letters"),
+        (json!({ "pod_security": "strict" }), "pod_security", "one of"),
+        (json!({ "labels": { "pod-security.kubernetes.io/enforce": "x" } }), "labels", "use pod_security"),
+        (json!({ "config": { "NOT OK": "x" } }), "config", "no such key"),
+        (json!({ "database": { "mode": "external" } }), "database.url_wo", "needs its URL"),
+        (json!({ "database": { "mode": "external", "url_wo": "mysql://u:hidden@h/x" } }), "database.url_wo", "scheme"),
+        (json!({ "database": { "mode": "external", "url_wo": "postgresql://u:hidden@h/x", "storage": {} } }), "database.storage", "bundled"),
+        (json!({ "database": { "url_wo": "postgresql://u:hidden@h/x" } }), "database.url_wo", "external"),
+        (json!({ "database": { "instances": 3 } }), "database.instances", "CloudNativePG"),
+        (json!({ "database": { "storage": { "size": "1GB" } } }), "database.storage.size", "must be a Kubernetes quantity"),
+        (json!({ "database": { "storage": { "size": "9Gi" } }, "quota": { "storage": "5Gi" } }), "quota.storage", "does not admit"),
+        (json!({ "database": { "version": "16", "image": "postgres:15" } }), "database.version", "contradict"),
+        (json!({ "database": { "image": "postgres" } }), "database.image", "tag or digest"),
+    ] {
+        let told = tf.validate(ENVIRONMENT, world.environment(config.clone())).await;
+        told.expect_error(path, text);
+        assert!(!told.diagnostics().to_string().contains("hidden"), "{config}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() {
+    let world = World::start("fail").await;
+    let mut tf = world.terraform().await;
+    let config = |image: Option<&str>| {
+        let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
+        world.environment(json!({ "preset": "dev", "timeout": "40s", "database": database }))
+    };
+    let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"))).await;
+    failed.expect_error("", "The database did not become ready");
+    failed.expect_error("", &format!("kubectl delete namespace {}", world.namespace()));
+    assert_eq!(failed.state, Json::Null);
+    let left: Namespace = world.cluster.get(None, &world.namespace()).await.unwrap();
+    let uid = left.metadata.uid.clone();
+    assert_eq!(Mark::read(&left.metadata).unwrap().state, ffe_cluster::MarkState::Creating);
+
+    let resumed = tf.apply(ENVIRONMENT, "this", config(None)).await;
+    resumed.expect_ok();
+    let done: Namespace = world.cluster.get(None, &world.namespace()).await.unwrap();
+    assert_eq!(done.metadata.uid, uid);
+    assert_eq!(Mark::read(&done.metadata).unwrap().state, ffe_cluster::MarkState::Complete);
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
+    let world = World::start("half").await;
+    let mut tf = world.terraform().await;
+    let config = |image: Option<&str>, level: &str| {
+        let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
+        world.environment(json!({ "preset": "dev", "timeout": "40s", "config": { "LEVEL": level }, "database": database }))
+    };
+    tf.apply(ENVIRONMENT, "this", config(None, "info")).await.expect_ok();
+    let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;
+    failed.expect_error("", "The database did not become ready");
+    assert!(!failed.tainted);
+    assert_eq!(failed.state["config"]["LEVEL"], "debug");
+    assert_eq!(failed.state["database"]["image"], "nowhere.invalid/broken:15");
+    assert_eq!(failed.state["database_status"]["ready_instances"], 0);
+
+    // The same again is still to be done.
+    let again = tf.plan(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;
+    again.expect_action(Action::Update).expect_warning("", "is not ready");
+    tf.apply(ENVIRONMENT, "this", config(None, "debug")).await.expect_ok();
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_create_is_resumed() {
+    let world = World::start("stop").await;
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "preset": "dev", "database": {} }));
+    tf.cancel().cancel();
+    let stopped = tf.apply(ENVIRONMENT, "this", config.clone()).await;
+    stopped.expect_error("", "Stopped");
+    assert_eq!(stopped.state, Json::Null);
+    tf.uncancel();
+    tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
+    let (here, there) = (World::fake("here").await, World::fake("there").await);
+    let mut tf = here.terraform().await;
+    let config = here.environment(json!({ "preset": "dev" }));
+    tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+    let state = tf.state(ENVIRONMENT, "this");
+    let private = tf.private(ENVIRONMENT, "this");
+    // The other cluster's first object has another UID only when it was not the first.
+    let fake = there.fake.as_ref().unwrap();
+    fake.replace_identity("11111111-2222-3333-4444-555555555555");
+
+    let mut elsewhere = there.terraform().await;
+    elsewhere.set_state(ENVIRONMENT, "this", 0, state.clone(), &private);
+    let before = fake.writes();
+    let refreshed = elsewhere.refresh(ENVIRONMENT, "this").await;
+    refreshed.expect_error("", "11111111-2222-3333-4444-555555555555");
+    refreshed.expect_error("", "00000000-0000-0000-0000-000000000001");
+    refreshed.expect_error("", "prior state is kept");
+    assert!(!refreshed.gone);
+    assert_eq!(elsewhere.state(ENVIRONMENT, "this"), state);
+    elsewhere.destroy(ENVIRONMENT, "this").await;
+    assert_eq!(elsewhere.state(ENVIRONMENT, "this"), state);
+    assert_eq!(fake.writes(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_no_proof_of_absence() {
+    let world = World::fake("away").await;
+    let fake = world.fake.clone().unwrap();
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "preset": "dev", "config": { "A": "1" } }));
+    tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+    let state = tf.state(ENVIRONMENT, "this");
+    for status in [401, 403, 500] {
+        for path in ["/api/v1/namespaces", "/configmaps"] {
+            fake.fail(path, status);
+            let refreshed = tf.refresh(ENVIRONMENT, "this").await;
+            refreshed.expect_error("", "could not be refreshed");
+            assert!(!refreshed.gone, "{status} {path}");
+            assert_eq!(tf.state(ENVIRONMENT, "this"), state, "{status} {path}");
+            fake.heal();
+        }
+    }
+    tf.assert_empty_plan(ENVIRONMENT, "this", config).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_provider_configuration_never_fails_a_plan() {
+    let world = World::fake("unknown").await;
+    let mut tf = world
+        .unconfigured()
+        .provider_config_at_plan(json!({ "kubernetes": { "host": unknown() } }))
+        .configure(world.config.clone())
+        .await
+        .unwrap();
+    let config = world.environment(json!({ "preset": "dev", "secrets_wo": { "A": "b" } }));
+    let planned = tf.plan(ENVIRONMENT, "this", config.clone()).await;
+    planned.expect_action(Action::Create);
+    assert_eq!(planned.after["namespace"], json!(world.namespace()));
+    tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+    let again = tf.plan(ENVIRONMENT, "this", config).await;
+    again.expect_action(Action::NoOp).expect_warning("", "was not refreshed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_without_changes_writes_nothing() {
+    let world = World::fake("quiet").await;
+    let fake = world.fake.clone().unwrap();
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "preset": "staging", "secrets_wo": { "A": "b" }, "database": {} }));
+    tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+    let before = fake.writes();
+    tf.plan(ENVIRONMENT, "this", config).await.expect_action(Action::NoOp);
+    assert_eq!(fake.writes(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_with_unknowns_is_planned_and_applied() {
+    let world = World::fake("later").await;
+    let mut tf = world.terraform().await;
+    let with = |preset: Json, level: Json, key: Json| {
+        world.environment(json!({ "preset": preset, "config": { "LEVEL": level }, "secrets_wo": { "KEY": key }, "database": {} }))
+    };
+    let known = with(json!("staging"), json!("info"), json!("k"));
+    tf.apply_resolving(ENVIRONMENT, "this", with(unknown(), unknown(), unknown()), known.clone()).await.expect_ok();
+    // A secret that comes from something which is made in the same run.
+    let planned = tf.plan(ENVIRONMENT, "this", with(json!("staging"), json!("info"), unknown())).await;
+    planned.expect_action(Action::Update);
+    tf.apply_resolving(ENVIRONMENT, "this", with(json!("staging"), unknown(), unknown()), known).await.expect_ok();
+}
