@@ -29,8 +29,8 @@ mod quantity;
 mod redact;
 pub mod wait;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use absence::Presence;
 pub use access::Query;
