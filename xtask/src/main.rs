@@ -1,2 +1,53 @@
-//! Under construction.
-fn main() {}
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`.
+//!
+//! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
+//! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
+
+mod bench;
+mod demo;
+mod docs;
+mod kubectl;
+mod process;
+mod tell;
+mod terraform;
+mod test;
+mod testbed;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Testbed(testbed::Args),
+    Demo(demo::Args),
+    Test(test::Args),
+    Docs(docs::Args),
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Testbed(args) => testbed::go(&args),
+        Command::Demo(args) => demo::go(&args),
+        Command::Test(args) => test::go(&args),
+        Command::Docs(args) => docs::go(&args),
+        Command::Bench(args) => bench::go(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            tell::problem(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

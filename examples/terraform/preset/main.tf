@@ -1,0 +1,15 @@
+terraform {
+  # Functions of providers.
+  required_version = ">= 1.8"
+
+  required_providers {
+    ffe = {
+      source = "three-rivers-tech/ffe"
+    }
+  }
+}
+
+# What a preset decides. Needs no cluster.
+output "replicas_in_production" {
+  value = provider::ffe::preset("production").replicas
+}

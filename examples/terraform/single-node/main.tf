@@ -1,0 +1,67 @@
+provider "ffe" {
+  kubernetes = {
+    config_path = var.kubeconfig
+  }
+  helm = {
+    binary = var.helm_binary
+  }
+}
+
+# Where the application lives: a namespace with its quota and its Pod Security level, settings, secrets, a database.
+resource "ffe_environment" "this" {
+  name      = var.environment
+  preset    = var.preset
+  namespace = var.namespace
+  quota     = var.quota
+
+  config = {
+    LOG_LEVEL = var.log_level
+  }
+
+  secrets_wo = {
+    API_KEY = var.api_key
+  }
+
+  database = {
+    mode  = "bundled"
+    image = var.database_image
+    storage = {
+      size = var.database_size
+    }
+  }
+}
+
+# What runs there: the schema is migrated, the chart deployed, and the result asked whether it works. If it does not,
+# the release goes back to the last revision that did.
+resource "ffe_release" "backend" {
+  namespace = ffe_environment.this.namespace
+  name      = "ffe-backend"
+  chart     = var.chart
+  values    = compact([ffe_environment.this.values, var.chart_values])
+
+  set = [
+    { name = "image.repository", value = var.image, type = "string" },
+    { name = "image.tag", value = var.image_tag, type = "string" },
+    { name = "workers", value = tostring(var.workers) },
+    # A changed setting or secret replaces the pods, once.
+    { name = "config_revision", value = ffe_environment.this.config_revision, type = "string" },
+    { name = "secrets_revision", value = ffe_environment.this.secrets_revision, type = "string" },
+  ]
+
+  migration = {
+    engine          = "alembic"
+    database_secret = ffe_environment.this.database_secret
+    timeout         = "5m"
+  }
+
+  verify = {
+    path = "/health"
+    json = {
+      "/database" = "healthy"
+    }
+    smoke = [
+      { path = "/api/v1/bot/status", bearer_wo = var.api_key },
+    ]
+    timeout = "2m"
+  }
+}

@@ -1,0 +1,34 @@
+locals {
+  # The chart has one service.
+  service = one(values(ffe_release.backend.services))
+}
+
+output "namespace" {
+  description = "The namespace that everything is in."
+  value       = ffe_environment.this.namespace
+}
+
+output "service" {
+  description = "The application's service, and its port."
+  value       = local.service
+}
+
+output "url" {
+  description = "The application's address inside of the cluster."
+  value       = "http://${local.service.service}.${ffe_environment.this.namespace}.svc:${local.service.port}"
+}
+
+output "revision" {
+  description = "Helm's revision of the release."
+  value       = ffe_release.backend.revision
+}
+
+output "schema_revision" {
+  description = "The revision of the database's schema."
+  value       = ffe_release.backend.schema_revision
+}
+
+output "last_run" {
+  description = "What the last change went through."
+  value       = ffe_release.backend.last_run
+}

@@ -1,0 +1,159 @@
+//! `cargo xtask demo`: what a newcomer watches. The example `examples/terraform/single-node`, applied by the real
+//! terraform to a real Kubernetes.
+
+mod place;
+mod result;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
+use place::Place;
+
+use crate::kubectl::Kubectl;
+use crate::terraform::{self, Terraform};
+use crate::workspace::{self, Workspace};
+use crate::{process, tell, testbed};
+
+/// Bring up the example on a real Kubernetes with one `terraform apply`, and show what it answers.
+///
+/// Without options it builds and starts the testbed on this machine (as root on Debian). A second run finds that
+/// nothing is to be done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Remove what the demo made. The testbed goes on running.
+    #[arg(long)]
+    destroy: bool,
+    /// Use the cluster of this kubeconfig instead of the testbed.
+    #[arg(long, value_name = "PATH", requires = "image")]
+    kubeconfig: Option<PathBuf>,
+    /// The application's image on that cluster, with its tag.
+    #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
+    image: Option<String>,
+    /// The image of PostgreSQL on that cluster. Default: the official one.
+    #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
+    database_image: Option<String>,
+}
+
+pub(crate) fn go(args: &Args) -> Result<ExitCode> {
+    let began = Instant::now();
+    let workspace = Workspace::locate()?;
+    let (_, version) = terraform::find()?;
+    let image = args.image.as_deref().map(name_and_tag).transpose()?;
+
+    let (kubeconfig, kubectl) = match &args.kubeconfig {
+        None => {
+            tell::headline("The testbed: a Kubernetes of one node on this machine");
+            workspace.testbed.up(&testbed::USUAL, &ToStderr)?;
+            (workspace.testbed.kubeconfig(), Some(workspace.testbed.binary("kubectl")))
+        }
+        Some(path) => {
+            let path = path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display()))?;
+            (path, workspace::in_path("kubectl"))
+        }
+    };
+    let kubectl = kubectl.map(|program| Kubectl::new(program, &kubeconfig));
+
+    tell::headline("The provider, as it is released");
+    let provider = workspace.build_provider()?;
+    let place = Place::prepare(&workspace, args.kubeconfig.as_deref())?;
+    if let (None, Some(kubectl)) = (&args.kubeconfig, &kubectl) {
+        place.forget_other_cluster(&kubectl.cluster_identity()?)?;
+    }
+    let terraform = Terraform::with_mirror(place.folder(), &provider)?;
+    let helm = helm(&workspace, args)?;
+    let key = place.api_key()?;
+    let run = |arguments: &[&str]| -> Command {
+        let mut command = terraform.command(&place.configuration(), arguments);
+        command
+            .env("TF_VAR_kubeconfig", &kubeconfig)
+            .env("TF_VAR_chart", workspace.chart())
+            .env("TF_VAR_api_key", &key)
+            .envs(helm.iter().map(|helm| ("TF_VAR_helm_binary", helm)));
+        if let Some((name, tag)) = &image {
+            command.env("TF_VAR_image", name).env("TF_VAR_image_tag", tag);
+        }
+        match (&args.kubeconfig, &args.database_image) {
+            (None, _) => command.env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE),
+            (_, Some(image)) => command.env("TF_VAR_database_image", image),
+            (_, None) => &mut command,
+        };
+        command
+    };
+
+    // An interrupt reaches terraform too, which then ends in order; this process waits for it.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false)))?;
+    tell::headline(format!("terraform init   (terraform {version}, in {})", place.configuration().display()));
+    terraform.init(&place.configuration())?;
+
+    if args.destroy {
+        tell::headline("terraform destroy");
+        process::run(&mut run(&["destroy", "-auto-approve"]))?;
+        if args.kubeconfig.is_none() {
+            tell::note("\nThe testbed goes on running; `cargo xtask testbed down` stops it.");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell::headline("terraform apply");
+    process::run(&mut run(&["apply", "-auto-approve"]))?;
+    let outputs = process::output(&mut run(&["output", "-json"]))?;
+    result::show(&outputs, kubectl.as_ref(), &key)?;
+    tell::note(format!(
+        "\nDone in {}. To remove it: cargo xtask demo --destroy{}",
+        tell::time(began.elapsed()),
+        again(args)
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The options that a later call must repeat.
+fn again(args: &Args) -> String {
+    match (&args.kubeconfig, &args.image) {
+        (Some(kubeconfig), Some(image)) => format!(" --kubeconfig {} --image {image}", kubeconfig.display()),
+        _ => String::new(),
+    }
+}
+
+/// The helm for the provider: the testbed's, or the user's own with the user's own cluster. `None` where the provider
+/// finds one by itself.
+fn helm(workspace: &Workspace, args: &Args) -> Result<Option<PathBuf>> {
+    if std::env::var_os("FFE_HELM_BINARY").is_some()
+        || (args.kubeconfig.is_some() && workspace::in_path("helm").is_some())
+    {
+        return Ok(None);
+    }
+    workspace.testbed.ensure(&[Part::Helm4], &ToStderr)?;
+    Ok(Some(workspace.testbed.binary("helm4")))
+}
+
+/// `registry:5000/name:tag` as name and tag.
+fn name_and_tag(image: &str) -> Result<(String, String)> {
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !name.is_empty() && !tag.is_empty() && !tag.contains('/') && !image.contains('@') => {
+            Ok((name.to_owned(), tag.to_owned()))
+        }
+        _ => bail!("--image {image}: expected a name and a tag, such as registry.example.com/ffe-backend:1.0.0"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_image_is_a_name_and_a_tag() {
+        let split = |image| name_and_tag(image).ok();
+        let both = |name: &str, tag: &str| Some((name.to_owned(), tag.to_owned()));
+        assert_eq!(split("ffe-backend:1.0.0"), both("ffe-backend", "1.0.0"));
+        assert_eq!(split("registry:5000/ffe-backend:1.0.0"), both("registry:5000/ffe-backend", "1.0.0"));
+        assert_eq!(split("registry:5000/ffe-backend"), None);
+        assert_eq!(split("ffe-backend"), None);
+        assert_eq!(split("ffe-backend:"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! The acceptance cases: the real terraform, the real provider, the real cluster.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use ffe_testbed::{Part, REGISTRY_ADDRESS};
+
+use super::count;
+use super::counts::{Counts, one_test};
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Some of the cases.
+#[derive(Debug)]
+pub(super) struct Selection {
+    pub(super) chosen: Vec<String>,
+    others: Vec<String>,
+}
+
+/// The cases whose names contain one of the filters.
+pub(super) fn select(workspace: &Workspace, filters: &[String]) -> Result<Selection> {
+    let listed =
+        process::output(&mut workspace.cargo(&["test", "--package", "acceptance", "--quiet", "--", "--list"]))?;
+    let selection = among(&listed, filters);
+    if selection.chosen.is_empty() {
+        bail!(
+            "no acceptance case has {} in its name; there are: {}",
+            filters.join(" or "),
+            selection.others.join(", ")
+        );
+    }
+    Ok(selection)
+}
+
+fn among(listed: &str, filters: &[String]) -> Selection {
+    let names = listed.lines().filter_map(|line| line.strip_suffix(": test").map(str::to_owned));
+    let (chosen, others) = names.partition(|name| filters.iter().any(|filter| name.contains(filter)));
+    Selection { chosen, others }
+}
+
+impl Selection {
+    /// What of the testbed the cases need: each group the cluster, and the images of the example.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let mut parts = vec![Part::Helm4, Part::Cluster, Part::Images];
+        if self.chosen.iter().any(|name| name.contains("helm3")) {
+            parts.push(Part::Helm3);
+        }
+        if self.chosen.iter().any(|name| name.contains("oci")) {
+            parts.push(Part::Registry);
+        }
+        parts
+    }
+}
+
+/// Runs the cases; `cases` gets the name and the outcome of each.
+pub(super) fn run(
+    workspace: &Workspace,
+    provider: &Path,
+    full: bool,
+    selection: Option<&Selection>,
+    all: &mut Counts,
+    cases: &mut Vec<(String, String)>,
+) -> Result<()> {
+    let testbed = &workspace.testbed;
+    let mut command = workspace.cargo(&["test", "--package", "acceptance", "--"]);
+    command
+        .env("FFE_PROVIDER", provider)
+        .env("FFE_KUBECONFIG", testbed.kubeconfig())
+        .env("FFE_KUBECTL", testbed.binary("kubectl"))
+        .env("FFE_HELM3", testbed.binary("helm3"))
+        .env("FFE_HELM4", testbed.binary("helm4"))
+        .env("FFE_REGISTRY", REGISTRY_ADDRESS);
+    // A case that is asked for by its name runs, also one that is not in the subset.
+    if full || selection.is_some() {
+        command.env("FFE_FULL", "1");
+    }
+    if let Some(selection) = selection {
+        command.arg("--exact").args(selection.others.iter().flat_map(|name| ["--skip", name]));
+    }
+    count(&mut command, all, |line| {
+        if let Some((name, outcome)) = one_test(line) {
+            cases.push((name.to_owned(), outcome.to_owned()));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTED: &str = "lifecycle::from_apply_to_destroy: test\nsources::helm3: test\nsources::oci: test\n";
+
+    fn selected(filters: &[&str]) -> Selection {
+        among(LISTED, &filters.iter().map(|filter| (*filter).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn cases_are_chosen_by_a_part_of_their_name() {
+        let selection = selected(&["helm3", "lifecycle"]);
+        assert_eq!(selection.chosen, ["lifecycle::from_apply_to_destroy", "sources::helm3"]);
+        assert_eq!(selection.others, ["sources::oci"]);
+    }
+
+    #[test]
+    fn only_what_the_cases_need_is_started() {
+        assert!(!selected(&["lifecycle"]).parts().contains(&Part::Registry));
+        assert!(!selected(&["lifecycle"]).parts().contains(&Part::Helm3));
+        assert!(selected(&["oci"]).parts().contains(&Part::Registry));
+        assert!(selected(&["sources"]).parts().contains(&Part::Helm3));
+    }
+}

@@ -1,0 +1,71 @@
+//! Where things are: the checkout, the cache outside of it, the binaries that cargo makes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use ffe_testbed::Testbed;
+use serde_json::Value as Json;
+
+use crate::process;
+
+/// The provider's version, which is that of the workspace.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// This checkout and what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// The checkout.
+    pub(crate) root: PathBuf,
+    /// The folder of everything that is made once: the testbed's, the demo's, the benchmark's.
+    pub(crate) cache: PathBuf,
+    /// The testbed.
+    pub(crate) testbed: Testbed,
+}
+
+impl Workspace {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// When there is no place for a cache.
+    pub(crate) fn locate() -> Result<Workspace> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the checkout")?.to_path_buf();
+        let testbed = Testbed::locate()?;
+        let cache = testbed.folder().parent().context("the testbed's folder lies in the cache")?.to_path_buf();
+        Ok(Workspace { root, cache, testbed })
+    }
+
+    /// A cargo command in the checkout, not run yet.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    /// Builds the provider as it is released and says where it lies.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub(crate) fn build_provider(&self) -> Result<PathBuf> {
+        process::run(&mut self.cargo(&["build", "--release", "--package", "terraform-provider-ffe"]))?;
+        let metadata = process::output(&mut self.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+        let metadata: Json = serde_json::from_str(&metadata).context("cargo's metadata")?;
+        let target = metadata["target_directory"].as_str().context("cargo's metadata name no target directory")?;
+        let binary = Path::new(target).join("release/terraform-provider-ffe");
+        if !binary.is_file() {
+            bail!("cargo built the provider, but there is no {}", binary.display());
+        }
+        Ok(binary)
+    }
+
+    /// The example's chart.
+    pub(crate) fn chart(&self) -> PathBuf {
+        self.root.join("examples/ffe-backend/chart")
+    }
+}
+
+/// Where a program lies, looked for in `PATH`.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
