@@ -29,7 +29,7 @@ class OnChange:
         if problem == self._last:
             return
         if problem is None:
-            self._logger.info("%s: well again", self._what)
+            self._logger.info("%s: over", self._what)
         else:
             self._logger.warning("%s: %s", self._what, problem)
         self._last = problem

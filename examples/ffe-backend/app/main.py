@@ -17,7 +17,7 @@ settings = Settings.from_environment(os.environ)
 logger = logs.configure(settings.log_level)
 database = Database(settings)
 readiness = Readiness(settings, database)
-health_log = logs.OnChange(logger, "health")
+health_log = logs.OnChange(logger, "unhealthy")
 ready_log = logs.OnChange(logger, "not ready")
 
 app = FastAPI(title="Finance Feedback Engine", version=settings.version, docs_url=None, redoc_url=None)

@@ -157,7 +157,7 @@ class Http(unittest.TestCase):
         self.assertEqual(server.get("/ready")[0], 200)
         output = server.output()
         self.assertIn("WARNING ffe", output)
-        self.assertIn("health: well again", output)
+        self.assertIn("unhealthy: over", output)
 
     def test_without_a_url_it_lives_and_says_why_it_is_unhealthy(self):
         server = self.serve(self.image("1.0.0"), None)
