@@ -214,6 +214,7 @@ pub(super) fn cause(message: &str) -> Cause {
         ("error validating data", Cause::Invalid),
         ("execution error at", Cause::Render),
         ("parse error at", Cause::Render),
+        ("executing \"", Cause::Render),
         ("template:", Cause::Render),
         ("YAML parse error", Cause::Render),
         ("error converting YAML", Cause::Render),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{Call, Helm, Major};
@@ -258,7 +258,7 @@ mod tests {
         config.registries = vec![registry("oci://r.example:5000/charts"), registry("docker.io")];
         let helm = Helm::new(config);
         let text = helm.registry_config("oci://own.example/x", Some(("me", &"pw".into()))).unwrap();
-        let config: Value = serde_json::from_str(&text).unwrap();
+        let config: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(config["auths"]["r.example:5000"]["auth"], "dTpw");
         assert_eq!(config["auths"]["https://index.docker.io/v1/"]["auth"], "dTpw");
         assert_eq!(config["auths"]["own.example"]["auth"], "bWU6cHc=");

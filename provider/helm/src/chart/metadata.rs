@@ -117,7 +117,7 @@ pub(super) fn missing_dependencies(metadata: &Metadata, files: &Files) -> Vec<St
     missing
 }
 
-fn name(chart_yaml: &Vec<u8>) -> Option<String> {
+fn name(chart_yaml: &[u8]) -> Option<String> {
     Metadata::parse(&String::from_utf8_lossy(chart_yaml)).ok().map(|metadata| metadata.name)
 }
 

@@ -1,16 +1,17 @@
-//! The corpus of values against the real `helm`: run when `FFE_HELM3` or `FFE_HELM4` names a binary, listed as ignored
-//! otherwise. For every case the same chart is rendered twice, once with Helm's own `-f` and `--set…`, once with the one
-//! document that [`ffe_helm::values::merge`] makes of it, and must say the same; what we refuse, Helm must refuse.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The corpus of values: for every case the same chart is rendered twice, once with Helm's own `-f` and `--set…`, once
+//! with the one document that [`ffe_helm::values::merge`] makes of it, and must say the same; what we refuse, Helm must
+//! refuse.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use ffe_helm::values::{Inputs, SetItem, SetList, merge};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use serde::Deserialize;
+
+use crate::Helm;
 
 #[derive(Deserialize, Clone)]
 struct Case {
@@ -39,22 +40,17 @@ struct ListEntry {
     value: Vec<String>,
 }
 
-fn main() {
-    let arguments = Arguments::from_args();
+/// A trial for each case.
+pub(crate) fn trials(major: &str, helm: &Helm, trials: &mut Vec<Trial>) {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../corpus/values.json")).unwrap();
     let chart = Arc::new(chart());
-    let cases: Vec<Case> = serde_json::from_str(include_str!("corpus/values.json")).unwrap();
-    let mut trials = Vec::new();
-    for variable in ["FFE_HELM3", "FFE_HELM4"] {
-        let helm = std::env::var_os(variable).map(PathBuf::from);
-        for case in cases.clone() {
-            let (helm, chart) = (helm.clone(), chart.clone());
-            let present = helm.is_some();
-            let name = format!("{}::{}", variable.trim_start_matches("FFE_").to_lowercase(), case.name);
-            let trial = Trial::test(name, move || compare(&helm.expect("set"), chart.path(), &case));
-            trials.push(trial.with_ignored_flag(!present));
-        }
+    for case in cases {
+        let (helm, chart) = (helm.clone(), chart.clone());
+        trials.push(helm.trial(format!("{major}::corpus::{}", case.name), {
+            let helm = helm.clone();
+            move || compare(&helm.path(), chart.path(), &case)
+        }));
     }
-    libtest_mimic::run(&arguments, trials).exit();
 }
 
 fn compare(helm: &Path, chart: &Path, case: &Case) -> Result<(), Failed> {
