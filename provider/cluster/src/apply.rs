@@ -70,9 +70,8 @@ impl Cluster {
             named.namespace = Some(self.default_namespace().to_owned());
         }
         let api = self.api_of(&served, named.namespace.as_deref()).await?;
-        let body: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
-            crate::error::Error::Malformed { what: named.to_string(), message: error.to_string() }
-        })?;
+        let body: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| crate::error::Error::Malformed { what: named.to_string(), message: error.to_string() })?;
         self.send(&api, &named, &clean(body), options).await
     }
 

@@ -142,8 +142,10 @@ impl Cluster {
             .version
             .get_or_try_init(|| async {
                 let client = self.client().await?;
-                let info =
-                    client.apiserver_version().await.map_err(|error| self.failed("read", &self.whole("Version"), error))?;
+                let info = client
+                    .apiserver_version()
+                    .await
+                    .map_err(|error| self.failed("read", &self.whole("Version"), error))?;
                 Ok(info.git_version)
             })
             .await

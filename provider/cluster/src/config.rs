@@ -78,10 +78,8 @@ impl KubernetesSettings {
         // the two paths are one choice: an attribute for one silences the variables of both
         self.config_path = self.config_path.filter(|path| !path.is_empty());
         if self.config_path.is_none() && self.config_paths.is_empty() {
-            self.config_paths = env
-                .var("KUBE_CONFIG_PATHS")
-                .map(|paths| Environment::split_paths(&paths))
-                .unwrap_or_default();
+            self.config_paths =
+                env.var("KUBE_CONFIG_PATHS").map(|paths| Environment::split_paths(&paths)).unwrap_or_default();
             if self.config_paths.is_empty() {
                 self.config_path = env.var("KUBE_CONFIG_PATH");
             }
@@ -149,15 +147,14 @@ impl KubernetesSettings {
             if pem.as_ref().is_some_and(|pem| !pem.contains("-----BEGIN ")) {
                 return Err(Error::config(
                     attribute,
-                    format!("`{attribute}` is not PEM: it must begin with `-----BEGIN`; text from a kubeconfig's …-data needs base64decode() first"),
+                    format!(
+                        "`{attribute}` is not PEM: it must begin with `-----BEGIN`; text from a kubeconfig's …-data needs base64decode() first"
+                    ),
                 ));
             }
         }
-        let bearers = [
-            ("token", self.token.is_some()),
-            ("username", self.username.is_some()),
-            ("exec", self.exec.is_some()),
-        ];
+        let bearers =
+            [("token", self.token.is_some()), ("username", self.username.is_some()), ("exec", self.exec.is_some())];
         let given: Vec<&str> = bearers.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
         if let [first, second, ..] = given.as_slice() {
             return Err(Error::config(second, format!("`{first}` and `{second}` are both set: keep one of them")));

@@ -64,10 +64,7 @@ impl Cluster {
                 Propagation::Foreground => PropagationPolicy::Foreground,
                 Propagation::Orphan => PropagationPolicy::Orphan,
             }),
-            preconditions: options
-                .uid
-                .clone()
-                .map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+            preconditions: options.uid.clone().map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
         };
         let result = api.delete(&object.name, &params).await.map_err(|error| self.failed("delete", object, error));
         self.lists().invalidate_kind(&object.api_version, &object.kind, object.namespace.as_deref());

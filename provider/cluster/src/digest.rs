@@ -299,10 +299,8 @@ mod tests {
 
     #[test]
     fn a_broken_key_is_named() {
-        let secret = Secret {
-            data: Some(BTreeMap::from([(KEY.to_owned(), ByteString(vec![1]))])),
-            ..Secret::default()
-        };
+        let secret =
+            Secret { data: Some(BTreeMap::from([(KEY.to_owned(), ByteString(vec![1]))])), ..Secret::default() };
         let error = Digests::read("ffe", &secret).unwrap_err();
         assert!(error.to_string().contains("32 bytes"), "{error}");
     }

@@ -282,11 +282,8 @@ fn describe_conflicts(conflicts: &[FieldConflict]) -> String {
     managers
         .iter()
         .map(|manager| {
-            let fields: Vec<&str> = conflicts
-                .iter()
-                .filter(|c| c.manager == *manager)
-                .map(|c| c.field.as_str())
-                .collect();
+            let fields: Vec<&str> =
+                conflicts.iter().filter(|c| c.manager == *manager).map(|c| c.field.as_str()).collect();
             format!("\"{manager}\" owns {}", fields.join(", "))
         })
         .collect::<Vec<_>>()

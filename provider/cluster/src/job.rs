@@ -1,6 +1,5 @@
 //! Running a Job to its end: attach to the one that exists, or make it; follow its log; judge it.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
@@ -160,42 +159,45 @@ struct JobLook<'a> {
 impl Look for JobLook<'_> {
     type Output = Ended;
 
-    fn look(&mut self) -> impl Future<Output = Result<Seen<Ended>>> + Send {
-        async move {
-            let wait = &self.options.wait;
-            let seen = self.cluster.workload(self.object).await?;
-            if let Workload::Unseen(..) = seen {
-                // it was there when the wait began
-                return if self.seen { Err(self.vanished()) } else { Ok(Seen::Waiting("it is not there yet".to_owned())) };
+    async fn look(&mut self) -> Result<Seen<Ended>> {
+        let wait = &self.options.wait;
+        let seen = self.cluster.workload(self.object).await?;
+        if let Workload::Unseen(..) = seen {
+            // it was there when the wait began
+            return if self.seen { Err(self.vanished()) } else { Ok(Seen::Waiting("it is not there yet".to_owned())) };
+        }
+        self.seen = true;
+        let state = progress(&seen);
+        let evidence = self.cluster.evidence_of(seen, 0, &wait.redactor).await;
+        self.follow(&evidence.pods);
+        match state {
+            Progress::Ready => Ok(Seen::Done(Ended { evidence, succeeded: true, finished: true, diagnosis: None })),
+            Progress::Failed(_) => {
+                let full = self
+                    .cluster
+                    .evidence_of(evidence.workload.clone(), crate::diagnose::LOG_LINES, &wait.redactor)
+                    .await;
+                let diagnosis = Some(diagnose(&full));
+                Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished: true, diagnosis }))
             }
-            self.seen = true;
-            let state = progress(&seen);
-            let evidence = self.cluster.evidence_of(seen, 0, &wait.redactor).await;
-            self.follow(&evidence.pods);
-            match state {
-                Progress::Ready => {
-                    Ok(Seen::Done(Ended { evidence, succeeded: true, finished: true, diagnosis: None }))
-                }
-                Progress::Failed(_) => {
-                    let full =
-                        self.cluster.evidence_of(evidence.workload.clone(), crate::diagnose::LOG_LINES, &wait.redactor).await;
-                    let diagnosis = Some(diagnose(&full));
-                    Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished: true, diagnosis }))
-                }
-                Progress::Waiting(state) => {
-                    // a pod that has ended with an error is the Job controller's to judge: it may be
-                    // allowed another one
-                    let found: Vec<_> = problems(&evidence)
-                        .into_iter()
-                        .filter(|problem| !matches!(problem.cause, crate::diagnose::Cause::JobFailed | crate::diagnose::Cause::OutOfMemory))
-                        .collect();
-                    let Some(hopeless) = self.bearing.hopeless(&found, wait, Instant::now()).cloned() else {
-                        return Ok(Seen::Waiting(describe(&state, &found, self.object)));
-                    };
-                    let error = explain(self.cluster, evidence.clone(), Some(hopeless), &wait.redactor).await;
-                    let diagnosis = error.diagnosis().cloned();
-                    Ok(Seen::Done(Ended { evidence, succeeded: false, finished: false, diagnosis }))
-                }
+            Progress::Waiting(state) => {
+                // a pod that has ended with an error is the Job controller's to judge: it may be
+                // allowed another one
+                let found: Vec<_> = problems(&evidence)
+                    .into_iter()
+                    .filter(|problem| {
+                        !matches!(
+                            problem.cause,
+                            crate::diagnose::Cause::JobFailed | crate::diagnose::Cause::OutOfMemory
+                        )
+                    })
+                    .collect();
+                let Some(hopeless) = self.bearing.hopeless(&found, wait, Instant::now()).cloned() else {
+                    return Ok(Seen::Waiting(describe(&state, &found, self.object)));
+                };
+                let error = explain(self.cluster, evidence.clone(), Some(hopeless), &wait.redactor).await;
+                let diagnosis = error.diagnosis().cloned();
+                Ok(Seen::Done(Ended { evidence, succeeded: false, finished: false, diagnosis }))
             }
         }
     }
@@ -217,11 +219,13 @@ impl JobLook<'_> {
         for pod in pods {
             let (Some(name), Some(namespace)) = (&pod.metadata.name, &pod.metadata.namespace) else { continue };
             let Some(container) = first_container(pod) else { continue };
-            let started = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()).is_some_and(|all| {
-                all.iter().filter(|status| status.name == container).filter_map(|status| status.state.as_ref()).any(
-                    |state| state.running.is_some() || state.terminated.is_some(),
-                )
-            });
+            let started =
+                pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()).is_some_and(|all| {
+                    all.iter()
+                        .filter(|status| status.name == container)
+                        .filter_map(|status| status.state.as_ref())
+                        .any(|state| state.running.is_some() || state.terminated.is_some())
+                });
             if !started || self.following.iter().any(|(known, _)| known == name) {
                 continue;
             }

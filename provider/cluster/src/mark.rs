@@ -197,9 +197,7 @@ pub enum Ownership {
 pub fn ownership(meta: Option<&ObjectMeta>, owner: &Owner) -> Ownership {
     let Some(meta) = meta else { return Ownership::Absent };
     match Mark::read(meta) {
-        None => Ownership::Foreign {
-            manager: meta.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY)).cloned(),
-        },
+        None => Ownership::Foreign { manager: meta.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY)).cloned() },
         Some(mark) if mark.owner != *owner => Ownership::OtherResource(mark),
         Some(mark) if mark.state == MarkState::Creating => Ownership::OursUnfinished(mark),
         Some(mark) => Ownership::OursComplete(mark),

@@ -12,26 +12,12 @@ use crate::error::{Error, Result};
 
 /// A Kubernetes type known at compile time: every type of `k8s_openapi`, namespaced or not.
 pub trait Object:
-    kube::Resource<DynamicType = ()>
-    + Serialize
-    + DeserializeOwned
-    + Clone
-    + fmt::Debug
-    + Send
-    + Sync
-    + 'static
+    kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static
 {
 }
 
 impl<K> Object for K where
-    K: kube::Resource<DynamicType = ()>
-        + Serialize
-        + DeserializeOwned
-        + Clone
-        + fmt::Debug
-        + Send
-        + Sync
-        + 'static
+    K: kube::Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static
 {
 }
 
@@ -67,10 +53,7 @@ impl ObjectRef {
     /// Names a typed object by its own metadata.
     pub fn to<K: Object>(object: &K) -> Self {
         let meta = object.meta();
-        Self::of::<K>(
-            meta.namespace.as_deref(),
-            meta.name.as_deref().unwrap_or_default(),
-        )
+        Self::of::<K>(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default())
     }
 
     /// Reads the name off an object given as JSON (`apiVersion`, `kind`, `metadata`).
@@ -95,20 +78,14 @@ impl ObjectRef {
 
     /// The group, version and kind, as discovery wants them.
     pub fn gvk(&self) -> GroupVersionKind {
-        let (group, version) = self
-            .api_version
-            .split_once('/')
-            .unwrap_or(("", &self.api_version));
+        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
         GroupVersionKind::gvk(group, version, &self.kind)
     }
 
     /// The same object by another name.
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..self.clone()
-        }
+        Self { name: name.to_owned(), ..self.clone() }
     }
 
     /// How events refer to it: kind, namespace and name without the API's version.
@@ -142,23 +119,15 @@ mod tests {
 
     #[test]
     fn names_read_like_sentences() {
-        assert_eq!(
-            ObjectRef::of::<Deployment>(Some("ffe"), "backend").to_string(),
-            "Deployment ffe/backend"
-        );
-        assert_eq!(
-            ObjectRef::of::<Namespace>(None, "ffe").to_string(),
-            "Namespace ffe"
-        );
-        assert_eq!(
-            ObjectRef::of::<Deployment>(Some("ffe"), "").to_string(),
-            "Deployment in namespace ffe"
-        );
+        assert_eq!(ObjectRef::of::<Deployment>(Some("ffe"), "backend").to_string(), "Deployment ffe/backend");
+        assert_eq!(ObjectRef::of::<Namespace>(None, "ffe").to_string(), "Namespace ffe");
+        assert_eq!(ObjectRef::of::<Deployment>(Some("ffe"), "").to_string(), "Deployment in namespace ffe");
     }
 
     #[test]
     fn json_names_itself_or_says_what_is_missing() {
-        let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b"}});
+        let object =
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "b"}});
         let named = ObjectRef::from_value(&object).unwrap();
         assert_eq!(named, ObjectRef::of::<Deployment>(Some("b"), "a"));
         assert_eq!(named.gvk().group, "apps");

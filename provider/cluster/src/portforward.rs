@@ -59,12 +59,7 @@ impl Cluster {
     /// # Errors
     /// [`Kind::NotFound`] without the Service, [`Kind::Invalid`] when it has no such port,
     /// [`Kind::Unavailable`] when no pod behind it is ready, and those of requests.
-    pub async fn forward(
-        &self,
-        namespace: &str,
-        service: &str,
-        port: impl Into<ServicePort>,
-    ) -> Result<Forwarded> {
+    pub async fn forward(&self, namespace: &str, service: &str, port: impl Into<ServicePort>) -> Result<Forwarded> {
         let port = port.into();
         let object = ObjectRef::of::<Service>(Some(namespace), service);
         let found: Service = self.get(Some(namespace), service).await?;

@@ -23,7 +23,10 @@ pub enum QuantityError {
     #[error("{0:?} is no quantity: it must begin with a number, as in 500m, 2, 256Mi or 20Gi")]
     Number(String),
     /// A suffix that Kubernetes does not know.
-    #[error("{text:?} is no quantity: the unit {unit:?} is not one of m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei{}", meant(unit))]
+    #[error(
+        "{text:?} is no quantity: the unit {unit:?} is not one of m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei{}",
+        meant(unit)
+    )]
     Unit {
         /// The whole text
         text: String,

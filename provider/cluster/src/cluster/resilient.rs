@@ -129,12 +129,7 @@ where
     }
 }
 
-async fn try_once<S>(
-    service: S,
-    request: Request<Body>,
-    manner: Manner,
-    limit: Duration,
-) -> Result<Answer, BoxError>
+async fn try_once<S>(service: S, request: Request<Body>, manner: Manner, limit: Duration) -> Result<Answer, BoxError>
 where
     S: Service<Request<Body>, Response = Answer, Error = BoxError>,
 {
@@ -177,8 +172,7 @@ impl Manner {
     fn of(request: &Request<Body>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let asks = |flag: &str| query.split('&').any(|pair| pair == flag);
-        let stream =
-            asks("watch=true") || asks("follow=true") || request.headers().contains_key(header::UPGRADE);
+        let stream = asks("watch=true") || asks("follow=true") || request.headers().contains_key(header::UPGRADE);
         let applies = request
             .headers()
             .get(header::CONTENT_TYPE)

@@ -37,14 +37,23 @@ impl Connection {
         forbid_terminal(&mut user)?;
 
         let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or_else(|| {
-            Error::config("host", format!("{} names no API server: set `host`, or the cluster's `server`", found.origin))
+            Error::config(
+                "host",
+                format!("{} names no API server: set `host`, or the cluster's `server`", found.origin),
+            )
         })?;
         let uri: http::Uri = server
             .parse()
             .ok()
             .filter(|uri: &http::Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
             .ok_or_else(|| {
-                Error::config("host", format!("the API server's address {server:?} ({}) must be a URL such as https://10.0.0.1:6443", found.origin))
+                Error::config(
+                    "host",
+                    format!(
+                        "the API server's address {server:?} ({}) must be a URL such as https://10.0.0.1:6443",
+                        found.origin
+                    ),
+                )
             })?;
         let namespace = namespace.unwrap_or_else(|| "default".to_owned());
         let proxy = cluster.proxy_url.clone().filter(|url| !url.is_empty()).or_else(|| proxy_from(env, &uri));
@@ -59,7 +68,11 @@ impl Connection {
             kind: Some("Config".to_owned()),
             api_version: Some("v1".to_owned()),
             clusters: vec![NamedCluster { name: NAME.to_owned(), cluster: Some(cluster), ..NamedCluster::default() }],
-            auth_infos: vec![NamedAuthInfo { name: NAME.to_owned(), auth_info: Some(user), ..NamedAuthInfo::default() }],
+            auth_infos: vec![NamedAuthInfo {
+                name: NAME.to_owned(),
+                auth_info: Some(user),
+                ..NamedAuthInfo::default()
+            }],
             contexts: vec![NamedContext { name: NAME.to_owned(), context: Some(context), ..NamedContext::default() }],
             current_context: Some(NAME.to_owned()),
             ..Kubeconfig::default()

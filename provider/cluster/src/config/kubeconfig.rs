@@ -21,7 +21,10 @@ pub(super) fn read(attribute: &str, files: &[PathBuf]) -> Result<Kubeconfig> {
     for file in files {
         let next = Kubeconfig::read_from(file).map_err(|error| unreadable(attribute, file, &error))?;
         merged = merged.merge(next).map_err(|error| {
-            Error::config(attribute, format!("the kubeconfig {} does not fit the ones before it: {error}", file.display()))
+            Error::config(
+                attribute,
+                format!("the kubeconfig {} does not fit the ones before it: {error}", file.display()),
+            )
         })?;
     }
     Ok(merged)
@@ -59,7 +62,8 @@ pub(super) fn pick(config: &Kubeconfig, settings: &KubernetesSettings, origin: &
     let overridden = settings.config_context_cluster.is_some() || settings.host.is_some();
     let context = match wanted {
         Some(name) => {
-            let found = config.contexts.iter().find(|named| &named.name == name).and_then(|named| named.context.clone());
+            let found =
+                config.contexts.iter().find(|named| &named.name == name).and_then(|named| named.context.clone());
             let Some(found) = found else {
                 let said = if settings.config_context.is_some() { "config_context" } else { "config_path" };
                 return Err(Error::config(
@@ -90,20 +94,19 @@ pub(super) fn pick(config: &Kubeconfig, settings: &KubernetesSettings, origin: &
         .or(context.as_ref().map(|context| context.cluster.as_str()))
         .filter(|name| !name.is_empty());
     let cluster = match cluster_name {
-        Some(name) => config
-            .clusters
-            .iter()
-            .find(|named| named.name == name)
-            .and_then(|named| named.cluster.clone())
-            .ok_or_else(|| {
-                Error::config(
-                    "config_context_cluster",
-                    format!(
-                        "{origin} has no cluster {name:?}; it has {}",
-                        list(config.clusters.iter().map(|named| named.name.as_str()))
-                    ),
-                )
-            })?,
+        Some(name) => {
+            config.clusters.iter().find(|named| named.name == name).and_then(|named| named.cluster.clone()).ok_or_else(
+                || {
+                    Error::config(
+                        "config_context_cluster",
+                        format!(
+                            "{origin} has no cluster {name:?}; it has {}",
+                            list(config.clusters.iter().map(|named| named.name.as_str()))
+                        ),
+                    )
+                },
+            )?
+        }
         None => Cluster::default(),
     };
 

@@ -33,12 +33,7 @@ pub(super) fn find(settings: &KubernetesSettings, env: &Environment) -> Result<F
         || settings.config_context_auth_info.is_some();
     if settings.host.is_some() && !names_a_part {
         return Ok(Found {
-            picked: Picked {
-                cluster: Cluster::default(),
-                user: AuthInfo::default(),
-                namespace: None,
-                context: None,
-            },
+            picked: Picked { cluster: Cluster::default(), user: AuthInfo::default(), namespace: None, context: None },
             origin: "the provider's attributes".to_owned(),
         });
     }
@@ -152,5 +147,8 @@ fn in_cluster(env: &Environment) -> std::result::Result<Picked, String> {
 }
 
 fn nothing_usable(tried: &[String]) -> Error {
-    Error::config("", format!("no usable Kubernetes configuration was found. Tried in this order:\n  - {}", tried.join("\n  - ")))
+    Error::config(
+        "",
+        format!("no usable Kubernetes configuration was found. Tried in this order:\n  - {}", tried.join("\n  - ")),
+    )
 }

@@ -94,7 +94,9 @@ impl Cluster {
             let tails = self.collect_logs(&evidence, lines.max(LOG_LINES), redactor).await;
             for tail in tails {
                 match tail {
-                    Ok(tail) if !evidence.logs.iter().any(|known| known.lines == tail.lines) => evidence.logs.push(tail),
+                    Ok(tail) if !evidence.logs.iter().any(|known| known.lines == tail.lines) => {
+                        evidence.logs.push(tail)
+                    }
                     Ok(_) => {}
                     Err(error) => evidence.missing.push(error.to_string()),
                 }

@@ -2,9 +2,9 @@
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod};
 
+use super::events;
 use super::evidence::Evidence;
 use super::problems::{Cause, Patience, Problem};
-use super::events;
 use crate::object::ObjectRef;
 
 /// A run that ended longer ago than this says nothing about the present.
@@ -83,9 +83,12 @@ fn judge_waiting(
     let said = waiting.message.clone().unwrap_or_default();
     let image = &container.image;
     match reason.as_str() {
-        "InvalidImageName" => {
-            Some((Cause::InvalidImage, reason, format!("{image:?} is not the name of an image: {said}"), Patience::None))
-        }
+        "InvalidImageName" => Some((
+            Cause::InvalidImage,
+            reason,
+            format!("{image:?} is not the name of an image: {said}"),
+            Patience::None,
+        )),
         "ErrImageNeverPull" => {
             let message = format!("the image {image} is not on the node, and imagePullPolicy is Never");
             Some((Cause::ImageNotFound, reason, message, Patience::None))
@@ -107,7 +110,8 @@ fn judge_waiting(
             let (cause, why) = last.map_or((Cause::CrashLoop, said), describe_end);
             let reason = last.filter(|_| cause != Cause::CrashLoop).map_or(reason, reason_of);
             let message = format!("{why}; it was started again {}", times(container.restart_count));
-            let patience = if cause == Cause::Start { Patience::None } else { Patience::Restarts(container.restart_count) };
+            let patience =
+                if cause == Cause::Start { Patience::None } else { Patience::Restarts(container.restart_count) };
             Some((cause, reason, message, patience))
         }
         // ContainerCreating, PodInitializing: what is in the way shows in events

@@ -133,9 +133,8 @@ pub(super) fn lines(events: &[Event], most: usize) -> Vec<EventLine> {
             last_seen: last_seen(event),
         };
         // the same of several pods is one line
-        let same = lines
-            .iter_mut()
-            .find(|known| known.reason == line.reason && shape(&known.message) == shape(&line.message));
+        let same =
+            lines.iter_mut().find(|known| known.reason == line.reason && shape(&known.message) == shape(&line.message));
         match same {
             Some(known) => {
                 known.count += line.count;

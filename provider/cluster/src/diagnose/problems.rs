@@ -143,9 +143,8 @@ fn judge_scheduling(pod: &Pod, evidence: &Evidence, found: &mut Vec<Problem>) {
             && condition.reason.as_deref() == Some("Unschedulable")
     });
     let Some(refused) = refused else { return };
-    let scaling = events::of(evidence, pod.metadata.uid.as_deref()).any(|event| {
-        event.reason.as_deref() == Some("TriggeredScaleUp")
-    });
+    let scaling = events::of(evidence, pod.metadata.uid.as_deref())
+        .any(|event| event.reason.as_deref() == Some("TriggeredScaleUp"));
     found.push(Problem {
         cause: Cause::Unschedulable,
         object: ObjectRef::to(pod),
@@ -159,7 +158,14 @@ fn judge_scheduling(pod: &Pod, evidence: &Evidence, found: &mut Vec<Problem>) {
 fn judge_workload(evidence: &Evidence, found: &mut Vec<Problem>) {
     let object = evidence.workload.object();
     let mut add = |cause, reason: &str, message: String, patience| {
-        found.push(Problem { cause, object: object.clone(), container: None, reason: reason.to_owned(), message, patience });
+        found.push(Problem {
+            cause,
+            object: object.clone(),
+            container: None,
+            reason: reason.to_owned(),
+            message,
+            patience,
+        });
     };
     match &evidence.workload {
         Workload::Deployment(deployment) => {
@@ -207,5 +213,7 @@ fn judge_workload(evidence: &Evidence, found: &mut Vec<Problem>) {
 fn current_replica_failure(evidence: &Evidence) -> bool {
     let Some(current) = evidence.current_replica_set() else { return evidence.replica_sets.is_empty() };
     let conditions = current.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_.as_deref() == Some("ReplicaFailure") && condition.status.as_deref() == Some("True"))
+    conditions.iter().any(|condition| {
+        condition.type_.as_deref() == Some("ReplicaFailure") && condition.status.as_deref() == Some("True")
+    })
 }

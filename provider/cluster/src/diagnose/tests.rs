@@ -96,7 +96,10 @@ fn a_registry_that_knows_no_such_image_is_hopeless_and_one_that_is_away_is_not()
         verdict(recorded).unwrap()
     };
     let at_once = Some(Duration::ZERO);
-    assert_eq!(with("rpc error: code = NotFound desc = docker.io/library/x:1: not found"), (Cause::ImageNotFound, at_once));
+    assert_eq!(
+        with("rpc error: code = NotFound desc = docker.io/library/x:1: not found"),
+        (Cause::ImageNotFound, at_once)
+    );
     assert_eq!(with("manifest unknown: manifest tagged by \"9\" is not found"), (Cause::ImageNotFound, at_once));
     assert_eq!(
         with("pull access denied, repository does not exist or may require authorization"),

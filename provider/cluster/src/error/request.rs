@@ -15,33 +15,17 @@ pub(crate) const CREDENTIAL_COMMAND: &str = "the credential command";
 const FOREIGN_TEXT_LIMIT: usize = 200;
 
 /// Turns what kube reports about one request into our error.
-pub(crate) fn request_error(
-    operation: &'static str,
-    object: &ObjectRef,
-    server: &str,
-    error: kube::Error,
-) -> Error {
+pub(crate) fn request_error(operation: &'static str, object: &ObjectRef, server: &str, error: kube::Error) -> Error {
     if let kube::Error::Api(status) = &error {
         let conflicts = field_conflicts(status);
         if !conflicts.is_empty() {
-            return Error::FieldConflict {
-                object: Box::new(object.clone()),
-                server: server.to_owned(),
-                conflicts,
-            };
+            return Error::FieldConflict { object: Box::new(object.clone()), server: server.to_owned(), conflicts };
         }
     }
     let (kind, message) = judge(&error);
     // an exec plugin's output may hold a token: it must not survive in the chain of sources
     let source = (!hides_secrets(&error)).then(|| Box::new(error) as Source);
-    Error::Request {
-        kind,
-        operation,
-        object: Box::new(object.clone()),
-        server: server.to_owned(),
-        message,
-        source,
-    }
+    Error::Request { kind, operation, object: Box::new(object.clone()), server: server.to_owned(), message, source }
 }
 
 fn judge(error: &kube::Error) -> (Kind, String) {
@@ -52,9 +36,7 @@ fn judge(error: &kube::Error) -> (Kind, String) {
             Some(auth) => (Kind::Credentials, describe_auth(auth)),
             None => (Kind::Unavailable, describe_transport(inner.as_ref())),
         },
-        kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
-            (Kind::Unavailable, chain(error))
-        }
+        kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => (Kind::Unavailable, chain(error)),
         // serde's own text may quote a value
         kube::Error::SerdeError(source) => (
             Kind::Protocol,
@@ -96,10 +78,7 @@ fn judge_status(status: &Status) -> (Kind, String) {
     if misspelt {
         return (Kind::Invalid, status.message.clone());
     }
-    let names_an_object = status
-        .details
-        .as_ref()
-        .is_some_and(|details| !details.name.is_empty());
+    let names_an_object = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
     let kind = match status.reason.as_str() {
         "Unauthorized" => Kind::Unauthorized,
         "Forbidden" => Kind::Forbidden,
@@ -107,9 +86,7 @@ fn judge_status(status: &Status) -> (Kind, String) {
         "NotFound" | "MethodNotAllowed" => Kind::NotServed,
         "AlreadyExists" => Kind::AlreadyExists,
         "Conflict" => Kind::Conflict,
-        "Invalid" | "BadRequest" | "RequestEntityTooLarge" | "UnsupportedMediaType" => {
-            Kind::Invalid
-        }
+        "Invalid" | "BadRequest" | "RequestEntityTooLarge" | "UnsupportedMediaType" => Kind::Invalid,
         "Expired" | "Gone" => Kind::Conflict,
         _ => match status.code {
             401 => Kind::Unauthorized,
@@ -137,12 +114,7 @@ fn field_conflicts(status: &Status) -> Vec<FieldConflict> {
         .iter()
         .filter(|cause| cause.reason == "FieldManagerConflict")
         .map(|cause| FieldConflict {
-            manager: cause
-                .message
-                .split('"')
-                .nth(1)
-                .unwrap_or(&cause.message)
-                .to_owned(),
+            manager: cause.message.split('"').nth(1).unwrap_or(&cause.message).to_owned(),
             field: cause.field.clone(),
         })
         .collect()
@@ -176,15 +148,10 @@ fn hides_secrets(error: &kube::Error) -> bool {
         kube::Error::SerdeError(_) => return true,
         _ => None,
     };
-    matches!(
-        auth,
-        Some(AuthError::AuthExecRun { .. } | AuthError::AuthExecParse(_))
-    )
+    matches!(auth, Some(AuthError::AuthExecRun { .. } | AuthError::AuthExecParse(_)))
 }
 
-fn find_cause<'a, T: StdError + 'static>(
-    error: &'a (dyn StdError + Send + Sync + 'static),
-) -> Option<&'a T> {
+fn find_cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + Send + Sync + 'static)) -> Option<&'a T> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {

@@ -167,8 +167,7 @@ mod tests {
     #[tokio::test]
     async fn a_header_that_cannot_be_sent_is_named_without_its_value() {
         let (client, _server) = tokio::io::duplex(64);
-        let error =
-            get(client, "h", "/", &[("Authorization".to_owned(), "hunter2\n".to_owned())]).await.unwrap_err();
+        let error = get(client, "h", "/", &[("Authorization".to_owned(), "hunter2\n".to_owned())]).await.unwrap_err();
         let text = format!("{error} {error:?}");
         assert!(text.contains("Authorization") && !text.contains("hunter2"), "{text}");
     }

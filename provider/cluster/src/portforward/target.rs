@@ -43,14 +43,18 @@ pub(super) fn service_port(service: &Service, port: &ServicePort) -> Result<IntO
             ServicePort::Number(number) => number.to_string(),
             ServicePort::Name(name) => format!("{name:?}"),
         };
-        return Err(format!("it has no port {wanted}; it has {}", if known.is_empty() { "none".into() } else { known.join(", ") }));
+        return Err(format!(
+            "it has no port {wanted}; it has {}",
+            if known.is_empty() { "none".into() } else { known.join(", ") }
+        ));
     };
     Ok(found.target_port.clone().unwrap_or(IntOrString::Int(found.port)))
 }
 
 /// The Service's selector, as a label selector.
 pub(super) fn selector(service: &Service) -> Result<String, String> {
-    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty());
+    let selector =
+        service.spec.as_ref().and_then(|spec| spec.selector.as_ref()).filter(|selector| !selector.is_empty());
     let Some(selector) = selector else {
         return Err("it has no selector, so that its pods are not known".to_owned());
     };

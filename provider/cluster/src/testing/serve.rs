@@ -170,7 +170,8 @@ impl State {
     fn create(&mut self, place: &Place, asked: &Asked<'_>) -> Answer {
         let mut object = asked.body.clone();
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let place = Place { name: Some(name), kind: place.kind.clone(), namespace: place.namespace.clone(), subresource: None };
+        let place =
+            Place { name: Some(name), kind: place.kind.clone(), namespace: place.namespace.clone(), subresource: None };
         let named = named(&place);
         if let Some(answer) = self.homeless(&place) {
             return answer;

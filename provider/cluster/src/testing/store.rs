@@ -98,7 +98,8 @@ impl Store {
     pub(super) fn write(&mut self, named: ObjectRef, mut object: Value) -> Value {
         self.version += 1;
         let before = self.objects.get(&named);
-        let carried = |field: &str| before.map(|before| before["metadata"][field].clone()).filter(|value| !value.is_null());
+        let carried =
+            |field: &str| before.map(|before| before["metadata"][field].clone()).filter(|value| !value.is_null());
         let meta = &mut object["metadata"];
         if meta["uid"].is_null() {
             let fresh = format!("00000000-0000-4000-8000-{:012}", self.version);
@@ -263,7 +264,7 @@ fn matches_fields(object: &Value, selector: &str) -> bool {
             Some((path, value)) => (path, value, false),
             None => requirement.split_once('=').map_or((requirement, "", true), |(path, value)| (path, value, true)),
         };
-        let found = path.split('.').fold(Some(object), |at, field| at.and_then(|at| at.get(field)));
+        let found = path.split('.').try_fold(object, |at, field| at.get(field));
         let found = found.and_then(Value::as_str).unwrap_or_default();
         (found == value.trim_start_matches('=')) == wanted
     })

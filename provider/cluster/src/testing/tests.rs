@@ -95,12 +95,8 @@ async fn apply_sets_removes_and_leaves_what_is_not_ours() {
 async fn a_read_object_can_be_applied_again() {
     let api = FakeApi::new();
     let cluster = api.cluster();
-    let mut made: ConfigMap = cluster
-        .apply_value(&map("a", json!({"x": "1"})), ApplyOptions::default())
-        .await
-        .unwrap()
-        .try_parse()
-        .unwrap();
+    let mut made: ConfigMap =
+        cluster.apply_value(&map("a", json!({"x": "1"})), ApplyOptions::default()).await.unwrap().try_parse().unwrap();
     made.data = Some(BTreeMap::from([("x".to_owned(), "2".to_owned())]));
     cluster.apply(&made, ApplyOptions::forced()).await.unwrap();
     let sent = api.seen().pop().unwrap();
@@ -199,7 +195,8 @@ async fn waits_bear_with_an_api_server_that_is_away_and_stop_on_request() {
     api.fail("GET", "/configmaps/a", Some(3), 503, "ServiceUnavailable", "starting");
     let cancel = Cancel::new();
     let wait = WaitOptions::new(Duration::from_secs(60), cancel.clone());
-    let is_ready = |found: Option<&ConfigMap>| match found.and_then(|found| found.data.as_ref()?.get("ready").cloned()) {
+    let is_ready = |found: Option<&ConfigMap>| match found.and_then(|found| found.data.as_ref()?.get("ready").cloned())
+    {
         Some(text) if text == "yes" => Progress::Ready,
         Some(text) if text == "never" => Progress::Failed("it says never".to_owned()),
         other => Progress::Waiting(format!("it says {other:?}")),
@@ -254,7 +251,11 @@ async fn digests_live_in_the_cluster() {
     let mut again = cluster.digests("default", &mark).await.unwrap();
     assert_eq!(again.compare("secrets_wo", &values), Comparison::Same);
     assert_eq!(again.revision("secrets_wo"), Some(first.as_str()));
-    assert_eq!(again.record(&cluster, "secrets_wo", &values).await.unwrap(), first, "the same values, the same revision");
+    assert_eq!(
+        again.record(&cluster, "secrets_wo", &values).await.unwrap(),
+        first,
+        "the same values, the same revision"
+    );
 
     let changed = BTreeMap::from([("API_KEY".to_owned(), b"hunter3".to_vec())]);
     assert_eq!(again.compare("secrets_wo", &changed), Comparison::Changed);

@@ -73,14 +73,13 @@ fn stateful_set(object: &StatefulSet) -> Progress {
     let available = status.available_replicas.unwrap_or(ready);
     let strategy = spec.update_strategy.as_ref();
     let on_delete = strategy.and_then(|strategy| strategy.type_.as_deref()) == Some("OnDelete");
-    let partition =
-        strategy.and_then(|strategy| strategy.rolling_update.as_ref()).and_then(|rolling| rolling.partition).unwrap_or(0);
+    let partition = strategy
+        .and_then(|strategy| strategy.rolling_update.as_ref())
+        .and_then(|rolling| rolling.partition)
+        .unwrap_or(0);
     let to_update = (wanted - partition).max(0);
-    let updated = if status.current_revision == status.update_revision {
-        wanted
-    } else {
-        status.updated_replicas.unwrap_or(0)
-    };
+    let updated =
+        if status.current_revision == status.update_revision { wanted } else { status.updated_replicas.unwrap_or(0) };
     if status.replicas != wanted {
         waiting(format!("{} of {wanted} pods made", status.replicas))
     } else if !on_delete && updated < to_update {
@@ -125,13 +124,18 @@ fn job(object: &Job) -> Progress {
         }
     }
     let active = status.active.unwrap_or(0);
-    if active == 0 { waiting("its pod has not been made yet") } else { waiting(format!("{active} {} at work", if active == 1 { "pod is" } else { "pods are" })) }
+    if active == 0 {
+        waiting("its pod has not been made yet")
+    } else {
+        waiting(format!("{active} {} at work", if active == 1 { "pod is" } else { "pods are" }))
+    }
 }
 
 fn pod(object: &Pod) -> Progress {
     let status = object.status.clone().unwrap_or_default();
     let phase = status.phase.as_deref().unwrap_or("Pending");
-    let ready = status.conditions.iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let ready =
+        status.conditions.iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     match phase {
         "Succeeded" => Progress::Ready,
         "Failed" => Progress::Failed(

@@ -1,7 +1,6 @@
 //! Waiting for a workload, and giving up when it cannot come up.
 
 use std::collections::HashMap;
-use std::future::Future;
 
 use tokio::time::Instant;
 
@@ -47,22 +46,20 @@ struct RolloutLook<'a> {
 impl Look for RolloutLook<'_> {
     type Output = ();
 
-    fn look(&mut self) -> impl Future<Output = Result<Seen<()>>> + Send {
-        async move {
-            let Self { cluster, workload, options, bearing } = self;
-            let seen = cluster.workload(workload).await?;
-            let state = match progress(&seen) {
-                Progress::Ready => return Ok(Seen::Done(())),
-                Progress::Failed(why) => Err(why),
-                Progress::Waiting(state) => Ok(state),
-            };
-            let evidence = cluster.evidence_of(seen, 0, &options.redactor).await;
-            let found = problems(&evidence);
-            let hopeless = bearing.hopeless(&found, options, Instant::now());
-            match state {
-                Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found, workload))),
-                _ => Err(explain(cluster, evidence, hopeless.cloned(), &options.redactor).await),
-            }
+    async fn look(&mut self) -> Result<Seen<()>> {
+        let Self { cluster, workload, options, bearing } = self;
+        let seen = cluster.workload(workload).await?;
+        let state = match progress(&seen) {
+            Progress::Ready => return Ok(Seen::Done(())),
+            Progress::Failed(why) => Err(why),
+            Progress::Waiting(state) => Ok(state),
+        };
+        let evidence = cluster.evidence_of(seen, 0, &options.redactor).await;
+        let found = problems(&evidence);
+        let hopeless = bearing.hopeless(&found, options, Instant::now());
+        match state {
+            Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found, workload))),
+            _ => Err(explain(cluster, evidence, hopeless.cloned(), &options.redactor).await),
         }
     }
 }
@@ -85,9 +82,8 @@ pub(crate) async fn explain(
     let seen: Workload = evidence.workload.clone();
     let full = cluster.evidence_of(seen, LOG_LINES, redactor).await;
     // by the time that the logs are read the moment may have passed in which the trouble showed
-    let gone = hopeless.as_ref().is_some_and(|problem| {
-        !problems(&full).iter().any(|other| other.cause == problem.cause)
-    });
+    let gone =
+        hopeless.as_ref().is_some_and(|problem| !problems(&full).iter().any(|other| other.cause == problem.cause));
     let judged = if gone { Evidence { logs: full.logs, ..evidence } } else { full };
     let mut diagnosis = diagnose(&judged);
     if let Some(problem) = hopeless

@@ -27,25 +27,44 @@ fn is_waiting(progress: &Progress, what: &str) {
 
 #[test]
 fn deployments() {
-    let with = |status: Value| of("Deployment", json!({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status}));
+    let with = |status: Value| {
+        of("Deployment", json!({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status}))
+    };
     is_waiting(&with(json!({})), "has not seen");
-    is_waiting(&with(json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3})), "has not seen");
-    is_waiting(&with(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "availableReplicas": 3})), "1 of 3 new");
-    is_waiting(&with(json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 4})), "1 old");
-    is_waiting(&with(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 2})), "2 of 3");
+    is_waiting(
+        &with(json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3})),
+        "has not seen",
+    );
+    is_waiting(
+        &with(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "availableReplicas": 3})),
+        "1 of 3 new",
+    );
+    is_waiting(
+        &with(json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 4})),
+        "1 old",
+    );
+    is_waiting(
+        &with(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 2})),
+        "2 of 3",
+    );
     assert_eq!(
         with(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3})),
         Progress::Ready
     );
     assert_eq!(
-        of("Deployment", json!({"metadata": {"generation": 1}, "spec": {"replicas": 0}, "status": {"observedGeneration": 1}})),
+        of(
+            "Deployment",
+            json!({"metadata": {"generation": 1}, "spec": {"replicas": 0}, "status": {"observedGeneration": 1}})
+        ),
         Progress::Ready
     );
 }
 
 #[test]
 fn stateful_sets() {
-    let with = |spec: Value, status: Value| of("StatefulSet", json!({"metadata": {"generation": 1}, "spec": spec, "status": status}));
+    let with = |spec: Value, status: Value| {
+        of("StatefulSet", json!({"metadata": {"generation": 1}, "spec": spec, "status": status}))
+    };
     let all = json!({"observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "availableReplicas": 2,
         "currentRevision": "a", "updateRevision": "a"});
     assert_eq!(with(json!({"replicas": 2}), all.clone()), Progress::Ready);
@@ -53,7 +72,8 @@ fn stateful_sets() {
     updating["updateRevision"] = json!("b");
     updating["updatedReplicas"] = json!(1);
     is_waiting(&with(json!({"replicas": 2}), updating.clone()), "1 of 2 pods updated");
-    let partitioned = json!({"replicas": 2, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
+    let partitioned =
+        json!({"replicas": 2, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}});
     assert_eq!(with(partitioned, updating.clone()), Progress::Ready);
     assert_eq!(with(json!({"replicas": 2, "updateStrategy": {"type": "OnDelete"}}), updating), Progress::Ready);
     let mut one = all.clone();
@@ -65,9 +85,12 @@ fn stateful_sets() {
 #[test]
 fn daemon_sets() {
     let with = |updated: i32, available: i32| {
-        of("DaemonSet", json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 2,
+        of(
+            "DaemonSet",
+            json!({"metadata": {"generation": 1}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 2,
             "currentNumberScheduled": 2, "numberMisscheduled": 0, "numberReady": available,
-            "updatedNumberScheduled": updated, "numberAvailable": available}}))
+            "updatedNumberScheduled": updated, "numberAvailable": available}}),
+        )
     };
     is_waiting(&with(1, 2), "1 of 2 pods updated");
     is_waiting(&with(2, 1), "1 of 2 pods available");
@@ -102,7 +125,9 @@ fn what_holds_an_object_that_is_being_deleted() {
     let with = |object: Value| held_by(&serde_json::from_value(object).unwrap());
     assert_eq!(with(json!({"metadata": {"name": "a"}})), "it has not been deleted");
     assert_eq!(
-        with(json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x/y"]}})),
+        with(
+            json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x/y"]}})
+        ),
         "finalizers not done: x/y"
     );
     let claim = with(json!({"kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": {"name": "a",

@@ -52,7 +52,8 @@ fn what_went_away_and_came_again_is_new() {
 
 #[test]
 fn nothing_is_hopeless_when_told_so() {
-    let found = [problem(Cause::ImageNotFound, Patience::None, "a"), problem(Cause::CrashLoop, Patience::Restarts(99), "b")];
+    let found =
+        [problem(Cause::ImageNotFound, Patience::None, "a"), problem(Cause::CrashLoop, Patience::Restarts(99), "b")];
     let options = WaitOptions { fail_fast: crate::wait::FailFast::never(), ..options() };
     assert_eq!(Bearing::default().hopeless(&found, &options, Instant::now()), None);
 }
