@@ -72,6 +72,8 @@ pub(crate) fn stateful_set(spec: &Spec, bundled: &Bundled) -> Desired {
         "spec": {
             "replicas": 1,
             "serviceName": names.database(),
+            // In the other policy a pod that never became ready is not replaced by a corrected one.
+            "podManagementPolicy": "Parallel",
             "selector": { "matchLabels": labels },
             "template": {
                 "metadata": { "labels": labels },

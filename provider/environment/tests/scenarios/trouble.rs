@@ -1,7 +1,10 @@
 //! What goes wrong: refused changes, failed and interrupted applies, clusters that are away or others.
 
-use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
+use std::time::Duration;
+
 use ffe_cluster::Mark;
+use ffe_cluster::k8s_openapi::api::apps::v1::StatefulSet;
+use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
 
@@ -70,7 +73,7 @@ async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() 
     let mut tf = world.terraform().await;
     let config = |image: Option<&str>| {
         let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(json!({ "preset": "dev", "timeout": "40s", "database": database }))
+        world.environment(json!({ "preset": "dev", "timeout": world.impatience(), "database": database }))
     };
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"))).await;
     failed.expect_error("", "The database did not become ready");
@@ -94,7 +97,7 @@ async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
     let mut tf = world.terraform().await;
     let config = |image: Option<&str>, level: &str| {
         let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(json!({ "preset": "dev", "timeout": "40s", "config": { "LEVEL": level }, "database": database }))
+        world.environment(json!({ "preset": "dev", "timeout": world.impatience(), "config": { "LEVEL": level }, "database": database }))
     };
     tf.apply(ENVIRONMENT, "this", config(None, "info")).await.expect_ok();
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;
@@ -112,16 +115,25 @@ async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_create_is_resumed() {
+async fn a_create_that_is_interrupted_while_it_waits_is_resumed() {
     let world = World::start("stop").await;
     let mut tf = world.terraform().await;
-    let config = world.environment(json!({ "preset": "dev", "database": {} }));
-    tf.cancel().cancel();
-    let stopped = tf.apply(ENVIRONMENT, "this", config.clone()).await;
-    stopped.expect_error("", "Stopped");
+    let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
+    let (namespace, server) = (world.namespace(), format!("ffe-{}-database", world.name));
+    let (cancel, cluster) = (tf.cancel(), world.cluster.clone());
+    let interrupt = async move {
+        // Until then it makes objects; from then on it waits.
+        while cluster.find::<StatefulSet>(Some(&namespace), &server).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        cancel.cancel();
+    };
+    let never_ready = config(json!({ "image": "nowhere.invalid/broken:15" }));
+    let (stopped, ()) = tokio::join!(tf.apply(ENVIRONMENT, "this", never_ready), interrupt);
+    stopped.expect_error("", "goes on from there");
     assert_eq!(stopped.state, Json::Null);
     tf.uncancel();
-    tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 

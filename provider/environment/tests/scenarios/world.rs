@@ -97,6 +97,11 @@ impl World {
         self.fake.is_none()
     }
 
+    /// A timeout that a failure may use up.
+    pub(crate) fn impatience(&self) -> &'static str {
+        if self.is_real() { "40s" } else { "2s" }
+    }
+
     /// The namespace of the environment.
     pub(crate) fn namespace(&self) -> String {
         format!("ffe-{}", self.name)
