@@ -8,13 +8,13 @@ use ffe_session::{ProviderConfig, Session};
 use tfplugin::{AnyResource, Context, Diagnostics, Function, Provider, async_trait};
 
 /// The ffe provider.
-pub struct Ffe {
+pub(crate) struct Ffe {
     session: Arc<Session>,
 }
 
 impl Ffe {
     /// Not configured yet.
-    pub fn new() -> Ffe {
+    pub(crate) fn new() -> Ffe {
         Ffe { session: Session::new() }
     }
 }

@@ -52,6 +52,10 @@ pub fn main() -> ExitCode {
     // The cases mostly wait for the cluster: more of them at once than there are cores.
     arguments.test_threads.get_or_insert(4);
     let full = std::env::var_os("FFE_FULL").is_some();
+    // Several filters, joined by commas: each selects the cases whose names hold it.
+    let filters: Vec<String> =
+        arguments.filter.take().map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default();
+    let selected = |case: &Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter.as_str()));
     let surroundings = match Surroundings::from_environment() {
         Ok(surroundings) => Arc::new(surroundings),
         Err(missing) => {
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
     };
     let trials = cases::all()
         .into_iter()
+        .filter(selected)
         .map(|case| {
             let surroundings = Arc::clone(&surroundings);
             let left_out = case.when == When::Full && !full;

@@ -253,6 +253,16 @@ impl Stage {
         run(&mut command)
     }
 
+    /// Helm's records in the case's namespace that have a status, such as `pending-install`; all of them for an empty text.
+    ///
+    /// # Errors
+    /// When kubectl fails.
+    pub fn helm_records(&self, status: &str) -> Result<Vec<String>> {
+        let selector = if status.is_empty() { "owner=helm".to_owned() } else { format!("owner=helm,status={status}") };
+        let found = self.kube.run(&["get", "secrets", "-n", &self.name, "-l", &selector, "-o", "name"])?.ok()?;
+        Ok(found.stdout.lines().map(str::to_owned).collect())
+    }
+
     /// The sample chart.
     pub fn chart(&self) -> PathBuf {
         self.surroundings.root.join("examples/ffe-backend/chart")

@@ -16,11 +16,23 @@ pub(crate) fn diagnostics(diagnostics: Diagnostics) -> Vec<tfplugin6::Diagnostic
         tfplugin6::Diagnostic {
             severity: severity.into(),
             summary: redacted(&diagnostic.summary).into_owned(),
-            detail: redacted(&diagnostic.detail).into_owned(),
+            detail: redacted(&with_path(&diagnostic)).into_owned(),
             attribute: diagnostic.path.as_ref().map(path),
         }
     };
     diagnostics.into_iter().map(one).collect()
+}
+
+/// The detail, naming the attribute where nothing else does: Terraform shows the source line of an attribute at the
+/// top only, and of a nested one just the block that it is in.
+fn with_path(diagnostic: &tfplugin_core::Diagnostic) -> String {
+    let nested = diagnostic.path.as_ref().filter(|path| path.steps().len() > 1).map(ToString::to_string);
+    match nested {
+        Some(path) if !diagnostic.summary.contains(&path) && !diagnostic.detail.contains(&path) => {
+            format!("{}\n\nAttribute: {path}", diagnostic.detail).trim_start().to_owned()
+        }
+        _ => diagnostic.detail.clone(),
+    }
 }
 
 /// A function's error, without known secrets.

@@ -94,7 +94,7 @@ fn provider_configuration(stage: &mut Stage) -> Result<()> {
     let here = stage.surroundings.kubeconfig.display().to_string();
     for (configuration, sentences) in [
         (environment.to_owned(), &["KUBECONFIG", "KUBE_CONFIG_PATH", ".kube/config"][..]),
-        (provider(&format!("{{ config_path = \"{broken}\" }}")), &["kubernetes", &broken]),
+        (provider(&format!("{{ config_path = \"{broken}\" }}")), &["kubernetes.config_path", &broken]),
         (provider("{ config_path = \"/no/such/file\" }"), &["/no/such/file"]),
         (provider(&format!("{{ config_path = \"{here}\", config_context = \"nowhere\" }}")), &["nowhere"]),
     ] {

@@ -11,11 +11,10 @@ pub(super) const CASES: &[Case] = &[Case { name: "secrets::canary_is_nowhere", w
 
 const CANARY: &str = "c4nary-8d1f-never-shown";
 
-fn configuration(stage: &Stage, chart: &Path, secret: &str, extra: &str) -> String {
+fn configuration(stage: &Stage, chart: &Path, extra: &str) -> String {
     format!(
         r#"
 variable "secret" {{
-  default   = "{secret}"
   ephemeral = true
 }}
 
@@ -67,7 +66,8 @@ fn canary(stage: &mut Stage) -> Result<()> {
     let trace = stage.side("logs")?.join("trace.log");
     stage.set("TF_LOG", "TRACE");
     stage.set("TF_LOG_PATH", trace.display().to_string());
-    stage.configure(&configuration(stage, &chart, CANARY, ""))?;
+    stage.set("TF_VAR_secret", CANARY);
+    stage.configure(&configuration(stage, &chart, ""))?;
 
     // While it is applied, every process below terraform is looked at all the time.
     let mut terraform = stage.start(&["apply", "-auto-approve", "-no-color", "-input=false"])?;
@@ -93,7 +93,7 @@ fn canary(stage: &mut Stage) -> Result<()> {
     stage.expect_empty_plan()?;
     let plan = stage.plan()?;
     check("the plan", &plan.to_string())?;
-    stage.configure(&configuration(stage, &chart, &format!("{CANARY}-2"), ""))?;
+    stage.set("TF_VAR_secret", format!("{CANARY}-2"));
     let planned = stage.planned_actions()?;
     ensure!(
         planned.len() == 2 && planned.iter().all(|(_, action)| action == "update"),
@@ -104,14 +104,14 @@ fn canary(stage: &mut Stage) -> Result<()> {
     stage.expect_empty_plan()?;
 
     // A failing smoke check and a chart that fails with the secret in its text.
-    stage.configure(&configuration(stage, &chart, CANARY, "no-such-file"))?;
+    stage.configure(&configuration(stage, &chart, "no-such-file"))?;
     let output = stage.apply()?.failed_with(&["failed its checks", "404"])?;
     check("the error of a failed check", &output.text())?;
     std::fs::write(chart.join("templates/bad.yaml"), "{{ fail (printf \"bad text %s\" .Values.text) }}\n")?;
     let output = stage.apply()?.failed_with(&["does not render", "bad text"])?;
     check("the error of a chart", &output.text())?;
     std::fs::remove_file(chart.join("templates/bad.yaml"))?;
-    stage.configure(&configuration(stage, &chart, CANARY, ""))?;
+    stage.configure(&configuration(stage, &chart, ""))?;
     stage.destroy()?.ok()?;
 
     for entry in std::fs::read_dir(&stage.folder)? {
