@@ -1,6 +1,7 @@
 //! Running a Job to its end: attach to the one that exists, or make it; follow its log; judge it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
@@ -14,6 +15,9 @@ use crate::diagnose::{Diagnosis, Evidence, Workload, diagnose, problems};
 use crate::error::{Error, Kind, Result};
 use crate::object::ObjectRef;
 use crate::wait::{Bearing, Look, Progress, Seen, WaitOptions, describe, explain, progress, run, triggers, watched};
+
+/// Before a log that broke off is followed again.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// How to run a Job.
 #[derive(Debug, Clone)]
@@ -245,7 +249,7 @@ impl JobLook<'_> {
     async fn finish(self) {
         for (_, follower) in self.following {
             let mut task = follower;
-            let patience = std::time::Duration::from_secs(2);
+            let patience = Duration::from_secs(2);
             let _ = tokio::time::timeout(patience, &mut task.task).await;
         }
     }
@@ -270,9 +274,25 @@ impl Follower {
         let stop = cancel.clone();
         let redactor = options.wait.redactor.clone();
         let task = tokio::spawn(async move {
-            let each = |line: &str| tracing::info!(target: "ffe::job", job = %job, "{line}");
-            if let Err(error) = cluster.follow_log(&namespace, &pod, &container, &redactor, &stop, each).await {
-                tracing::debug!(target: "ffe::job", job = %job, "the log is not followed any more: {error}");
+            let mut told = 0;
+            // a connection that breaks is taken up again, behind what has been told
+            while !stop.is_cancelled() {
+                let mut line_number = 0;
+                let each = |line: &str| {
+                    line_number += 1;
+                    if line_number > told {
+                        tracing::info!(target: "ffe::job", job = %job, "{line}");
+                        told = line_number;
+                    }
+                };
+                let Err(error) = cluster.follow_log(&namespace, &pod, &container, &redactor, &stop, each).await else {
+                    return;
+                };
+                tracing::debug!(target: "ffe::job", job = %job, "the log cannot be followed: {error}");
+                if !error.is_transient() {
+                    return;
+                }
+                tokio::time::sleep(PAUSE).await;
             }
         });
         Self { task, cancel }
@@ -316,3 +336,6 @@ fn deciding(pods: &[Pod]) -> Option<Decided<'_>> {
 fn first_container(pod: &Pod) -> Option<String> {
     pod.spec.as_ref()?.containers.first().map(|container| container.name.clone())
 }
+
+#[cfg(test)]
+mod tests;

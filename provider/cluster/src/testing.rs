@@ -135,6 +135,14 @@ impl FakeApi {
         self.answer(method, path, times, code, &status.to_string());
     }
 
+    /// The same with a status that names its object: with 404 and `NotFound` that is proof that the
+    /// object does not exist.
+    pub fn fail_with_details(&self, method: &str, path: &str, times: Option<u32>, code: u16, reason: &str, name: &str) {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+            "code": code, "reason": reason, "message": format!("{name}: {reason}"), "details": {"name": name}});
+        self.answer(method, path, times, code, &status.to_string());
+    }
+
     /// The same with any answer.
     pub fn answer(&self, method: &str, path: &str, times: Option<u32>, status: u16, body: &str) {
         let script =

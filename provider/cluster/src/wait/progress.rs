@@ -53,7 +53,8 @@ fn deployment(object: &Deployment) -> Progress {
     if updated < wanted {
         waiting(format!("{updated} of {wanted} new pods made, {available} available"))
     } else if total > updated {
-        waiting(format!("{} old pods are on their way out", total - updated))
+        let old = total - updated;
+        waiting(format!("{old} old {} on the way out", if old == 1 { "pod is" } else { "pods are" }))
     } else if available < updated {
         waiting(format!("{available} of {updated} pods available"))
     } else {

@@ -1,8 +1,14 @@
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::*;
 use crate::Cancel;
+use crate::Kind;
 use crate::diagnose::Patience;
+use crate::testing::FakeApi;
 
 fn problem(cause: Cause, patience: Patience, pod: &str) -> Problem {
     Problem {
@@ -64,4 +70,86 @@ fn the_state_tells_of_the_worst_trouble() {
     let found = [problem(Cause::Unschedulable, Patience::Scheduling, "p")];
     assert_eq!(describe("0 of 1", &found, &workload), "0 of 1; Pod ffe/p: m");
     assert_eq!(describe("0 of 1", &[], &workload), "0 of 1");
+}
+
+fn deployment(available: i32) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default", "annotations": {"deployment.kubernetes.io/revision": "1"}},
+        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": {"spec": {"containers": []}}},
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available}})
+}
+
+fn web() -> ObjectRef {
+    ObjectRef::new("apps/v1", "Deployment", Some("default"), "web")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_ends_when_its_pods_are_available() {
+    let api = FakeApi::new();
+    api.put(deployment(0));
+    let controller = api.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        controller.edit(&web(), |object| object["status"]["availableReplicas"] = json!(1));
+    });
+    api.cluster().wait_rollout(&web(), &options()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_cannot_come_up_ends_with_the_cause_events_and_log() {
+    let api = FakeApi::new();
+    api.put(deployment(0));
+    api.put(json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "web-1", "namespace": "default", "uid": "pod-1", "labels": {"app": "web"}},
+        "spec": {"containers": []},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false,
+            "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}}));
+    api.put(json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "default"},
+        "type": "Warning", "reason": "BackOff", "message": "Back-off restarting failed container", "count": 5,
+        "involvedObject": {"kind": "Pod", "name": "web-1", "namespace": "default", "uid": "pod-1"}}));
+    api.answer("GET", "/pods/web-1/log", None, 200, "cannot connect to postgresql://u:hunter2@db\n");
+    let error = api.cluster().wait_rollout(&web(), &options()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+    let text = error.to_string();
+    for said in [
+        "exit code 1",
+        "Back-off restarting failed container (5 times)",
+        "| cannot connect to postgresql://u:(redacted)@db",
+    ] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    assert_eq!(error.diagnosis().unwrap().cause, Cause::CrashLoop);
+    let log = api.seen().into_iter().find(|seen| seen.path.ends_with("/log")).unwrap();
+    assert!(log.query.contains("previous=true") && log.query.contains("tailLines="), "{}", log.query);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_takes_too_long_says_what_it_lacked() {
+    let api = FakeApi::new();
+    api.put(deployment(0));
+    let error = api.cluster().wait_rollout(&web(), &options()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Timeout);
+    assert!(error.to_string().contains("within 10m: 0 of 1 pods available"), "{error}");
+    assert!(error.diagnosis().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_failure_ends_waiting_for_several() {
+    let api = FakeApi::new();
+    api.put(deployment(0));
+    api.put(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "default"},
+        "spec": {"template": {"spec": {"containers": []}}},
+        "status": {"conditions": [{"type": "Failed", "status": "True", "message": "it has failed"}]}}));
+    let job = ObjectRef::new("batch/v1", "Job", Some("default"), "j");
+    let error = api.cluster().wait_all(&[web(), job.clone()], &options()).await.unwrap_err();
+    assert_eq!((error.kind(), error.object()), (Kind::Failed, Some(&job)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_may_not_look_is_told_so_at_once() {
+    let api = FakeApi::new();
+    api.fail("GET", "/deployments/web", None, 403, "Forbidden", "deployments.apps is forbidden");
+    let error = api.cluster().wait_rollout(&web(), &options()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Forbidden);
 }
