@@ -68,33 +68,36 @@ class Database:
     """The pool of one worker. Nothing is opened before it is needed."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._engine: Optional[Engine] = None
-
-    def _pool(self) -> Engine:
-        if self._engine is None:
-            url = engine_url(self._settings.database_url)
-            self._engine = create_engine(
-                url,
-                connect_args=connect_arguments(url),
-                pool_size=self._settings.pool_size,
-                max_overflow=0,
-                pool_timeout=CONNECT_TIMEOUT_SECONDS,
-                pool_pre_ping=True,
-                pool_use_lifo=True,
-                pool_recycle=1800,
-                hide_parameters=True,
-            )
-        return self._engine
+        self._unusable: Optional[SettingsError] = None
+        # Made here and not at the first request: several threads may make the first request.
+        try:
+            url = engine_url(settings.database_url)
+        except SettingsError as error:
+            self._unusable = error
+            return
+        self._engine = create_engine(
+            url,
+            connect_args=connect_arguments(url),
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            pool_pre_ping=True,
+            pool_use_lifo=True,
+            pool_recycle=1800,
+            hide_parameters=True,
+        )
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection in a read-only transaction with a statement timeout; raises `DatabaseUnavailable`."""
+        if self._engine is None:
+            raise DatabaseUnavailable(str(self._unusable))
         try:
-            with self._pool().connect() as connection, connection.begin():
+            with self._engine.connect() as connection, connection.begin():
                 connection.execute(text(SESSION))
                 yield connection
-        except (SettingsError, SQLAlchemyError) as error:
+        except SQLAlchemyError as error:
             raise DatabaseUnavailable(cause(error)) from error
 
     def close(self) -> None:
