@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use kube::Client;
 use kube::api::GroupVersionKind;
 use tokio::sync::OnceCell;
@@ -32,7 +33,7 @@ struct Inner {
     /// None for a cluster that was made from a client (tests)
     connection: Option<Connection>,
     timeouts: Timeouts,
-    client: OnceCell<Client>,
+    client: tokio::sync::Mutex<Option<Client>>,
     identity: OnceCell<String>,
     version: OnceCell<String>,
     served: Mutex<HashMap<GroupVersionKind, Served>>,
@@ -57,7 +58,7 @@ impl Cluster {
                 origin: connection.origin().to_owned(),
                 connection: Some(connection),
                 timeouts,
-                client: OnceCell::new(),
+                client: tokio::sync::Mutex::default(),
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
                 served: Mutex::default(),
@@ -75,7 +76,7 @@ impl Cluster {
                 origin: "a given client".to_owned(),
                 connection: None,
                 timeouts: Timeouts::default(),
-                client: OnceCell::new_with(Some(client)),
+                client: tokio::sync::Mutex::new(Some(client)),
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
                 served: Mutex::default(),
@@ -85,22 +86,22 @@ impl Cluster {
     }
 
     /// The client, with user agent, timeouts and retries inside. An exec credential plugin runs at
-    /// the first call.
+    /// the first call, and again when the certificate that it gave has expired.
     ///
     /// # Errors
     /// [`crate::Kind::Credentials`] and [`crate::Kind::Config`].
     pub async fn client(&self) -> Result<Client> {
-        self.inner
-            .client
-            .get_or_try_init(|| async {
-                let connection = self.inner.connection.as_ref().ok_or_else(|| Error::Malformed {
-                    what: "cluster".to_owned(),
-                    message: "it has no connection".to_owned(),
-                })?;
-                client::build(connection, self.inner.timeouts).await
-            })
-            .await
-            .cloned()
+        let mut client = self.inner.client.lock().await;
+        if let Some(client) = client.as_ref()
+            && client.valid_until().is_none_or(|until| Timestamp::now() < until)
+        {
+            return Ok(client.clone());
+        }
+        let connection = self.inner.connection.as_ref().ok_or_else(|| Error::Malformed {
+            what: "cluster".to_owned(),
+            message: "it has no connection".to_owned(),
+        })?;
+        Ok(client.insert(client::build(connection, self.inner.timeouts).await?).clone())
     }
 
     /// URL of the API server.

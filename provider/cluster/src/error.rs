@@ -222,18 +222,13 @@ impl Error {
         }
     }
 
-    /// True when a refresh must answer this with "the prior state is kept": always, except when
-    /// the API itself said that the object is not there.
-    pub fn keeps_state(&self) -> bool {
-        self.kind() != Kind::NotFound
-    }
-
     /// True when the same request may succeed a little later.
     pub fn is_transient(&self) -> bool {
         self.kind() == Kind::Unavailable
     }
 
-    /// True when the API itself said that the named object does not exist.
+    /// True when the API itself said that the named object does not exist. Reason enough to make it,
+    /// not to drop it from the state: that takes [`crate::Cluster::confirm`].
     pub fn is_not_found(&self) -> bool {
         self.kind() == Kind::NotFound
     }

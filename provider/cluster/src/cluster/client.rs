@@ -8,7 +8,8 @@ use tower::layer::layer_fn;
 
 use super::resilient::{Resilient, Timeouts};
 use crate::config::Connection;
-use crate::error::{CREDENTIAL_COMMAND, Error, Result, request_error};
+use crate::duration::format_duration;
+use crate::error::{CREDENTIAL_COMMAND, Error, Kind, Result, request_error};
 use crate::object::ObjectRef;
 
 /// Requests that may wait for a connection at once; more wait for a place.
@@ -28,7 +29,8 @@ pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result
         HeaderValue::from_static(concat!("terraform-provider-ffe/", env!("CARGO_PKG_VERSION"))),
     ));
 
-    let built = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config)).await;
+    let building = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config));
+    let built = tokio::time::timeout(timeouts.credentials, building).await;
     let object = ObjectRef::new("v1", "the client", None, "");
     let failed = |error| match request_error("set up", &object, connection.server(), error) {
         Error::Request { kind, operation, object, server, message, source } => {
@@ -38,6 +40,18 @@ pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result
         }
         other => other,
     };
+    let built = built.map_err(|_| Error::Request {
+        kind: Kind::Credentials,
+        operation: "set up",
+        object: Box::new(object.clone()),
+        server: connection.server().to_owned(),
+        message: format!(
+            "{CREDENTIAL_COMMAND} {} did not end within {}",
+            connection.exec_command().unwrap_or_default(),
+            format_duration(timeouts.credentials)
+        ),
+        source: None,
+    })?;
     let builder = built.map_err(|error| failed(kube::Error::Service(error.into())))?.map_err(failed)?;
     Ok(builder
         // the buffer makes the service one that can be cloned, which retrying needs

@@ -29,6 +29,8 @@ pub struct Timeouts {
     /// After that, for this long, other requests try once only: hundreds of resources that are
     /// refreshed one after another must not each wait anew
     pub remembered: Duration,
+    /// Until an exec plugin has printed credentials
+    pub credentials: Duration,
     /// Attempts at a request that was answered with 429 or 5xx, or whose connection broke
     pub attempts: u32,
 }
@@ -40,6 +42,7 @@ impl Default for Timeouts {
             answer: Duration::from_secs(30),
             unreachable: Duration::from_secs(8),
             remembered: Duration::from_secs(10),
+            credentials: Duration::from_secs(60),
             attempts: 5,
         }
     }

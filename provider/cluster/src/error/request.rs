@@ -222,7 +222,7 @@ mod tests {
             "message": "<html>".repeat(200)});
         let error = error_of(web_page);
         assert_eq!(error.kind(), Kind::NotServed);
-        assert!(error.keeps_state());
+        assert!(!error.is_not_found());
         assert!(error.to_string().len() < 400, "{error}");
     }
 
@@ -242,7 +242,7 @@ mod tests {
         for (reason, code, kind) in cases {
             let error = error_of(json!({"status": "Failure", "code": code, "reason": reason, "message": "m"}));
             assert_eq!(error.kind(), kind, "{reason}");
-            assert!(error.keeps_state());
+            assert!(!error.is_not_found());
         }
     }
 

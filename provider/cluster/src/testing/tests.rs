@@ -70,7 +70,7 @@ async fn absence_needs_proof() {
         api.fail("GET", "/configmaps", Some(1), code, reason, "no");
         let error = confirm("gone", IDENTITY).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(error.keeps_state(), "{error}");
+        assert!(!error.is_not_found(), "{error}");
     }
     api.answer("GET", "/configmaps", Some(1), 200, "<html>welcome to the proxy</html>");
     assert_eq!(confirm("gone", IDENTITY).await.unwrap_err().kind(), Kind::Protocol);

@@ -255,3 +255,23 @@ fn a_server_known_to_be_away_is_asked_once() {
     let post = Manner::of(&request("POST", "/a"));
     assert!(pause(post, &Outcome::Unreachable, tried(false, 0), &timeouts).is_some());
 }
+
+#[tokio::test]
+async fn an_exec_plugin_that_hangs_is_given_up() {
+    let settings = crate::KubernetesSettings {
+        host: Some("http://127.0.0.1:1".into()),
+        exec: Some(crate::ExecSettings {
+            api_version: "client.authentication.k8s.io/v1".into(),
+            command: "sleep".into(),
+            args: vec!["2".into()],
+            env: Default::default(),
+        }),
+        ..Default::default()
+    };
+    let nothing = crate::Environment::for_tests(Vec::<(String, String)>::new(), None);
+    let timeouts = Timeouts { credentials: Duration::from_millis(50), ..Timeouts::default() };
+    let cluster = crate::Cluster::new(settings.resolve(&nothing).unwrap(), timeouts);
+    let error = cluster.identity().await.unwrap_err();
+    assert_eq!(error.kind(), crate::Kind::Credentials);
+    assert!(error.to_string().contains("credential command sleep did not end within 50ms"), "{error}");
+}
