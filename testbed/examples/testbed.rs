@@ -1,4 +1,5 @@
 //! `cargo run -p ffe-testbed --example testbed -- up|ensure|down|status [PART…]`: the library by itself.
+//! Without names, every part but the other cluster.
 
 use anyhow::{Result, bail};
 use ffe_testbed::{Part, Testbed, ToStderr};
@@ -11,7 +12,7 @@ fn main() -> Result<()> {
         None => ("status", [].as_slice()),
     };
     let parts: Vec<Part> = if names.is_empty() {
-        Part::ALL.to_vec()
+        Part::ALL.into_iter().filter(|part| *part != Part::OtherCluster).collect()
     } else {
         Part::ALL.into_iter().filter(|part| names.contains(&format!("{part:?}").to_lowercase())).collect()
     };

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
+pub(crate) mod other;
 pub(crate) mod services;
 pub(crate) mod start;
 pub(crate) mod stop;
@@ -20,5 +21,7 @@ pub(crate) const API_SERVICE_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 pub(crate) const DNS_IP: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 /// Where the API listens; not the usual 6443, which a cluster of the user's may have.
 pub(crate) const API_PORT: u16 = 16443;
+/// Where the API of the other cluster listens.
+pub(crate) const OTHER_API_PORT: u16 = 16444;
 /// Where etcd listens, for clients and for members.
 pub(crate) const ETCD_PORTS: (u16, u16) = (23790, 23800);

@@ -34,6 +34,7 @@ use anyhow::Result;
 
 use bed::Bed;
 use lock::Lock;
+use parts::in_order;
 use paths::Paths;
 use progress::Steps;
 
@@ -112,6 +113,12 @@ impl Testbed {
         self.paths.kubeconfig()
     }
 
+    /// The kubeconfig of [`Part::OtherCluster`], with all rights. There while that part runs.
+    #[must_use]
+    pub fn other_kubeconfig(&self) -> PathBuf {
+        self.paths.other_kubeconfig()
+    }
+
     /// Where a binary lies once its part is built, for instance `helm3`, `helm4`, `kubectl`, `registry`.
     #[must_use]
     pub fn binary(&self, name: &str) -> PathBuf {
@@ -127,9 +134,4 @@ impl Testbed {
     fn bed<'a>(&'a self, progress: &'a dyn Progress) -> Bed<'a> {
         Bed { paths: &self.paths, steps: Steps::new(progress) }
     }
-}
-
-/// The parts asked for, each once, in the order of [`Part::ALL`].
-fn in_order(parts: &[Part]) -> Vec<Part> {
-    Part::ALL.into_iter().filter(|part| parts.contains(part)).collect()
 }

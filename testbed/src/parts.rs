@@ -3,6 +3,7 @@
 mod cluster;
 mod helm;
 mod images;
+mod other_cluster;
 mod registry;
 
 use anyhow::Result;
@@ -25,11 +26,18 @@ pub enum Part {
     Images,
     /// A registry for charts at [`REGISTRY_ADDRESS`].
     Registry,
+    /// A second API server that is another cluster to every client, with [`Testbed::other_kubeconfig`]: for what must
+    /// notice that it was pointed at the wrong one. It has no controllers and no node, so that objects stay as they
+    /// are written. Brings [`Part::Cluster`] along.
+    ///
+    /// [`Testbed::other_kubeconfig`]: crate::Testbed::other_kubeconfig
+    OtherCluster,
 }
 
 impl Part {
     /// Every part, in the order in which they are built and started.
-    pub const ALL: [Self; 5] = [Self::Helm4, Self::Helm3, Self::Cluster, Self::Images, Self::Registry];
+    pub const ALL: [Self; 6] =
+        [Self::Helm4, Self::Helm3, Self::Cluster, Self::Images, Self::Registry, Self::OtherCluster];
 
     pub(crate) fn component(self) -> &'static dyn Component {
         match self {
@@ -38,6 +46,7 @@ impl Part {
             Self::Helm4 => &helm::HELM4,
             Self::Images => &images::Images,
             Self::Registry => &registry::Registry,
+            Self::OtherCluster => &other_cluster::OtherCluster,
         }
     }
 }
@@ -46,6 +55,11 @@ impl Part {
 pub(crate) trait Component: Sync {
     /// Binaries of Go modules that it needs.
     fn units(&self) -> &'static [&'static Unit] {
+        &[]
+    }
+
+    /// Parts that it cannot do without; they come with it.
+    fn needs(&self) -> &'static [Part] {
         &[]
     }
 
@@ -70,7 +84,36 @@ pub(crate) trait Component: Sync {
     }
 }
 
+/// The parts asked for and those that they need, each once, in the order of [`Part::ALL`].
+pub(crate) fn in_order(parts: &[Part]) -> Vec<Part> {
+    let wanted = |part: Part| parts.iter().any(|asked| *asked == part || asked.component().needs().contains(&part));
+    Part::ALL.into_iter().filter(|part| wanted(*part)).collect()
+}
+
 /// Every unit of every part.
 pub(crate) fn all_units() -> Vec<&'static Unit> {
     Part::ALL.iter().flat_map(|part| part.component().units().iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_once_in_their_order_and_with_what_they_need() {
+        assert_eq!(in_order(&[Part::Registry, Part::Helm4, Part::Registry]), [Part::Helm4, Part::Registry]);
+        assert_eq!(in_order(&[Part::OtherCluster]), [Part::Cluster, Part::OtherCluster]);
+        assert_eq!(in_order(&[Part::Cluster]), [Part::Cluster]);
+        assert_eq!(in_order(&Part::ALL), Part::ALL);
+    }
+
+    #[test]
+    fn what_a_part_needs_comes_before_it_and_needs_nothing_itself() {
+        for part in Part::ALL {
+            for needed in part.component().needs() {
+                assert!(in_order(&[part]).first() == Some(needed), "{part:?}");
+                assert!(needed.component().needs().is_empty(), "{needed:?}");
+            }
+        }
+    }
 }

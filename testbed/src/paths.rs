@@ -89,6 +89,10 @@ impl Paths {
         self.root.join("kubeconfig")
     }
 
+    pub(crate) fn other_kubeconfig(&self) -> PathBuf {
+        self.root.join("other-kubeconfig")
+    }
+
     pub(crate) fn go_module_cache(&self) -> PathBuf {
         self.root.join("gomod")
     }

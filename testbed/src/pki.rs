@@ -14,6 +14,8 @@ use rcgen::{
 use crate::files;
 use crate::paths::Paths;
 
+/// The cluster, the user and the context in the testbed's own kubeconfig.
+const NAME: &str = "ffe-testbed";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const VALID: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// Made anew when less than this is left.
@@ -75,7 +77,7 @@ pub(crate) fn create(paths: &Paths, endpoints: &Endpoints<'_>) -> Result<()> {
         client("volumes", "ffe-testbed:volumes", Some("system:masters")),
     ] {
         let (certificate, key) = authority.issue(&folder, &subject)?;
-        let kubeconfig = kubeconfig(endpoints.server, &authority.pem, &certificate, &key);
+        let kubeconfig = kubeconfig(NAME, endpoints.server, &authority.pem, &certificate, &key);
         files::write_atomically(&folder.join(format!("{}.kubeconfig", subject.file)), kubeconfig.as_bytes(), 0o600)?;
         if subject.file == "admin" {
             files::write_atomically(&paths.kubeconfig(), kubeconfig.as_bytes(), 0o600)?;
@@ -87,6 +89,16 @@ pub(crate) fn create(paths: &Paths, endpoints: &Endpoints<'_>) -> Result<()> {
     // Last: it says that the rest is complete.
     let ends = seconds_since_1970() + VALID.as_secs();
     files::write_atomically(&folder.join("made-for"), format!("{}\n{ends}\n", made_for(endpoints)).as_bytes(), 0o644)
+}
+
+/// A kubeconfig with the administrator's keys, for another server that trusts the same authority and has the API
+/// server's certificate. `name` is that of its context. To be kept from others.
+pub(crate) fn administrator(paths: &Paths, name: &str, server: &str) -> Result<String> {
+    let read = |file: &str| {
+        let path = paths.pki().join(file);
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    Ok(kubeconfig(name, server, &read("ca.crt")?, &read("admin.crt")?, &read("admin.key")?))
 }
 
 fn made_for(endpoints: &Endpoints<'_>) -> String {
@@ -155,27 +167,27 @@ fn parameters(name: &str, group: Option<&str>) -> CertificateParams {
     parameters
 }
 
-fn kubeconfig(server: &str, authority: &str, certificate: &str, key: &str) -> String {
+fn kubeconfig(name: &str, server: &str, authority: &str, certificate: &str, key: &str) -> String {
     let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
     format!(
         "apiVersion: v1
 kind: Config
 clusters:
-- name: ffe-testbed
+- name: {name}
   cluster:
     server: {server}
     certificate-authority-data: {}
 users:
-- name: ffe-testbed
+- name: {name}
   user:
     client-certificate-data: {}
     client-key-data: {}
 contexts:
-- name: ffe-testbed
+- name: {name}
   context:
-    cluster: ffe-testbed
-    user: ffe-testbed
-current-context: ffe-testbed
+    cluster: {name}
+    user: {name}
+current-context: {name}
 ",
         base64(authority),
         base64(certificate),
@@ -217,6 +229,18 @@ mod tests {
         assert_eq!(mode, 0o600);
         let text = std::fs::read_to_string(paths.kubeconfig()).unwrap();
         assert!(text.contains("server: https://127.0.0.1:16443") && !text.contains("BEGIN"));
+    }
+
+    #[test]
+    fn the_administrator_of_another_server_has_the_same_keys_under_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::at(folder.path(), folder.path());
+        assert!(administrator(&paths, "other", "https://127.0.0.1:16444").is_err());
+        create(&paths, &endpoints(1)).unwrap();
+        let other = administrator(&paths, "other", "https://127.0.0.1:16444").unwrap();
+        let first = std::fs::read_to_string(paths.kubeconfig()).unwrap();
+        assert_ne!(other, first);
+        assert_eq!(other.replace(": other", ": ffe-testbed").replace("16444", "16443"), first);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use crate::cluster::{api, services};
+use crate::cluster::{api, other, services};
 use crate::host;
 use crate::parts::{Part, all_units};
 use crate::paths::Paths;
@@ -34,6 +34,8 @@ pub struct Status {
     pub versions: Vec<(String, String, bool)>,
     /// The kubeconfig of the cluster.
     pub kubeconfig: PathBuf,
+    /// The kubeconfig of the other cluster, while that answers.
+    pub other_kubeconfig: Option<PathBuf>,
 }
 
 impl Status {
@@ -61,6 +63,7 @@ impl Status {
             node_ip: host::node_ip().ok(),
             versions,
             kubeconfig: paths.kubeconfig(),
+            other_kubeconfig: other::is_up(paths).then(|| paths.other_kubeconfig()),
         }
     }
 
@@ -89,6 +92,10 @@ impl fmt::Display for Status {
         for (name, version, built) in &self.versions {
             writeln!(f, "{name:<24} {version}{}", if *built { "" } else { " (not built)" })?;
         }
-        write!(f, "{:<24} {}", "kubeconfig", self.kubeconfig.display())
+        write!(f, "{:<24} {}", "kubeconfig", self.kubeconfig.display())?;
+        match &self.other_kubeconfig {
+            Some(path) => write!(f, "\n{:<24} {}", "other kubeconfig", path.display()),
+            None => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Asking the cluster whether it is ready.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,15 @@ use crate::process::Process;
 
 /// kubectl with the testbed's own kubeconfig, whatever the user's environment says.
 pub(crate) fn kubectl(paths: &Paths) -> Command {
+    kubectl_with(paths, &paths.kubeconfig())
+}
+
+/// kubectl with that kubeconfig.
+pub(crate) fn kubectl_with(paths: &Paths, kubeconfig: &Path) -> Command {
     let mut command = Command::new(paths.binary("kubectl"));
     command
         .env_remove("KUBECONFIG")
-        .arg(format!("--kubeconfig={}", paths.kubeconfig().display()))
+        .arg(format!("--kubeconfig={}", kubeconfig.display()))
         // No cache of the API's description in the user's home.
         .arg(format!("--cache-dir={}", paths.run().join("kubectl-cache").display()));
     command
@@ -24,8 +30,12 @@ pub(crate) fn kubectl(paths: &Paths) -> Command {
 
 /// Whether the API says of itself that it is ready.
 pub(crate) fn is_ready(paths: &Paths) -> bool {
-    command::output(kubectl(paths).args(["--request-timeout=2s", "get", "--raw", "/readyz"]))
-        .is_ok_and(|text| text == "ok")
+    says_ready(kubectl(paths))
+}
+
+/// Whether the API that this kubectl asks says of itself that it is ready.
+pub(crate) fn says_ready(mut kubectl: Command) -> bool {
+    command::output(kubectl.args(["--request-timeout=2s", "get", "--raw", "/readyz"])).is_ok_and(|text| text == "ok")
 }
 
 /// Whether the node takes pods.

@@ -74,25 +74,15 @@ fn etcd(paths: &Paths) -> Vec<String> {
 
 fn apiserver(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
     let pki = |file: &str| paths.pki().join(file).display().to_string();
-    flags([
-        ("etcd-servers", format!("http://127.0.0.1:{}", ETCD_PORTS.0)),
+    let mut all = any_apiserver(paths, API_PORT, node_ip);
+    all.extend(flags([
         ("bind-address", "0.0.0.0".to_owned()),
-        ("secure-port", API_PORT.to_string()),
-        ("advertise-address", node_ip.to_string()),
-        ("service-cluster-ip-range", SERVICE_CIDR.to_owned()),
         ("authorization-mode", "Node,RBAC".to_owned()),
         ("enable-admission-plugins", "NodeRestriction".to_owned()),
-        ("allow-privileged", "true".to_owned()),
-        ("client-ca-file", pki("ca.crt")),
-        ("tls-cert-file", pki("apiserver.crt")),
-        ("tls-private-key-file", pki("apiserver.key")),
         ("kubelet-certificate-authority", pki("ca.crt")),
         ("kubelet-client-certificate", pki("apiserver-kubelet.crt")),
         ("kubelet-client-key", pki("apiserver-kubelet.key")),
         ("kubelet-preferred-address-types", "InternalIP".to_owned()),
-        ("service-account-issuer", "https://kubernetes.default.svc.cluster.local".to_owned()),
-        ("service-account-key-file", pki("sa.pub")),
-        ("service-account-signing-key-file", pki("sa.key")),
         ("requestheader-client-ca-file", pki("ca.crt")),
         ("requestheader-allowed-names", "front-proxy-client".to_owned()),
         ("requestheader-extra-headers-prefix", "X-Remote-Extra-".to_owned()),
@@ -104,6 +94,25 @@ fn apiserver(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
         // Many releases are tested at once, each with clients of its own.
         ("max-requests-inflight", "800".to_owned()),
         ("max-mutating-requests-inflight", "400".to_owned()),
+    ]));
+    all
+}
+
+/// What every API server on the testbed's etcd and with its keys is told.
+pub(super) fn any_apiserver(paths: &Paths, port: u16, node_ip: Ipv4Addr) -> Vec<String> {
+    let pki = |file: &str| paths.pki().join(file).display().to_string();
+    flags([
+        ("etcd-servers", format!("http://127.0.0.1:{}", ETCD_PORTS.0)),
+        ("secure-port", port.to_string()),
+        ("advertise-address", node_ip.to_string()),
+        ("service-cluster-ip-range", SERVICE_CIDR.to_owned()),
+        ("allow-privileged", "true".to_owned()),
+        ("client-ca-file", pki("ca.crt")),
+        ("tls-cert-file", pki("apiserver.crt")),
+        ("tls-private-key-file", pki("apiserver.key")),
+        ("service-account-issuer", "https://kubernetes.default.svc.cluster.local".to_owned()),
+        ("service-account-key-file", pki("sa.pub")),
+        ("service-account-signing-key-file", pki("sa.key")),
         ("shutdown-delay-duration", "0s".to_owned()),
         ("profiling", "false".to_owned()),
     ])
@@ -157,7 +166,7 @@ fn kubelet(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
     ])
 }
 
-fn flags<const N: usize>(pairs: [(&str, String); N]) -> Vec<String> {
+pub(super) fn flags<const N: usize>(pairs: [(&str, String); N]) -> Vec<String> {
     pairs.into_iter().map(|(name, value)| format!("--{name}={value}")).collect()
 }
 

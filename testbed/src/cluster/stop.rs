@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::services;
+use super::{other, services};
 use crate::bed::Bed;
 use crate::command;
 use crate::files;
@@ -18,6 +18,8 @@ pub(crate) fn stop(bed: &Bed<'_>) -> Result<()> {
     // First those that would start something again.
     let movers = of(&["kubelet", "kube-proxy", "kube-controller-manager", "kube-scheduler", "volumes"]);
     process::stop(&movers, Duration::from_secs(5))?;
+    // It cannot live without this etcd.
+    other::stop(bed)?;
     if services::process(bed.paths, "containerd").pid().is_some() {
         remove_containers(bed);
     }
