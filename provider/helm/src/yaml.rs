@@ -2,15 +2,15 @@
 //!
 //! Helm decodes values files, `Chart.yaml` and manifests with `sigs.k8s.io/yaml`: go-yaml v2 (YAML 1.1 scalars, so a
 //! plain `yes` is a boolean and `0777` an octal number), turned into JSON. A YAML 1.2 reader would show in a plan what
-//! Helm then does not do. The tokens come from a YAML crate; what the scalars mean is decided in [`resolve`] by
-//! go-yaml's own table.
+//! Helm then does not do. The events come from a port of libyaml, which go-yaml is a port of too; what the scalars mean
+//! is decided in [`resolve`] by go-yaml's own table.
 
 mod emit;
 mod resolve;
 
 use std::collections::HashMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use libyaml_safer::{Event, EventData, Mark, Parser};
 use serde_json::{Map, Value};
 
 pub use emit::{EmitError, to_document};
@@ -36,22 +36,28 @@ pub struct YamlError {
 /// # Errors
 /// Text that is not YAML, keys that are not scalars, numbers that JSON cannot hold (`.nan`, `.inf`), excessive aliasing.
 pub fn parse_documents(text: &str) -> Result<Vec<Value>, YamlError> {
-    let mut reader = Reader::new(text);
+    // As Helm 4 does to values files: a last line without an end would be lost in places.
+    let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    // The port of libyaml panics on a few malformed documents; to a user they are no more than that.
+    std::panic::catch_unwind(|| documents(&text))
+        .unwrap_or_else(|_| Err(YamlError { line: 1, problem: "malformed document".into() }))
+}
+
+fn documents(text: &str) -> Result<Vec<Value>, YamlError> {
+    let mut bytes = text.as_bytes();
+    let mut reader = Reader { parser: Parser::new(), anchors: HashMap::new(), aliased: 0 };
+    reader.parser.set_input_string(&mut bytes);
     let mut documents = Vec::new();
     loop {
-        let (event, span) = reader.next()?;
-        match event {
-            Event::StreamEnd => return Ok(documents),
-            Event::DocumentStart(_) => {
-                let (first, span) = reader.next()?;
-                documents.push(if matches!(first, Event::DocumentEnd) {
-                    Value::Null
-                } else {
-                    reader.node(first, span, 0)?.value
-                });
+        let event = reader.next()?;
+        match event.data {
+            EventData::StreamEnd => return Ok(documents),
+            EventData::DocumentStart { .. } => {
+                reader.anchors.clear();
+                let first = reader.next()?;
+                documents.push(reader.node(first, 0)?.value);
             }
-            Event::StreamStart | Event::DocumentEnd | Event::Nothing => {}
-            _ => return Err(error(span, "unexpected content between documents")),
+            _ => {}
         }
     }
 }
@@ -64,8 +70,8 @@ pub fn parse(text: &str) -> Result<Value, YamlError> {
     Ok(parse_documents(text)?.into_iter().next().unwrap_or(Value::Null))
 }
 
-fn error(span: Span, problem: impl Into<String>) -> YamlError {
-    YamlError { line: span.start.line().max(1), problem: problem.into() }
+fn error(mark: Mark, problem: impl Into<String>) -> YamlError {
+    YamlError { line: usize::try_from(mark.line).unwrap_or(usize::MAX).max(1), problem: problem.into() }
 }
 
 /// A finished node with what its parent must know about it.
@@ -80,49 +86,45 @@ struct Node {
     size: usize,
 }
 
-struct Reader<'t> {
-    parser: Parser<'t, saphyr_parser::StrInput<'t>>,
-    anchors: HashMap<usize, Node>,
+struct Reader<'r, 't> {
+    parser: Parser<&'t mut &'r [u8]>,
+    anchors: HashMap<String, Node>,
     aliased: usize,
 }
 
-impl<'t> Reader<'t> {
-    fn new(text: &'t str) -> Self {
-        // A byte order mark is no content.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { parser: Parser::new_from_str(text), anchors: HashMap::new(), aliased: 0 }
+impl Reader<'_, '_> {
+    fn next(&mut self) -> Result<Event, YamlError> {
+        self.parser.parse().map_err(|e| {
+            let mark = e.problem_mark().or(e.context_mark()).unwrap_or_default();
+            // These texts are fixed; the whole message could quote what is there.
+            let context = e.context().filter(|context| !context.is_empty()).map(|context| format!("{context}, "));
+            error(mark, format!("{}{}", context.unwrap_or_default(), e.problem()))
+        })
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Span), YamlError> {
-        match self.parser.next_event() {
-            None => Ok((Event::StreamEnd, Span::default())),
-            Some(Ok(event)) => Ok(event),
-            Some(Err(e)) => Err(YamlError { line: e.marker().line().max(1), problem: e.info().to_owned() }),
-        }
-    }
-
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, YamlError> {
+    fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
+        let mark = event.start_mark;
         if depth > MAX_DEPTH {
-            return Err(error(span, format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(error(mark, format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        let (node, anchor) = match event {
-            Event::Alias(id) => {
-                let node =
-                    self.anchors.get(&id).cloned().ok_or_else(|| error(span, "an anchor's value contains itself"))?;
+        let (node, anchor) = match event.data {
+            EventData::Alias { anchor } => {
+                let node = self.anchors.get(&anchor).cloned();
+                let node = node.ok_or_else(|| error(mark, "an alias to an anchor that is not (yet) defined"))?;
                 self.aliased += node.size;
                 if self.aliased > MAX_ALIASED_NODES {
-                    return Err(error(span, "document contains excessive aliasing"));
+                    return Err(error(mark, "document contains excessive aliasing"));
                 }
                 return Ok(node);
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                (scalar(&text, style, tag.as_deref()).map_err(|problem| error(span, problem))?, anchor)
+            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+                (scalar(value, plain_implicit, tag.as_deref()).map_err(|problem| error(mark, problem))?, anchor)
             }
-            Event::SequenceStart(anchor, _) => (self.sequence(depth)?, anchor),
-            Event::MappingStart(anchor, _) => (self.mapping(depth)?, anchor),
-            _ => return Err(error(span, "unexpected end of a node")),
+            EventData::SequenceStart { anchor, .. } => (self.sequence(depth)?, anchor),
+            EventData::MappingStart { anchor, .. } => (self.mapping(depth)?, anchor),
+            _ => return Err(error(mark, "unexpected end of a node")),
         };
-        if anchor != 0 {
+        if let Some(anchor) = anchor {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -132,11 +134,11 @@ impl<'t> Reader<'t> {
         let mut items = Vec::new();
         let mut size = 1;
         loop {
-            let (event, span) = self.next()?;
-            if matches!(event, Event::SequenceEnd) {
+            let event = self.next()?;
+            if matches!(event.data, EventData::SequenceEnd) {
                 return Ok(collection(Value::Array(items), size));
             }
-            let node = self.node(event, span, depth + 1)?;
+            let node = self.node(event, depth + 1)?;
             size += node.size;
             items.push(node.value);
         }
@@ -146,20 +148,22 @@ impl<'t> Reader<'t> {
         let mut map = Map::new();
         let mut size = 1;
         loop {
-            let (event, key_span) = self.next()?;
-            if matches!(event, Event::MappingEnd) {
+            let event = self.next()?;
+            if matches!(event.data, EventData::MappingEnd) {
                 return Ok(collection(Value::Object(map), size));
             }
-            let key = self.node(event, key_span, depth + 1)?;
-            let (event, span) = self.next()?;
-            let node = self.node(event, span, depth + 1)?;
+            let key_mark = event.start_mark;
+            let key = self.node(event, depth + 1)?;
+            let event = self.next()?;
+            let mark = event.start_mark;
+            let node = self.node(event, depth + 1)?;
             size += key.size + node.size;
             if key.merges {
                 // go-yaml v2 merges where the `<<` stands: it overrides keys before it, keys after override it.
-                merge(&mut map, node.value).map_err(|problem| error(span, problem))?;
+                merge(&mut map, node.value).map_err(|problem| error(mark, problem))?;
                 continue;
             }
-            let key = key.key.map_err(|problem| error(key_span, problem))?;
+            let key = key.key.map_err(|problem| error(key_mark, problem))?;
             map.insert(key, node.value);
         }
     }
@@ -169,16 +173,10 @@ fn collection(value: Value, size: usize) -> Node {
     Node { value, key: Err("a mapping or list cannot be a key"), merges: false, size }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Node, String> {
-    let plain = matches!(style, ScalarStyle::Plain);
-    let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix));
-    let resolved = resolve::resolve(text, plain, tag.as_deref())?;
-    Ok(Node {
-        key: resolved.as_key(),
-        value: resolved.into_json()?,
-        merges: text == "<<" && (plain || tag.as_deref() == Some("tag:yaml.org,2002:merge")),
-        size: 1,
-    })
+fn scalar(text: String, implicit: bool, tag: Option<&str>) -> Result<Node, String> {
+    let merges = text == "<<" && (implicit || tag == Some("tag:yaml.org,2002:merge"));
+    let resolved = resolve::resolve(&text, implicit, tag)?;
+    Ok(Node { key: resolved.as_key(), value: resolved.into_json()?, merges, size: 1 })
 }
 
 fn merge(into: &mut Map<String, Value>, from: Value) -> Result<(), &'static str> {
@@ -257,6 +255,16 @@ mod tests {
     fn depth_is_bounded() {
         let text = format!("{}{}", "[".repeat(230), "]".repeat(230));
         assert!(parse(&text).unwrap_err().problem.contains("nested deeper"));
+    }
+
+    #[test]
+    fn a_parser_that_panics_is_an_error() {
+        assert_eq!(parse("a: [!, 0,]\n").unwrap_err().problem, "malformed document");
+    }
+
+    #[test]
+    fn brackets_may_close_at_the_margin() {
+        assert_eq!(parse("a: {\n  b: 1\n}\nc: [\n  1\n]\n").unwrap(), json!({"a": {"b": 1}, "c": [1]}));
     }
 
     #[test]

@@ -72,11 +72,10 @@ pub(crate) fn float(f: f64) -> Option<Value> {
     Number::from_f64(f).map(Value::Number)
 }
 
-/// Resolves a scalar. `tag` is the full tag, `None` without one.
-pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Resolved, String> {
-    let tag = tag.filter(|tag| *tag != "!");
+/// Resolves a scalar. `tag` is the full tag, `None` without one; `implicit` when it is plain and without a tag.
+pub(super) fn resolve(text: &str, implicit_tag: bool, tag: Option<&str>) -> Result<Resolved, String> {
     match tag {
-        None if !plain => return Ok(Resolved::Str(text.to_owned())),
+        None if !implicit_tag => return Ok(Resolved::Str(text.to_owned())),
         None => return Ok(implicit(text, true)),
         Some(STR) => return Ok(Resolved::Str(text.to_owned())),
         Some(BINARY) => {

@@ -94,9 +94,12 @@ fn serve(mut stream: TcpStream, root: &Path, downloads: &AtomicUsize) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let Some(request) = lines.next() else { return };
     let wanted = base64::engine::general_purpose::STANDARD.encode(format!("me:{PASSWORD}"));
-    let allowed = lines.take_while(|line| !line.is_empty()).fold(false, |allowed, line| {
-        allowed || (line.to_lowercase().starts_with("authorization:") && line.ends_with(&wanted))
-    });
+    // All lines are read, so that the connection is not torn down under the client.
+    let allowed = lines
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.to_lowercase().starts_with("authorization:") && line.ends_with(&wanted))
+        .count()
+        > 0;
     let file = request.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_owned();
     let (status, body) = match std::fs::read(root.join(&file)) {
         _ if !allowed => ("401 Unauthorized", Vec::new()),

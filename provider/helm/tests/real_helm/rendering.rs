@@ -53,7 +53,8 @@ fn told(binary: &Path) -> Result<(), Failed> {
 fn complaints(binary: &Path) -> Result<(), Failed> {
     on_runtime(async {
         let schema = r#"{"type": "object", "properties": {"count": {"type": "integer"}}}"#;
-        let cases: [(&[(&str, &str)], &str, Cause, &str); 5] = [
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Files<'_>, &str, Cause, &str); 5] = [
             (&[CONFIG], "{}", Cause::Render, "value is needed"),
             (&[("templates/a.yaml", "{{ .Values.a.b }}")], "{}", Cause::Render, "nil pointer"),
             (&[("templates/a.yaml", "{{ if }}")], "{}", Cause::Render, "templates/a.yaml"),
