@@ -92,9 +92,25 @@ impl Evidence {
         }
     }
 
+    /// Whether its controller has taken up the present content. Until then all that is seen belongs to
+    /// the content before, which may well be broken: this one may be its correction.
+    pub fn observed(&self) -> bool {
+        let observed = match &self.workload {
+            Workload::Deployment(set) => set.status.as_ref().map(|status| status.observed_generation),
+            Workload::StatefulSet(set) => set.status.as_ref().map(|status| status.observed_generation),
+            Workload::DaemonSet(set) => set.status.as_ref().map(|status| status.observed_generation),
+            _ => return true,
+        };
+        let wanted = self.workload.meta().and_then(|meta| meta.generation);
+        wanted.is_none_or(|wanted| observed.flatten().is_some_and(|observed| observed >= wanted))
+    }
+
     /// The ReplicaSet that a Deployment is rolling out.
     pub fn current_replica_set(&self) -> Option<&ReplicaSet> {
         let Workload::Deployment(deployment) = &self.workload else { return None };
+        if !self.observed() {
+            return None;
+        }
         let revision = annotation(&deployment.metadata, REVISION)?;
         self.replica_sets.iter().find(|set| annotation(&set.metadata, REVISION) == Some(revision))
     }
@@ -102,6 +118,9 @@ impl Evidence {
     /// Pods whose state says something about the revision that is being rolled out: none that are
     /// being deleted, and none of older revisions, which are on their way out.
     pub fn current_pods(&self) -> Vec<&Pod> {
+        if !self.observed() {
+            return Vec::new();
+        }
         let alive = self.pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
         match &self.workload {
             Workload::Deployment(_) => {

@@ -177,12 +177,8 @@ fn judge_workload(evidence: &Evidence, found: &mut Vec<Problem>) {
             for condition in conditions {
                 let message = condition.message.clone().unwrap_or_default();
                 match (condition.type_.as_deref(), condition.status.as_deref(), condition.reason.as_deref()) {
-                    (Some("Progressing"), Some("False"), Some("ProgressDeadlineExceeded")) => {
-                        let observed = deployment.status.as_ref().and_then(|status| status.observed_generation);
-                        // the condition of the content before this one
-                        if observed == deployment.metadata.generation {
-                            add(Cause::Deadline, "ProgressDeadlineExceeded", message, Patience::None);
-                        }
+                    (Some("Progressing"), Some("False"), Some("ProgressDeadlineExceeded")) if evidence.observed() => {
+                        add(Cause::Deadline, "ProgressDeadlineExceeded", message, Patience::None);
                     }
                     (Some("ReplicaFailure"), Some("True"), reason) if current_replica_failure(evidence) => {
                         let (cause, patience) = events::judge_refusal(&message);
@@ -211,6 +207,9 @@ fn judge_workload(evidence: &Evidence, found: &mut Vec<Problem>) {
 
 /// A Deployment keeps the condition of an older ReplicaSet for a moment.
 fn current_replica_failure(evidence: &Evidence) -> bool {
+    if !evidence.observed() {
+        return false;
+    }
     let Some(current) = evidence.current_replica_set() else { return evidence.replica_sets.is_empty() };
     let conditions = current.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     conditions.iter().any(|condition| {

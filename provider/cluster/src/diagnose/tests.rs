@@ -226,3 +226,22 @@ fn without_a_problem_it_says_what_is_waited_for() {
     let diagnosis = diagnose(&evidence_from(recorded));
     assert_eq!((diagnosis.cause, diagnosis.message.as_str()), (Cause::Unknown, "0 of 1 pods available"));
 }
+
+#[test]
+fn what_is_wrong_with_the_content_before_does_not_count_against_its_correction() {
+    for mut recorded in [recorded!("crash_loop"), recorded!("pod_security"), recorded!("storage_class")] {
+        recorded["claims"] = json!([]);
+        let generation = recorded["workload"]["metadata"]["generation"].as_i64().unwrap();
+        recorded["workload"]["metadata"]["generation"] = json!(generation + 1);
+        let name = recorded["workload"]["metadata"]["name"].clone();
+        assert_eq!(verdict(recorded), None, "{name}");
+    }
+}
+
+#[test]
+fn a_rollout_past_its_deadline_is_over() {
+    let mut recorded = recorded!("good");
+    let conditions = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]);
+    recorded["workload"]["status"]["conditions"] = conditions;
+    assert_eq!(verdict(recorded), Some((Cause::Deadline, Some(Duration::ZERO))));
+}
