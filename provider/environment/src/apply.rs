@@ -138,7 +138,7 @@ impl Run<'_> {
         let mut refused = Diagnostics::new();
         let mut claimed = Vec::new();
         for found in found {
-            match claim::mark(&found, &self.spec.names, &self.run_id, self.terms) {
+            match claim::mark(&found, &self.spec.names, &self.run_id, &self.terms) {
                 Ok(mark) => claimed.push(Claimed { found, mark }),
                 Err(diagnostic) => refused.push(diagnostic),
             }

@@ -1,18 +1,21 @@
 //! Whose is what stands where an object of ours goes, and what follows from that.
 
-use ffe_cluster::{Mark, MarkState, Ownership};
+use ffe_cluster::{Mark, MarkState, ObjectRef, Ownership};
 use tfplugin::{Diagnostic, Path};
 
 use crate::kinds::{Found, Kind};
 use crate::names::{Names, TYPE_NAME};
 
 /// How a run treats what exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// The environment is not in the state: one that is complete belongs to another state.
     pub(crate) creating: bool,
     /// What belongs to nobody is taken over.
     pub(crate) adopt: bool,
+    /// Objects that the state stands for. One without a mark lost it, or was made anew by somebody: it is taken
+    /// over all the same, and stays when the environment goes.
+    pub(crate) known: Vec<ObjectRef>,
 }
 
 /// The mark that the object gets.
@@ -22,7 +25,7 @@ pub(crate) struct Terms {
 ///
 /// # Errors
 /// When the object is not ours and may not be taken over.
-pub(crate) fn mark(found: &Found, names: &Names, run_id: &str, terms: Terms) -> Result<Mark, Diagnostic> {
+pub(crate) fn mark(found: &Found, names: &Names, run_id: &str, terms: &Terms) -> Result<Mark, Diagnostic> {
     let head = found.desired.kind == Kind::Namespace;
     let state = if head && terms.creating { MarkState::Creating } else { MarkState::Complete };
     let fresh = Mark { state, ..Mark::complete(names.owner(), run_id) };
@@ -31,7 +34,9 @@ pub(crate) fn mark(found: &Found, names: &Names, run_id: &str, terms: Terms) -> 
         Ownership::Absent => Ok(fresh),
         Ownership::OursUnfinished(mark) => Ok(Mark { state, ..mark }),
         Ownership::OursComplete(mark) if !(head && terms.creating && !terms.adopt) => Ok(Mark { state, ..mark }),
-        Ownership::Foreign { .. } if terms.adopt => Ok(fresh.adopted()),
+        Ownership::Foreign { .. } if terms.adopt || terms.known.contains(&found.desired.reference) => {
+            Ok(fresh.adopted())
+        }
         _ => Err(refuse(found, names, &ownership)),
     }
 }
@@ -52,9 +57,9 @@ mod tests {
     use crate::kinds::Desired;
     use crate::objects::{self, tests::spec};
 
-    const CREATE: Terms = Terms { creating: true, adopt: false };
-    const ADOPT: Terms = Terms { creating: true, adopt: true };
-    const UPDATE: Terms = Terms { creating: false, adopt: false };
+    const CREATE: &Terms = &Terms { creating: true, adopt: false, known: Vec::new() };
+    const ADOPT: &Terms = &Terms { creating: true, adopt: true, known: Vec::new() };
+    const UPDATE: &Terms = &Terms { creating: false, adopt: false, known: Vec::new() };
 
     fn found(desired: &Desired, mark: Option<&Mark>) -> Found {
         let mut live = desired.object.clone();
@@ -94,6 +99,14 @@ mod tests {
         assert_eq!(refused.path, Some(Path::attribute("namespace")));
         assert!(refused.detail.contains("adopt = true"), "{refused}");
         assert!(mark(&found(&namespace, None), &names, "run", ADOPT).unwrap().adopted);
+    }
+
+    #[test]
+    fn what_the_state_stands_for_is_taken_back_when_its_mark_is_gone() {
+        let (names, namespace) = (spec().names, objects::all(&spec()).remove(0));
+        assert!(mark(&found(&namespace, None), &names, "run", UPDATE).is_err());
+        let known = Terms { known: vec![namespace.reference.clone()], ..UPDATE.clone() };
+        assert!(mark(&found(&namespace, None), &names, "run", &known).unwrap().adopted);
     }
 
     #[test]

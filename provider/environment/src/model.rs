@@ -140,7 +140,8 @@ pub struct Database {
     /// cluster and stays there.
     #[attr(optional, computed, check = identifier())]
     pub user: Attr<String>,
-    /// Size of the application's connection pool, passed on in `values`. Default: the preset's.
+    /// Size of the application's connection pool, passed on in `values`. Default: the preset's. A bundled database
+    /// admits as many connections as the preset's most replicas can open.
     #[attr(optional, computed, check = Check::between(1, 10_000))]
     pub pool_size: Attr<i64>,
     /// Number of instances: 1.

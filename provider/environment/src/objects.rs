@@ -74,14 +74,15 @@ pub(crate) mod tests {
             pod_security: "restricted".to_owned(),
             quota: QuotaSpec { cpu: "32".to_owned(), memory: "48Gi".to_owned(), pods: 80, storage: None },
             config: [("LOG_LEVEL".to_owned(), "info".to_owned())].into(),
-            database: DatabaseSpec::Bundled(Bundled {
+            database: DatabaseSpec::Bundled(Box::new(Bundled {
                 image: "postgres:16-alpine".to_owned(),
                 name: "ffe".to_owned(),
                 user: "ffe".to_owned(),
                 size: "20Gi".to_owned(),
                 class: None,
+                pool_size: 20,
                 resources: PRODUCTION.database,
-            }),
+            })),
         }
     }
 

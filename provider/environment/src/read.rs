@@ -199,20 +199,19 @@ impl Server<'_> {
             self.found.iter().find(|one| one.desired.kind == Kind::StatefulSet).and_then(|one| one.live.as_ref());
         let password = self.found.iter().find_map(|one| one.secret(secrets::PASSWORD));
         let ready = ready_instances(live);
-        let known = prior.database_status.known().map(|status| status.server_version.clone()).filter(Attr::is_known);
+        let known = prior.database_status.known().map(|status| status.server_version.clone()).unwrap_or_default();
         let revision = live.and_then(database_revision);
-        let server_version = match (known, &password) {
-            (Some(version), _) if revision.is_none() || revision == private::database_revision(private) => version,
-            (known, Some(password)) if ready > 0 => {
+        let asked_before = revision.is_none() || revision == private::database_revision(private);
+        let server_version = match &password {
+            Some(password) if ready > 0 && !asked_before => {
+                // Once for each revision, whatever the answer: a refresh must not wait for it again and again.
+                private::set_database_revision(private, revision.as_deref());
                 match probe::ask(self.cluster, &self.spec.names, self.bundled, password).await {
-                    Answer::Version(version) => {
-                        private::set_database_revision(private, revision.as_deref());
-                        version.into()
-                    }
-                    Answer::Refused(_) | Answer::Silent(_) => known.unwrap_or_default(),
+                    Answer::Version(version) => version.into(),
+                    Answer::Refused(_) | Answer::Silent(_) => known,
                 }
             }
-            (known, _) => known.unwrap_or_default(),
+            _ => known,
         };
         let warning = match live {
             Some(_) if ready == 0 => Some(self.unready(password.as_deref()).await),

@@ -18,7 +18,7 @@ use crate::names::TYPE_NAME;
 use crate::refusals::{protection, refusals};
 use crate::settle::{Defaults, settle};
 use crate::spec::Spec;
-use crate::{delete, import, plan, read, validate};
+use crate::{delete, import, objects, plan, read, validate};
 
 /// `ffe_environment`.
 pub struct EnvironmentResource {
@@ -107,8 +107,8 @@ impl Resource for EnvironmentResource {
 
     async fn create(&self, cx: &Context, request: Create<Environment>) -> Applied<Environment> {
         let mut done = Done::default();
-        match self.make(cx, &request.config, &request.planned, Terms { creating: true, adopt: false }, &mut done).await
-        {
+        let terms = Terms { creating: true, ..Terms::default() };
+        match self.make(cx, &request.config, &request.planned, terms, &mut done).await {
             Ok(cluster) => {
                 let mut private = Private::default();
                 private::set_cluster(&mut private, &cluster);
@@ -134,7 +134,12 @@ impl Resource for EnvironmentResource {
             return Applied::failed(refused);
         }
         let mut done = Done::default();
-        let terms = Terms { creating: false, adopt: private::taken_over(&request.private) };
+        let known = Spec::of(&request.prior).map(|spec| objects::all(&spec)).unwrap_or_default();
+        let terms = Terms {
+            creating: false,
+            adopt: private::taken_over(&request.private),
+            known: known.into_iter().map(|desired| desired.reference).collect(),
+        };
         let mut private = request.private;
         let checked = self.same_cluster(&private).await;
         let made = match checked {

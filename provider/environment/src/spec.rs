@@ -38,7 +38,7 @@ pub(crate) struct QuotaSpec {
 pub(crate) enum DatabaseSpec {
     None,
     External,
-    Bundled(Bundled),
+    Bundled(Box<Bundled>),
 }
 
 /// A PostgreSQL instance of ours.
@@ -49,6 +49,8 @@ pub(crate) struct Bundled {
     pub(crate) user: String,
     pub(crate) size: String,
     pub(crate) class: Option<String>,
+    /// Size of each connection pool of the application.
+    pub(crate) pool_size: i64,
     pub(crate) resources: DatabaseDefaults,
 }
 
@@ -100,12 +102,13 @@ fn database_spec(database: &Database, preset: &Preset) -> Option<DatabaseSpec> {
         return Some(DatabaseSpec::External);
     }
     let storage = database.storage.known()?;
-    Some(DatabaseSpec::Bundled(Bundled {
+    Some(DatabaseSpec::Bundled(Box::new(Bundled {
         image: database.image.as_str()?.to_owned(),
         name: database.name.as_str()?.to_owned(),
         user: database.user.as_str()?.to_owned(),
         size: storage.size.as_str()?.to_owned(),
         class: storage.class.as_str().map(str::to_owned),
+        pool_size: *database.pool_size.known()?,
         resources: preset.database,
-    }))
+    })))
 }

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::names::Names;
 use crate::presets::Preset;
 
-/// Uvicorn workers of a replica.
-const WORKERS: i64 = 4;
+/// Uvicorn workers of a replica. Each has a connection pool of its own.
+pub(crate) const WORKERS: i64 = 4;
 /// CPU load, in percent of the request, at which replicas are added.
 const TARGET_CPU: i64 = 70;
 
@@ -63,7 +63,7 @@ fn document(inputs: &Inputs<'_>) -> Json {
         "strategy": { "rollingUpdate": { "maxSurge": 1, "maxUnavailable": 0 } },
         "podSecurityContext": {
             "runAsNonRoot": true,
-            "fsGroup": 1000,
+            "fsGroup": 10001,
             "seccompProfile": { "type": "RuntimeDefault" },
         },
         "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
@@ -138,7 +138,7 @@ strategy:
     maxUnavailable: 0
 podSecurityContext:
   runAsNonRoot: true
-  fsGroup: 1000
+  fsGroup: 10001
   seccompProfile:
     type: RuntimeDefault
 securityContext:

@@ -90,6 +90,7 @@ impl Run<'_> {
         status.ready_instances = ready_instances(live.as_ref()).into();
         done.database_status = Some(status.clone());
 
+        done.database_revision = live.as_ref().and_then(revision);
         match probe::ask(self.cluster, names, bundled, password).await {
             Answer::Version(version) => {
                 let asked = self.config.database.known().and_then(|database| database.version.as_str());
@@ -97,7 +98,6 @@ impl Run<'_> {
                     done.warnings.push(other_version(bundled, &version));
                 }
                 status.server_version = version.into();
-                done.database_revision = live.as_ref().and_then(revision);
             }
             Answer::Refused(told) => return Err(refused_login(names, &told).into()),
             Answer::Silent(why) => {

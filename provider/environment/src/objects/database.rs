@@ -1,8 +1,8 @@
 //! The bundled database: one PostgreSQL server, on the contract of the official image and nothing else.
 //!
 //! The contract: POSTGRES_USER, POSTGRES_DB and POSTGRES_PASSWORD_FILE count when the folder PGDATA is empty; the
-//! server listens on port 5432 of all addresses once that is done, and runs as any user that owns the
-//! folder; `pg_isready` is in the path.
+//! server listens on port 5432 of all addresses once that is done, takes options as arguments, and runs as the user of
+//! the image's flavour when the pod says so; `pg_isready` is in the path.
 
 use serde_json::json;
 
@@ -10,7 +10,9 @@ use crate::image;
 use crate::kinds::{Desired, Kind};
 use crate::objects::secrets::PASSWORD;
 use crate::objects::{ENVIRONMENT_LABEL, metadata};
+use crate::presets::Preset;
 use crate::spec::{Bundled, Spec};
+use crate::values::WORKERS;
 
 /// The server's port.
 pub(crate) const PORT: u16 = 5432;
@@ -47,6 +49,15 @@ pub(crate) fn claim(spec: &Spec, bundled: &Bundled) -> Desired {
         body["spec"]["storageClassName"] = json!(class);
     }
     Desired::new(Kind::PersistentVolumeClaim, Some(&spec.names.namespace), &spec.names.database(), body)
+}
+
+/// What the server must admit: every worker's pool in the most replicas and the one more of a rolling update, and a few
+/// for migrations, backups and people; PostgreSQL's own default at least.
+fn max_connections(preset: &Preset, pool_size: i64) -> i64 {
+    const OTHERS: i64 = 20;
+    const DEFAULT: i64 = 100;
+    let replicas = preset.autoscaling.map_or(preset.replicas, |(_, most)| most) + 1;
+    (replicas * WORKERS * pool_size + OTHERS).max(DEFAULT)
 }
 
 /// The server.
@@ -93,6 +104,7 @@ pub(crate) fn stateful_set(spec: &Spec, bundled: &Bundled) -> Desired {
                     "containers": [{
                         "name": CONTAINER,
                         "image": bundled.image,
+                        "args": ["-c", format!("max_connections={}", max_connections(&spec.preset, bundled.pool_size))],
                         "env": [
                             { "name": "POSTGRES_DB", "value": bundled.name },
                             { "name": "POSTGRES_USER", "value": bundled.user },
@@ -163,6 +175,13 @@ mod tests {
             let kinds = ["configMap", "emptyDir", "persistentVolumeClaim", "secret"];
             assert!(kinds.iter().any(|kind| volume.get(kind).is_some()), "{volume}");
         }
+    }
+
+    #[test]
+    fn the_server_admits_what_the_replicas_can_open() {
+        use crate::presets::{DEV, PRODUCTION, STAGING};
+        let connections = [&DEV, &STAGING, &PRODUCTION].map(|preset| max_connections(preset, preset.pool_size));
+        assert_eq!(connections, [100, 140, 900]);
     }
 
     #[test]

@@ -33,8 +33,11 @@ struct Objects {
     writes: u64,
 }
 
-/// Kinds by group and version: plural, kind, namespaced.
-const KINDS: [(&str, &[(&str, &str, bool)]); 4] = [
+/// Plural, kind, and whether it lives in namespaces.
+type Served = (&'static str, &'static str, bool);
+
+/// Kinds by group and version.
+const KINDS: [(&str, &[Served]); 4] = [
     (
         "/api/v1",
         &[
@@ -60,7 +63,10 @@ impl Fake {
     pub(crate) async fn start() -> (Fake, String) {
         let fake = Fake::default();
         for name in ["kube-system", "default"] {
-            fake.put(&format!("/api/v1/namespaces/{name}"), json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
+            fake.put(
+                &format!("/api/v1/namespaces/{name}"),
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }),
+            );
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -73,7 +79,9 @@ impl Fake {
                         let server = server.clone();
                         async move { Ok::<_, Infallible>(server.answer(request).await) }
                     });
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
                 });
             }
         });
@@ -115,7 +123,10 @@ impl Fake {
             std::future::pending::<()>().await;
         }
         let body: Json = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
-        let apply = parts.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
+        let apply = parts
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
         let (status, answer) = self.0.lock().unwrap().handle(&parts.method, parts.uri.path(), &query, body, apply);
         Response::builder()
             .status(status)
@@ -126,7 +137,14 @@ impl Fake {
 }
 
 impl Objects {
-    fn handle(&mut self, method: &Method, path: &str, query: &BTreeMap<String, String>, body: Json, apply: bool) -> (u16, Json) {
+    fn handle(
+        &mut self,
+        method: &Method,
+        path: &str,
+        query: &BTreeMap<String, String>,
+        body: Json,
+        apply: bool,
+    ) -> (u16, Json) {
         if let Some((_, status)) = self.faults.iter().find(|(part, _)| path.contains(part.as_str())) {
             return failure(*status, "Fault", "injected");
         }
@@ -179,7 +197,9 @@ impl Objects {
             }
         }
         if object["kind"] == "StatefulSet" {
-            let broken = object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().is_some_and(|image| image.contains("broken"));
+            let broken = object["spec"]["template"]["spec"]["containers"][0]["image"]
+                .as_str()
+                .is_some_and(|image| image.contains("broken"));
             let ready = i64::from(!broken);
             object["status"] = json!({
                 "observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": 1,
@@ -227,7 +247,7 @@ fn in_namespace(other: &str, namespace: &str) -> bool {
     !name.contains('/') && other.contains(&format!("/namespaces/{name}/"))
 }
 
-fn discovery(path: &str, kinds: &[(&str, &str, bool)]) -> Json {
+fn discovery(path: &str, kinds: &[Served]) -> Json {
     let resources: Vec<Json> = kinds
         .iter()
         .map(|(plural, kind, namespaced)| {
@@ -247,7 +267,10 @@ fn missing(path: &str) -> (u16, Json) {
 }
 
 fn failure(code: u16, reason: &str, message: &str) -> (u16, Json) {
-    (code, json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code }))
+    (
+        code,
+        json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code }),
+    )
 }
 
 /// A JSON merge patch (RFC 7386).

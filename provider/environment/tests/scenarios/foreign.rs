@@ -35,11 +35,13 @@ async fn what_was_adopted_is_given_back_and_what_was_made_in_it_goes() {
     let world = World::start("adopt").await;
     let before = namespace(&world, json!({ "owner": "somebody" })).await;
     let name = world.namespace();
-    let theirs: Secret = serde_json::from_value(json!({ "metadata": { "name": "theirs", "namespace": name } })).unwrap();
+    let theirs: Secret =
+        serde_json::from_value(json!({ "metadata": { "name": "theirs", "namespace": name } })).unwrap();
     world.cluster.create(&theirs).await.unwrap();
 
     let mut tf = world.terraform().await;
-    let config = world.environment(json!({ "adopt": true, "labels": { "team": "core" }, "config": { "A": "1" }, "database": {} }));
+    let config = world
+        .environment(json!({ "adopt": true, "labels": { "team": "core" }, "config": { "A": "1" }, "database": {} }));
     tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
     let adopted: Namespace = world.cluster.get(None, &name).await.unwrap();
     let labels = adopted.metadata.labels.unwrap();
@@ -51,7 +53,8 @@ async fn what_was_adopted_is_given_back_and_what_was_made_in_it_goes() {
     assert_eq!(released.metadata.uid, before.metadata.uid);
     let ours = |labels: Option<&std::collections::BTreeMap<String, String>>| {
         let keys = labels.into_iter().flatten().map(|(key, _)| key.clone());
-        keys.filter(|key| key.contains("ffe.three-rivers.tech") || key.contains("pod-security") || key == "team").collect::<Vec<_>>()
+        keys.filter(|key| key.contains("ffe.three-rivers.tech") || key.contains("pod-security") || key == "team")
+            .collect::<Vec<_>>()
     };
     assert_eq!(ours(released.metadata.labels.as_ref()), Vec::<String>::new());
     assert_eq!(ours(released.metadata.annotations.as_ref()), Vec::<String>::new());

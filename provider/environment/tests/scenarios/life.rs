@@ -65,6 +65,15 @@ async fn an_environment_with_a_database_lives_and_dies() {
     let live: ResourceQuota = world.cluster.get(Some(&namespace), &namespace).await.unwrap();
     assert_eq!(live.spec.unwrap().hard.unwrap()["pods"].0, "20");
 
+    // What is taken out of the configuration goes.
+    let fewer = config(json!({ "labels": null, "config": { "OTHER": "1" } }));
+    tf.apply(ENVIRONMENT, "this", fewer).await.expect_ok();
+    let live: ConfigMap = world.cluster.get(Some(&namespace), &format!("ffe-{}-config", world.name)).await.unwrap();
+    assert_eq!(live.data.unwrap().into_keys().collect::<Vec<_>>(), ["OTHER"]);
+    let live: Namespace = world.cluster.get(None, &namespace).await.unwrap();
+    assert!(!live.metadata.labels.unwrap().contains_key("team"));
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+
     // A secret that changes shows, though nothing of it is stored.
     let secrets = config(json!({ "secrets_wo": { "API_KEY": "an0ther-canary" } }));
     let planned = tf.plan(ENVIRONMENT, "this", secrets.clone()).await;

@@ -40,7 +40,7 @@ async fn changes_that_would_lose_data_are_refused_at_plan() {
 #[tokio::test]
 async fn bad_input_is_named_with_its_path() {
     let world = World::fake("input").await;
-    let mut tf = world.terraform().await;
+    let tf = world.terraform().await;
     for (config, path, text) in [
         (json!({ "name": "Prod" }), "name", "lower case letters"),
         (json!({ "name": "a".repeat(40) }), "name", "1 to 39"),
@@ -53,11 +53,23 @@ async fn bad_input_is_named_with_its_path() {
         (json!({ "config": { "NOT OK": "x" } }), "config", "no such key"),
         (json!({ "database": { "mode": "external" } }), "database.url_wo", "needs its URL"),
         (json!({ "database": { "mode": "external", "url_wo": "mysql://u:hidden@h/x" } }), "database.url_wo", "scheme"),
-        (json!({ "database": { "mode": "external", "url_wo": "postgresql://u:hidden@h/x", "storage": {} } }), "database.storage", "bundled"),
+        (
+            json!({ "database": { "mode": "external", "url_wo": "postgresql://u:hidden@h/x", "storage": {} } }),
+            "database.storage",
+            "bundled",
+        ),
         (json!({ "database": { "url_wo": "postgresql://u:hidden@h/x" } }), "database.url_wo", "external"),
         (json!({ "database": { "instances": 3 } }), "database.instances", "CloudNativePG"),
-        (json!({ "database": { "storage": { "size": "1GB" } } }), "database.storage.size", "must be a Kubernetes quantity"),
-        (json!({ "database": { "storage": { "size": "9Gi" } }, "quota": { "storage": "5Gi" } }), "quota.storage", "does not admit"),
+        (
+            json!({ "database": { "storage": { "size": "1GB" } } }),
+            "database.storage.size",
+            "must be a Kubernetes quantity",
+        ),
+        (
+            json!({ "database": { "storage": { "size": "9Gi" } }, "quota": { "storage": "5Gi" } }),
+            "quota.storage",
+            "does not admit",
+        ),
         (json!({ "database": { "version": "16", "image": "postgres:15" } }), "database.version", "contradict"),
         (json!({ "database": { "image": "postgres" } }), "database.image", "tag or digest"),
     ] {
@@ -185,6 +197,30 @@ async fn no_answer_is_no_proof_of_absence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_is_named_and_the_create_goes_on_when_it_is_given() {
+    let world = World::fake("forbidden").await;
+    let fake = world.fake.clone().unwrap();
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "preset": "dev" }));
+    fake.fail("/rolebindings/", 403);
+    let refused = tf.apply(ENVIRONMENT, "this", config.clone()).await;
+    refused.expect_error("", &format!("RoleBinding {0}/{0}", world.namespace()));
+    assert_eq!(refused.state, Json::Null);
+    fake.heal();
+    tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_surroundings_image_is_named_when_it_contradicts_the_version() {
+    let world = World::fake("image").await;
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "preset": "dev", "database": { "version": "16" } }));
+    let planned = tf.plan(ENVIRONMENT, "this", config).await;
+    planned.expect_action(Action::Create).expect_warning("database.version", "PostgreSQL 15, not 16");
+    assert_eq!(planned.after["database"]["image"], "postgres:15-alpine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_provider_configuration_never_fails_a_plan() {
     let world = World::fake("unknown").await;
     let mut tf = world
@@ -219,7 +255,9 @@ async fn a_configuration_with_unknowns_is_planned_and_applied() {
     let world = World::fake("later").await;
     let mut tf = world.terraform().await;
     let with = |preset: Json, level: Json, key: Json| {
-        world.environment(json!({ "preset": preset, "config": { "LEVEL": level }, "secrets_wo": { "KEY": key }, "database": {} }))
+        world.environment(
+            json!({ "preset": preset, "config": { "LEVEL": level }, "secrets_wo": { "KEY": key }, "database": {} }),
+        )
     };
     let known = with(json!("staging"), json!("info"), json!("k"));
     tf.apply_resolving(ENVIRONMENT, "this", with(unknown(), unknown(), unknown()), known.clone()).await.expect_ok();

@@ -75,7 +75,13 @@ impl World {
         World::new(scenario, settings, json!({ "kubernetes": { "host": address } }), Some(fake), None)
     }
 
-    fn new(scenario: &str, settings: KubernetesSettings, config: Json, fake: Option<Fake>, image: Option<String>) -> World {
+    fn new(
+        scenario: &str,
+        settings: KubernetesSettings,
+        config: Json,
+        fake: Option<Fake>,
+        image: Option<String>,
+    ) -> World {
         let cluster = Cluster::connect(&settings, &Surroundings::for_tests::<String, String>([], None)).unwrap();
         let image = image.unwrap_or_else(|| "postgres:15-alpine".to_owned());
         World { config, cluster, fake, name: format!("{scenario}-{}", &new_run_id()[..6]), image }
