@@ -111,7 +111,7 @@ impl Parser {
             }
         };
         let done = self.item(&mut list, index, level);
-        set(data, key, Value::Array(list));
+        put_back(data, key, Value::Array(list));
         done
     }
 
@@ -133,7 +133,7 @@ impl Parser {
                 return self.fail(start, Kind::EmptyMap { key });
             }
         } else {
-            set(data, key, Value::Object(inner));
+            put_back(data, key, Value::Object(inner));
         }
         done
     }
@@ -323,10 +323,18 @@ impl Parser {
     }
 }
 
-/// An empty key is not set, as in Helm, unless a document has it already.
+/// An empty key is not set, as in Helm.
 fn set(data: &mut Map<String, Value>, key: String, value: Value) {
-    if !key.is_empty() || data.contains_key(&key) {
+    if !key.is_empty() {
         data.insert(key, value);
+    }
+}
+
+/// Puts back what was taken out to be changed; where nothing was, it is set.
+fn put_back(data: &mut Map<String, Value>, key: String, value: Value) {
+    match data.get_mut(&key) {
+        Some(slot) => *slot = value,
+        None => set(data, key, value),
     }
 }
 
