@@ -45,7 +45,7 @@ pub(crate) async fn plan(
     if has_unknown_inputs(&plan.config) {
         return Ok(Diagnostics::new());
     }
-    let kit = session.helm().await.map_err(Unavailable::into_diagnostics)?;
+    let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
     foresee(&cluster, &kit, plan, cancel).await
 }
 
@@ -63,7 +63,7 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
     }
     let reference = chart_ref(&plan.config);
     if reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
-        let kit = session.helm().await.map_err(Unavailable::into_diagnostics)?;
+        let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
         let chart = chart.map_err(|error| {
             Diagnostic::error(format!("The chart {} cannot be used", reference.chart), error.to_string())

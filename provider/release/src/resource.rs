@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ffe_cluster::Cluster;
-use ffe_helm::records::Records;
 use ffe_session::{HelmKit, Session, Unavailable, cancellation, diagnostic};
 use tfplugin::{
     Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update,
@@ -12,7 +11,7 @@ use tfplugin::{
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome};
-use crate::model::{Change, Release};
+use crate::model::Release;
 use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 use crate::pipeline::{self, End};
 use crate::run::Run;
@@ -30,20 +29,12 @@ impl ReleaseResource {
         ReleaseResource { session }
     }
 
-    /// Records can be read without the Helm binary.
-    fn records(&self, cluster: &Cluster) -> Result<Records, Unavailable> {
-        let driver = self.session.helm_driver()?;
-        Ok(Records::new(cluster.clone(), driver))
-    }
-
-    async fn parts(&self) -> Result<(Cluster, Arc<HelmKit>), Diagnostics> {
-        let cluster = self.session.cluster().map_err(Unavailable::into_diagnostics)?;
-        let kit = self.session.helm().await.map_err(Unavailable::into_diagnostics)?;
-        Ok((cluster, kit))
+    fn parts(&self) -> Result<(Cluster, Arc<HelmKit>), Unavailable> {
+        Ok((self.session.cluster()?, self.session.helm()?))
     }
 
     async fn start_create(&self, cx: &Context, config: &Release) -> Result<Run, Diagnostics> {
-        let (cluster, kit) = self.parts().await?;
+        let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(config)?;
         let adopt = config.adopt.known() == Some(&true);
         let claim = look(&cluster, &kit, &inputs.namespace, &inputs.name, adopt).await?;
@@ -59,7 +50,7 @@ impl ReleaseResource {
     }
 
     async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
-        let (cluster, kit) = self.parts().await?;
+        let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(&request.config)?;
         let seen = Seen::load(&request.private);
         read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
@@ -91,14 +82,6 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, succe
     model
 }
 
-/// What the plan has promised is what is recorded: for an import to find it.
-fn note_changes(run: &mut Run, planned: &Attr<Vec<Change>>) {
-    let changes = planned.known().into_iter().flatten();
-    run.journal.content.applied.changes = changes
-        .map(|change| (change.action.clone().unwrap_or_default(), change.object.clone().unwrap_or_default()))
-        .collect();
-}
-
 #[async_trait]
 impl Resource for ReleaseResource {
     type Model = Release;
@@ -122,7 +105,7 @@ impl Resource for ReleaseResource {
             Err(errors) => return Applied::failed(errors),
         };
         let mut planned = request.planned;
-        complete_changes(&mut run, &mut planned);
+        run.promised = planned.changes.known().cloned();
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
         let keeps = matches!(
@@ -130,6 +113,7 @@ impl Resource for ReleaseResource {
             Some("none")
         );
         if outcome == Outcome::Succeeded {
+            planned.changes = Attr::Known(run.changes().to_vec());
             let state = state_after(&run, planned, &mut private, true).await;
             return Applied { state: Some(state), private, diagnostics };
         }
@@ -140,12 +124,8 @@ impl Resource for ReleaseResource {
     }
 
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
-        let cluster = match self.session.cluster() {
-            Ok(cluster) => cluster,
-            Err(why) => return read::without_cluster(request, why),
-        };
-        match self.records(&cluster) {
-            Ok(records) => read::read(&cluster, &records, request).await,
+        match self.parts() {
+            Ok((cluster, kit)) => read::read(&cluster, &kit.records, request).await,
             Err(why) => read::without_cluster(request, why),
         }
     }
@@ -156,10 +136,11 @@ impl Resource for ReleaseResource {
             Err(errors) => return Applied::failed(errors),
         };
         let mut planned = request.planned;
-        complete_changes(&mut run, &mut planned);
+        run.promised = planned.changes.known().cloned();
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
+            planned.changes = Attr::Known(run.changes().to_vec());
             let state = state_after(&run, planned, &mut private, true).await;
             return Applied { state: Some(state), private, diagnostics };
         }
@@ -170,23 +151,14 @@ impl Resource for ReleaseResource {
 
     async fn delete(&self, cx: &Context, request: Delete<Release>) -> Diagnostics {
         let guard = cancellation(cx);
-        match self.parts().await {
+        match self.parts() {
             Ok((cluster, kit)) => delete::delete(&cluster, &kit, &guard.token(), request).await,
-            Err(errors) => errors,
+            Err(why) => why.into_diagnostics(),
         }
     }
 
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Release>, Diagnostics> {
-        let cluster = self.session.cluster().map_err(Unavailable::into_diagnostics)?;
-        let records = self.records(&cluster).map_err(Unavailable::into_diagnostics)?;
-        import::import(&cluster, &records, id).await
+        let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
+        import::import(&cluster, &kit.records, id).await
     }
-}
-
-/// `changes` that could not be foreseen are what they turn out to be; those that were are recorded as promised.
-fn complete_changes(run: &mut Run, planned: &mut Release) {
-    if planned.changes.is_unknown() {
-        planned.changes = Attr::Known(Vec::new());
-    }
-    note_changes(run, &planned.changes);
 }

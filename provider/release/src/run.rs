@@ -12,6 +12,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::model::Change;
 use crate::pipeline::Phase;
 
 /// Why a phase did not go on.
@@ -56,6 +57,10 @@ pub(crate) struct Run {
     pub chart: Option<Arc<Chart>>,
     /// What will be deployed, after preflight.
     pub manifest: Option<Manifest>,
+    /// What the plan has promised to change, where it could be foreseen.
+    pub promised: Option<Vec<Change>>,
+    /// What preflight has found to change.
+    pub found: Vec<Change>,
     /// The release as it was before this run.
     pub before: Option<RecordKey>,
     /// The release as it is after deploy.
@@ -93,6 +98,8 @@ impl Run {
             journal,
             chart: None,
             manifest: None,
+            promised: None,
+            found: Vec::new(),
             before: None,
             after: None,
             after_key: None,
@@ -101,6 +108,11 @@ impl Run {
             begun: None,
             _guard: guard,
         }
+    }
+
+    /// What this run changes: as the plan has promised, else as preflight has found.
+    pub(crate) fn changes(&self) -> &[Change] {
+        self.promised.as_deref().unwrap_or(&self.found)
     }
 
     /// This run's page in the journal.

@@ -5,12 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ffe_cluster::{Cluster, Environment, KubernetesSettings};
 use ffe_helm::Secret;
-use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
+use ffe_helm::binary::{Config as HelmConfig, Helm, Registry as HelmRegistry};
 use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
 use tfplugin::{Diagnostics, Field};
-use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
 use crate::errors::configuration_diagnostic;
@@ -64,8 +63,15 @@ enum State {
 
 struct Ready {
     cluster: Cluster,
-    helm: HelmConfig,
-    kit: OnceCell<Arc<HelmKit>>,
+    kit: Arc<HelmKit>,
+}
+
+impl Ready {
+    fn new(cluster: Cluster, config: HelmConfig) -> Ready {
+        let helm = Helm::new(config);
+        let records = Records::new(cluster.clone(), helm.driver());
+        Ready { kit: Arc::new(HelmKit { charts: Charts::new(helm.clone(), "."), records, helm }), cluster }
+    }
 }
 
 impl Session {
@@ -94,7 +100,7 @@ impl Session {
             Ok(cluster) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
                 let helm = helm_config(config, &cluster);
-                self.set(State::Ready(Arc::new(Ready { cluster, helm, kit: OnceCell::new() })));
+                self.set(State::Ready(Arc::new(Ready::new(cluster, helm))));
                 Diagnostics::new()
             }
             Err(error) => {
@@ -106,7 +112,7 @@ impl Session {
 
     /// Uses this cluster and Helm: for tests of resources.
     pub fn with_cluster(cluster: Cluster, helm: HelmConfig) -> Arc<Session> {
-        Arc::new(Session(RwLock::new(State::Ready(Arc::new(Ready { cluster, helm, kit: OnceCell::new() })))))
+        Arc::new(Session(RwLock::new(State::Ready(Arc::new(Ready::new(cluster, helm))))))
     }
 
     fn set(&self, state: State) {
@@ -132,30 +138,13 @@ impl Session {
         Ok(self.ready()?.cluster.clone())
     }
 
-    /// Helm. Looks for the binary and asks its version the first time.
-    ///
-    /// # Errors
-    /// When the configuration is unknown or unusable, or there is no usable Helm.
-    pub async fn helm(&self) -> Result<Arc<HelmKit>, Unavailable> {
-        let ready = self.ready()?;
-        let kit = ready.kit.get_or_try_init(|| make_kit(&ready)).await;
-        kit.cloned().map_err(Unavailable::Invalid)
-    }
-
-    /// Release records without the Helm binary: reading needs none.
+    /// Helm. The binary is looked for when it is first needed, which an unchanged release never does.
     ///
     /// # Errors
     /// When the configuration is unknown or unusable.
-    pub fn helm_driver(&self) -> Result<Driver, Unavailable> {
-        Ok(self.ready()?.helm.driver)
+    pub fn helm(&self) -> Result<Arc<HelmKit>, Unavailable> {
+        Ok(Arc::clone(&self.ready()?.kit))
     }
-}
-
-async fn make_kit(ready: &Ready) -> Result<Arc<HelmKit>, Diagnostics> {
-    let helm = Helm::new(ready.helm.clone());
-    helm.version().await.map_err(|error| Diagnostics::error("Helm cannot be used", error.to_string()))?;
-    let records = Records::new(ready.cluster.clone(), helm.driver());
-    Ok(Arc::new(HelmKit { charts: Charts::new(helm.clone(), "."), records, helm }))
 }
 
 fn helm_config(config: &ProviderConfig, cluster: &Cluster) -> HelmConfig {

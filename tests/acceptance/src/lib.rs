@@ -13,6 +13,7 @@ mod command;
 mod kube;
 mod processes;
 mod proxy;
+mod server;
 mod stage;
 mod surroundings;
 
@@ -24,6 +25,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 pub use command::{Output, run};
 pub use kube::Kube;
 pub use proxy::Proxy;
+pub use server::serve;
 pub use stage::Stage;
 pub use surroundings::Surroundings;
 

@@ -3,12 +3,13 @@
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::kube;
 use ffe_cluster::{Cluster, Object};
-use ffe_helm::manifest::{Manifest, Reference, Referenced};
+use ffe_helm::manifest::{Reference, Referenced};
+use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::journal::Outcome;
 use crate::migration;
-use crate::render::render;
+use crate::render::{changes, render};
 use crate::run::{Run, Stop};
 
 /// Renders and checks.
@@ -51,23 +52,30 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         return Err(Stop::Failed(errors));
     }
 
-    run.in_place = is_in_place(run, &manifest).await?;
+    let deployed = deployed(run).await?;
+    let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
+    run.found = changes(before.as_ref(), &manifest, &run.inputs.namespace);
+    run.in_place = deployed.is_some_and(|release| is_in_place(run, &release));
     run.manifest = Some(manifest);
     Ok(Outcome::Succeeded)
 }
 
-/// Whether an adopted or imported release is already what the configuration says: then taking it over makes no new revision.
-async fn is_in_place(run: &Run, manifest: &Manifest) -> Result<bool, Stop> {
-    let Some(key) = &run.before else { return Ok(false) };
-    if run.journal.is_complete() && !run.journal.content.applied.manifest_digest.is_empty() {
-        return Ok(false);
-    }
-    let opened =
-        run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))?;
-    let Some(release) = opened else { return Ok(false) };
-    let deployed = Manifest::parse(&release.manifest)
-        .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
-    Ok(release.status == ffe_helm::records::Status::Deployed && deployed.digest() == manifest.digest())
+/// The release as it is before this run.
+async fn deployed(run: &Run) -> Result<Option<HelmRelease>, Stop> {
+    let Some(key) = &run.before else { return Ok(None) };
+    run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))
+}
+
+/// Whether what is deployed is already what the configuration says: then no new revision is made. So it is when an adopted
+/// or imported release is taken over, and when only something beside the deployment has changed (a check, a
+/// timeout, the migration).
+fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
+    let applied = &run.journal.content.applied;
+    let chart_digest = run.chart.as_ref().map(|chart| chart.digest.as_str());
+    // Before the first finished run there is nothing of ours to compare with but the objects.
+    let same_inputs = applied.chart_digest.is_empty()
+        || (chart_digest == Some(&applied.chart_digest) && deployed.config == *run.inputs.values.as_map());
+    deployed.status == Status::Deployed && run.found.is_empty() && same_inputs
 }
 
 async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop>

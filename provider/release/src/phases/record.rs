@@ -26,6 +26,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
             .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
         run.journal.content.applied.manifest_digest = manifest.digest();
     }
+    run.journal.content.applied.changes = run
+        .changes()
+        .iter()
+        .map(|change| (change.action.clone().unwrap_or_default(), change.object.clone().unwrap_or_default()))
+        .collect();
     run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
     run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     run.note(|record| {

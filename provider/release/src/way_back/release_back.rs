@@ -35,7 +35,9 @@ async fn target(run: &Run) -> Result<Option<u32>, Diagnostics> {
     let history =
         history.map_err(|error| Diagnostics::error("The release's history cannot be read", error.to_string()))?;
     let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
-    let before = run.before.as_ref().filter(|key| key.status == Status::Deployed).map(|key| key.revision);
+    // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
+    let was_good = run.journal.is_complete() || run.journal.mark.adopted;
+    let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed).map(|key| key.revision);
     Ok(run.journal.last_verified().filter(kept).or(before.filter(kept)))
 }
 

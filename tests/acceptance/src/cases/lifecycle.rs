@@ -2,10 +2,16 @@
 
 use anyhow::{Result, ensure};
 
-use crate::{Case, Stage, When};
+use crate::{Case, Stage, When, charts};
 
-pub(super) const CASES: &[Case] =
-    &[Case { name: "lifecycle::from_apply_to_destroy", when: When::Always, run: from_apply_to_destroy }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "lifecycle::from_apply_to_destroy", when: When::Always, run: from_apply_to_destroy },
+    Case {
+        name: "lifecycle::command_migration_and_url_checks",
+        when: When::Always,
+        run: command_migration_and_url_checks,
+    },
+];
 
 /// An environment with a bundled database and the sample application on it.
 pub(super) fn stack(stage: &Stage, tag: &str, more: &str) -> String {
@@ -82,4 +88,56 @@ fn from_apply_to_destroy(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok()?;
     ensure!(stage.kube.get(&["namespace", &namespace])?.is_none(), "the namespace is still there");
     Ok(())
+}
+
+fn command_migration_and_url_checks(stage: &mut Stage) -> Result<()> {
+    let chart = charts::web_server(&stage.side("chart")?)?;
+    let site = stage.side("site")?;
+    std::fs::write(site.join("health.json"), "{\"parts\": [{\"name\": \"queue\", \"depth\": 3}]}")?;
+    let url = crate::serve(&site)?;
+    let namespace = stage.name.clone();
+    stage.kube.run(&["create", "namespace", &namespace])?.ok()?;
+    let release = |depth: &str, code: &str, timeout: &str| {
+        format!(
+            r#"
+resource "ffe_release" "web" {{
+  namespace = "{namespace}"
+  name      = "web"
+  chart     = "{chart}"
+  migration = {{
+    engine          = "command"
+    env             = {{ MARK = "from-env" }}
+    working_dir     = "/tmp"
+    resources       = {{ limits = {{ memory = "128Mi" }} }}
+    upgrade_command = ["python3", "-c", "import os, sys; print('migrating', os.getcwd()); sys.exit({code})"]
+    current_command = ["python3", "-c", "import os; print(os.environ['MARK'])"]
+  }}
+  verify = {{
+    url     = "{url}"
+    path    = "/health.json"
+    json    = {{ "/parts/0/depth" = "{depth}" }}
+    timeout = "{timeout}"
+  }}
+}}
+"#,
+            chart = chart.display()
+        )
+    };
+    stage.configure(&release("3", "0", "20s"))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let state = stage.expect_state("ffe_release.web")?;
+    ensure!(state["schema_revision"] == serde_json::json!(["from-env"]), "{state:#}");
+
+    // Another check alone: it is made, and no new revision.
+    stage.configure(&release("4", "0", "3s"))?;
+    stage.apply()?.failed_with(&["failed its checks", "has 3 at /parts/0/depth instead of \"4\"", &url])?;
+    stage.configure(&release("3", "0", "30s"))?;
+    stage.apply()?.ok()?;
+    let state = stage.expect_state("ffe_release.web")?;
+    ensure!(state["status"] == "deployed" && state["changes"] == serde_json::json!([]), "{state:#}");
+
+    stage.configure(&release("3", "7", "20s"))?;
+    stage.apply()?.failed_with(&["The database migration failed", "exit code 7", "migrating /tmp"])?;
+    stage.destroy()?.ok().map(|_| ())
 }

@@ -1,12 +1,8 @@
 //! Where a chart may come from, with both majors of Helm.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Case, Stage, When, charts};
+use crate::{Case, Stage, When, charts, serve};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "sources::helm3", when: When::Always, run: helm3 },
@@ -42,28 +38,6 @@ fn helm3(stage: &mut Stage) -> Result<()> {
     stage.configure(&release(stage, &body("b")))?;
     stage.expect_empty_plan()?;
     stage.destroy()?.ok().map(|_| ())
-}
-
-/// Serves a folder over HTTP until the process ends; for a chart repository.
-fn serve(folder: &Path) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let folder = folder.to_owned();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut buffer = [0; 4096];
-            let count = stream.read(&mut buffer).unwrap_or(0);
-            let request = String::from_utf8_lossy(&buffer[..count]).into_owned();
-            let name = request.split_whitespace().nth(1).unwrap_or("/").trim_start_matches('/').to_owned();
-            let (status, body) = match std::fs::read(folder.join(&name)) {
-                Ok(body) => ("200 OK", body),
-                Err(_) => ("404 Not Found", Vec::new()),
-            };
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            let _sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
-        }
-    });
-    Ok(format!("http://{address}"))
 }
 
 fn archive_repository_and_oci(stage: &mut Stage) -> Result<()> {
