@@ -1,13 +1,13 @@
 //! Programs that come from Debian's package manager.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::bed::Bed;
 use crate::command::{self, no_note};
 use crate::files;
+use crate::host;
 
 /// A package, and a file of it whose presence shows that it is installed.
 pub(crate) struct Package {
@@ -27,21 +27,28 @@ pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("these Debian packages are missing and only root can install them: {}", names.join(", "));
     }
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("these packages of Debian bookworm are missing and there is no apt-get here: {}", names.join(", "));
+    }
     bed.say(format!("installing Debian packages: {}", names.join(", ")));
-    let log = bed.paths.log("apt");
-    command::long(bed, "apt-get update", Command::new("apt-get").args(["update", "-q"]), &log, no_note)?;
+    // A machine that was just made may have no list of packages at all, or one whose files are gone from the mirror.
+    let mut update = host::system("apt-get");
+    update.args(["update", "-q"]);
+    command::long(bed, "apt-get update", &mut update, &bed.paths.log("apt-update"), no_note)?;
     {
-        let _nothing_starts = NoServices::guard()?;
-        let mut install = Command::new("apt-get");
+        let _nothing_starts = NoServices::guard(Path::new(POLICY))?;
+        let mut install = host::system("apt-get");
         install
-            .args(["install", "-y", "-q", "--no-install-recommends"])
+            // The machine's own updates may be under way. Nothing of the user's goes away for ours, and nothing asks.
+            .args(["install", "-y", "-q", "--no-install-recommends", "--no-remove", "-o", "DPkg::Lock::Timeout=300"])
+            .args(["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"])
             .args(&names)
             .env("DEBIAN_FRONTEND", "noninteractive");
-        command::long(bed, "apt-get install", &mut install, &log, no_note)?;
+        command::long(bed, "apt-get install", &mut install, &bed.paths.log("apt-install"), no_note)?;
     }
     for service in missing.iter().filter_map(|package| package.service) {
         // Without systemd there is no such program and nothing to disable.
-        let _ = command::output(Command::new("systemctl").args(["disable", service]));
+        let _ = command::output(host::system("systemctl").args(["disable", service]));
     }
     match missing.iter().find(|package| !Path::new(package.file).exists()) {
         Some(package) => bail!("package {} is installed and {} is still missing", package.name, package.file),
@@ -50,28 +57,59 @@ pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
 }
 
 /// While it lives, packages that are installed start no services (Debian's policy-rc.d).
-struct NoServices {
-    ours: bool,
+struct NoServices<'a> {
+    ours: Option<&'a Path>,
 }
 
-impl NoServices {
-    const FILE: &str = "/usr/sbin/policy-rc.d";
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+const NOTHING_STARTS: &[u8] =
+    b"#!/bin/sh\n# The testbed of terraform-provider-ffe: only while it installs packages.\nexit 101\n";
 
-    fn guard() -> Result<Self> {
-        let path = Path::new(Self::FILE);
-        // One that somebody else put there stays as it is; on container images it says the same.
-        let ours = !path.exists();
-        if ours {
-            files::write_atomically(path, b"#!/bin/sh\nexit 101\n", 0o755).context("keeping services from starting")?;
+impl<'a> NoServices<'a> {
+    fn guard(path: &'a Path) -> Result<Self> {
+        // One that somebody else put there stays as it is; on container images it says the same. Ours may be left of
+        // an installation that was killed.
+        if path.exists() && !std::fs::read(path).is_ok_and(|text| text == NOTHING_STARTS) {
+            return Ok(Self { ours: None });
         }
-        Ok(Self { ours })
+        files::write_atomically(path, NOTHING_STARTS, 0o755).context("keeping services from starting")?;
+        Ok(Self { ours: Some(path) })
     }
 }
 
-impl Drop for NoServices {
+impl Drop for NoServices<'_> {
     fn drop(&mut self) {
-        if self.ours {
-            let _ = files::remove_file(Path::new(Self::FILE));
+        if let Some(path) = self.ours {
+            let _ = files::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn services_are_kept_from_starting_while_packages_come_and_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy-rc.d");
+        {
+            let _guard = NoServices::guard(&path).unwrap();
+            assert!(std::fs::read_to_string(&path).unwrap().contains("exit 101"));
+        }
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_policy_left_of_a_killed_installation_goes_and_that_of_others_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy-rc.d");
+        std::mem::forget(NoServices::guard(&path).unwrap());
+        drop(NoServices::guard(&path).unwrap());
+        assert!(!path.exists());
+        std::fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
+        drop(NoServices::guard(&path).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "#!/bin/sh\nexit 0\n");
     }
 }

@@ -1,15 +1,17 @@
 //! Programs built from the Go module registry, each once.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod compiler;
 
-use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 use crate::bed::Bed;
 use crate::command;
 use crate::files;
 use crate::paths::Paths;
 use crate::stamp::{Inputs, Stamp};
+use compiler::Compiler;
 
 /// Binaries that one `go build` makes of one module graph in `testbed/go`.
 pub(crate) struct Unit {
@@ -82,7 +84,9 @@ impl Unit {
             .with_context(|| format!("reading {}", module.join("go.mod").display()))?;
         let versions = Versions { go_mod: &go_mod, main: self.version(bed.paths)? };
         let flags = linker_flags(&(self.variables)(&versions));
-        let stamp = Stamp::new(bed.paths.bin().join(".stamps").join(self.name), self.inputs(&module, &flags)?);
+        let compiler = Compiler::find(&go_mod)?;
+        let inputs = self.inputs(&module, compiler.version(), &flags)?;
+        let stamp = Stamp::new(bed.paths.bin().join(".stamps").join(self.name), inputs);
         if stamp.note().is_some() && self.binaries.iter().all(|(name, _)| bed.paths.binary(name).exists()) {
             return Ok(());
         }
@@ -91,7 +95,7 @@ impl Unit {
         let output = bed.paths.bin().join(format!(".{}.tmp", self.name));
         files::remove_folder(&output)?;
         std::fs::create_dir_all(&output).with_context(|| format!("folder {}", output.display()))?;
-        let mut build = go(bed.paths, &module);
+        let mut build = compiler.command(bed.paths, &module);
         build.args(["build", "-v", "-ldflags", &flags, "-o"]).arg(output.join(""));
         build.args(self.binaries.iter().map(|(_, package)| package));
         command::long(bed, self.name, &mut build, &bed.paths.log(&format!("build-{}", self.name)), packages_so_far)?;
@@ -108,11 +112,10 @@ impl Unit {
     }
 
     /// Everything that decides about the binaries: the pinned graph, mains of ours, the compiler, the flags.
-    fn inputs(&self, module: &Path, flags: &str) -> Result<Inputs> {
+    fn inputs(&self, module: &Path, compiler: &str, flags: &str) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         inputs.add("flags", flags.as_bytes());
-        let version = Command::new(go_program()?).arg("version").current_dir(module).output().context("running go")?;
-        inputs.add("go", &version.stdout);
+        inputs.add("go", compiler.as_bytes());
         for name in ["go.mod", "go.sum"] {
             inputs.add_file(name, &module.join(name))?;
         }
@@ -148,35 +151,13 @@ fn linker_flags(variables: &[(String, String)]) -> String {
 fn packages_so_far(log: &Path) -> String {
     match std::fs::read_to_string(log) {
         Ok(text) if !text.is_empty() => {
-            format!(", {} packages compiled", text.lines().filter(|l| l.contains('/')).count())
+            format!(
+                ", {} packages compiled",
+                text.lines().filter(|l| !l.starts_with("go: ") && l.contains('/')).count()
+            )
         }
         _ => String::new(),
     }
-}
-
-/// The compiler: on PATH, or where its own installer puts it.
-fn go_program() -> Result<PathBuf> {
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&on_path).chain([PathBuf::from("/usr/local/go/bin"), "/usr/lib/go/bin".into()]);
-    match folders.map(|folder| folder.join("go")).find(|program| program.is_file()) {
-        Some(program) => Ok(program),
-        None => bail!(
-            "the Go compiler is needed to build the testbed, and there is no `go` on PATH or in /usr/local/go/bin"
-        ),
-    }
-}
-
-/// `go` in a module of the testbed, with caches of the testbed's own and nothing of the user's settings.
-fn go(paths: &Paths, module: &Path) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", "5"]).arg(go_program().unwrap_or_else(|_| "go".into())).current_dir(module);
-    command
-        .env("GOMODCACHE", paths.go_module_cache())
-        .env("GOCACHE", paths.go_build_cache())
-        .env("GOFLAGS", "-buildvcs=false -trimpath -mod=readonly")
-        .env("GOWORK", "off")
-        .env("CGO_ENABLED", "0");
-    command
 }
 
 #[cfg(test)]
@@ -204,9 +185,6 @@ mod tests {
 
     #[test]
     fn a_changed_source_or_pin_changes_what_a_binary_is_keyed_by() {
-        if go_program().is_err() {
-            return;
-        }
         let folder = tempfile::tempdir().unwrap();
         let module = folder.path();
         std::fs::create_dir_all(module.join("main")).unwrap();
@@ -214,11 +192,13 @@ mod tests {
         std::fs::write(module.join("go.mod"), "module x\n").unwrap();
         std::fs::write(module.join("go.sum"), "").unwrap();
         std::fs::write(module.join("main/main.go"), "package main").unwrap();
-        let digest = |flags| UNIT.inputs(module, flags).unwrap().digest();
+        let made = |compiler, flags| UNIT.inputs(module, compiler, flags).unwrap().digest();
+        let digest = |flags| made("go version go1.26.8 linux/amd64", flags);
         let before = digest("-s");
         std::fs::write(module.join("other/main.go"), "package main").unwrap();
         assert_eq!(digest("-s"), before);
         assert_ne!(digest("-w"), before);
+        assert_ne!(made("go version go1.26.9 linux/amd64", "-s"), before);
         std::fs::write(module.join("main/main.go"), "package main // changed").unwrap();
         assert_ne!(digest("-s"), before);
     }

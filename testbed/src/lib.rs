@@ -56,7 +56,7 @@ impl Testbed {
     /// folder (`$XDG_CACHE_HOME`, else `~/.cache`). Touches nothing.
     ///
     /// # Errors
-    /// When none of the variables is set.
+    /// When none of the variables is set and the user has no home folder.
     pub fn locate() -> Result<Self> {
         Ok(Self { paths: Paths::locate()? })
     }

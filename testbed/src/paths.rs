@@ -116,8 +116,9 @@ fn user_cache() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("XDG_CACHE_HOME").filter(|f| Path::new(f).is_absolute()) {
         return Ok(PathBuf::from(folder));
     }
-    let home = std::env::var_os("HOME")
-        .filter(|home| !home.is_empty())
-        .context("neither FFE_CACHE_DIR nor HOME is set: no folder for the testbed")?;
-    Ok(PathBuf::from(home).join(".cache"))
+    // Without HOME, what the system's list of users says.
+    let home = std::env::home_dir()
+        .filter(|home| !home.as_os_str().is_empty())
+        .context("neither FFE_CACHE_DIR nor HOME is set, and the user has no home: no folder for the testbed")?;
+    Ok(home.join(".cache"))
 }

@@ -13,6 +13,10 @@ use crate::command::SYSTEM_PATH;
 use crate::files;
 use crate::paths::Paths;
 
+/// Of the caller's environment. Nothing of the testbed speaks to anybody outside of this machine: a proxy would stand
+/// between the API server and the kubelet.
+const NOT_HANDED_ON: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NOTIFY_SOCKET", "KUBECONFIG"];
+
 /// Who was started. Ids are used again by the kernel; the start time within one boot tells whether it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -118,11 +122,14 @@ impl Process {
             }
             let log = File::create(&self.log).with_context(|| format!("log {}", self.log.display()))?;
             // setsid replaces itself with the program, so that the id stays.
-            let child = Command::new("setsid")
+            let mut command = Command::new("setsid");
+            for name in NOT_HANDED_ON {
+                command.env_remove(name).env_remove(name.to_lowercase());
+            }
+            let child = command
                 .arg(program)
                 .args(arguments)
                 .env("PATH", format!("{}:{SYSTEM_PATH}", self.bin.display()))
-                .env_remove("NOTIFY_SOCKET")
                 .current_dir("/")
                 .stdin(Stdio::null())
                 .stdout(log.try_clone().context("sharing a log file")?)
