@@ -30,6 +30,7 @@ pub(crate) fn trials(major: &str, helm: &Helm, trials: &mut Vec<Trial>) {
     add("complaints", complaints);
     add("packed_and_unpacked_are_one_chart", packed);
     add("lint", lint);
+    add("the_projects_own_chart", own_chart);
 }
 
 fn told(binary: &Path) -> Result<(), Failed> {
@@ -110,5 +111,31 @@ fn lint(binary: &Path) -> Result<(), Failed> {
         ensure(good.iter().all(|found| found.severity < LintSeverity::Error), format!("{good:?}"))?;
         let bad = helm(binary).lint(chart.path(), "ns", &merge_documents(&["count: x"])?, &cancel).await?;
         ensure(bad.iter().any(|found| found.severity == LintSeverity::Error), format!("{bad:?}"))
+    })
+}
+
+fn own_chart(binary: &Path) -> Result<(), Failed> {
+    on_runtime(async {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/ffe-backend/chart");
+        let cancel = CancellationToken::new();
+        let charts = Charts::new(helm(binary), &path);
+        let found = charts.resolve(&ChartRef { chart: ".".into(), ..ChartRef::default() }, &cancel).await?;
+        for preset in ["dev", "staging", "production"] {
+            let values = merge_documents(&[std::fs::read_to_string(path.join(format!("values-{preset}.yaml")))?])?;
+            let mut request = RenderRequest::new("backend", "ns", &found.path, &values);
+            request.kube_version = Some("v1.36.3");
+            let manifest = helm(binary).render(&request, &cancel).await?.manifest;
+            let workloads = manifest.workloads("ns");
+            ensure(workloads.len() == 1, format!("{preset}: {workloads:?}"))?;
+            let images: Vec<_> = workloads[0].containers.iter().filter(|c| !c.init).map(|c| &c.image).collect();
+            let expected = format!("ffe-backend:{}", found.metadata.app_version.as_deref().unwrap_or_default());
+            ensure(images == [&expected], format!("{preset}: {images:?}"))?;
+            let ports: Vec<_> = manifest.services("ns").into_iter().flat_map(|service| service.ports).collect();
+            ensure(ports.iter().any(|port| port.port == 8000), format!("{preset}: {ports:?}"))?;
+            ensure(manifest.digest() == helm(binary).render(&request, &cancel).await?.manifest.digest(), "not stable")?;
+            let errors = helm(binary).lint(&found.path, "ns", &values, &cancel).await?;
+            ensure(errors.iter().all(|found| found.severity < LintSeverity::Error), format!("{preset}: {errors:?}"))?;
+        }
+        Ok(())
     })
 }
