@@ -244,3 +244,34 @@ fn debug_shows_no_values() {
     let release = decode(&pack(&json!({"name": "x", "config": {"p": "hunter2"}, "manifest": "hunter2"}))).unwrap();
     assert!(!format!("{release:?}").contains("hunter2"));
 }
+
+/// Records as both majors wrote them (chart `golden`, `--set color=red,n=1000000`).
+#[test]
+fn golden_records_of_both_majors() {
+    for (text, major) in [
+        (include_str!("../../tests/fixtures/release-helm3.txt"), 3),
+        (include_str!("../../tests/fixtures/release-helm4.txt"), 4),
+    ] {
+        let release = decode(text.as_bytes()).unwrap();
+        assert_eq!((release.name.as_str(), release.revision, release.status), ("golden", 1, Status::Deployed));
+        assert_eq!(release.namespace, format!("ffe-helm-golden{major}"));
+        assert_eq!(release.description, format!("made by Helm {major}"));
+        assert_eq!((release.chart.name.as_str(), release.chart.version.as_str()), ("golden", "1.2.3"));
+        assert_eq!(release.app_version(), Some("7"));
+        assert_eq!(Value::Object(release.config.clone()), json!({"color": "red", "n": 1_000_000}));
+        assert_eq!(Value::Object(release.default_values.clone()), json!({"color": "blue"}));
+        assert_eq!(release.notes.trim_end(), "Hello golden");
+        assert!(release.first_deployed.is_some() && release.last_deployed.is_some() && release.deleted.is_none());
+        assert_eq!(release.apply_method.as_deref(), (major == 4).then_some("ssa"));
+        let manifest = release.parsed_manifest().unwrap();
+        assert_eq!(manifest.objects[0].body["data"]["color"], "red");
+        assert_eq!(manifest.objects[0].source.as_deref(), Some("golden/templates/a.yaml"));
+        assert_eq!((manifest.hooks[0].weight, manifest.hooks[0].events.len()), (-2, 2));
+        assert_eq!(release.hooks[0].last_run.phase, "Succeeded");
+        assert!(release.hooks[0].last_run.completed_at.is_some());
+
+        let failed = decode(&release::with_status(text.as_bytes(), Status::Failed, "interrupted").unwrap()).unwrap();
+        let expected = Release { status: Status::Failed, description: "interrupted".into(), ..release };
+        assert!(failed == expected, "something else changed");
+    }
+}
