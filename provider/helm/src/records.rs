@@ -7,7 +7,8 @@
 mod release;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ffe_cluster::{Cluster, DeleteOptions, ObjectRef, Query};
 use jiff::Timestamp;
@@ -91,7 +92,14 @@ pub fn object_name(release: &str, revision: u32) -> String {
 pub struct Records {
     cluster: Cluster,
     driver: Driver,
+    /// The last list of each namespace by release, so that hundreds of releases do not each search all of it.
+    indexes: Arc<Mutex<HashMap<String, Indexed>>>,
 }
+
+/// A list, for as long as others keep it, and its index.
+type Indexed = (Weak<Vec<ObjectMeta>>, Index);
+/// Release → its revisions, oldest first.
+type Index = Arc<HashMap<String, Vec<RecordKey>>>;
 
 impl std::fmt::Debug for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -103,7 +111,7 @@ impl Records {
     /// Records that this driver keeps in this cluster.
     #[must_use]
     pub fn new(cluster: Cluster, driver: Driver) -> Self {
-        Self { cluster, driver }
+        Self { cluster, driver, indexes: Arc::default() }
     }
 
     /// All revisions of a release, oldest first, from the shared list: at most a second old. Empty is no proof of
@@ -113,7 +121,7 @@ impl Records {
     /// The list failed.
     pub async fn history(&self, namespace: &str, name: &str) -> Result<Vec<RecordKey>> {
         let metas = self.shared_list(Some(namespace)).await?;
-        Ok(sorted(metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name)))
+        Ok(self.index(namespace, &metas).get(name).cloned().unwrap_or_default())
     }
 
     /// The newest revision of a release, likewise.
@@ -121,7 +129,8 @@ impl Records {
     /// # Errors
     /// The list failed.
     pub async fn latest(&self, namespace: &str, name: &str) -> Result<Option<RecordKey>> {
-        Ok(self.history(namespace, name).await?.pop())
+        let metas = self.shared_list(Some(namespace)).await?;
+        Ok(self.index(namespace, &metas).get(name).and_then(|history| history.last().cloned()))
     }
 
     /// All revisions of a release, oldest first, asked of the API server now.
@@ -134,7 +143,10 @@ impl Records {
             Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), &query).await?,
             Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), &query).await?,
         };
-        Ok(sorted(metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name)))
+        let mut history: Vec<_> =
+            metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name).collect();
+        sort(&mut history);
+        Ok(history)
     }
 
     /// Whether the release is proven to be absent: a complete list, asked now, of the very cluster that was recorded (the
@@ -223,7 +235,25 @@ impl Records {
         }
     }
 
-    async fn shared_list(&self, namespace: Option<&str>) -> Result<std::sync::Arc<Vec<ObjectMeta>>> {
+    fn index(&self, namespace: &str, metas: &Arc<Vec<ObjectMeta>>) -> Index {
+        let this_list = Arc::downgrade(metas);
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, index)) = indexes.get(namespace).filter(|(of, _)| of.ptr_eq(&this_list)) {
+            return Arc::clone(index);
+        }
+        let mut by_name: HashMap<String, Vec<RecordKey>> = HashMap::new();
+        for key in metas.iter().filter_map(RecordKey::from_metadata) {
+            by_name.entry(key.name.clone()).or_default().push(key);
+        }
+        for history in by_name.values_mut() {
+            sort(history);
+        }
+        let index = Index::new(by_name);
+        indexes.insert(namespace.to_owned(), (this_list, Arc::clone(&index)));
+        index
+    }
+
+    async fn shared_list(&self, namespace: Option<&str>) -> Result<Arc<Vec<ObjectMeta>>> {
         let lists = self.cluster.lists();
         Ok(match self.driver {
             Driver::Secret => lists.list::<Secret>(&self.cluster, namespace, OWNER).await?,
@@ -250,11 +280,9 @@ impl Records {
     }
 }
 
-fn sorted(keys: impl Iterator<Item = RecordKey>) -> Vec<RecordKey> {
-    let mut keys: Vec<_> = keys.collect();
-    // As numbers: v10 is newer than v9.
+/// As numbers: v10 is newer than v9.
+fn sort(keys: &mut [RecordKey]) {
     keys.sort_by_key(|key| key.revision);
-    keys
 }
 
 fn broken(key: &RecordKey, problem: String) -> Error {
