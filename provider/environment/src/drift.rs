@@ -12,6 +12,8 @@ use crate::model::Drift;
 pub(crate) const MISSING: &str = "(missing)";
 /// The field of a workload that an apply left before it was ready.
 pub(crate) const NOT_READY: &str = "status.readyReplicas";
+/// The field of a volume that was told to grow and has not.
+pub(crate) const CAPACITY: &str = "status.capacity.storage";
 /// The field of an object whose mark is gone.
 pub(crate) const MARK: &str = "metadata.annotations[\"ffe.three-rivers.tech/resource\"]";
 

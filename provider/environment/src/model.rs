@@ -16,7 +16,8 @@ use crate::checks::{data_keys, environment_name, identifier, image, instances, m
 /// place is refused when it is planned.
 ///
 /// Import takes the name of an environment, or of a namespace; for a namespace that this provider did not make,
-/// also `<namespace>/<environment>`, which says how the environment is called.
+/// also `<namespace>/<environment>`, which says how the environment is called. The first apply after importing such a
+/// namespace leaves what is in it as it is, makes what the environment lacks, and counts the namespace as adopted.
 #[derive(Model, Clone, Debug)]
 pub struct Environment {
     /// Name of the environment, such as `production`. A DNS label of at most 39 characters; the objects in the

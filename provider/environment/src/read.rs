@@ -7,11 +7,11 @@ use ffe_cluster::{Cluster, Comparison, Digests, Error, Ownership, Presence, Quan
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Private, Read, Refreshed};
 
-use crate::apply::database::revision as database_revision;
+use crate::apply::database::{is_short, revision as database_revision};
 use crate::apply::ready_instances;
 use crate::apply::secrets::{SECRETS, URL, bytes, revision, url_bytes};
 use crate::connection::{self, DATABASE_URL};
-use crate::drift::{MARK, MISSING, NOT_READY, differences, drift};
+use crate::drift::{CAPACITY, MARK, MISSING, NOT_READY, differences, drift};
 use crate::kinds::{Found, Kind, find_all, secret_value};
 use crate::model::{DatabaseStatus, Drift, Environment};
 use crate::objects::{self, database, secrets};
@@ -122,6 +122,10 @@ fn compare(spec: &Spec, found: &[Found], digests: Option<&Digests>) -> Vec<Drift
         if one.desired.kind == Kind::PersistentVolumeClaim {
             // A volume that somebody let grow is taken into the state instead: it cannot shrink.
             fields.retain(|field| field != "spec.resources.requests.storage");
+            let requested = live["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default();
+            if is_short(live, requested) {
+                fields.push(CAPACITY.to_owned());
+            }
         }
         fields.extend(content(spec, one, found, digests));
         drifted.extend(fields.iter().map(|field| drift(object, field)));

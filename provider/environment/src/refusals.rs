@@ -154,3 +154,67 @@ fn major_version(before: &Database, after: &Database, prior: &Environment, at: &
 fn quantity(text: &Attr<String>) -> Option<Quantity> {
     text.as_str()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value as Json, json};
+    use tfplugin::{Field, Model, Unexpected, from_json};
+
+    use super::*;
+
+    fn environment(database: Json, server_version: Option<&str>) -> Environment {
+        let schema = Environment::schema();
+        let status = server_version.map(|version| json!({ "server_version": version }));
+        let json = json!({ "name": "shop", "database": database, "database_status": status });
+        let value = from_json(json.to_string().as_bytes(), &schema.ty(), Unexpected::Refuse).unwrap();
+        Environment::from_value(&value, &Path::root()).unwrap()
+    }
+
+    fn bundled(changes: Json) -> Json {
+        let mut database = json!({
+            "mode": "bundled", "version": "15", "image": "postgres:15-alpine", "name": "ffe", "user": "ffe",
+            "storage": { "size": "1Gi" },
+        });
+        database.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        database
+    }
+
+    fn refused(before: Json, after: Json) -> Vec<String> {
+        let (prior, planned) = (environment(before, Some("15.4")), environment(after, None));
+        refusals(&prior, &planned).iter().map(|one| one.path.clone().unwrap_or_default().to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_safe_is_not_refused() {
+        for after in [
+            json!({}),
+            json!({ "pool_size": 9 }),
+            json!({ "storage": { "size": "1024Mi" } }),
+            json!({ "storage": { "size": "2Gi" } }),
+            json!({ "image": "registry:5000/postgres:15.6" }),
+            json!({ "image": "postgis:latest-of-ours" }),
+        ] {
+            assert_eq!(refused(bundled(json!({})), bundled(after.clone())), Vec::<String>::new(), "{after}");
+        }
+        assert!(refused(json!({ "mode": "external" }), json!(null)).is_empty());
+        assert!(refused(json!(null), bundled(json!({}))).is_empty());
+    }
+
+    #[test]
+    fn an_image_of_another_major_is_refused_by_what_the_server_said_of_itself() {
+        let before = bundled(json!({ "image": "ours:stable" }));
+        assert_eq!(refused(before.clone(), bundled(json!({ "image": "postgres:16" }))), ["database.image"]);
+        assert!(refused(before, bundled(json!({ "image": "postgres:15" }))).is_empty());
+    }
+
+    #[test]
+    fn every_refusal_is_at_its_attribute() {
+        let after =
+            bundled(json!({ "version": "16", "name": "a", "user": "b", "storage": { "size": "1", "class": "x" } }));
+        let expected =
+            ["database.version", "database.name", "database.user", "database.storage.size", "database.storage.class"];
+        assert_eq!(refused(bundled(json!({})), after), expected);
+        assert_eq!(refused(bundled(json!({})), json!(null)), ["database"]);
+    }
+}

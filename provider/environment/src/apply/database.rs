@@ -49,7 +49,7 @@ impl Run<'_> {
         self.apply_content(claimed, secrets::connection(self.spec, Some(&keys)), done).await?;
         self.apply_content(claimed, database::service(self.spec), done).await?;
         self.apply_content(claimed, database::claim(self.spec, bundled), done).await?;
-        if claim.is_some_and(|claim| requested(claim).is_none_or(|size| size.as_str() != bundled.size)) {
+        if claim.is_some_and(|claim| is_short(claim, &bundled.size)) {
             self.wait_for_the_volume(bundled).await?;
         }
         self.apply_content(claimed, database::stateful_set(self.spec, bundled), done).await?;
@@ -152,6 +152,12 @@ fn password(
 
 fn requested(claim: &Json) -> Option<Quantity> {
     claim["spec"]["resources"]["requests"]["storage"].as_str()?.parse().ok()
+}
+
+/// Whether the volume behind a claim is smaller than that.
+pub(crate) fn is_short(claim: &Json, wanted: &str) -> bool {
+    let capacity = claim["status"]["capacity"]["storage"].as_str().and_then(|text| text.parse::<Quantity>().ok());
+    capacity.zip(wanted.parse().ok()).is_some_and(|(there, wanted)| there < wanted)
 }
 
 /// Why the volume that exists cannot be of the size that is asked for, if it cannot.

@@ -2,6 +2,7 @@
 
 use ffe_cluster::k8s_openapi::api::apps::v1::StatefulSet;
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, ResourceQuota, Secret};
+use ffe_cluster::k8s_openapi::api::storage::v1::StorageClass;
 use ffe_cluster::{DeleteOptions, ObjectRef};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
@@ -40,6 +41,8 @@ async fn an_environment_with_a_database_lives_and_dies() {
     let keys: Vec<String> = connection.data.unwrap().into_keys().collect();
     assert_eq!(keys, ["DATABASE_URL", "PGDATABASE", "PGHOST", "PGPASSWORD", "PGPORT", "PGUSER"]);
     let password = password(&world).await;
+    let (text, private) = (String::from_utf8(password.clone()).unwrap(), tf.private(ENVIRONMENT, "this"));
+    assert!(!made.state.to_string().contains(&text) && !format!("{private:?}").contains(&text));
 
     // Another setting: one revision moves, nothing that others depend on.
     let before = made.state.clone();
@@ -198,6 +201,50 @@ async fn an_external_database_is_a_secret_and_nothing_else() {
     assert_eq!(without.state["database_secret"], Json::Null);
     assert!(world.cluster.find::<Secret>(Some(&namespace), &name).await.unwrap().is_none());
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_grows_where_its_class_lets_it() {
+    let world = World::fake("grow").await;
+    let (namespace, name) = (world.namespace(), format!("ffe-{}-database", world.name));
+    let place = Some(namespace.as_str());
+    let class: StorageClass =
+        serde_json::from_value(json!({ "metadata": { "name": "fast" }, "provisioner": "example.com/disks" })).unwrap();
+    world.cluster.create(&class).await.unwrap();
+    let mut tf = world.terraform().await;
+    let config = |size: &str| {
+        world.environment(json!({ "preset": "dev", "database": { "storage": { "size": size, "class": "fast" } } }))
+    };
+    tf.apply(ENVIRONMENT, "this", config("1Gi")).await.expect_ok();
+    let capacity = |size: &str| json!({ "status": { "phase": "Bound", "capacity": { "storage": size } } });
+    world.cluster.merge::<PersistentVolumeClaim>(place, &name, &capacity("1Gi")).await.unwrap();
+
+    let refused = tf.plan(ENVIRONMENT, "this", config("2Gi")).await;
+    refused.expect_action(Action::Refused).expect_error("database.storage.size", "class \"fast\" does not allow");
+    world.cluster.merge::<StorageClass>(None, "fast", &json!({ "allowVolumeExpansion": true })).await.unwrap();
+    let cluster = world.cluster.clone();
+    let resizer = async {
+        loop {
+            let claim: PersistentVolumeClaim = cluster.get(place, &name).await.unwrap();
+            let asked = claim.spec.unwrap().resources.unwrap().requests.unwrap()["storage"].0.clone();
+            if asked == "2Gi" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        cluster.merge::<PersistentVolumeClaim>(place, &name, &capacity("2Gi")).await.unwrap();
+    };
+    let (grown, ()) = tokio::join!(tf.apply(ENVIRONMENT, "this", config("2Gi")), resizer);
+    grown.expect_ok();
+
+    // Somebody let it grow further, and it is not there yet: both are seen.
+    let more = json!({ "spec": { "resources": { "requests": { "storage": "3Gi" } } } });
+    world.cluster.merge::<PersistentVolumeClaim>(place, &name, &more).await.unwrap();
+    let planned = tf.plan(ENVIRONMENT, "this", config("2Gi")).await;
+    planned.expect_error("database.storage.size", "cannot shrink from 3Gi to 2Gi");
+    let planned = tf.plan(ENVIRONMENT, "this", config("3Gi")).await;
+    planned.expect_action(Action::Update);
+    assert_eq!(planned.before["drifted"][0]["field"], "status.capacity.storage");
 }
 
 #[tokio::test(flavor = "multi_thread")]
