@@ -3,7 +3,7 @@
 //! Helm decodes values files, `Chart.yaml` and manifests with `sigs.k8s.io/yaml`: go-yaml v2 (YAML 1.1 scalars, so a
 //! plain `yes` is a boolean and `0777` an octal number), turned into JSON. A YAML 1.2 reader would show in a plan what
 //! Helm then does not do. The events come from a port of libyaml, which go-yaml is a port of too; what the scalars mean
-//! is decided in [`resolve`] by go-yaml's own table.
+//! is decided in `resolve` by go-yaml's own table.
 
 mod emit;
 mod resolve;
