@@ -1,10 +1,10 @@
 //! The resource `ffe_environment`: where the application lives.
 //!
-//! The story, in the order of its modules: what a user writes ([`model`]); what the configuration settles by
-//! itself ([`presets`], [`settle`], [`values`]); what is refused ([`validate`], [`refusals`]); the objects as they
-//! should be ([`spec`], [`objects`]); whose is what stands in their place ([`claim`]); making them ([`apply`]);
-//! looking at them ([`read`], [`drift`]); finding an existing environment ([`import`]); and taking it down
-//! ([`delete`]).
+//! The story, in the order of its modules: what a user writes (`model`); what the configuration settles by
+//! itself (`presets`, `settle`, `values`); what is refused (`validate`, `refusals`); the objects as they
+//! should be (`spec`, `objects`); whose is what stands in their place (`claim`); making them (`apply`);
+//! looking at them (`read`, `drift`); finding an existing environment (`import`); and taking it down
+//! (`delete`).
 //!
 //! The first half of the resource. Not here yet, and so not in the schema either: network isolation, backups of the
 //! database, Vault, and databases of more than one instance. The presets' table says already what will hold for them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ffe_cluster::Mark;
 use ffe_cluster::k8s_openapi::api::apps::v1::StatefulSet;
-use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
+use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
 
@@ -146,6 +146,34 @@ async fn a_create_that_is_interrupted_while_it_waits_is_resumed() {
     assert_eq!(stopped.state, Json::Null);
     tf.uncancel();
     tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_is_killed_converges_without_destroying_anything() {
+    let world = World::start("kill").await;
+    let config = world.environment(json!({ "preset": "dev", "secrets_wo": { "KEY": "value" }, "database": {} }));
+    let (namespace, server) = (world.namespace(), format!("ffe-{}-database", world.name));
+    let half_made = async {
+        while world.cluster.find::<PersistentVolumeClaim>(Some(&namespace), &server).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let mut killed = world.terraform().await;
+    tokio::select! {
+        biased;
+        () = half_made => {}
+        // The fake cluster may be done before the volume is seen; the state is lost all the same.
+        _ = killed.apply(ENVIRONMENT, "this", config.clone()) => {}
+    }
+    let claim = |claim: PersistentVolumeClaim| claim.metadata.uid;
+    let before = world.cluster.get(Some(&namespace), &server).await.map(claim).unwrap();
+    let mark = json!({ "metadata": { "annotations": { "ffe.three-rivers.tech/state": "creating" } } });
+    world.cluster.merge::<Namespace>(None, &namespace, &mark).await.unwrap();
+
+    let mut tf = world.terraform().await;
+    tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
+    assert_eq!(world.cluster.get(Some(&namespace), &server).await.map(claim).unwrap(), before);
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
