@@ -64,7 +64,7 @@ fn changes(before: &Database, after: &Database, prior: &Environment, at: &Path, 
     {
         diagnostics.push(
             Diagnostic::error(
-                format!("The database cannot change from {old} to {new}"),
+                format!("database.mode cannot change from {old} to {new}"),
                 "The data would stay behind. Make another environment with the new mode, move the data there, and \
                  destroy this one.",
             )
@@ -107,11 +107,7 @@ fn changes(before: &Database, after: &Database, prior: &Environment, at: &Path, 
             let name = |class: &Attr<String>| class.as_str().unwrap_or("the cluster's default").to_owned();
             diagnostics.push(
                 Diagnostic::error(
-                    format!(
-                        "The database's storage class cannot change from {} to {}",
-                        name(&old.class),
-                        name(&new.class)
-                    ),
+                    format!("database.storage.class cannot change from {} to {}", name(&old.class), name(&new.class)),
                     "A volume stays in the class that it was made in. Keep the class; to move the data, make another \
                      environment.",
                 )
@@ -126,7 +122,7 @@ fn changes(before: &Database, after: &Database, prior: &Environment, at: &Path, 
 fn major_version(before: &Database, after: &Database, prior: &Environment, at: &Path, diagnostics: &mut Diagnostics) {
     let refuse = |attribute: &str, old: &str, new: &str| {
         Diagnostic::error(
-            format!("The database cannot change from PostgreSQL {old} to {new}"),
+            format!("database.{attribute} cannot change from PostgreSQL {old} to {new}"),
             "A major version changes the format of the data, so the new server would not start. Keep the version; to \
              upgrade, make another environment, restore a dump there, and destroy this one.",
         )
