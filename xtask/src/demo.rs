@@ -4,6 +4,7 @@
 mod place;
 mod result;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -90,18 +91,21 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     tell::headline(format!("terraform init   (terraform {version}, in {})", place.configuration().display()));
     terraform.init(&place.configuration())?;
 
+    // Terraform writes colours into files too.
+    let plain = (!std::io::stdout().is_terminal()).then_some("-no-color");
+
     if args.destroy {
         tell::headline("terraform destroy");
-        process::run(&mut run(&["destroy", "-auto-approve"]))?;
+        process::run(run(&["destroy", "-auto-approve"]).args(plain))?;
         if args.kubeconfig.is_none() {
             tell::note("\nThe testbed goes on running; `cargo xtask testbed down` stops it.");
         }
         return Ok(ExitCode::SUCCESS);
     }
     tell::headline("terraform apply");
-    process::run(&mut run(&["apply", "-auto-approve"]))?;
+    process::run(run(&["apply", "-auto-approve"]).args(plain))?;
     let outputs = process::output(&mut run(&["output", "-json"]))?;
-    result::show(&outputs, kubectl.as_ref(), &key)?;
+    result::show(&outputs, kubectl.as_ref(), &key, args.kubeconfig.is_none())?;
     tell::note(format!(
         "\nDone in {}. To remove it: cargo xtask demo --destroy{}",
         tell::time(began.elapsed()),

@@ -1,13 +1,17 @@
 //! Asking a cluster by kubectl: independent of the provider's own code.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use crate::process;
 
@@ -57,8 +61,9 @@ impl Kubectl {
             self.command(&["port-forward", "--namespace", namespace, "--address", "127.0.0.1", &target, &ports]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let mut said = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut said)?;
+        let mut stdout = child.stdout.take().map(BufReader::new);
+        if let Some(stdout) = &mut stdout {
+            stdout.read_line(&mut said)?;
         }
         let Some(local) = local_port(&said) else {
             let mut why = String::new();
@@ -68,7 +73,7 @@ impl Kubectl {
             }
             bail!("no way to {target} in {namespace}: {}{}", said.trim(), why.trim());
         };
-        Ok(Forward { child, local })
+        Ok(Forward { child, local, _stdout: stdout })
     }
 }
 
@@ -82,27 +87,35 @@ fn local_port(line: &str) -> Option<u16> {
 pub(crate) struct Forward {
     child: Child,
     local: u16,
+    /// kubectl reports each connection there, and ends when nobody listens any more.
+    _stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Forward {
-    /// Asks for a path; status line and body of the answer.
+    /// Asks for a path; status and body of the answer.
     ///
     /// # Errors
     /// When there is no answer within 20 seconds.
-    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<(String, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.local))?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        // HTTP 1.0: the answer is not chunked and ends with the connection.
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n")?;
-        for (name, value) in headers {
-            write!(stream, "{name}: {value}\r\n")?;
-        }
-        stream.write_all(b"\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).with_context(|| format!("no answer for {path}"))?;
-        let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("no HTTP answer for {path}"))?;
-        Ok((head.lines().next().unwrap_or_default().to_owned(), body.trim().to_owned()))
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<(StatusCode, String)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let answer = async { tokio::time::timeout(Duration::from_secs(20), ask(self.local, path, headers)).await? };
+        runtime.block_on(answer).with_context(|| format!("no answer for {path}"))
     }
+}
+
+async fn ask(port: u16, path: &str, headers: &[(&str, &str)]) -> Result<(StatusCode, String)> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let mut request = Request::get(path).header("host", "127.0.0.1");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok((status, String::from_utf8_lossy(&body).trim().to_owned()))
 }
 
 impl Drop for Forward {

@@ -1,15 +1,23 @@
 //! What the demo shows at its end: where the application is, what was deployed, and what it answers.
 
 use anyhow::{Context as _, Result, ensure};
+use http::StatusCode;
 use serde_json::Value as Json;
 
 use crate::kubectl::Kubectl;
 use crate::tell;
 
 /// Shows terraform's outputs and asks the application.
-pub(super) fn show(outputs: &str, kubectl: Option<&Kubectl>, key: &str) -> Result<()> {
+///
+/// On the testbed, whose node is this machine, services answer here too.
+pub(super) fn show(outputs: &str, kubectl: Option<&Kubectl>, key: &str, testbed: bool) -> Result<()> {
     let outputs = Outputs::read(outputs)?;
     tell::headline("The result");
+    if let (true, Some(kubectl)) = (testbed, kubectl) {
+        let service = ["get", "service", &outputs.service, "--namespace", &outputs.namespace];
+        let address = kubectl.output(&[&service[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat())?;
+        tell::line(format!("URL                  http://{address}:{}/health", outputs.port));
+    }
     tell::line(format!("URL in the cluster   {}", outputs.url));
     tell::line(format!("Helm revision        {}", outputs.revision));
     tell::line(format!("schema revision      {}", outputs.schema.join(", ")));
@@ -24,7 +32,7 @@ pub(super) fn show(outputs: &str, kubectl: Option<&Kubectl>, key: &str) -> Resul
     {
         let (status, body) = forward.get(path, headers)?;
         tell::line(format!("\nGET {path}\n{status}\n{}", pretty(&body)));
-        ensure!(status.contains(" 200"), "the application answered {path} with {status}");
+        ensure!(status == StatusCode::OK, "the application answered {path} with {status}");
     }
     Ok(())
 }
