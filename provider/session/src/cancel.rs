@@ -36,3 +36,30 @@ pub fn cancellation(cx: &Context) -> CancelGuard {
     });
     CancelGuard { token, bridge }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_token_follows_the_context_while_the_guard_lives() {
+        let cx = Context::default();
+        let guard = cancellation(&cx);
+        let token = guard.token();
+        assert!(!token.is_cancelled());
+        cx.cancel.cancel();
+        token.cancelled().await;
+        assert!(cancellation(&cx).token().is_cancelled(), "a context that is cancelled already cancels at once");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_guard_follows_no_more() {
+        let cx = Context::default();
+        let guard = cancellation(&cx);
+        let token = guard.token();
+        drop(guard);
+        cx.cancel.cancel();
+        tokio::task::yield_now().await;
+        assert!(!token.is_cancelled());
+    }
+}

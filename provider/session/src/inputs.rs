@@ -35,3 +35,67 @@ fn without_nulls(json: Json) -> Json {
         plain => plain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tfplugin::{Attr, Field as _, Model, Path};
+
+    use super::*;
+
+    /// A thing.
+    #[derive(Model, Clone, Debug)]
+    struct Thing {
+        /// Name.
+        #[attr(required)]
+        name: Attr<String>,
+        /// Nobody else's business.
+        #[attr(optional, sensitive)]
+        token: Attr<String>,
+        /// Never stored.
+        #[attr(optional, write_only, sensitive)]
+        secret_wo: Attr<String>,
+        /// Parts.
+        #[attr(optional)]
+        parts: Attr<Vec<Part>>,
+    }
+
+    /// A part.
+    #[derive(Model, Clone, Debug)]
+    struct Part {
+        /// Label.
+        #[attr(required)]
+        label: Attr<String>,
+        /// Never stored.
+        #[attr(optional, write_only, sensitive)]
+        key_wo: Attr<String>,
+        /// Size.
+        #[attr(optional)]
+        size: Attr<i64>,
+    }
+
+    #[test]
+    fn what_was_written_comes_back_and_no_secret_is_kept() {
+        let part = Part { label: Attr::from("a"), key_wo: Attr::from("s3cret-1"), size: Attr::Null };
+        let thing = Thing {
+            name: Attr::from("one"),
+            token: Attr::from("s3cret-2"),
+            secret_wo: Attr::from("s3cret-3"),
+            parts: Attr::Known(vec![part]),
+        };
+        let text = to_text(&thing.to_value(), &Thing::schema());
+        assert_eq!(text, r#"{"name":"one","parts":[{"label":"a"}]}"#);
+        let back = Thing::from_value(&from_text(&text, &Thing::schema()).unwrap(), &Path::root()).unwrap();
+        assert_eq!(back.parts.known().unwrap()[0].label, Attr::from("a"));
+        assert!(back.token.is_null() && back.secret_wo.is_null());
+    }
+
+    #[test]
+    fn what_a_newer_or_broken_journal_says_is_no_reason_to_fail() {
+        let schema = Thing::schema();
+        assert!(from_text(r#"{"name":"one","later":true}"#, &schema).is_some());
+        assert!(from_text("", &schema).is_none());
+        assert!(from_text("[1]", &schema).is_none());
+        assert!(from_text("null", &schema).is_none());
+    }
+}

@@ -24,3 +24,28 @@ pub fn refuse_foreign(object: &ObjectRef, ownership: &Ownership, resource_type: 
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use ffe_cluster::{Mark, Owner};
+
+    use super::*;
+
+    #[test]
+    fn it_says_whose_it_is_and_both_ways_on() {
+        let object = ObjectRef::new("v1", "Namespace", None, "ffe");
+        let mark = |kind: &str| Mark::complete(Owner::new(kind, "other"), "run-1");
+        for (ownership, whose) in [
+            (Ownership::OtherResource(mark("ffe_release")), "It belongs to ffe_release other."),
+            (Ownership::Foreign { manager: Some("flux".to_owned()) }, "It is managed by flux."),
+            (Ownership::Foreign { manager: None }, "It was not made by this provider."),
+            (Ownership::OursComplete(mark("ffe_environment")), "in another state"),
+        ] {
+            let refused = refuse_foreign(&object, &ownership, "ffe_environment", "ffe");
+            assert!(refused.is_error() && refused.summary.ends_with("exists already"), "{refused}");
+            for part in [whose, "Nothing was changed.", "terraform import ffe_environment.<name> ffe", "adopt = true"] {
+                assert!(refused.detail.contains(part), "{part} is not in: {refused}");
+            }
+        }
+    }
+}

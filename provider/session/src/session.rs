@@ -5,14 +5,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ffe_cluster::{Cluster, Environment, KubernetesSettings};
 use ffe_helm::Secret;
-use ffe_helm::binary::{Config as HelmConfig, Helm, Registry as HelmRegistry};
+use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
 use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
-use tfplugin::{Diagnostics, Field};
+use tfplugin::{Diagnostic, Diagnostics, Field, Path};
 
 use crate::config::ProviderConfig;
 use crate::errors::configuration_diagnostic;
+
+/// Helm's own variable for where it keeps records.
+const DRIVER_VARIABLE: &str = "HELM_DRIVER";
 
 /// Why there is no cluster.
 #[derive(Clone, Debug)]
@@ -96,23 +99,32 @@ impl Session {
         }
         let settings =
             config.kubernetes.known().map_or_else(KubernetesSettings::default, |kubernetes| kubernetes.settings());
-        match Cluster::connect(&settings, environment) {
-            Ok(cluster) => {
+        let configured = Cluster::connect(&settings, environment)
+            .map_err(|error| configuration_diagnostic(&error))
+            .and_then(|cluster| Ok((helm_config(config, &cluster, environment)?, cluster)));
+        match configured {
+            Ok((helm, cluster)) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
-                let helm = helm_config(config, &cluster);
-                self.set(State::Ready(Arc::new(Ready::new(cluster, helm))));
+                self.use_cluster(cluster, helm);
                 Diagnostics::new()
             }
             Err(error) => {
                 self.set(State::Unconfigured);
-                configuration_diagnostic(&error).into()
+                error.into()
             }
         }
     }
 
     /// Uses this cluster and Helm: for tests of resources.
     pub fn with_cluster(cluster: Cluster, helm: HelmConfig) -> Arc<Session> {
-        Arc::new(Session(RwLock::new(State::Ready(Arc::new(Ready::new(cluster, helm))))))
+        let session = Session::new();
+        session.use_cluster(cluster, helm);
+        session
+    }
+
+    /// The same for a session that resources share already.
+    pub fn use_cluster(&self, cluster: Cluster, helm: HelmConfig) {
+        self.set(State::Ready(Arc::new(Ready::new(cluster, helm))));
     }
 
     fn set(&self, state: State) {
@@ -147,14 +159,19 @@ impl Session {
     }
 }
 
-fn helm_config(config: &ProviderConfig, cluster: &Cluster) -> HelmConfig {
+fn helm_config(
+    config: &ProviderConfig,
+    cluster: &Cluster,
+    environment: &Environment,
+) -> Result<HelmConfig, Diagnostic> {
     let given = config.helm.known();
-    let path = |attribute: Option<&tfplugin::Attr<String>>| attribute.and_then(|path| path.as_str()).map(PathBuf::from);
-    let driver =
-        given.and_then(|helm| helm.driver.as_str().map(str::to_owned)).or_else(|| std::env::var("HELM_DRIVER").ok());
-    HelmConfig {
+    let text = |attribute: Option<&tfplugin::Attr<String>>| {
+        attribute.and_then(|text| text.as_str()).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let path = |attribute| text(attribute).map(PathBuf::from);
+    Ok(HelmConfig {
         binary: path(given.map(|helm| &helm.binary)),
-        driver: driver.and_then(|driver| driver.parse().ok()).unwrap_or_default(),
+        driver: driver(text(given.map(|helm| &helm.driver)), environment)?,
         registries: given
             .and_then(|helm| helm.registries.known())
             .map(|registries| {
@@ -171,5 +188,27 @@ fn helm_config(config: &ProviderConfig, cluster: &Cluster) -> HelmConfig {
         repository_config_path: path(given.map(|helm| &helm.repository_config_path)),
         repository_cache: path(given.map(|helm| &helm.repository_cache)),
         ..HelmConfig::new(Some(cluster.clone()), Launcher::self_exec().unwrap_or(Launcher::Direct))
-    }
+    })
 }
+
+/// Where release records are. A driver that is not known is refused: with another one, every release would look absent.
+fn driver(given: Option<String>, environment: &Environment) -> Result<Driver, Diagnostic> {
+    let (from, word) = match (given, environment.var(DRIVER_VARIABLE)) {
+        (Some(word), _) => ("helm.driver", word),
+        (None, Some(word)) => (DRIVER_VARIABLE, word),
+        (None, None) => return Ok(Driver::default()),
+    };
+    word.parse().map_err(|_| {
+        Diagnostic::error(
+            "The Helm configuration cannot be used",
+            format!(
+                "{from} is \"{word}\". Release records are read from Secrets or ConfigMaps: set it to \"secret\" or \
+                 \"configmap\"."
+            ),
+        )
+        .at(Path::attribute("helm").child("driver"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ impl Environment {
                     "all_proxy",
                     "NO_PROXY",
                     "no_proxy",
+                    "HELM_DRIVER",
                 ]
                 .contains(&name)
         };
