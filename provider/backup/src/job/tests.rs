@@ -1,0 +1,132 @@
+#![allow(clippy::unwrap_used)]
+
+use ffe_cluster::Owner;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::place::{Request, Volume};
+
+pub(crate) fn s3() -> S3 {
+    S3 {
+        bucket: "backups".to_owned(),
+        prefix: "ffe/production".to_owned(),
+        region: "eu-central-1".to_owned(),
+        endpoint: Some("http://10.0.0.1:7070".to_owned()),
+        path_style: true,
+        credentials_secret: "s3-keys".to_owned(),
+        ca_bundle: None,
+    }
+}
+
+pub(crate) fn place() -> Place {
+    Place {
+        namespace: "ffe".to_owned(),
+        series: "shop".to_owned(),
+        image: "postgres:16-alpine".to_owned(),
+        storage: Storage::Volume(Volume { claim: "dumps".to_owned(), size: "1Gi".to_owned(), class: None }),
+        mark: Mark::creating(Owner::new("ffe_release", "ffe/shop"), "run1"),
+        pod: PodShape::default(),
+        timeout: Duration::from_secs(600),
+    }
+}
+
+pub(crate) fn request() -> Request {
+    Request {
+        place: place(),
+        job_name: "ffe-backup-run1".to_owned(),
+        backup_name: "shop-1".to_owned(),
+        database_secret: "shop-database".to_owned(),
+        retention: None,
+    }
+}
+
+fn take(place: &Place) -> Value {
+    let task = Task {
+        backup: Some("shop-1"),
+        database_secret: Some("shop-database"),
+        retention: Some(Duration::from_secs(86_400)),
+        sha256: None,
+    };
+    serde_json::to_value(build(place, "job", Work::Take, &task).unwrap()).unwrap()
+}
+
+fn variable<'a>(job: &'a Value, name: &str) -> Option<&'a Value> {
+    let all = job["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+    all.iter().find(|one| one["name"] == name)
+}
+
+#[test]
+fn the_pod_meets_restricted_whatever_is_given() {
+    let given = PodShape {
+        pod_security: Some(PodSecurityContext {
+            run_as_non_root: Some(false),
+            run_as_user: Some(1001),
+            ..PodSecurityContext::default()
+        }),
+        container_security: Some(SecurityContext {
+            privileged: Some(true),
+            allow_privilege_escalation: Some(true),
+            capabilities: Some(Capabilities { add: Some(vec!["NET_ADMIN".to_owned()]), drop: None }),
+            ..SecurityContext::default()
+        }),
+        ..PodShape::default()
+    };
+    for (shape, user) in [(PodShape::default(), 70), (given, 1001)] {
+        let job = take(&Place { pod: shape, ..place() });
+        let pod = &job["spec"]["template"]["spec"];
+        assert_eq!(pod["securityContext"]["runAsUser"], user);
+        assert_eq!(pod["securityContext"]["fsGroup"], user);
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+        let container = &pod["containers"][0];
+        assert_eq!(
+            container["securityContext"],
+            json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] }, "readOnlyRootFilesystem": true,
+                "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } })
+        );
+        for bound in ["requests", "limits"] {
+            assert!(container["resources"][bound]["cpu"].is_string(), "{container}");
+            assert!(container["resources"][bound]["memory"].is_string());
+        }
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        assert_eq!(job["spec"]["backoffLimit"], 0);
+        assert!(job["spec"].get("ttlSecondsAfterFinished").is_none());
+    }
+}
+
+#[test]
+fn secrets_are_referred_to_and_never_written() {
+    let job = take(&Place { storage: Storage::S3(s3()), ..place() });
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["envFrom"], json!([{ "secretRef": { "name": "shop-database" } }]));
+    let key = variable(&job, "AWS_SECRET_ACCESS_KEY").unwrap();
+    assert_eq!(key["valueFrom"]["secretKeyRef"]["name"], "s3-keys");
+    assert_eq!(variable(&job, "AWS_SESSION_TOKEN").unwrap()["valueFrom"]["secretKeyRef"]["optional"], true);
+    // Nothing that the shell would put into arguments of another program.
+    let script = container["args"][0].as_str().unwrap();
+    for line in script.lines().filter(|line| line.contains("AWS_") || line.contains("PGPASSWORD")) {
+        let builtin = ["printf", "[ ", "for name in", "decode"].iter().any(|word| line.trim().starts_with(word));
+        assert!(builtin, "{line}");
+    }
+    assert!(!script.contains("--user"));
+}
+
+#[test]
+fn a_bucket_is_told_by_variables_and_a_volume_is_mounted() {
+    let job = take(&Place { storage: Storage::S3(S3 { ca_bundle: Some("PEM".to_owned()), ..s3() }), ..place() });
+    for (name, value) in [
+        ("FFE_S3_URL", "http://10.0.0.1:7070/backups"),
+        ("FFE_S3_PREFIX", "ffe/production/shop"),
+        ("FFE_LOCATION", "s3://backups/ffe/production/shop/shop-1.dump"),
+        ("FFE_S3_CA", "PEM"),
+        ("FFE_RETENTION", "86400"),
+    ] {
+        assert_eq!(variable(&job, name).unwrap()["value"], value);
+    }
+    let job = take(&place());
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][1]["persistentVolumeClaim"]["claimName"], "dumps");
+    assert_eq!(variable(&job, "FFE_S3_URL"), None);
+    assert_eq!(job["metadata"]["labels"]["app.kubernetes.io/managed-by"], "terraform-provider-ffe");
+    assert_eq!(pod["containers"][0]["command"], json!(["/bin/sh", "-c"]));
+}

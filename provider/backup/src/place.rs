@@ -1,0 +1,107 @@
+//! Where backups are kept, and what a backup is asked for with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ffe_cluster::Mark;
+use ffe_cluster::k8s_openapi::api::core::v1::{
+    LocalObjectReference, PodSecurityContext, ResourceRequirements, SecurityContext, Toleration,
+};
+
+/// Where the files go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// A volume in the namespace.
+    Volume(Volume),
+    /// A bucket of an S3-compatible service.
+    S3(S3),
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Name of the PersistentVolumeClaim. Made when it is missing (`ReadWriteOnce`, with the mark), never changed when
+    /// it is there, and never deleted.
+    pub claim: String,
+    /// A quantity such as `10Gi`.
+    pub size: String,
+    /// Its storage class; the cluster's default when not given.
+    pub class: Option<String>,
+}
+
+/// A bucket. Needs curl 7.88 or newer in the image, and room for one dump in the pod's `/tmp`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3 {
+    /// Its name.
+    pub bucket: String,
+    /// What the keys begin with; may be empty.
+    pub prefix: String,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// URL of the service; Amazon's own in that region when not given.
+    pub endpoint: Option<String>,
+    /// The bucket's name comes in the path of the URL instead of its host.
+    pub path_style: bool,
+    /// A Secret of the namespace with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, and possibly `AWS_SESSION_TOKEN`.
+    pub credentials_secret: String,
+    /// Certificate authorities in PEM that the service is trusted by.
+    pub ca_bundle: Option<String>,
+}
+
+/// One series of backups: where it is kept and how the pods look that work on it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Of the Jobs, the volume and the Secrets.
+    pub namespace: String,
+    /// What the backups that replace each other have in common, for instance the name of a release.
+    pub series: String,
+    /// An image with PostgreSQL's programs, not older than the server.
+    pub image: String,
+    /// Where the files go.
+    pub storage: Storage,
+    /// Written on what is made.
+    pub mark: Mark,
+    /// How the pods look.
+    pub pod: PodShape,
+    /// How long a Job may run before the cluster ends it.
+    pub timeout: Duration,
+}
+
+/// One backup to be taken.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where it is kept.
+    pub place: Place,
+    /// Name of the Job; one that exists is attached to. 63 characters at most.
+    pub job_name: String,
+    /// Name of the backup, the only one of this name in its series.
+    pub backup_name: String,
+    /// The Secret with `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, or else `DATABASE_URL`, which may be
+    /// in SQLAlchemy's style.
+    pub database_secret: String,
+    /// Older backups of the series are removed once this one is kept.
+    pub retention: Option<Duration>,
+}
+
+/// How pods look. Whatever is given, they meet the Pod Security level `restricted` and set resources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PodShape {
+    /// By default the user and group of the official image ([`crate::image_user`]), who also own the volume.
+    pub pod_security: Option<PodSecurityContext>,
+    /// Of the one container.
+    pub container_security: Option<SecurityContext>,
+    /// To pull the image with.
+    pub pull_secrets: Vec<LocalObjectReference>,
+    /// When to pull the image.
+    pub pull_policy: Option<String>,
+    /// By default requests of 100m and 128Mi, limits of 1 and 512Mi.
+    pub resources: Option<ResourceRequirements>,
+    /// More labels of the pods, for instance those that network policies let through.
+    pub labels: BTreeMap<String, String>,
+    /// Nodes that they may run on.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that they tolerate.
+    pub tolerations: Vec<Toleration>,
+    /// How much may lie in `/tmp`, where a dump waits to be uploaded.
+    pub scratch_limit: Option<String>,
+}

@@ -1,0 +1,78 @@
+# What every script begins with. Plain POSIX: it runs in dash, in busybox and in bash alike.
+set -u
+umask 007
+# Messages are looked at below: in English.
+LC_ALL=C
+export LC_ALL
+TMP=${FFE_TMP:-/tmp}
+child=
+watcher=
+partial=
+
+# A text fit for a JSON string.
+text() {
+  printf '%s' "$1" | tr '\n\t\r' '   ' | tr -d '\000-\037\177' | cut -c1-1500 | sed 's/\\/\\\\/g; s/"/\\"/g'
+}
+
+say() {
+  printf '%s\n' "$*"
+}
+
+# One line of JSON: into the log, and where the container's status shows it.
+finish() {
+  say "$1"
+  printf '%s\n' "$1" > "${FFE_TERMINATION:-/dev/termination-log}"
+}
+
+cleanup() {
+  [ -z "$watcher" ] || kill "$watcher" 2> /dev/null
+  [ -z "$partial" ] || rm -f "$partial"
+}
+
+# Ends with a reason that programs know and a message for people. Never within $( ).
+fail() {
+  cleanup
+  finish "{\"outcome\":\"failed\",\"reason\":\"$1\",\"message\":\"$(text "$2")\"}"
+  exit 1
+}
+
+stopped() {
+  [ -z "$child" ] || kill "$child" 2> /dev/null
+  fail stopped "told to stop: its deadline has passed, or its pod was evicted or deleted"
+}
+trap stopped TERM INT
+
+# In the background, so that being told to stop is heard. What it says goes to the log and to $TMP/error.
+run() {
+  "$@" > "$TMP/said" 2> "$TMP/error" &
+  child=$!
+  wait "$child"
+  code=$?
+  child=
+  cat "$TMP/error"
+  return "$code"
+}
+
+need() {
+  for tool in "$@"; do
+    command -v "$tool" > /dev/null || fail tool_missing "there is no $tool in the image"
+  done
+}
+
+digest() {
+  sha256sum "$1" | cut -d' ' -f1
+}
+
+size() {
+  wc -c < "$1" | tr -d ' '
+}
+
+# 2025-01-02T03:04:05Z as the number 20250102030405
+moment() {
+  printf '%s' "$1" | tr -cd 0-9 | cut -c1-14
+}
+
+# Before this moment backups are too old; as `moment` gives it.
+oldest_kept() {
+  date -u -d "@$(($(date +%s) - FFE_RETENTION))" +%Y%m%d%H%M%S
+}
