@@ -1,13 +1,9 @@
 //! The provider's binary: Terraform starts it as a plugin.
 
-mod provider;
-
 use std::process::ExitCode;
 
 use ffe_helm::launcher;
-
-/// The provider's address in a registry.
-const ADDRESS: &str = "registry.terraform.io/three-rivers-tech/ffe";
+use terraform_provider_ffe::{ADDRESS, Ffe};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -15,5 +11,5 @@ fn main() -> ExitCode {
         // This process becomes Helm: see `ffe_helm::launcher`.
         return launcher::run_launcher(arguments);
     }
-    tfplugin::serve(ADDRESS, provider::Ffe::new())
+    tfplugin::serve(ADDRESS, Ffe::new())
 }

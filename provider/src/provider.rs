@@ -8,13 +8,13 @@ use ffe_session::{ProviderConfig, Session};
 use tfplugin::{AnyResource, Context, Diagnostics, Function, Provider, async_trait};
 
 /// The ffe provider.
-pub(crate) struct Ffe {
+pub struct Ffe {
     session: Arc<Session>,
 }
 
 impl Ffe {
     /// Not configured yet.
-    pub(crate) fn new() -> Ffe {
+    pub fn new() -> Ffe {
         Ffe { session: Session::new() }
     }
 }

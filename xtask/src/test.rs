@@ -70,6 +70,7 @@ impl Steps<'_> {
         let workspace = self.workspace;
         self.report.step("format", |_| process::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"])));
         self.testbed(&Part::ALL);
+        let application = self.cluster.then(|| application::start(workspace));
         self.build();
         self.report.step("lints", |_| {
             process::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
@@ -81,9 +82,11 @@ impl Steps<'_> {
             process::run(workspace.cargo(&check).arg(&workspace.root).arg("--check"))
         });
         self.chart();
-        match (self.cluster, &self.provider) {
-            (true, _) => _ = self.report.step("the application's own tests", |all| application::tests(workspace, all)),
-            (false, _) => self.report.left_out("the application's own tests", "there is no cluster"),
+        match application {
+            Some(running) => {
+                self.report.step("the application's own tests", |all| running?.finish(all));
+            }
+            None => self.report.left_out("the application's own tests", "there is no cluster"),
         }
         match self.provider.clone() {
             Some(provider) => _ = self.report.step("examples", |_| examples::check(workspace, &provider)),

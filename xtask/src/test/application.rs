@@ -15,26 +15,31 @@ use crate::{process, tell};
 
 const POD: &str = "application-tests";
 
-/// Runs them and adds up their counts.
-pub(super) fn tests(workspace: &Workspace, all: &mut Counts) -> Result<()> {
+/// The tests while they run.
+#[derive(Debug)]
+pub(super) struct Running {
+    kubectl: Kubectl,
+    namespace: String,
+}
+
+/// Starts them and does not wait: they take more than a minute, and mostly wait themselves.
+pub(super) fn start(workspace: &Workspace) -> Result<Running> {
     let testbed = &workspace.testbed;
     let kubectl = Kubectl::new(testbed.binary("kubectl"), &testbed.kubeconfig());
     let namespace = format!("ffe-application-tests-{}", std::process::id());
     kubectl.output(&["create", "namespace", &namespace])?;
-    let result = in_pod(workspace, &kubectl, &namespace, all);
-    kubectl.output(&["delete", "namespace", &namespace, "--wait=false"])?;
-    result
-}
-
-fn in_pod(workspace: &Workspace, kubectl: &Kubectl, namespace: &str, all: &mut Counts) -> Result<()> {
+    let running = Running { kubectl, namespace };
     // The node is this machine: it sees the checkout.
+    let checkout = workspace.root.join("examples/ffe-backend/app");
     let pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": { "name": POD, "namespace": namespace },
+        "metadata": { "name": POD, "namespace": running.namespace },
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": false,
+            // The first process then collects the servers that the tests stop.
+            "shareProcessNamespace": true,
             "containers": [{
                 "name": POD,
                 "image": POSTGRES_IMAGE,
@@ -42,21 +47,33 @@ fn in_pod(workspace: &Workspace, kubectl: &Kubectl, namespace: &str, all: &mut C
                 "workingDir": "/checkout",
                 "volumeMounts": [{ "name": "checkout", "mountPath": "/checkout", "readOnly": true }],
             }],
-            "volumes": [{
-                "name": "checkout",
-                "hostPath": { "path": workspace.root.join("examples/ffe-backend/app"), "type": "Directory" },
-            }],
+            "volumes": [{ "name": "checkout", "hostPath": { "path": checkout, "type": "Directory" } }],
         },
     });
-    create(kubectl, &pod.to_string())?;
-    finished(kubectl, namespace)?;
-    let said = kubectl.output(&["logs", "--namespace", namespace, POD])?;
-    tell::line(said.trim_end());
-    match Counts::of_unittest(&said) {
-        Some(counts) => *all += counts,
-        None => bail!("no tests ran"),
+    create(&running.kubectl, &pod.to_string())?;
+    Ok(running)
+}
+
+impl Running {
+    /// Waits for their end and adds up their counts.
+    pub(super) fn finish(&self, all: &mut Counts) -> Result<()> {
+        finished(&self.kubectl, &self.namespace)?;
+        let said = self.kubectl.output(&["logs", "--namespace", &self.namespace, POD])?;
+        tell::line(said.trim_end());
+        match Counts::of_unittest(&said) {
+            Some(counts) => *all += counts,
+            None => bail!("no tests ran"),
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.kubectl.output(&["delete", "namespace", &self.namespace, "--wait=false"]) {
+            tell::note(format!("left behind: namespace {}: {error:#}", self.namespace));
+        }
+    }
 }
 
 fn create(kubectl: &Kubectl, manifest: &str) -> Result<()> {
