@@ -1,5 +1,5 @@
 //! `cargo run -p ffe-testbed --example testbed -- up|ensure|down|status [PART…]`: the library by itself.
-//! Without names, every part but the other cluster.
+//! Without names, every part but the other cluster and the S3 server.
 
 use anyhow::{Result, bail};
 use ffe_testbed::{Part, Testbed, ToStderr};
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
         None => ("status", [].as_slice()),
     };
     let parts: Vec<Part> = if names.is_empty() {
-        Part::ALL.into_iter().filter(|part| *part != Part::OtherCluster).collect()
+        Part::ALL.into_iter().filter(|part| !matches!(part, Part::OtherCluster | Part::S3)).collect()
     } else {
         Part::ALL.into_iter().filter(|part| names.contains(&format!("{part:?}").to_lowercase())).collect()
     };

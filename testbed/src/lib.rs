@@ -38,7 +38,7 @@ use parts::in_order;
 use paths::Paths;
 use progress::Steps;
 
-pub use parts::{Part, REGISTRY_ADDRESS};
+pub use parts::{Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 pub use progress::{Progress, Quiet, ToStderr};
 pub use status::{ProcessStatus, Status};
 
@@ -117,6 +117,14 @@ impl Testbed {
     #[must_use]
     pub fn other_kubeconfig(&self) -> PathBuf {
         self.paths.other_kubeconfig()
+    }
+
+    /// The URL of [`Part::S3`], for pods and for this machine: path style, plain HTTP. Its key is [`S3_ACCESS_KEY`].
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn s3_endpoint(&self) -> Result<String> {
+        Ok(format!("http://{}", parts::s3_address()?))
     }
 
     /// Where a binary lies once its part is built, for instance `helm3`, `helm4`, `kubectl`, `registry`.

@@ -5,6 +5,7 @@ mod helm;
 mod images;
 mod other_cluster;
 mod registry;
+mod s3;
 
 use anyhow::Result;
 
@@ -12,6 +13,8 @@ use crate::bed::Bed;
 use crate::go::Unit;
 
 pub use registry::REGISTRY_ADDRESS;
+pub(crate) use s3::address as s3_address;
+pub use s3::{S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 
 /// A part of the testbed that can be asked for by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,12 +35,17 @@ pub enum Part {
     ///
     /// [`Testbed::other_kubeconfig`]: crate::Testbed::other_kubeconfig
     OtherCluster,
+    /// An S3 server at [`Testbed::s3_endpoint`], reached from pods and from this machine, with the bucket
+    /// [`S3_BUCKET`] in it.
+    ///
+    /// [`Testbed::s3_endpoint`]: crate::Testbed::s3_endpoint
+    S3,
 }
 
 impl Part {
     /// Every part, in the order in which they are built and started.
-    pub const ALL: [Self; 6] =
-        [Self::Helm4, Self::Helm3, Self::Cluster, Self::Images, Self::Registry, Self::OtherCluster];
+    pub const ALL: [Self; 7] =
+        [Self::Helm4, Self::Helm3, Self::Cluster, Self::Images, Self::Registry, Self::OtherCluster, Self::S3];
 
     pub(crate) fn component(self) -> &'static dyn Component {
         match self {
@@ -47,6 +55,7 @@ impl Part {
             Self::Images => &images::Images,
             Self::Registry => &registry::Registry,
             Self::OtherCluster => &other_cluster::OtherCluster,
+            Self::S3 => &s3::S3,
         }
     }
 }
