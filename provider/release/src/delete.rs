@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
-use ffe_cluster::{Cancel, Cluster, DeleteOptions, ObjectRef};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, LeaseOptions, ObjectRef};
 use ffe_helm::binary::UninstallRequest;
-use ffe_session::{HelmKit, diagnostic};
+use ffe_session::{HelmKit, diagnostic, new_run_id};
 use tfplugin::{Delete, Diagnostic, Diagnostics};
 
 use crate::inputs::duration;
 use crate::journal::{Journal, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
+use crate::phases::lock::{refused, release_lease};
 use crate::phases::record::forget_write_only;
 use crate::read::same_cluster;
 
@@ -37,7 +38,32 @@ async fn go(
     let namespace = request.state.namespace.clone().unwrap_or_default();
     let name = request.state.name.clone().unwrap_or_default();
     same_cluster(cluster, &Seen::load(&request.private), &namespace, &name).await?;
-    let journal = Journal::find(cluster, &namespace, &name).await;
+    if !matches!(cluster.namespace(&namespace).await, Ok(None)) {
+        let options =
+            LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
+        let holder = Holder::this_process(new_run_id(), format!("terraform destroy of ffe_release {namespace}/{name}"));
+        let lease = cluster.acquire_lease(&namespace, &release_lease(&name), holder, &options, cancel).await;
+        let lease = lease.map_err(|error| refused(&error).into_diagnostics())?;
+        let ended = end(cluster, kit, cancel, request, &namespace, &name).await;
+        // Given back also when it failed; removed when nothing is left to lock.
+        let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
+        if let Err(error) = given {
+            tracing::warn!(%error, "the lease was not given back");
+        }
+        return ended;
+    }
+    end(cluster, kit, cancel, request, &namespace, &name).await
+}
+
+async fn end(
+    cluster: &Cluster,
+    kit: &Arc<HelmKit>,
+    cancel: &Cancel,
+    request: &Delete<Release>,
+    namespace: &str,
+    name: &str,
+) -> Result<Diagnostics, Diagnostics> {
+    let journal = Journal::find(cluster, namespace, name).await;
     let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
     let mut warnings = Diagnostics::new();
     if journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
@@ -48,18 +74,18 @@ async fn go(
             ),
         ));
     } else {
-        uninstall(kit, cancel, &request.state, &namespace, &name).await?;
+        uninstall(kit, cancel, &request.state, namespace, name).await?;
     }
-    let query = owner(&namespace, &name).selector();
-    let jobs = cluster.list::<Job>(Some(&namespace), &query).await;
+    let query = owner(namespace, name).selector();
+    let jobs = cluster.list::<Job>(Some(namespace), &query).await;
     for job in jobs.map_err(|error| diagnostic(&error, "The migration's Jobs cannot be listed"))? {
-        let object = ObjectRef::of::<Job>(Some(&namespace), &job.metadata.name.unwrap_or_default());
+        let object = ObjectRef::of::<Job>(Some(namespace), &job.metadata.name.unwrap_or_default());
         let deleted = cluster.delete(&object, &DeleteOptions::default()).await;
         deleted.map_err(|error| diagnostic(&error, "A migration's Job cannot be removed"))?;
     }
-    forget_write_only(cluster, &namespace, &name).await?;
+    forget_write_only(cluster, namespace, name).await?;
     // Last: until it is gone, a delete that was interrupted is still ours to finish.
-    Journal::delete(cluster, &namespace, &name)
+    Journal::delete(cluster, namespace, name)
         .await
         .map_err(|error| diagnostic(&error, "The journal cannot be removed"))?;
     Ok(warnings)

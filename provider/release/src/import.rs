@@ -55,6 +55,7 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
         apply_defaults(&mut state);
         from_journal(&mut state, journal);
         seen.applied_digest.clone_from(&journal.content.applied.manifest_digest);
+        seen.applied_revision = journal.content.runs.last().and_then(|run| run.revision_after).map_or(0, i64::from);
         state.changes = Attr::Known(
             journal
                 .content

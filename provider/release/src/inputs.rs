@@ -1,6 +1,6 @@
 //! The configuration in the terms of the systems that carry it out.
 
-use std::path::PathBuf;
+use std::path::{Path as FsPath, PathBuf};
 use std::time::Duration;
 
 use ffe_cluster::Redactor;
@@ -8,7 +8,7 @@ use ffe_helm::Secret;
 use ffe_helm::chart::ChartRef;
 use ffe_helm::values::{Inputs as ValueInputs, Origin, SetItem, SetList, Values, ValuesError, merge};
 use sha2::{Digest as _, Sha256};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, Value, plan};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, plan};
 
 use crate::model::{self, Release};
 
@@ -32,16 +32,17 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads a configuration that is wholly known.
+    /// Reads a configuration that is wholly known. `chart_version` is the version that was found before, for a
+    /// configuration that names none: see [`pinned_version`].
     ///
     /// # Errors
     /// When values or paths in it do not parse, with the attribute's path.
-    pub(crate) fn read(config: &Release) -> Result<Inputs, Diagnostics> {
+    pub(crate) fn read(config: &Release, chart_version: Option<&str>) -> Result<Inputs, Diagnostics> {
         let secrets = secrets(config);
         Ok(Inputs {
             namespace: config.namespace.clone().unwrap_or_default(),
             name: config.name.clone().unwrap_or_default(),
-            chart: chart_ref(config),
+            chart: chart_ref(config, chart_version),
             values: merged_values(config, true)?,
             timeout: duration(&config.timeout, 600),
             secrets,
@@ -91,8 +92,8 @@ pub(crate) fn secrets(config: &Release) -> Vec<String> {
 }
 
 /// Where the chart comes from.
-pub(crate) fn chart_ref(config: &Release) -> ChartRef {
-    ChartRef {
+pub(crate) fn chart_ref(config: &Release, chart_version: Option<&str>) -> ChartRef {
+    let written = ChartRef {
         chart: config.chart.clone().unwrap_or_default(),
         repository: config.repository.clone().into_known(),
         version: config.version.clone().into_known(),
@@ -100,7 +101,18 @@ pub(crate) fn chart_ref(config: &Release) -> ChartRef {
         password: config.repository_password_wo.clone().into_known().map(Secret::from),
         ca_file: config.ca_file.as_str().map(PathBuf::from),
         ..ChartRef::default()
-    }
+    };
+    let is_local = written.source(FsPath::new(".")).is_ok_and(|source| source.is_local());
+    let found = chart_version.filter(|_| !is_local && written.version.is_none()).map(str::to_owned);
+    ChartRef { version: written.version.clone().or(found), ..written }
+}
+
+/// The version of the chart that was found when it was chosen: "the newest" is looked for again only when the reference
+/// changes, so that a change of something else never brings another chart along.
+pub(crate) fn pinned_version<'a>(config: &Release, prior: Option<&'a Release>) -> Option<&'a str> {
+    let prior = prior?;
+    let same = config.chart == prior.chart && config.repository == prior.repository && config.version == prior.version;
+    prior.chart_version.as_str().filter(|_| same)
 }
 
 /// A duration that the schema has checked; `default` seconds where it is not set.
@@ -163,16 +175,9 @@ fn values_diagnostic(error: &ValuesError) -> Diagnostic {
 
 /// Whether anything in the configuration that a rendering depends on is still unknown.
 pub(crate) fn has_unknown_inputs(config: &Release) -> bool {
-    let parts: [Value; 9] = [
-        config.namespace.to_value(),
-        config.name.to_value(),
-        config.chart.to_value(),
-        config.repository.to_value(),
-        config.version.to_value(),
-        config.values.to_value(),
-        config.set.to_value(),
-        config.set_list.to_value(),
-        config.set_wo.to_value(),
-    ];
-    !parts.iter().all(Value::is_wholly_known)
+    // What only the phases after the deployment look at may come later.
+    const LATER: [&str; 4] = ["migration", "verify", "remediation", "timeout"];
+    let config = config.to_value();
+    let needed = config.as_map().into_iter().flatten().filter(|(name, _)| !LATER.contains(&name.as_str()));
+    needed.into_iter().any(|(_, value)| !value.is_wholly_known())
 }

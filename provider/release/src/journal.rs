@@ -10,6 +10,8 @@ use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
 use serde::{Deserialize, Serialize};
 
+use crate::migration::inspect::Pending;
+
 /// The type of the Secret.
 pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
 /// Runs kept beyond the newest; the newest verified run is kept whatever this says.
@@ -89,8 +91,12 @@ pub(crate) struct RunRecord {
     pub schema_before: Option<Vec<String>>,
     /// The schema's revisions after it.
     pub schema_after: Option<Vec<String>>,
-    /// The Job of the migration, written down before it is made.
-    pub migration_job: Option<String>,
+    /// The way back has begun: a run that died on it is not gone on with, the next one starts afresh.
+    pub unwinding: bool,
+    /// What the migration will run, in order, as found before it.
+    pub pending: Vec<Pending>,
+    /// Jobs of this run, each written down before it is made and taken off when it is removed.
+    pub jobs: Vec<String>,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
 }
@@ -117,6 +123,8 @@ pub(crate) struct Content {
     pub inputs: String,
     /// What the last successful run left.
     pub applied: Applied,
+    /// How often the release's lease has changed hands, as the writer held it.
+    pub transitions: i64,
     /// Oldest first.
     pub runs: Vec<RunRecord>,
 }
@@ -223,6 +231,20 @@ impl Journal {
         }
     }
 
+    /// The journal of a release that is being made anew: the state was lost or the release deleted behind our back.
+    #[must_use]
+    pub(crate) fn anew(mut self) -> Journal {
+        self.mark = Mark::creating(self.mark.owner.clone(), &self.mark.run_id);
+        self
+    }
+
+    /// The journal of a release that is taken over on create and given back on destroy.
+    #[must_use]
+    pub(crate) fn adopted(mut self) -> Journal {
+        self.mark.adopted = true;
+        self
+    }
+
     /// Whether the release was finished at least once: otherwise a create is still under way or died.
     pub(crate) fn is_complete(&self) -> bool {
         self.mark.state == MarkState::Complete
@@ -230,7 +252,10 @@ impl Journal {
 
     /// The run that is going on, or died, or was stopped.
     pub(crate) fn unfinished(&self) -> Option<&RunRecord> {
-        self.content.runs.last().filter(|run| matches!(run.outcome, Outcome::Running | Outcome::Interrupted))
+        self.content
+            .runs
+            .last()
+            .filter(|run| matches!(run.outcome, Outcome::Running | Outcome::Interrupted) && !run.unwinding)
     }
 
     /// The run going on.

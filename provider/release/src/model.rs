@@ -97,6 +97,9 @@ pub struct Release {
     /// The version of the application, as the chart says it.
     #[attr(computed)]
     pub app_version: Attr<String>,
+    /// The version of the chart.
+    #[attr(computed)]
+    pub chart_version: Attr<String>,
     /// Digest of the chart's content, so that local edits show.
     #[attr(computed)]
     pub chart_digest: Attr<String>,
@@ -185,9 +188,17 @@ pub struct Migration {
     /// The command that migrates (engine `command`), not run through a shell.
     #[attr(optional)]
     pub upgrade_command: Attr<Vec<Attr<String>>>,
+    /// The command that undoes down to a revision, which is appended as its last word (engine `command`). Without it the
+    /// schema has no way back.
+    #[attr(optional)]
+    pub downgrade_command: Attr<Vec<Attr<String>>>,
     /// The command that prints the current schema revision, one a line (engine `command`).
     #[attr(optional)]
     pub current_command: Attr<Vec<Attr<String>>>,
+    /// What happens to the schema when the release fails: `downgrade` (the default) takes it back to where it was, with the
+    /// new image; `keep` leaves it.
+    #[attr(optional, one_of("downgrade", "keep"))]
+    pub on_failure: Attr<String>,
 }
 
 /// Requests and limits.
@@ -272,8 +283,11 @@ pub struct Smoke {
 pub struct Remediation {
     /// `rollback` to the last verified revision (the default; a first install is uninstalled), `uninstall`, or `none`: leave
     /// it as it is and save what is true.
-    #[attr(required, one_of("rollback", "uninstall", "none"))]
+    #[attr(optional, one_of("rollback", "uninstall", "none"))]
     pub strategy: Attr<String>,
+    /// How often deployment and checks are tried again before that. A migration is never repeated. Default 0.
+    #[attr(optional, check = Check::between(0, 10))]
+    pub retries: Attr<i64>,
 }
 
 /// A service of the release.
@@ -324,7 +338,7 @@ pub struct PhaseOutput {
     /// Its name.
     #[attr(computed)]
     pub name: Attr<String>,
-    /// `succeeded`, `failed`, `skipped` or `undone`.
+    /// `succeeded`, `failed`, `skipped` or `interrupted`.
     #[attr(computed)]
     pub outcome: Attr<String>,
     /// How long it took.

@@ -26,6 +26,8 @@ pub(crate) struct Seen {
     pub record_version: String,
     /// Digest of the objects as the last apply left them; another one in state is drift.
     pub applied_digest: String,
+    /// Helm's revision as the last apply left it; another one in state is somebody else's.
+    pub applied_revision: i64,
 }
 
 const KEY: &str = "seen.v1";
@@ -59,6 +61,7 @@ pub(crate) fn from_record(model: &mut Release, release: &HelmRelease, redactor: 
     model.revision = Attr::Known(i64::from(release.revision));
     model.status = Attr::Known(release.status.to_string());
     model.app_version = release.app_version().map(str::to_owned).into();
+    model.chart_version = Attr::Known(release.chart.version.clone());
     let notes = Some(release.notes.trim_end()).filter(|notes| !notes.is_empty());
     model.notes = redactor.zip(notes).map(|(redactor, notes)| redactor.clean(notes)).into();
     let manifest = release.parsed_manifest().unwrap_or_default();
@@ -117,6 +120,7 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.revision);
     known(&mut model.status);
     known(&mut model.app_version);
+    known(&mut model.chart_version);
     known(&mut model.chart_digest);
     known(&mut model.manifest_digest);
     known(&mut model.set_wo_revision);

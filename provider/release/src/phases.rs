@@ -1,6 +1,8 @@
 //! The steps forward, each in its own file.
 
 pub(crate) mod deploy;
+pub(crate) mod inspect;
+pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod preflight;
 pub(crate) mod record;

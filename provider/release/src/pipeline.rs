@@ -6,14 +6,15 @@
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::Outcome;
-use crate::phases::{deploy, migrate, preflight, record, rollout, verify};
+use crate::phases::{deploy, lock, migrate, preflight, record, rollout, verify};
 use crate::run::{Run, Stop};
-use crate::way_back::release_back;
+use crate::way_back::{old_rollout, pods_gone, release_back, schema_back};
 
 /// A step forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    // Lock: leases per release and per database.
+    /// Nobody else is at work on the release or its database.
+    Lock,
     /// The chart renders, and everything that it refers to exists.
     Preflight,
     // Backup: before anything changes.
@@ -31,24 +32,35 @@ pub(crate) enum Phase {
 }
 
 /// The way forward.
-pub(crate) const PHASES: [Phase; 6] =
-    [Phase::Preflight, Phase::Migrate, Phase::Deploy, Phase::Rollout, Phase::Verify, Phase::Record];
+pub(crate) const PHASES: [Phase; 7] =
+    [Phase::Lock, Phase::Preflight, Phase::Migrate, Phase::Deploy, Phase::Rollout, Phase::Verify, Phase::Record];
 
 /// A step of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undo {
-    /// The release to its last verified revision; a first install is uninstalled.
+    /// The release to its last verified revision, without waiting for it; a first install is uninstalled.
     ReleaseBack,
-    // SchemaBack: no pod of the new image left, then the schema to the recorded revision with the new image.
+    /// No pod of the new image is left.
+    PodsGone,
+    /// The schema to the recorded revision, with the new image.
+    SchemaBack,
+    /// The old version is ready again.
+    OldRollout,
 }
 
 /// The way back: each entry with the phase from whose failure on it applies.
-pub(crate) const WAY_BACK: [(Undo, Phase); 1] = [(Undo::ReleaseBack, Phase::Deploy)];
+pub(crate) const WAY_BACK: [(Undo, Phase); 4] = [
+    (Undo::ReleaseBack, Phase::Deploy),
+    (Undo::PodsGone, Phase::Deploy),
+    (Undo::SchemaBack, Phase::Migrate),
+    (Undo::OldRollout, Phase::Migrate),
+];
 
 impl Phase {
     /// Its name in the journal, in state and in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Phase::Lock => "lock",
             Phase::Preflight => "preflight",
             Phase::Migrate => "migrate",
             Phase::Deploy => "deploy",
@@ -60,6 +72,7 @@ impl Phase {
 
     async fn go(self, run: &mut Run) -> Result<Outcome, Stop> {
         match self {
+            Phase::Lock => lock::go(run).await,
             Phase::Preflight => preflight::go(run).await,
             Phase::Migrate => migrate::go(run).await,
             Phase::Deploy => deploy::go(run).await,
@@ -71,9 +84,12 @@ impl Phase {
 }
 
 impl Undo {
-    async fn go(self, run: &mut Run) -> Result<Outcome, Diagnostics> {
+    async fn go(self, run: &mut Run) -> Result<(), Diagnostics> {
         match self {
             Undo::ReleaseBack => release_back::go(run).await,
+            Undo::PodsGone => pods_gone::go(run).await,
+            Undo::SchemaBack => schema_back::go(run).await,
+            Undo::OldRollout => old_rollout::go(run).await,
         }
     }
 }
@@ -89,21 +105,46 @@ pub(crate) struct End {
 
 /// Runs the phases, and the way back if one fails.
 pub(crate) async fn go(run: &mut Run) -> End {
-    for phase in PHASES {
+    let mut end = forward(run).await;
+    end.diagnostics.extend(run.let_go().await);
+    end
+}
+
+async fn forward(run: &mut Run) -> End {
+    let retries = run.inputs.config.remediation.known().and_then(|remediation| remediation.retries.known().copied());
+    let mut retries = retries.unwrap_or(0);
+    let mut next = 0;
+    while let Some(phase) = PHASES.get(next).copied() {
         if run.cancel.is_cancelled() {
             return interrupted(run, phase).await;
         }
-        if let Err(stop) = step(run, phase).await {
-            return match stop {
-                Stop::Cancelled => interrupted(run, phase).await,
-                Stop::Failed(diagnostics) => back(run, phase, diagnostics).await,
-            };
+        match step(run, phase).await {
+            Ok(()) => next += 1,
+            Err(Stop::Cancelled) => return interrupted(run, phase).await,
+            // Tried again from the deployment on: what came before it is done, a migration above all.
+            Err(Stop::Failed(diagnostics)) if phase >= Phase::Deploy && retries > 0 => {
+                retries -= 1;
+                tracing::warn!(%diagnostics, retries, "phase {} failed and is tried again", phase.name());
+                next = PHASES.iter().position(|one| *one == Phase::Deploy).unwrap_or(next);
+                if let Err(stop) = run.look_again().await {
+                    return back(run, phase, stop.into_diagnostics()).await;
+                }
+            }
+            // Without the lock nothing was done, and nothing may be written.
+            Err(Stop::Failed(diagnostics)) if phase == Phase::Lock => {
+                return End { outcome: Outcome::Failed, diagnostics };
+            }
+            Err(Stop::Failed(diagnostics)) => return back(run, phase, diagnostics).await,
         }
     }
     End { outcome: Outcome::Succeeded, diagnostics: std::mem::take(&mut run.warnings) }
 }
 
 async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
+    if phase == Phase::Lock {
+        // It opens the journal's page itself.
+        return phase.go(run).await.map(|_| ());
+    }
     run.begin(phase).await?;
     let result = phase.go(run).await;
     let outcome = match &result {
@@ -118,6 +159,11 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
 }
 
 async fn interrupted(run: &mut Run, phase: Phase) -> End {
+    if phase == Phase::Lock {
+        let text = "It was stopped while waiting for its turn. Nothing was changed.";
+        let summary = format!("The release {} was interrupted", run.inputs.name);
+        return End { outcome: Outcome::Interrupted, diagnostics: Diagnostics::error(summary, text) };
+    }
     let mut diagnostics = std::mem::take(&mut run.warnings);
     diagnostics.push(Diagnostic::error(
         format!("The release {} was interrupted", run.inputs.name),
@@ -132,20 +178,24 @@ async fn interrupted(run: &mut Run, phase: Phase) -> End {
 }
 
 async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
-    let mut outcome = Outcome::Failed;
+    run.note(|record| record.unwinding = true);
+    if let Err(stop) = run.save().await {
+        diagnostics.extend(stop.into_diagnostics());
+    }
     for (undo, from) in WAY_BACK {
-        if failed < from {
+        if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
             continue;
         }
-        match undo.go(run).await {
-            Ok(Outcome::Skipped) => {}
-            Ok(undone) => outcome = undone,
-            Err(more) => {
-                diagnostics.extend(more);
+        tracing::info!(release = %run.inputs.name, "way back: {undo:?}");
+        if let Err(more) = undo.go(run).await {
+            diagnostics.extend(more);
+            // Without the old release there is nothing for the rest to stand on.
+            if undo == Undo::ReleaseBack || run.cancel.is_cancelled() {
                 break;
             }
         }
     }
+    let outcome = run.release_back.unwrap_or(Outcome::Failed);
     diagnostics.push(aftermath(run, failed, outcome));
     diagnostics.extend(std::mem::take(&mut run.warnings));
     diagnostics.extend(run.finish(outcome).await);
@@ -156,16 +206,13 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
 fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     let schema = match (&run.record().schema_before, &run.record().schema_after) {
-        (Some(before), Some(after)) if before != after => {
+        (Some(before), Some(after)) if before == after => {
+            format!(" The database's schema is at {}, as before.", names(after))
+        }
+        (Some(before), Some(after)) => {
             format!(" The database's schema stays at {} (it was at {} before this run).", names(after), names(before))
         }
-        (_, Some(after)) => format!(" The database's schema is at {}, unchanged.", names(after)),
-        (Some(before), None) => {
-            format!(
-                " The database's schema was at {} before; how far the failed migration came is in its log.",
-                names(before)
-            )
-        }
+        (Some(before), None) => format!(" The database's schema was at {} before this run.", names(before)),
         _ => String::new(),
     };
     let text = match (outcome, failed) {
@@ -173,7 +220,11 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         (Outcome::Uninstalled, _) => {
             "It was the first install and has been uninstalled; the next apply installs it again."
         }
-        (_, Phase::Preflight | Phase::Migrate) => "The deployment was not started; what ran before runs on.",
+        (_, Phase::Lock | Phase::Preflight | Phase::Migrate) => {
+            "The deployment was not started; what ran before runs on."
+        }
+        _ if run.in_place => "It was not touched by this run and runs on.",
+        (_, Phase::Deploy) => "No new revision was made; what ran before runs on.",
         _ => "It was left as it is.",
     };
     Diagnostic::warning(
@@ -197,11 +248,11 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_story() {
         assert!(PHASES.is_sorted());
-        assert_eq!(PHASES.map(Phase::name), ["preflight", "migrate", "deploy", "rollout", "verify", "record"]);
+        assert_eq!(PHASES.map(Phase::name), ["lock", "preflight", "migrate", "deploy", "rollout", "verify", "record"]);
     }
 
     #[test]
-    fn nothing_is_undone_before_something_was_deployed() {
-        assert!(WAY_BACK.iter().all(|(_, from)| *from > Phase::Migrate));
+    fn nothing_is_undone_before_something_was_done() {
+        assert!(WAY_BACK.iter().all(|(_, from)| *from >= Phase::Migrate));
     }
 }

@@ -11,8 +11,8 @@ use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path, Plan};
 
-use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values};
-use crate::journal::owner;
+use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
+use crate::journal::{Outcome, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
@@ -57,11 +57,17 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
         tracing::info!(status = ?prior.status, "the release is not deployed; planning to deploy it");
         return Ok(true);
     }
-    if prior.manifest_digest.as_str() != Some(seen.applied_digest.as_str()) {
+    let outcome = prior.last_run.known().and_then(|run| run.outcome.as_str());
+    if outcome == Some(Outcome::Failed.word()) && prior.changes.is_known() && seen.applied_digest.is_empty() {
+        tracing::info!("the last run failed and was left so; planning to deploy again");
+        return Ok(true);
+    }
+    let is_ours = prior.revision.known() == Some(&seen.applied_revision);
+    if !is_ours || prior.manifest_digest.as_str() != Some(seen.applied_digest.as_str()) {
         tracing::info!("the release was changed by somebody else; planning to deploy it again");
         return Ok(true);
     }
-    let reference = chart_ref(&plan.config);
+    let reference = chart_ref(&plan.config, None);
     if reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
@@ -104,7 +110,7 @@ async fn foresee(
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let inputs = Inputs::read(&plan.config)?;
+    let inputs = Inputs::read(&plan.config, pinned_version(&plan.config, plan.prior.as_ref()))?;
     let adopt = plan.config.adopt.known() == Some(&true);
     if plan.is_create()
         && let Claim::Refused(refusal) = look(cluster, kit, &inputs.namespace, &inputs.name, adopt).await?
@@ -113,6 +119,7 @@ async fn foresee(
     }
     let chart = kit.charts.resolve(&inputs.chart, cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
     plan.planned.chart_digest = Attr::Known(chart.digest.clone());
+    plan.planned.chart_version = Attr::Known(chart.metadata.version.clone());
 
     let key = kit.records.latest(&inputs.namespace, &inputs.name).await;
     let unreadable =

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ffe_cluster::{Cancel, Cluster};
-use ffe_helm::binary::{RenderMode, RenderRequest};
+use ffe_helm::binary::{Cause, RenderMode, RenderRequest};
 use ffe_helm::chart::Chart;
-use ffe_helm::manifest::{Manifest, ObjectId};
+use ffe_helm::manifest::{Digests, Manifest, ObjectId};
 use ffe_session::{HelmKit, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::inputs::Inputs;
 use crate::model::Change;
 
-/// Renders the chart: as an upgrade against the live release where there is one, else offline for the cluster's
-/// version, which needs no namespace.
+/// Renders the chart as the API server sees it: as an upgrade of the live release where there is one, else as an install.
+/// Where the chart brings kinds that the server does not know yet (its own CRDs), an install is rendered offline.
 ///
 /// # Errors
 /// When the chart does not render, at `chart`.
@@ -27,15 +27,22 @@ pub(crate) async fn render(
 ) -> Result<Manifest, Diagnostics> {
     let version =
         cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
-    let request = RenderRequest {
-        mode: if exists { RenderMode::Upgrade } else { RenderMode::Offline { is_upgrade: false } },
+    let request = |mode| RenderRequest {
+        mode,
         kube_version: Some(&version),
         skip_crds: inputs.config.crds.as_str() == Some("skip"),
         take_ownership: inputs.config.take_ownership.known() == Some(&true),
         ..RenderRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values)
     };
     let helm = kit.helm.with_secrets(inputs.helm_secrets());
-    let rendered = helm.render(&request, cancel).await.map_err(|error| {
+    let live = if exists { RenderMode::Upgrade } else { RenderMode::Install };
+    let mut rendered = helm.render(&request(live), cancel).await;
+    let unknown_kind =
+        |error: &ffe_helm::Error| error.failure().is_some_and(|failure| failure.cause == Cause::UnknownKind);
+    if !exists && rendered.as_ref().is_err_and(unknown_kind) {
+        rendered = helm.render(&request(RenderMode::Offline { is_upgrade: false }), cancel).await;
+    }
+    let rendered = rendered.map_err(|error| {
         Diagnostic::error(format!("The chart {} does not render", inputs.chart.chart), error.to_string())
             .at(Path::attribute("chart"))
     })?;
@@ -52,8 +59,11 @@ pub(crate) fn display(id: &ObjectId, namespace: &str) -> String {
 
 /// What becomes of each object: created, changed, removed. Unchanged ones are left out.
 pub(crate) fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &str) -> Vec<Change> {
-    let before: BTreeMap<ObjectId, String> = before.map(Manifest::object_digests).unwrap_or_default();
-    let after = after.object_digests();
+    // Contents of Secrets are digested under a key of this moment: they are compared, and nothing of them is kept.
+    let key = ffe_session::new_run_id();
+    let digests = Digests { unstable: &[], key: Some(key.as_bytes()) };
+    let before: BTreeMap<ObjectId, String> = before.map(|manifest| digests.each(manifest)).unwrap_or_default();
+    let after = digests.each(after);
     let all: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
     all.into_iter()
         .filter_map(|id| {

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use ffe_cluster::Cluster;
-use ffe_session::{HelmKit, Session, Unavailable, cancellation, diagnostic};
+use ffe_session::{HelmKit, Session, Unavailable, cancellation};
 use tfplugin::{
     Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update,
     async_trait,
 };
 
 use crate::inputs::Inputs;
-use crate::journal::{Journal, Outcome};
+use crate::journal::Outcome;
 use crate::model::Release;
 use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 use crate::pipeline::{self, End};
 use crate::run::Run;
-use crate::start::{Claim, begin, look};
+use crate::start::prepare;
 use crate::{delete, import, plan, read, validate};
 
 /// The resource.
@@ -33,35 +33,30 @@ impl ReleaseResource {
         Ok((self.session.cluster()?, self.session.helm()?))
     }
 
-    async fn start_create(&self, cx: &Context, config: &Release) -> Result<Run, Diagnostics> {
+    async fn start_create(&self, cx: &Context, request: &Create<Release>) -> Result<Run, Diagnostics> {
         let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
-        let inputs = Inputs::read(config)?;
-        let adopt = config.adopt.known() == Some(&true);
-        let claim = look(&cluster, &kit, &inputs.namespace, &inputs.name, adopt).await?;
-        let (journal, adopted) = match claim {
-            Claim::Ours(journal) => (
-                journal.map(|journal| if journal.is_complete() { crate::start::anew(journal) } else { journal }),
-                false,
-            ),
-            Claim::Adopt(journal) => (journal, true),
-            Claim::Refused(refusal) => return Err(refusal.into()),
-        };
-        begin(cluster, kit, inputs, journal, adopted, cancellation(cx)).await
+        let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
+        prepare(cluster, kit, inputs, cancellation(cx)).await
     }
 
     async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
         let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
-        let inputs = Inputs::read(&request.config)?;
+        let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
         let seen = Seen::load(&request.private);
         read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
-        let journal = Journal::find(&cluster, &inputs.namespace, &inputs.name).await;
-        let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
-        begin(cluster, kit, inputs, journal, false, cancellation(cx)).await
+        let mut run = prepare(cluster, kit, inputs, cancellation(cx)).await?;
+        run.was_managed = true;
+        Ok(run)
     }
 }
 
+/// Whether a failed release is left as it is, by the user's own word.
+fn is_left_as_it_is(run: &Run) -> bool {
+    run.inputs.config.remediation.known().is_some_and(|remediation| remediation.strategy.as_str() == Some("none"))
+}
+
 /// The state after a run, from what is true in the cluster.
-async fn state_after(run: &Run, mut model: Release, private: &mut Private, succeeded: bool) -> Release {
+async fn state_after(run: &Run, mut model: Release, private: &mut Private, outcome: Outcome) -> Release {
     settle_unknown(&mut model);
     let mut seen = Seen::load(private);
     if let Ok(identity) = run.cluster.identity().await {
@@ -75,8 +70,14 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, succe
         seen.note(key);
     }
     from_journal(&mut model, &run.journal);
-    if succeeded {
-        seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
+    match outcome {
+        Outcome::Succeeded => {
+            seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
+            seen.applied_revision = model.revision.clone().unwrap_or_default();
+        }
+        // The rollback made a revision of its own, which holds what was applied before.
+        Outcome::RolledBack => seen.applied_revision = model.revision.clone().unwrap_or_default(),
+        _ => {}
     }
     seen.store(private);
     model
@@ -100,7 +101,7 @@ impl Resource for ReleaseResource {
     }
 
     async fn create(&self, cx: &Context, request: Create<Release>) -> Applied<Release> {
-        let mut run = match self.start_create(cx, &request.config).await {
+        let mut run = match self.start_create(cx, &request).await {
             Ok(run) => run,
             Err(errors) => return Applied::failed(errors),
         };
@@ -108,17 +109,10 @@ impl Resource for ReleaseResource {
         run.promised = planned.changes.known().cloned();
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
-        let keeps = matches!(
-            run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str()),
-            Some("none")
-        );
         if outcome == Outcome::Succeeded {
             planned.changes = Attr::Known(run.changes().to_vec());
-            let state = state_after(&run, planned, &mut private, true).await;
+            let state = state_after(&run, planned, &mut private, outcome).await;
             return Applied { state: Some(state), private, diagnostics };
-        }
-        if outcome == Outcome::Failed && keeps && run.after.is_some() {
-            tracing::warn!("remediation is none: the failed release is left, and the next create resumes it");
         }
         Applied::failed(diagnostics)
     }
@@ -141,11 +135,21 @@ impl Resource for ReleaseResource {
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
             planned.changes = Attr::Known(run.changes().to_vec());
-            let state = state_after(&run, planned, &mut private, true).await;
+            let state = state_after(&run, planned, &mut private, outcome).await;
+            return Applied { state: Some(state), private, diagnostics };
+        }
+        if outcome == Outcome::Failed && run.after.is_some() && is_left_as_it_is(&run) {
+            // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
+            planned.changes = Attr::Known(run.changes().to_vec());
+            let mut state = state_after(&run, planned, &mut private, outcome).await;
+            let mut seen = Seen::load(&private);
+            seen.applied_digest.clear();
+            seen.store(&mut private);
+            state.status = Attr::from("failed");
             return Applied { state: Some(state), private, diagnostics };
         }
         // What was undone leaves the inputs as they were, so that the next plan shows the change again.
-        let state = state_after(&run, request.prior, &mut private, false).await;
+        let state = state_after(&run, request.prior, &mut private, outcome).await;
         Applied { state: Some(state), private, diagnostics }
     }
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ffe_cluster::{Cancel, Cluster, Error, Kind, Redactor, WaitOptions};
+use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Redactor, WaitOptions};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
-use ffe_session::{CancelGuard, HelmKit, diagnostic};
+use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::migration::task::remove_job;
 use crate::model::Change;
+use crate::phases::lock::either;
 use crate::pipeline::Phase;
 
 /// Why a phase did not go on.
@@ -35,6 +37,14 @@ impl Stop {
         if error.kind() == Kind::Cancelled { Stop::Cancelled } else { Stop::failed(diagnostic(error, summary)) }
     }
 
+    /// As messages to the user.
+    pub(crate) fn into_diagnostics(self) -> Diagnostics {
+        match self {
+            Stop::Failed(diagnostics) => diagnostics,
+            Stop::Cancelled => Diagnostics::error("Interrupted", "The next apply goes on from what the journal says."),
+        }
+    }
+
     /// An error of Helm while doing what `summary` says.
     pub(crate) fn helm(error: &ffe_helm::Error, summary: &str) -> Stop {
         if error.is_cancelled() { Stop::Cancelled } else { Stop::failed(Diagnostic::error(summary, error.to_string())) }
@@ -43,14 +53,18 @@ impl Stop {
 
 /// One run.
 pub(crate) struct Run {
+    /// Names the run, unless it goes on with one that was interrupted.
+    pub id: String,
     /// The configuration.
     pub inputs: Inputs,
     /// The cluster.
     pub cluster: Cluster,
     /// Helm.
     pub kit: Arc<HelmKit>,
-    /// Set when the user wants to stop.
+    /// Set when the user wants to stop, or a lease is lost.
     pub cancel: Cancel,
+    /// What keeps others away: the release's first.
+    pub leases: Vec<HeldLease>,
     /// The journal, with this run as its last.
     pub journal: Journal,
     /// The chart, after preflight.
@@ -61,17 +75,25 @@ pub(crate) struct Run {
     pub promised: Option<Vec<Change>>,
     /// What preflight has found to change.
     pub found: Vec<Change>,
+    /// The release was in state before this run: what was deployed is good to go back to, also if no run of ours has
+    /// verified it yet (a release that was imported).
+    pub was_managed: bool,
     /// The release as it was before this run.
     pub before: Option<RecordKey>,
     /// The release as it is after deploy.
     pub after: Option<HelmRelease>,
     /// Its record's key.
     pub after_key: Option<RecordKey>,
-    /// The release's objects and values are as wanted already (an adopted or imported release): do not deploy.
+    /// The release is as wanted already: do not deploy.
     pub in_place: bool,
+    /// The database is where the image wants it: do not migrate.
+    pub nothing_pending: bool,
+    /// What has become of the release on the way back.
+    pub release_back: Option<Outcome>,
     /// Warnings so far.
     pub warnings: Diagnostics,
     begun: Option<Instant>,
+    bridge: Option<tokio::task::JoinHandle<()>>,
     /// Keeps `cancel` following Terraform's wish to stop.
     _guard: CancelGuard,
 }
@@ -82,28 +104,29 @@ pub(crate) fn now() -> String {
 }
 
 impl Run {
-    /// A run whose record is the journal's last.
-    pub(crate) fn new(
-        inputs: Inputs,
-        cluster: Cluster,
-        kit: Arc<HelmKit>,
-        guard: CancelGuard,
-        journal: Journal,
-    ) -> Run {
+    /// A run that has not begun: its journal is empty until the lock is held.
+    pub(crate) fn new(inputs: Inputs, cluster: Cluster, kit: Arc<HelmKit>, guard: CancelGuard) -> Run {
+        let id = new_run_id();
         Run {
-            inputs,
             cluster,
             kit,
             cancel: guard.token(),
-            journal,
+            journal: Journal::new(&inputs.namespace, &inputs.name, &id),
+            leases: Vec::new(),
+            bridge: None,
+            id,
+            inputs,
             chart: None,
             manifest: None,
             promised: None,
             found: Vec::new(),
+            was_managed: false,
             before: None,
             after: None,
             after_key: None,
             in_place: false,
+            nothing_pending: false,
+            release_back: None,
             warnings: Diagnostics::new(),
             begun: None,
             _guard: guard,
@@ -128,11 +151,77 @@ impl Run {
         }
     }
 
+    /// Looks anew what is deployed, before an attempt that is not the first.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub(crate) async fn look_again(&mut self) -> Result<(), Stop> {
+        crate::start::recover_pending(self, true).await?;
+        let history = self.kit.records.history_now(&self.inputs.namespace, &self.inputs.name).await;
+        let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
+        self.before = history.into_iter().next_back();
+        self.in_place = false;
+        Ok(())
+    }
+
+    /// Writes a Job down before it is made.
+    ///
+    /// # Errors
+    /// As [`Run::save`].
+    pub(crate) async fn begin_job(&mut self, job: &str) -> Result<(), Stop> {
+        if self.record().jobs.iter().any(|known| known == job) {
+            return Ok(());
+        }
+        self.note(|record| record.jobs.push(job.to_owned()));
+        self.save().await
+    }
+
+    /// Writes down what a Job has come to, then removes it and takes it off the list: a death in between leaves it on the
+    /// list, for the next run to remove.
+    ///
+    /// # Errors
+    /// As [`Run::save`], or when the Job cannot be removed.
+    pub(crate) async fn end_job(&mut self, job: &str) -> Result<(), Stop> {
+        self.save().await?;
+        remove_job(self, job).await?;
+        self.note(|record| record.jobs.retain(|known| known != job));
+        self.save().await
+    }
+
+    /// Holds leases from now on: losing one stops the run as the user would.
+    pub(crate) fn hold(&mut self, leases: Vec<HeldLease>) {
+        let (cancel, bridge) = either(&self.cancel, leases.iter().map(|lease| lease.lost().clone()).collect());
+        self.cancel = cancel;
+        self.bridge = Some(bridge);
+        self.leases = leases;
+    }
+
+    /// Gives the leases back. An error of that is a warning: they expire by themselves.
+    pub(crate) async fn let_go(&mut self) -> Diagnostics {
+        if let Some(bridge) = self.bridge.take() {
+            bridge.abort();
+        }
+        let mut warnings = Diagnostics::new();
+        for lease in self.leases.drain(..) {
+            if let Err(error) = lease.release().await {
+                warnings.push(Diagnostic::warning("A lease was not given back", error.to_string()));
+            }
+        }
+        warnings
+    }
+
     /// Writes the journal.
     ///
     /// # Errors
-    /// When the cluster refuses, or somebody else wrote in between.
+    /// When the cluster refuses, somebody else wrote in between, or the lease is lost: then nothing may be written.
     pub(crate) async fn save(&mut self) -> Result<(), Stop> {
+        if !self.leases.iter().all(HeldLease::still_held) {
+            return Err(Stop::failed(Diagnostic::error(
+                "The lease on the release is lost",
+                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
+                 apply goes on from what the journal says.",
+            )));
+        }
         self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
     }
 
@@ -184,6 +273,11 @@ impl Run {
             }
             _ => Diagnostics::new(),
         }
+    }
+
+    /// How a human gets the data back that a way back cannot restore.
+    pub(crate) fn restore_advice(&self) -> String {
+        "No backup was taken by this run; restore the one you have, or repair the schema by hand.".to_owned()
     }
 
     /// How to wait for something.

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use ffe_cluster::{Cluster, Kind, Mark, MarkState, ObjectRef, Ownership};
+use ffe_cluster::{Cluster, Kind, ObjectRef, Ownership};
 use ffe_helm::records::RecordKey;
-use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id, refuse_foreign};
-use tfplugin::{Diagnostic, Diagnostics, Model, Path};
+use ffe_session::{CancelGuard, HelmKit, diagnostic, refuse_foreign};
+use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::inputs::Inputs;
-use crate::journal::{Journal, Outcome, RunRecord};
-use crate::model::Release;
-use crate::run::{Run, Stop, now};
+use crate::journal::{Journal, Outcome};
+use crate::run::{Run, Stop};
 
 /// What a create finds.
 #[derive(Clone, Debug)]
@@ -73,54 +72,21 @@ async fn latest(kit: &HelmKit, namespace: &str, name: &str) -> Result<Option<Rec
         .map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))
 }
 
-/// Begins a run: resolves the chart, resumes the run that died if it wanted the same, and writes the journal.
+/// Prepares a run: the namespace is there and the chart can be had. Nothing is written yet.
 ///
 /// # Errors
-/// When the chart cannot be had, somebody else is at work, or the journal cannot be written.
-pub(crate) async fn begin(
+/// When one of them is not.
+pub(crate) async fn prepare(
     cluster: Cluster,
     kit: Arc<HelmKit>,
     inputs: Inputs,
-    journal: Option<Journal>,
-    adopted: bool,
     guard: CancelGuard,
 ) -> Result<Run, Diagnostics> {
-    let (namespace, name) = (inputs.namespace.clone(), inputs.name.clone());
-    require_namespace(&cluster, &namespace).await?;
+    require_namespace(&cluster, &inputs.namespace).await?;
     let chart =
         kit.charts.resolve(&inputs.chart, &guard.token()).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
-    let digest = inputs.digest(&chart.digest, &Release::schema());
-    let id = new_run_id();
-    let mut journal = journal.unwrap_or_else(|| Journal::new(&namespace, &name, &id));
-    if adopted {
-        journal.mark.adopted = true;
-    }
-    let resumed = journal.unfinished().is_some_and(|run| run.inputs_digest == digest);
-    if resumed {
-        tracing::info!(run = %journal.mark.run_id, "going on with the run that was interrupted");
-        if let Some(run) = journal.current() {
-            run.outcome = Outcome::Running;
-            run.finished = None;
-        }
-    } else {
-        if let Some(dead) = journal.content.runs.last_mut().filter(|run| run.outcome == Outcome::Running) {
-            dead.outcome = Outcome::Interrupted;
-            dead.finished.get_or_insert_with(now);
-        }
-        journal.mark = Mark { run_id: id.clone(), ..journal.mark.clone() };
-        journal.content.runs.push(RunRecord { id, inputs_digest: digest, started: now(), ..RunRecord::default() });
-    }
-    let mut run = Run::new(inputs, cluster, kit, guard, journal);
+    let mut run = Run::new(inputs, cluster, kit, guard);
     run.chart = Some(chart);
-    let stopped = |stop| match stop {
-        Stop::Failed(errors) => errors,
-        Stop::Cancelled => Diagnostics::error("Interrupted", "Nothing was changed."),
-    };
-    run.save().await.map_err(stopped)?;
-    recover_pending(&mut run, resumed).await.map_err(stopped)?;
-    run.before = latest(&run.kit, &namespace, &name).await?;
-    let before = run.before.as_ref().map(|key| key.revision);
-    run.note(|record| record.revision_before = record.revision_before.or(before));
     Ok(run)
 }
 
@@ -193,15 +159,4 @@ pub(crate) fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diag
         inputs.redactor().clean(&error.to_string()),
     )
     .at(Path::attribute("chart"))
-}
-
-/// Marks a journal as of a release that is being made anew.
-pub(crate) fn anew(mut journal: Journal) -> Journal {
-    journal.mark = Mark {
-        state: MarkState::Creating,
-        adopted: false,
-        owner: journal.mark.owner.clone(),
-        run_id: journal.mark.run_id.clone(),
-    };
-    journal
 }

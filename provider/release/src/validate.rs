@@ -46,6 +46,7 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     only("alembic", !migration.config.is_null(), "config");
     only("command", !migration.upgrade_command.is_null(), "upgrade_command");
     only("command", !migration.current_command.is_null(), "current_command");
+    only("command", !migration.downgrade_command.is_null(), "downgrade_command");
     let is_empty = |command: &Attr<Vec<Attr<String>>>| command.known().is_some_and(Vec::is_empty);
     if migration.engine.as_str() == Some("command")
         && (migration.upgrade_command.is_null() || is_empty(&migration.upgrade_command))
@@ -56,6 +57,15 @@ fn check_migration(migration: &Migration) -> Diagnostics {
                 "The engine command needs the command that migrates, as a list of words: [\"./migrate\", \"up\"].",
             )
             .at(Path::attribute("upgrade_command")),
+        );
+    }
+    if migration.downgrade_command.is_known() && migration.current_command.is_null() {
+        diagnostics.push(
+            Diagnostic::error(
+                "downgrade_command needs current_command",
+                "Without it nobody knows the revision to go back to.",
+            )
+            .at(Path::attribute("current_command")),
         );
     }
     if is_empty(&migration.current_command) {

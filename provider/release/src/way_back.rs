@@ -1,3 +1,6 @@
 //! The steps back, each in its own file.
 
+pub(crate) mod old_rollout;
+pub(crate) mod pods_gone;
 pub(crate) mod release_back;
+pub(crate) mod schema_back;

@@ -68,7 +68,9 @@ pub(crate) fn kill(pid: u32) -> Result<()> {
 pub(crate) fn wait_for(root: u32, text: &str) -> Result<Process> {
     let started = Instant::now();
     loop {
-        if let Some(found) = descendants(root).into_iter().find(|process| process.arguments.contains(text)) {
+        // Helm also renders, with --dry-run: that changes nothing and is not what a case waits for.
+        let is_it = |process: &Process| process.arguments.contains(text) && !process.arguments.contains("--dry-run");
+        if let Some(found) = descendants(root).into_iter().find(is_it) {
             return Ok(found);
         }
         (started.elapsed() < Duration::from_secs(60))

@@ -110,6 +110,8 @@ impl Stage {
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
             .env("FFE_DATABASE_IMAGE", "ffe-postgres:15")
+            // A run after a kill waits for the lease of the dead one.
+            .env("FFE_LEASE_DURATION", "3s")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

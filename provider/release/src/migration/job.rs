@@ -1,18 +1,16 @@
-//! The Job that migrates.
+//! The Job of a task.
 //!
-//! Three containers in a row in one pod: what the schema is before, the migration, what it is after. They run
-//! one after the other because the first two are init containers, so no shell is needed in the image and each
-//! has a log of its own. The pod runs as the workload's own pods do (user, groups, pull secrets), made to meet
-//! the `restricted` Pod Security level.
+//! Its parts are containers in a row in one pod: all but the last are init containers, so no shell is needed in
+//! the image and each has a log of its own. The pod runs as the workload's own pods do (user, groups, pull
+//! secrets), made to meet the `restricted` Pod Security level.
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::Query;
 use ffe_cluster::k8s_openapi::api::batch::v1::{Job, JobSpec};
 use ffe_cluster::k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, LocalObjectReference, Pod,
-    PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource,
-    SecurityContext, Volume, VolumeMount,
+    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, LocalObjectReference, PodSecurityContext,
+    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, Volume,
+    VolumeMount,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -21,30 +19,31 @@ use serde_json::Value as Json;
 use tfplugin::Attr;
 
 use crate::inputs::duration;
+use crate::migration::task::{Part, Task};
 use crate::model::{Amounts, Migration};
 use crate::run::Run;
 
-/// Reads the schema revision before.
-pub(crate) const BEFORE: &str = "before";
-/// Migrates.
-pub(crate) const MIGRATE: &str = "migrate";
-/// Reads the schema revision after.
-pub(crate) const AFTER: &str = "after";
+/// The value of `app.kubernetes.io/name` on the pods.
+pub(crate) const POD_LABEL: &str = "ffe-migrate";
+/// How long a statement waits for a lock; `env` of the migration may set another.
+const LOCK_TIMEOUT: &str = "-c lock_timeout=30s";
 
-/// The Job, named after the run.
-pub(crate) fn build(run: &Run, settings: &Migration, image: &str) -> Job {
-    let name = format!("ffe-migrate-{}", run.record().id);
+/// The Job of a task, named after it and the run.
+pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -> Job {
     let pod = workload_pod(run, image);
-    let mut metadata =
-        ObjectMeta { name: Some(name), namespace: Some(run.inputs.namespace.clone()), ..ObjectMeta::default() };
+    let mut metadata = ObjectMeta {
+        name: Some(task.job_name(&run.record().id)),
+        namespace: Some(run.inputs.namespace.clone()),
+        ..ObjectMeta::default()
+    };
     let mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     mark.write(&mut metadata);
     let labels = BTreeMap::from([
-        ("app.kubernetes.io/name".to_owned(), "ffe-migrate".to_owned()),
+        ("app.kubernetes.io/name".to_owned(), POD_LABEL.to_owned()),
         ("app.kubernetes.io/instance".to_owned(), run.inputs.name.clone()),
     ]);
-    let mut containers: Vec<Container> =
-        commands(settings).into_iter().map(|(name, command)| container(settings, image, &pod, name, command)).collect();
+    let one = |(part, command): &(Part, Vec<String>)| container(settings, image, &pod, part.name(), command.clone());
+    let mut containers: Vec<Container> = task.parts.iter().map(one).collect();
     let last = containers.pop();
     Job {
         metadata,
@@ -76,31 +75,6 @@ pub(crate) fn build(run: &Run, settings: &Migration, image: &str) -> Job {
     }
 }
 
-/// The commands in order; the last is the pod's own container.
-fn commands(settings: &Migration) -> Vec<(&'static str, Vec<String>)> {
-    let list = |attribute: &Attr<Vec<Attr<String>>>| -> Option<Vec<String>> {
-        attribute.known().map(|words| words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
-    };
-    if settings.engine.as_str() == Some("alembic") {
-        let alembic = |arguments: &[&str]| {
-            let config = settings.config.as_str().map(|path| ["-c", path]);
-            let words = ["alembic"].into_iter().chain(config.into_iter().flatten()).chain(arguments.iter().copied());
-            words.map(str::to_owned).collect::<Vec<String>>()
-        };
-        let target = settings.target.as_str().unwrap_or("head");
-        return vec![
-            (BEFORE, alembic(&["current"])),
-            (MIGRATE, alembic(&["upgrade", target])),
-            (AFTER, alembic(&["current"])),
-        ];
-    }
-    let upgrade = list(&settings.upgrade_command).unwrap_or_default();
-    match list(&settings.current_command) {
-        Some(current) => vec![(BEFORE, current.clone()), (MIGRATE, upgrade), (AFTER, current)],
-        None => vec![(MIGRATE, upgrade)],
-    }
-}
-
 fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command: Vec<String>) -> Container {
     let env = settings.env.known().into_iter().flatten();
     let same_image = |one: &&Json| one.get("image").and_then(Json::as_str) == Some(image);
@@ -123,12 +97,15 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
             }]
         }),
         env: Some(
-            env.map(|(name, value)| EnvVar {
-                name: name.clone(),
-                value: value.as_str().map(str::to_owned),
-                ..EnvVar::default()
-            })
-            .collect(),
+            // libpq reads it: a migration that waits for a lock blocks everybody behind it.
+            std::iter::once(("PGOPTIONS", Some(LOCK_TIMEOUT)))
+                .chain(env.map(|(name, value)| (name.as_str(), value.as_str())))
+                .map(|(name, value)| EnvVar {
+                    name: name.to_owned(),
+                    value: value.map(str::to_owned),
+                    ..EnvVar::default()
+                })
+                .collect(),
         ),
         resources: Some(resources(settings)),
         security_context: Some(container_security(&workload)),
@@ -192,38 +169,4 @@ fn workload_pod(run: &Run, image: &str) -> Json {
 
 fn parse<T: serde::de::DeserializeOwned>(json: &Json, key: &str) -> Option<T> {
     json.get(key).and_then(|value| serde_json::from_value(value.clone()).ok())
-}
-
-/// The log of each container that has one.
-pub(crate) async fn logs(run: &Run, job: &str, lines: usize) -> BTreeMap<String, Vec<String>> {
-    let mut logs = BTreeMap::new();
-    let query = Query::labels(format!("batch.kubernetes.io/job-name={job}"));
-    let pods = match run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await {
-        Ok(pods) => pods,
-        Err(error) => {
-            tracing::warn!(%error, "the migration's pods cannot be listed");
-            return logs;
-        }
-    };
-    for pod in pods {
-        let name = pod.metadata.name.unwrap_or_default();
-        let status = pod.status.unwrap_or_default();
-        let ran =
-            status.init_container_statuses.into_iter().flatten().chain(status.container_statuses.into_iter().flatten());
-        for container in
-            ran.filter(|container| container.state.as_ref().is_some_and(|state| state.terminated.is_some()))
-        {
-            let tail = run
-                .cluster
-                .tail_log(&run.inputs.namespace, &name, Some(&container.name), lines, false, &run.redactor())
-                .await;
-            match tail {
-                Ok(lines) => {
-                    logs.insert(container.name, lines);
-                }
-                Err(error) => tracing::warn!(%error, container = %container.name, "a log cannot be read"),
-            }
-        }
-    }
-    logs
 }

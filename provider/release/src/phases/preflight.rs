@@ -9,6 +9,7 @@ use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::journal::Outcome;
 use crate::migration;
+use crate::phases::inspect;
 use crate::render::{changes, render};
 use crate::run::{Run, Stop};
 
@@ -50,6 +51,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     }
     if errors.has_errors() {
         return Err(Stop::Failed(errors));
+    }
+    if let Some(settings) = run.inputs.config.migration.known().cloned() {
+        let image = migration::image(&settings, &manifest, &run.inputs.namespace).map_err(Stop::failed)?;
+        run.manifest = Some(manifest.clone());
+        inspect::go(run, &settings, &image).await?;
     }
 
     let deployed = deployed(run).await?;

@@ -1,53 +1,66 @@
 //! The release back to its last verified revision; a first install is uninstalled.
 
-use ffe_cluster::Kind;
 use ffe_helm::binary::{RollbackRequest, UninstallRequest};
-use ffe_helm::manifest::Manifest;
 use ffe_helm::records::Status;
-use ffe_session::diagnostic;
-use tfplugin::{Diagnostic, Diagnostics};
+use tfplugin::Diagnostics;
 
 use crate::journal::Outcome;
-use crate::phases::rollout::workloads;
-use crate::run::Run;
+use crate::run::{Run, Stop};
 
 /// Rolls back or uninstalls, as `remediation` says.
 ///
 /// # Errors
-/// When Helm fails, or the old revision does not become ready: it is then said what the state is.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Diagnostics> {
+/// When Helm fails.
+pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
+    // What this run has not deployed it does not take back: only a check may have failed.
+    if run.in_place {
+        return Ok(());
+    }
     let strategy =
         run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str().map(str::to_owned));
-    match strategy.as_deref() {
-        Some("none") => Ok(Outcome::Skipped),
-        Some("uninstall") => uninstall(run).await,
+    run.release_back = match strategy.as_deref() {
+        Some("none") => None,
+        Some("uninstall") => Some(uninstall(run).await?),
         _ => match target(run).await? {
-            Some(revision) => rollback(run, revision).await,
-            None => uninstall(run).await,
+            Target::Unchanged => None,
+            Target::Revision(revision) => Some(rollback(run, revision).await?),
+            Target::Nothing => Some(uninstall(run).await?),
         },
-    }
+    };
+    Ok(())
+}
+
+/// Where the way back leads.
+enum Target {
+    /// Nothing was deployed: the release is as it was.
+    Unchanged,
+    /// Helm's revision.
+    Revision(u32),
+    /// There is nothing to go back to.
+    Nothing,
 }
 
 /// The last verified revision if Helm still has it; else the one before this run if that was deployed (an adopted
 /// release); else none: there is nothing to go back to.
-async fn target(run: &Run) -> Result<Option<u32>, Diagnostics> {
+async fn target(run: &Run) -> Result<Target, Diagnostics> {
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
         history.map_err(|error| Diagnostics::error("The release's history cannot be read", error.to_string()))?;
     let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
     // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
-    let was_good = run.journal.is_complete() || run.journal.mark.adopted;
+    let was_good = run.was_managed || run.journal.is_complete() || run.journal.mark.adopted;
     let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed).map(|key| key.revision);
-    Ok(run.journal.last_verified().filter(kept).or(before.filter(kept)))
+    let Some(revision) = run.journal.last_verified().filter(kept).or(before.filter(kept)) else {
+        return Ok(Target::Nothing);
+    };
+    let newest = history.last().is_some_and(|key| key.revision == revision && key.status == Status::Deployed);
+    Ok(if newest { Target::Unchanged } else { Target::Revision(revision) })
 }
 
 async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
-    crate::start::recover_pending(run, true).await.map_err(|stop| match stop {
-        crate::run::Stop::Failed(errors) => errors,
-        crate::run::Stop::Cancelled => cancelled(),
-    })?;
+    crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
         ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
@@ -67,22 +80,7 @@ async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> 
     let release =
         release.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
     run.after_key = Some(key);
-    if let Some(release) = release {
-        let manifest = Manifest::parse(&release.manifest)
-            .map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
-        run.after = Some(release);
-        let objects = workloads(&manifest, &run.inputs.namespace, false);
-        if let Err(error) = run.cluster.wait_all(&objects, &run.wait(run.inputs.timeout)).await {
-            return Err(match error.kind() {
-                Kind::Cancelled => cancelled(),
-                _ => diagnostic(
-                    &error,
-                    &format!("The release was rolled back to revision {revision}, which does not become ready"),
-                )
-                .into(),
-            });
-        }
-    }
+    run.after = release;
     Ok(Outcome::RolledBack)
 }
 
@@ -101,8 +99,4 @@ async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
     run.after_key = None;
     run.note(|record| record.revision_after = None);
     Ok(Outcome::Uninstalled)
-}
-
-fn cancelled() -> Diagnostics {
-    Diagnostic::error("The way back was interrupted", "The next apply goes on from what the journal says.").into()
 }

@@ -8,6 +8,8 @@ use crate::{Case, Stage, When};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "failures::migration_and_readiness", when: When::Always, run: migration_and_readiness },
+    Case { name: "failures::strict_application_goes_all_the_way_back", when: When::Always, run: strict },
+    Case { name: "failures::revisions_that_cannot_be_undone", when: When::Always, run: one_way },
     Case { name: "failures::first_install", when: When::Full, run: first_install },
     Case { name: "failures::release_deleted_behind_our_back", when: When::Always, run: release_deleted },
 ];
@@ -113,5 +115,80 @@ fn release_deleted(stage: &mut Stage) -> Result<()> {
     );
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// The revision that the database itself says it is at.
+pub(super) fn schema(stage: &Stage) -> Result<String> {
+    stage.kube.psql(&stage.name, "ffe-dev-database-0", "ffe", "ffe", "select version_num from alembic_version")
+}
+
+/// Where the application insists that the database is exactly at its own revision, rolling the release back is not enough.
+fn strict(stage: &mut Stage) -> Result<()> {
+    let strict = |stage: &Stage, tag: &str| {
+        stack(stage, tag, "")
+            .replace(
+                "{ name = \"workers\", value = \"1\" },",
+                "{ name = \"workers\", value = \"1\" },\n    { name = \"strictSchema\", value = \"true\" },",
+            )
+            .replace("timeout = \"3m\"", "timeout = \"60s\"")
+    };
+    stage.configure(&strict(stage, "1.1.0"))?;
+    stage.apply()?.ok()?;
+    let before = schema(stage)?;
+
+    // Never ready: back to the old release and the old schema, with the new image.
+    stage.configure(&strict(stage, "1.2.0-bad-ready"))?;
+    stage.apply()?.failed_with(&[
+        "did not become ready",
+        "It was rolled back",
+        &format!("schema is at {before}, as before"),
+    ])?;
+    ensure!(schema(stage)? == before, "the schema is at {}", schema(stage)?);
+    ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
+    let deployment = stage.kube.get(&["deployment", "-n", &stage.name, "ffe-backend"])?.context("no deployment")?;
+    ensure!(deployment["status"]["readyReplicas"] == 1, "the old version is not ready: {:#}", deployment["status"]);
+
+    // Half-way through the migration: the first revision is undone, the release never touched.
+    stage.configure(&strict(stage, "1.2.0-bad-migration"))?;
+    stage.apply()?.failed_with(&["The database migration failed", &format!("schema is at {before}, as before")])?;
+    ensure!(schema(stage)? == before, "the schema is at {}", schema(stage)?);
+    ensure!(stage.kube.names(&stage.name, "jobs")?.is_empty(), "a Job is left");
+
+    // Ready, and then a check fails: the new pods are ready and must go before the schema does.
+    let failing = strict(stage, "1.3.0-pass")
+        .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
+        .replace("timeout = \"1m\"", "timeout = \"5s\"");
+    stage.configure(&failing)?;
+    stage.apply()?.failed_with(&[
+        "failed its checks",
+        "Revision 0006_stop_loss cannot be undone",
+        "has an empty downgrade()",
+    ])?;
+    ensure!(schema(stage)? == "0006_stop_loss", "a revision whose downgrade is empty was undone: {}", schema(stage)?);
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// What cannot be undone stays, and is said before and after.
+fn one_way(stage: &mut Stage) -> Result<()> {
+    stage.configure(&stack(stage, "1.1.0", STRICT))?;
+    stage.apply()?.ok()?;
+    let failing = stack(stage, "1.3.0-irreversible", STRICT)
+        .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
+        .replace("timeout = \"1m\"", "timeout = \"5s\"");
+    stage.configure(&failing)?;
+    stage.apply()?.failed_with(&[
+        "failed its checks",
+        "The schema cannot be taken back",
+        "Revision 0006_drop_prompts has a downgrade() that raises",
+        "The database's schema stays at 0006_drop_prompts",
+    ])?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
+    ensure!(schema(stage)? == "0006_drop_prompts", "{}", schema(stage)?);
+    // The old image does not know that revision: it is said before anything is done.
+    stage.configure(&stack(stage, "1.1.0", "max_history = 5"))?;
+    stage
+        .apply()?
+        .failed_with(&["is at a revision that the image ffe-backend:1.1.0 does not have", "0006_drop_prompts"])?;
     stage.destroy()?.ok().map(|_| ())
 }

@@ -13,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "kills::provider_during_environment", when: When::Full, run: provider_during_environment },
     Case { name: "kills::terraform_during_migration", when: When::Always, run: terraform_during_migration },
     Case { name: "kills::helm_during_install", when: When::Always, run: helm_during_install },
+    Case { name: "kills::second_apply_is_refused", when: When::Always, run: second_apply_is_refused },
     Case { name: "kills::helm_with_provider_during_install", when: When::Full, run: helm_with_provider_during_install },
 ];
 
@@ -176,5 +177,31 @@ fn helm_with_provider_during_install(stage: &mut Stage) -> Result<()> {
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
     ensure!(stage.helm_records("pending-install")?.is_empty(), "the pending release is still there");
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// A second apply while the first is at work is refused and says who that is; the first is not disturbed.
+fn second_apply_is_refused(stage: &mut Stage) -> Result<()> {
+    stage.configure(&slow_install(stage)?.replace("value = \"15\"", "value = \"8\""))?;
+    let mut first = stage.start(APPLY)?;
+    processes::wait_for(first.id(), " install ")?;
+    // The same release from another working copy.
+    let second = stage.side("second")?;
+    std::fs::copy(stage.folder.join("main.tf"), second.join("main.tf"))?;
+    let text = std::fs::read_to_string(second.join("main.tf"))?;
+    let release = text.find("resource \"ffe_release\"").context("no release")?;
+    let head = &text[..text.find("resource \"ffe_environment\"").context("no environment")?];
+    let body = text[release..].replace("ffe_environment.this.namespace", &format!("\"{}\"", stage.name));
+    std::fs::write(second.join("main.tf"), format!("{head}{body}"))?;
+    let main = std::mem::replace(&mut stage.folder, second);
+    let refused = stage.apply();
+    stage.folder = main;
+    refused?.failed_with(&[
+        "Somebody else is at work on the release",
+        "terraform apply of ffe_release",
+        "Nothing was changed",
+    ])?;
+    ensure!(first.wait()?.success(), "the first apply failed:\n{}", stage.started_log());
+    stage.expect_empty_plan()?;
     stage.destroy()?.ok().map(|_| ())
 }

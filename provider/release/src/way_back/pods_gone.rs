@@ -1,0 +1,101 @@
+//! No pod of the new image is left: only then may the schema go back under it.
+//!
+//! After a rollback Kubernetes keeps the new pods until the old ones are ready, and an application that insists on its
+//! own schema does not become ready before the schema is back. So the new pods are ended here, not waited for.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use ffe_cluster::k8s_openapi::api::apps::v1::ReplicaSet;
+use ffe_cluster::k8s_openapi::api::core::v1::{Pod, PodSpec};
+use ffe_cluster::{DeleteOptions, Error, ObjectRef, Query};
+use ffe_session::diagnostic;
+use serde_json::json;
+use tfplugin::Diagnostics;
+
+use crate::migration::job::POD_LABEL;
+use crate::run::Run;
+use crate::way_back::schema_back;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Ends the pods of the new image, if the schema has to go back.
+///
+/// # Errors
+/// When pods of it stay.
+pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
+    if !schema_back::is_open(run) {
+        return Ok(());
+    }
+    let images = new_images(run);
+    if images.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: Error| Diagnostics::from(diagnostic(&error, "The new pods could not be ended"));
+    let started = Instant::now();
+    loop {
+        let left = end(run, &images).await.map_err(failed)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if started.elapsed() > LIMIT || run.cancel.is_cancelled() {
+            return Err(Diagnostics::error(
+                "Pods of the failed version are still running",
+                format!("The schema was not taken back under them: {}.", left.join(", ")),
+            ));
+        }
+        tracing::info!(pods = ?left, "waiting for the pods of the failed version to end");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// The images that only the failed version runs.
+fn new_images(run: &Run) -> BTreeSet<String> {
+    let of = |manifest: &ffe_helm::manifest::Manifest| -> BTreeSet<String> {
+        manifest
+            .workloads(&run.inputs.namespace)
+            .into_iter()
+            .flat_map(|workload| workload.containers.into_iter().map(|container| container.image))
+            .collect()
+    };
+    let new = run.manifest.as_ref().map(of).unwrap_or_default();
+    let old = run.after.as_ref().and_then(|release| release.parsed_manifest().ok()).map(|manifest| of(&manifest));
+    new.difference(&old.unwrap_or_default()).cloned().collect()
+}
+
+fn runs(spec: Option<&PodSpec>, images: &BTreeSet<String>) -> bool {
+    spec.is_some_and(|spec| {
+        spec.containers.iter().any(|container| container.image.as_ref().is_some_and(|image| images.contains(image)))
+    })
+}
+
+/// Scales down what makes such pods, deletes the rest, and says which are left.
+async fn end(run: &Run, images: &BTreeSet<String>) -> Result<Vec<String>, Error> {
+    let namespace = run.inputs.namespace.as_str();
+    for set in run.cluster.list::<ReplicaSet>(Some(namespace), &Query::default()).await? {
+        let spec = set.spec;
+        let makes = runs(spec.template.and_then(|template| template.spec).as_ref(), images);
+        if makes && spec.replicas.unwrap_or(1) > 0 {
+            let name = set.metadata.name.unwrap_or_default();
+            tracing::info!(replica_set = %name, "scaling down the failed version");
+            run.cluster.merge::<ReplicaSet>(Some(namespace), &name, &json!({ "spec": { "replicas": 0 } })).await?;
+        }
+    }
+    let mut left = Vec::new();
+    for pod in run.cluster.list::<Pod>(Some(namespace), &Query::default()).await? {
+        let labels = pod.metadata.labels.unwrap_or_default();
+        let ours = labels.get("app.kubernetes.io/name").is_some_and(|name| name == POD_LABEL);
+        let ended =
+            pod.status.and_then(|status| status.phase).is_some_and(|phase| phase == "Succeeded" || phase == "Failed");
+        if ours || ended || !runs(pod.spec.as_ref(), images) {
+            continue;
+        }
+        let name = pod.metadata.name.unwrap_or_default();
+        if pod.metadata.deletion_timestamp.is_none() {
+            let object = ObjectRef::of::<Pod>(Some(namespace), &name);
+            run.cluster.delete(&object, &DeleteOptions::default()).await?;
+        }
+        left.push(name);
+    }
+    Ok(left)
+}

@@ -1,0 +1,9 @@
+//! What a release is seen to be, without Helm and without a cluster: reading, importing, refusing, planning.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod foreign;
+mod imported;
+mod input;
+mod refresh;
+mod trouble;
+mod world;
