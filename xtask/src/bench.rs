@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: what a plan without changes costs, against the least that Terraform itself needs. Ratios within
 //! one run; nothing is asserted, because another machine has other numbers.
 
-mod memory;
 mod plans;
 mod start;
+mod usage;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,14 +55,19 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let plans = Plans::new(&workspace, &terraform, &folder)?;
     for &size in &args.sizes {
         tell::headline(format!("{size} releases"));
-        let Timed { releases, floor, peak } = plans.measure(size, args.runs)?;
+        let Timed { releases, floor, usage } = plans.measure(size, args.runs)?;
         let ratio = releases.as_secs_f64() / floor.as_secs_f64();
         let what = format!("plan of {size} releases");
         let measured = format!("{} against {}: {ratio:.2} times", seconds(releases), seconds(floor));
         table.row(&what, &measured, &format!("at most {AIM_RATIO} times"));
+        table.row(
+            &format!("  of it the provider's own, {size}"),
+            &format!("{} on a processor", seconds(usage.processor)),
+            "",
+        );
         // The aim is for a hundred; more releases may need more.
         let aim = if size <= 100 { format!("at most {}", megabytes(AIM_PLAN)) } else { String::new() };
-        table.row(&format!("peak memory during it, {size}"), &megabytes(peak), &aim);
+        table.row(&format!("  peak memory, {size}"), &megabytes(usage.peak), &aim);
     }
     tell::headline("Measured (medians), and what is aimed at");
     tell::line(table.text());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::median;
-use super::memory::Watch;
+use super::usage::{Usage, Watch};
 use crate::kubectl::Kubectl;
 use crate::terraform::Terraform;
 use crate::workspace::Workspace;
@@ -25,8 +25,8 @@ const CHART: [(&str, &str); 2] = [
 pub(super) struct Timed {
     pub(super) releases: Duration,
     pub(super) floor: Duration,
-    /// Kilobytes.
-    pub(super) peak: u64,
+    /// What the provider's processes used in one plan.
+    pub(super) usage: Usage,
 }
 
 /// The folders with the configurations, and the releases that they describe.
@@ -62,9 +62,9 @@ impl<'a> Plans<'a> {
         }
         let watch = Watch::start(self.terraform.plugin())?;
         self.plan(&releases)?;
-        let peak = watch.end();
-        ensure!(peak > 0, "the plugin was not seen while it planned");
-        Ok(Timed { releases: median(times.0), floor: median(times.1), peak })
+        let usage = watch.end();
+        ensure!(usage.peak > 0, "the plugin was not seen while it planned");
+        Ok(Timed { releases: median(times.0), floor: median(times.1), usage })
     }
 
     fn plan(&self, folder: &Path) -> Result<Duration> {

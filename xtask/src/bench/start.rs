@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
-use super::{median, memory};
+use super::{median, usage};
 
 /// What Terraform says so that a plugin knows who starts it.
 const COOKIE: (&str, &str) =
@@ -56,7 +56,7 @@ async fn once(plugin: &Path) -> Result<(Duration, u64)> {
     let socket = line.split('|').nth(3).with_context(|| format!("the plugin said {line:?} instead of its address"))?;
     ask(socket).await?;
     let time = started.elapsed();
-    let size = child.id().and_then(memory::resident).context("the plugin is gone")?;
+    let size = child.id().and_then(usage::resident).context("the plugin is gone")?;
     child.kill().await?;
     // Killed, it could not remove it itself.
     let _ = std::fs::remove_file(socket);
