@@ -68,6 +68,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_claim_is_made_once_and_left_as_it_is() {
         let api = FakeApi::new();
+        api.put(serde_json::json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ffe" } }));
         let cluster = api.cluster();
         let place = place();
         let Storage::Volume(volume) = &place.storage else { panic!() };

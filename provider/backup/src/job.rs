@@ -133,11 +133,8 @@ fn env(place: &Place, task: &Task<'_>) -> Result<Vec<EnvVar>, Error> {
         plain.extend(s3.ca_bundle.clone().map(|pem| ("FFE_S3_CA", pem)));
         secret = credentials(s3);
     }
-    let named = |(name, value): (&str, String)| EnvVar {
-        name: name.to_owned(),
-        value: Some(value),
-        ..EnvVar::default()
-    };
+    let named =
+        |(name, value): (&str, String)| EnvVar { name: name.to_owned(), value: Some(value), ..EnvVar::default() };
     Ok(plain.into_iter().map(named).chain(secret).collect())
 }
 
@@ -164,9 +161,11 @@ fn volumes(place: &Place) -> (Vec<PodVolume>, Vec<VolumeMount>) {
         mount_path: path.to_owned(),
         ..VolumeMount::default()
     };
-    let scratch = EmptyDirVolumeSource { size_limit: place.pod.scratch_limit.clone().map(Quantity), ..EmptyDirVolumeSource::default() };
-    let mut volumes =
-        vec![PodVolume { name: "tmp".to_owned(), empty_dir: Some(scratch), ..PodVolume::default() }];
+    let scratch = EmptyDirVolumeSource {
+        size_limit: place.pod.scratch_limit.clone().map(Quantity),
+        ..EmptyDirVolumeSource::default()
+    };
+    let mut volumes = vec![PodVolume { name: "tmp".to_owned(), empty_dir: Some(scratch), ..PodVolume::default() }];
     let mut mounts = vec![mount("tmp", "/tmp")];
     if let Storage::Volume(volume) = &place.storage {
         let claim = PersistentVolumeClaimVolumeSource { claim_name: volume.claim.clone(), read_only: None };

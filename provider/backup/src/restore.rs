@@ -65,8 +65,7 @@ pub(crate) async fn leave(cluster: &Cluster, place: &Place, database_secret: &st
     };
     Mark { state: MarkState::Complete, ..place.mark.clone() }.write(&mut metadata);
     let job = manifest(place, JOB, BACKUP, SHA256, database_secret)?;
-    let map =
-        ConfigMap { metadata, data: Some(BTreeMap::from([(KEY.to_owned(), job)])), ..ConfigMap::default() };
+    let map = ConfigMap { metadata, data: Some(BTreeMap::from([(KEY.to_owned(), job)])), ..ConfigMap::default() };
     let doing = || format!("writing how to restore the backups of {}", place.series);
     cluster
         .apply(&map, ApplyOptions::forced())
@@ -121,8 +120,7 @@ mod tests {
     #[test]
     fn what_the_command_fills_in_gives_the_manifest() {
         let template = manifest(&place(), JOB, BACKUP, SHA256, "shop-database").unwrap();
-        let filled =
-            template.replace(JOB, "restore-shop-1-2").replace(BACKUP, "Shop_1.2").replace(SHA256, "ab12");
+        let filled = template.replace(JOB, "restore-shop-1-2").replace(BACKUP, "Shop_1.2").replace(SHA256, "ab12");
         let manifest = restore_manifest(&place(), &backup(), "shop-database").unwrap();
         let job: Job = serde_norway::from_str(&manifest).unwrap();
         assert_eq!(serde_norway::from_str::<Job>(&filled).unwrap(), job);

@@ -53,10 +53,8 @@ pub async fn take(cluster: &Cluster, request: &Request, options: &JobOptions) ->
 }
 
 fn taken_name(request: &Request, whose: &str) -> Error {
-    let message = format!(
-        "the Job {}/{} is {whose}: delete it, or give another name",
-        request.place.namespace, request.job_name
-    );
+    let message =
+        format!("the Job {}/{} is {whose}: delete it, or give another name", request.place.namespace, request.job_name);
     Error::Invalid { field: "job_name", message }
 }
 
