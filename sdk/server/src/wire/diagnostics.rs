@@ -73,7 +73,8 @@ mod tests {
         list.push(Diagnostic::error("swordfish-9", ""));
         let wire = diagnostics(list);
         assert_eq!((wire[0].severity, wire[1].severity), (2, 1));
-        assert_eq!((wire[0].detail.as_str(), wire[1].summary.as_str()), ("with (redacted)", "(redacted)"));
+        assert!(wire[0].detail.starts_with("with (redacted)\n"), "{:?}", wire[0]);
+        assert_eq!(wire[1].summary, "(redacted)");
         let steps = wire[0].attribute.clone().unwrap_or_default().steps;
         let steps: Vec<_> = steps.into_iter().filter_map(|step| step.selector).collect();
         use attribute_path::step::Selector::{AttributeName, ElementKeyInt, ElementKeyString};
@@ -85,5 +86,21 @@ mod tests {
         ];
         assert_eq!(steps, expected);
         assert!(wire[1].attribute.is_none());
+    }
+
+    #[test]
+    fn a_nested_attribute_is_named_once_and_one_at_the_top_is_left_to_terraform() {
+        let top = Path::attribute("size");
+        let nested = Path::attribute("disk").child("size");
+        for (text, detail, path, expected) in [
+            ("Too small", "At least 1.", &nested, "At least 1.\n\nAttribute: disk.size"),
+            ("Too small", "", &nested, "Attribute: disk.size"),
+            ("Invalid value for disk.size", "At least 1.", &nested, "At least 1."),
+            ("Too small", "disk.size is at least 1.", &nested, "disk.size is at least 1."),
+            ("Too small", "At least 1.", &top, "At least 1."),
+        ] {
+            let wire = diagnostics(Diagnostic::error(text, detail).at(path.clone()).into());
+            assert_eq!(wire[0].detail, expected, "{text}: {detail}");
+        }
     }
 }
