@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Context, Diagnostics, Model};
+use crate::{Context, Deferred, Diagnostics, Model};
 
 /// Something that is looked up and not managed.
 #[async_trait]
@@ -16,6 +16,12 @@ pub trait DataSource: Send + Sync + 'static {
     /// Checks a configuration, which may have unknowns, beyond what the schema's own rules check.
     async fn validate(&self, _cx: &Context, _config: &Self::Model) -> Diagnostics {
         Diagnostics::new()
+    }
+
+    /// Puts it off to a later run. Asked before every look-up, and only where the client allows it; elsewhere it is
+    /// looked up all the same.
+    async fn defer(&self, _cx: &Context, _config: &Self::Model) -> Option<Deferred> {
+        None
     }
 
     /// Looks it up. The result has everything that the configuration set, and nothing unknown.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use crate::{Context, Diagnostics, Model, Private};
+use crate::{Context, Deferred, Diagnostics, Model, Private};
 
 /// Something opened for a run and closed after it.
 #[async_trait]
@@ -18,6 +18,12 @@ pub trait EphemeralResource: Send + Sync + 'static {
     /// Checks a configuration, which may have unknowns, beyond what the schema's own rules check.
     async fn validate(&self, _cx: &Context, _config: &Self::Model) -> Diagnostics {
         Diagnostics::new()
+    }
+
+    /// Puts it off to a later run. Asked before it is opened, and only where the client allows it; elsewhere it is opened
+    /// all the same.
+    async fn defer(&self, _cx: &Context, _config: &Self::Model) -> Option<Deferred> {
+        None
     }
 
     /// Opens it.

@@ -54,6 +54,12 @@ pub trait Resource: Send + Sync + 'static {
     /// Removes it. An error keeps it in state.
     async fn delete(&self, cx: &Context, request: Delete<Self::Model>) -> Diagnostics;
 
+    /// Puts an import off to a later run. Asked before every import, and only where the client allows it; elsewhere it is
+    /// looked for all the same.
+    async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
+        None
+    }
+
     /// Finds an existing one by the identifier that the user gave.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use tfplugin_server::ProviderService;
 use tonic::{Response, Status};
 
 use crate::fail;
-use crate::peer::{Found, Open, Peer};
+use crate::peer::{Asked, Found, Open, Peer};
 use messages::{Told, capabilities, decode, deferred, encode, function_error, path};
 
 /// A provider that an engine and a service have in common: the one for the schema, the other for the calls.
@@ -192,7 +192,7 @@ impl Peer for Grpc {
         }
     }
 
-    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Found, Diagnostics> {
+    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Asked<Found>, Diagnostics> {
         let request = import_resource_state::Request {
             type_name: kind.into(),
             id: id.into(),
@@ -207,7 +207,11 @@ impl Peer for Grpc {
         if imported.type_name != kind {
             fail(format!("{kind}: what was imported is said to be a {}", imported.type_name));
         }
-        Ok((decode(imported.state.clone(), self.resource(kind)), imported.private.clone(), told))
+        let state = decode(imported.state.clone(), self.resource(kind));
+        Ok(match deferred(answer.deferred) {
+            Some(reason) => Asked::Later(reason),
+            None => Asked::Now((state, imported.private.clone(), told)),
+        })
     }
 
     async fn move_state(&self, cx: &Context, kind: &str, source: &MoveSource) -> Result<Found, Diagnostics> {
@@ -231,7 +235,12 @@ impl Peer for Grpc {
         self.ask(cx, self.client.clone().validate_data_resource_config(request)).await.diagnostics.told()
     }
 
-    async fn read_data(&self, cx: &Context, kind: &str, config: &Value) -> Result<(Value, Diagnostics), Diagnostics> {
+    async fn read_data(
+        &self,
+        cx: &Context,
+        kind: &str,
+        config: &Value,
+    ) -> Result<Asked<(Value, Diagnostics)>, Diagnostics> {
         let ty = self.data_source(kind);
         let request = read_data_source::Request {
             type_name: kind.into(),
@@ -241,7 +250,8 @@ impl Peer for Grpc {
         };
         let answer = self.ask(cx, self.client.clone().read_data_source(request)).await;
         let told = answer.diagnostics.told().into_result()?;
-        Ok((decode(answer.state, ty), told))
+        let state = decode(answer.state, ty);
+        Ok(deferred(answer.deferred).map_or(Asked::Now((state, told)), Asked::Later))
     }
 
     async fn validate_ephemeral(&self, cx: &Context, kind: &str, config: &Value) -> Diagnostics {
@@ -250,7 +260,7 @@ impl Peer for Grpc {
         self.ask(cx, self.client.clone().validate_ephemeral_resource_config(request)).await.diagnostics.told()
     }
 
-    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Open, Diagnostics> {
+    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Asked<Open>, Diagnostics> {
         let ty = self.ephemeral(kind);
         let request = open_ephemeral_resource::Request {
             type_name: kind.into(),
@@ -260,7 +270,8 @@ impl Peer for Grpc {
         let answer = self.ask(cx, self.client.clone().open_ephemeral_resource(request)).await;
         let told = answer.diagnostics.told().into_result()?;
         let renew_at = answer.renew_at.and_then(|at| SystemTime::try_from(at).ok());
-        Ok((decode(answer.result, ty), answer.private.unwrap_or_default(), renew_at, told))
+        let opened = (decode(answer.result, ty), answer.private.unwrap_or_default(), renew_at, told);
+        Ok(deferred(answer.deferred).map_or(Asked::Now(opened), Asked::Later))
     }
 
     async fn renew(

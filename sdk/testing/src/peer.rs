@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tfplugin_core::{
-    ApplyRequest, Context, Diagnostics, Engine, FunctionError, MoveSource, PlanRequest, PlanResponse, Private, Renewed,
-    StateResponse, Type, Value, async_trait, from_msgpack, to_msgpack,
+    ApplyRequest, Context, Deferred, Diagnostics, Engine, FunctionError, MoveSource, PlanRequest, PlanResponse, Private,
+    Renewed, StateResponse, Type, Value, async_trait, from_msgpack, to_msgpack,
 };
 
 use crate::fail;
@@ -15,6 +15,12 @@ pub(crate) type Found = (Value, Vec<u8>, Diagnostics);
 
 /// What was opened: result, private bytes, when to renew it, messages.
 pub(crate) type Open = (Value, Vec<u8>, Option<SystemTime>, Diagnostics);
+
+/// An answer now, or the reason why there is none in this run.
+pub(crate) enum Asked<T> {
+    Now(T),
+    Later(Deferred),
+}
 
 /// Every call that core makes. Names of types were checked before.
 #[async_trait]
@@ -26,12 +32,17 @@ pub(crate) trait Peer: Send + Sync {
     async fn plan(&self, cx: &Context, kind: &str, request: PlanRequest) -> PlanResponse;
     async fn apply(&self, cx: &Context, kind: &str, request: ApplyRequest) -> StateResponse;
     async fn read(&self, cx: &Context, kind: &str, state: &Value, private: &[u8]) -> StateResponse;
-    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Found, Diagnostics>;
+    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Asked<Found>, Diagnostics>;
     async fn move_state(&self, cx: &Context, kind: &str, source: &MoveSource) -> Result<Found, Diagnostics>;
     async fn validate_data(&self, cx: &Context, kind: &str, config: &Value) -> Diagnostics;
-    async fn read_data(&self, cx: &Context, kind: &str, config: &Value) -> Result<(Value, Diagnostics), Diagnostics>;
+    async fn read_data(
+        &self,
+        cx: &Context,
+        kind: &str,
+        config: &Value,
+    ) -> Result<Asked<(Value, Diagnostics)>, Diagnostics>;
     async fn validate_ephemeral(&self, cx: &Context, kind: &str, config: &Value) -> Diagnostics;
-    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Open, Diagnostics>;
+    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Asked<Open>, Diagnostics>;
     async fn renew(
         &self,
         cx: &Context,
@@ -124,10 +135,13 @@ impl Peer for InProcess {
         StateResponse { state: sent(&response.state, ty, "the state after refresh"), ..response }
     }
 
-    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Found, Diagnostics> {
+    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Asked<Found>, Diagnostics> {
         let resource = self.resource(kind);
+        if let Some(reason) = resource.defer_import(cx, id).await {
+            return Ok(Asked::Later(reason));
+        }
         let (state, private, diagnostics) = resource.import(cx, id).await?;
-        Ok((sent(&state, resource.ty(), "the imported state"), private.to_bytes(), diagnostics))
+        Ok(Asked::Now((sent(&state, resource.ty(), "the imported state"), private.to_bytes(), diagnostics)))
     }
 
     async fn move_state(&self, cx: &Context, kind: &str, source: &MoveSource) -> Result<Found, Diagnostics> {
@@ -140,10 +154,19 @@ impl Peer for InProcess {
         source.validate(cx, &sent(config, source.ty(), "the configuration")).await
     }
 
-    async fn read_data(&self, cx: &Context, kind: &str, config: &Value) -> Result<(Value, Diagnostics), Diagnostics> {
+    async fn read_data(
+        &self,
+        cx: &Context,
+        kind: &str,
+        config: &Value,
+    ) -> Result<Asked<(Value, Diagnostics)>, Diagnostics> {
         let source = self.data_source(kind);
-        let (state, diagnostics) = source.read(cx, &sent(config, source.ty(), "the configuration")).await?;
-        Ok((sent(&state, source.ty(), "what was read"), diagnostics))
+        let config = sent(config, source.ty(), "the configuration");
+        if let Some(reason) = source.defer(cx, &config).await {
+            return Ok(Asked::Later(reason));
+        }
+        let (state, diagnostics) = source.read(cx, &config).await?;
+        Ok(Asked::Now((sent(&state, source.ty(), "what was read"), diagnostics)))
     }
 
     async fn validate_ephemeral(&self, cx: &Context, kind: &str, config: &Value) -> Diagnostics {
@@ -151,11 +174,14 @@ impl Peer for InProcess {
         ephemeral.validate(cx, &sent(config, ephemeral.ty(), "the configuration")).await
     }
 
-    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Open, Diagnostics> {
+    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Asked<Open>, Diagnostics> {
         let ephemeral = self.ephemeral(kind);
-        let (result, private, renew_at, diagnostics) =
-            ephemeral.open(cx, &sent(config, ephemeral.ty(), "the configuration")).await?;
-        Ok((sent(&result, ephemeral.ty(), "what was opened"), private.to_bytes(), renew_at, diagnostics))
+        let config = sent(config, ephemeral.ty(), "the configuration");
+        if let Some(reason) = ephemeral.defer(cx, &config).await {
+            return Ok(Asked::Later(reason));
+        }
+        let (result, private, renew_at, diagnostics) = ephemeral.open(cx, &config).await?;
+        Ok(Asked::Now((sent(&result, ephemeral.ty(), "what was opened"), private.to_bytes(), renew_at, diagnostics)))
     }
 
     async fn renew(

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::Typed;
 use crate::plan::propose;
-use crate::{Context, DataSource, Diagnostics, Field, Model, Path, Schema, Type, Value, validate};
+use crate::{Context, DataSource, Deferred, Diagnostics, Field, Model, Path, Schema, Type, Value};
 
 /// A data source whose model is forgotten.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ trait ErasedDataSource: Send + Sync {
     fn schema(&self) -> &Schema;
     fn ty(&self) -> &Type;
     async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics;
+    async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred>;
     async fn read(&self, cx: &Context, config: &Value) -> Result<(Value, Diagnostics), Diagnostics>;
 }
 
@@ -45,6 +46,11 @@ impl AnyDataSource {
     /// Checks a configuration: by the schema, then by the data source.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
         self.0.validate(cx, config).await
+    }
+
+    /// Whether the look-up is put off, by a client's leave.
+    pub async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        if cx.client.deferral_allowed { self.0.defer(cx, config).await } else { None }
     }
 
     /// Looks it up.
@@ -77,14 +83,17 @@ impl<D: DataSource> ErasedDataSource for Typed<D> {
     }
 
     async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        let mut diagnostics = validate(&self.schema, config, cx.client);
-        if !diagnostics.has_errors() {
-            match D::Model::from_value(config, &Path::root()) {
-                Ok(config) => diagnostics.extend(self.inner.validate(cx, &config).await),
-                Err(error) => diagnostics.push(error),
-            }
+        let (mut diagnostics, config) = self.checked::<D::Model>(config, cx.client);
+        if let Some(config) = config {
+            diagnostics.extend(self.inner.validate(cx, &config).await);
         }
         diagnostics
+    }
+
+    async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        // What does not fit the model is an error of the call itself.
+        let config = D::Model::from_value(&propose(&self.schema, config, config), &Path::root()).ok()?;
+        self.inner.defer(cx, &config).await
     }
 
     async fn read(&self, cx: &Context, config: &Value) -> Result<(Value, Diagnostics), Diagnostics> {

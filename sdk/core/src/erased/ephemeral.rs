@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::Typed;
 use crate::plan::propose;
 use crate::{
-    Context, Diagnostics, EphemeralResource, Field, Model, Path, Private, Renewed, Schema, Type, Value, validate,
+    Context, Deferred, Diagnostics, EphemeralResource, Field, Model, Path, Private, Renewed, Schema, Type, Value,
 };
 
 /// An ephemeral resource whose model is forgotten.
@@ -24,6 +24,7 @@ trait ErasedEphemeral: Send + Sync {
     fn schema(&self) -> &Schema;
     fn ty(&self) -> &Type;
     async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics;
+    async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred>;
     async fn open(&self, cx: &Context, config: &Value) -> Result<OpenedValue, Diagnostics>;
     async fn renew(&self, cx: &Context, private: Private) -> Result<Renewed, Diagnostics>;
     async fn close(&self, cx: &Context, private: Private) -> Diagnostics;
@@ -53,6 +54,11 @@ impl AnyEphemeralResource {
     /// Checks a configuration: by the schema, then by the resource.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
         self.0.validate(cx, config).await
+    }
+
+    /// Whether opening it is put off, by a client's leave.
+    pub async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        if cx.client.deferral_allowed { self.0.defer(cx, config).await } else { None }
     }
 
     /// Opens it.
@@ -98,14 +104,17 @@ impl<E: EphemeralResource> ErasedEphemeral for Typed<E> {
     }
 
     async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        let mut diagnostics = validate(&self.schema, config, cx.client);
-        if !diagnostics.has_errors() {
-            match E::Model::from_value(config, &Path::root()) {
-                Ok(config) => diagnostics.extend(self.inner.validate(cx, &config).await),
-                Err(error) => diagnostics.push(error),
-            }
+        let (mut diagnostics, config) = self.checked::<E::Model>(config, cx.client);
+        if let Some(config) = config {
+            diagnostics.extend(self.inner.validate(cx, &config).await);
         }
         diagnostics
+    }
+
+    async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        // What does not fit the model is an error of the call itself.
+        let config = E::Model::from_value(&propose(&self.schema, config, config), &Path::root()).ok()?;
+        self.inner.defer(cx, &config).await
     }
 
     async fn open(&self, cx: &Context, config: &Value) -> Result<OpenedValue, Diagnostics> {

@@ -10,8 +10,8 @@ use crate::json::Unexpected;
 use crate::plan::{exists, propose, replacements, unknowns, without_write_only};
 use crate::resource::{Applied, Create, Delete, Imported, MoveSource, Plan, Read, Update};
 use crate::{
-    ApplyRequest, Context, Diagnostic, Diagnostics, Field, Model, Path, PlanRequest, PlanResponse, Private, Resource,
-    Schema, StateResponse, Type, Value, from_json, validate,
+    ApplyRequest, Context, Deferred, Diagnostic, Diagnostics, Field, Model, Path, PlanRequest, PlanResponse, Private,
+    Resource, Schema, StateResponse, Type, Value, from_json,
 };
 
 /// A resource whose model is forgotten.
@@ -27,6 +27,7 @@ trait ErasedResource: Send + Sync {
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse;
     async fn apply(&self, cx: &Context, request: ApplyRequest) -> StateResponse;
     async fn read(&self, cx: &Context, state: &Value, private: &[u8]) -> StateResponse;
+    async fn defer_import(&self, cx: &Context, id: &str) -> Option<Deferred>;
     async fn import(&self, cx: &Context, id: &str) -> Result<(Value, Private, Diagnostics), Diagnostics>;
     fn upgrade(&self, version: i64, state: &[u8]) -> Result<Value, Diagnostics>;
     async fn move_from(
@@ -75,6 +76,11 @@ impl AnyResource {
     /// Looks what is there now.
     pub async fn read(&self, cx: &Context, state: &Value, private: &[u8]) -> StateResponse {
         self.0.read(cx, state, private).await
+    }
+
+    /// Whether an import is put off, by a client's leave.
+    pub async fn defer_import(&self, cx: &Context, id: &str) -> Option<Deferred> {
+        if cx.client.deferral_allowed { self.0.defer_import(cx, id).await } else { None }
     }
 
     /// Finds an existing one.
@@ -218,12 +224,9 @@ impl<R: Resource> ErasedResource for Typed<R> {
     }
 
     async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        let mut diagnostics = validate(&self.schema, config, cx.client);
-        if !diagnostics.has_errors() {
-            match self.model(config) {
-                Ok(config) => diagnostics.extend(self.inner.validate(cx, &config).await),
-                Err(errors) => diagnostics.extend(errors),
-            }
+        let (mut diagnostics, config) = self.checked::<R::Model>(config, cx.client);
+        if let Some(config) = config {
+            diagnostics.extend(self.inner.validate(cx, &config).await);
         }
         diagnostics
     }
@@ -274,6 +277,10 @@ impl<R: Resource> ErasedResource for Typed<R> {
         let state = self.storable(read.state, &mut diagnostics);
         let deferred = read.deferred.filter(|_| cx.client.deferral_allowed);
         StateResponse { state, private: read.private.to_bytes(), deferred, diagnostics }
+    }
+
+    async fn defer_import(&self, cx: &Context, id: &str) -> Option<Deferred> {
+        self.inner.defer_import(cx, id).await
     }
 
     async fn import(&self, cx: &Context, id: &str) -> Result<(Value, Private, Diagnostics), Diagnostics> {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tfplugin_core::{Context, Diagnostics, Engine, MoveSource};
+use tfplugin_core::{Context, Diagnostics, Engine, MoveSource, Value};
 use tfplugin_proto::tfplugin6::import_resource_state::ImportedResource;
 use tfplugin_proto::tfplugin6::*;
 
+use super::resource::deferred;
 use crate::wire::{diagnostics, encode};
 
 /// Finds an existing object. Terraform reads it right after.
@@ -15,6 +16,16 @@ pub(super) async fn import(
     request: import_resource_state::Request,
 ) -> Result<import_resource_state::Response, Diagnostics> {
     let resource = engine.resource(&request.type_name)?;
+    if let reason @ Some(_) = resource.defer_import(&cx, &request.id).await {
+        // Terraform wants one object all the same, and plans with what is unknown of it.
+        let state = Some(encode(&Value::Unknown, resource.ty())?);
+        let imported = ImportedResource { state, type_name: request.type_name, ..Default::default() };
+        return Ok(import_resource_state::Response {
+            imported_resources: vec![imported],
+            diagnostics: Vec::new(),
+            deferred: deferred(reason),
+        });
+    }
     let (state, private, warnings) = resource.import(&cx, &request.id).await?;
     let imported = ImportedResource {
         state: Some(encode(&state, resource.ty())?),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use prost_types::Timestamp;
-use tfplugin_core::{Context, Diagnostics, Engine, Private};
+use tfplugin_core::{Context, Diagnostics, Engine, Private, Value};
 use tfplugin_proto::tfplugin6::*;
 
+use super::resource::deferred;
 use crate::wire::{decode, diagnostics, encode};
 
 /// Opens it.
@@ -17,6 +18,10 @@ pub(super) async fn open(
 ) -> Result<open_ephemeral_resource::Response, Diagnostics> {
     let ephemeral = engine.ephemeral_resource(&request.type_name)?;
     let config = decode(request.config.as_ref(), ephemeral.ty())?;
+    if let reason @ Some(_) = ephemeral.defer(&cx, &config).await {
+        let result = Some(encode(&Value::Unknown, ephemeral.ty())?);
+        return Ok(open_ephemeral_resource::Response { result, deferred: deferred(reason), ..Default::default() });
+    }
     let (result, private, renew_at, warnings) = ephemeral.open(&cx, &config).await?;
     Ok(open_ephemeral_resource::Response {
         result: Some(encode(&result, ephemeral.ty())?),

@@ -42,7 +42,7 @@ pub(super) async fn read(
     Ok(read_resource::Response {
         new_state: Some(encode(&read.state, resource.ty())?),
         private: read.private,
-        deferred: deferred(&cx, read.deferred),
+        deferred: deferred(read.deferred),
         diagnostics: diagnostics(read.diagnostics),
         new_identity: None,
     })
@@ -66,7 +66,7 @@ pub(super) async fn plan(
         planned_state: Some(encode(&plan.planned, resource.ty())?),
         requires_replace: requires(&plan.requires_replace),
         planned_private: plan.planned_private,
-        deferred: deferred(&cx, plan.deferred),
+        deferred: deferred(plan.deferred),
         diagnostics: diagnostics(plan.diagnostics),
         ..Default::default()
     })
@@ -94,10 +94,10 @@ pub(super) async fn apply(
     })
 }
 
-/// The wire's word for a deferral, and only to a client that knows it.
-pub(super) fn deferred(cx: &Context, reason: Option<tfplugin_core::Deferred>) -> Option<Deferred> {
+/// The wire's word for a deferral. The engine gives one only where the client allows it.
+pub(super) fn deferred(reason: Option<tfplugin_core::Deferred>) -> Option<Deferred> {
     use deferred::Reason;
-    let reason = match reason.filter(|_| cx.client.deferral_allowed)? {
+    let reason = match reason? {
         tfplugin_core::Deferred::ResourceConfigUnknown => Reason::ResourceConfigUnknown,
         tfplugin_core::Deferred::ProviderConfigUnknown => Reason::ProviderConfigUnknown,
         tfplugin_core::Deferred::AbsentPrerequisite => Reason::AbsentPrereq,

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use tfplugin_core::{Diagnostics, Path, Schema, Value};
+use tfplugin_core::{Deferred, Diagnostics, Path, Schema, Value};
 
 use super::Terraform;
 use crate::json::show;
@@ -58,6 +58,13 @@ impl Terraform {
                  {of}{at}. All values must be known then.",
                 answer.when
             ));
+        }
+    }
+
+    /// A deferral is an answer only for a client that allows it.
+    pub(super) fn guard_deferral(&self, of: &impl Display, deferred: Option<Deferred>) {
+        if deferred.is_some() && !self.cx.client.deferral_allowed {
+            fail(format!("Provider deferred changes when Terraform did not allow deferrals: {of}"));
         }
     }
 

@@ -7,7 +7,7 @@ use super::Terraform;
 use super::guard::{Answer, IMPORT, MOVE, add};
 use crate::fail;
 use crate::outcome::{Change, Planned, strings};
-use crate::peer::Found;
+use crate::peer::{Asked, Found};
 use crate::state::{Address, Object};
 
 impl Terraform {
@@ -21,7 +21,17 @@ impl Terraform {
         if told.has_errors() {
             return self.refused(&address, &config, told);
         }
-        let found = self.peer.import(&self.cx, kind, id).await;
+        let found = match self.peer.import(&self.cx, kind, id).await {
+            Ok(Asked::Now(found)) => Ok(found),
+            Ok(Asked::Later(reason)) => {
+                self.guard_deferral(&address, Some(reason));
+                let schema = self.schema(kind);
+                let config = self.parse(&address.to_string(), &schema, &config);
+                let change = Change { deferred: Some(reason), ..Change::none(Value::Null, Diagnostics::new()) };
+                return Planned::new(address, schema, config, change, &[], told);
+            }
+            Err(errors) => Err(errors),
+        };
         self.take_in(&address, &IMPORT, found, config, told).await
     }
 

@@ -142,9 +142,7 @@ impl Terraform {
         if response.diagnostics.has_errors() {
             return response;
         }
-        if response.deferred.is_some() && !self.cx.client.deferral_allowed {
-            fail(format!("Provider deferred changes when Terraform did not allow deferrals: {address}"));
-        }
+        self.guard_deferral(address, response.deferred);
         self.guard(address, schema, &PLAN, &response.planned, &response.planned_private);
         let problems = plan_problems(schema, prior, config, &response.planned);
         refuse(PLAN.summary, address, "the provider planned an invalid value for ", &problems);

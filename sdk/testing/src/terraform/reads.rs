@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use serde_json::Value as Json;
-use tfplugin_core::{Diagnostics, FunctionError, Path, Schema, Value};
+use tfplugin_core::{Deferred, Diagnostics, FunctionError, Path, Schema, Value};
 
 use super::guard::{Answer, OPEN, READ, add};
 use super::{Terraform, tolerate};
 use crate::fail;
 use crate::json::{read, show, unknown};
+use crate::peer::Asked;
 use crate::rules::plan_problems;
 use crate::told::Told;
 
@@ -17,6 +18,8 @@ use crate::told::Told;
 pub struct Data {
     /// The values; null after an error, and where the configuration has unknowns: then it is read at apply.
     pub result: Json,
+    /// Set when the provider puts it off.
+    pub deferred: Option<Deferred>,
     pub(crate) diagnostics: Diagnostics,
 }
 
@@ -33,6 +36,8 @@ pub struct Opened {
     pub result: Json,
     /// When it must be renewed.
     pub renew_at: Option<SystemTime>,
+    /// Set when the provider puts it off.
+    pub deferred: Option<Deferred>,
     kind: String,
     private: Option<Vec<u8>>,
     pub(crate) diagnostics: Diagnostics,
@@ -62,10 +67,16 @@ impl Terraform {
             }
         }
         if told.has_errors() || !config.is_wholly_known() {
-            return Data { result: Json::Null, diagnostics: told };
+            return Data { result: Json::Null, deferred: None, diagnostics: told };
         }
+        let mut deferred = None;
         let result = match self.peer.read_data(&self.cx, kind, &config).await {
-            Ok((value, more)) => {
+            Ok(Asked::Later(reason)) => {
+                deferred = Some(reason);
+                self.guard_deferral(&of, deferred);
+                Json::Null
+            }
+            Ok(Asked::Now((value, more))) => {
                 self.heed(&of, &schema, &more);
                 add(&mut told, more);
                 if told.has_errors() {
@@ -82,7 +93,7 @@ impl Terraform {
                 Json::Null
             }
         };
-        Data { result, diagnostics: told }
+        Data { result, deferred, diagnostics: told }
     }
 
     /// Opens an ephemeral resource. Its values may be secret; the canaries listen to the messages and the private
@@ -105,6 +116,7 @@ impl Terraform {
         let closed = |told: Diagnostics| Opened {
             result: Json::Null,
             renew_at: None,
+            deferred: None,
             kind: kind.to_owned(),
             private: None,
             diagnostics: told,
@@ -113,7 +125,11 @@ impl Terraform {
             return closed(told);
         }
         match self.peer.open(&self.cx, kind, &config).await {
-            Ok((value, private, renew_at, more)) => {
+            Ok(Asked::Later(reason)) => {
+                self.guard_deferral(&of, Some(reason));
+                Opened { deferred: Some(reason), ..closed(told) }
+            }
+            Ok(Asked::Now((value, private, renew_at, more))) => {
                 self.heed(&of, &schema, &more);
                 add(&mut told, more);
                 if told.has_errors() {
@@ -125,7 +141,8 @@ impl Terraform {
                 }
                 self.listen(&of, "its private state", &String::from_utf8_lossy(&private));
                 let kind = kind.to_owned();
-                Opened { result: show(&value), renew_at, kind, private: Some(private), diagnostics: told }
+                let private = Some(private);
+                Opened { result: show(&value), renew_at, deferred: None, kind, private, diagnostics: told }
             }
             Err(errors) => {
                 self.heed(&of, &schema, &errors);

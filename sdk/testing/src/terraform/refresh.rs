@@ -90,9 +90,7 @@ impl Terraform {
     pub(super) async fn read(&self, address: &Address, schema: &Schema, object: &Object) -> Seen {
         let response = self.peer.read(&self.cx, &address.kind, &object.value, &object.private).await;
         self.heed(address, schema, &response.diagnostics);
-        if response.deferred.is_some() && !self.cx.client.deferral_allowed {
-            fail(format!("Provider deferred changes when Terraform did not allow deferrals: {address}"));
-        }
+        self.guard_deferral(address, response.deferred);
         if response.diagnostics.has_errors() {
             let object = Some(object.clone());
             return Seen { object, drift: Vec::new(), deferred: None, told: response.diagnostics };

@@ -89,6 +89,33 @@ async fn errors_and_deferrals_come_back_whole() {
 }
 
 #[tokio::test]
+async fn whatever_is_looked_at_may_be_put_off_where_the_client_allows_it() {
+    for new in [Terraform::new as fn(Things) -> Terraform, Terraform::over_grpc] {
+        let things = Things::default();
+        let config = json!({ "name": "a" });
+        let mut tf = new(things.clone()).configure(json!({})).await.unwrap();
+        tf.apply(THING, "this", config.clone()).await.expect_ok();
+        things.fault(Fault::Defers);
+
+        // A client that does not know it gets an answer.
+        assert_eq!(tf.data(THING, config.clone()).await.result["id"], "t1");
+        assert!(tf.open("tiny_token", config.clone()).await.deferred.is_none());
+        assert!(tf.import(THING, "never", "t1", config.clone()).await.deferred.is_none());
+
+        let mut tf = tf.deferral_allowed(true);
+        let found = tf.data(THING, config.clone()).await;
+        assert_eq!((found.deferred, &found.result), (Some(Deferred::ProviderConfigUnknown), &Json::Null));
+        found.expect_silence();
+        let opened = tf.open("tiny_token", config.clone()).await;
+        assert_eq!((opened.deferred, &opened.result), (Some(Deferred::ProviderConfigUnknown), &Json::Null));
+        tf.close(opened).await.expect_ok();
+        let planned = tf.import(THING, "later", "t1", config).await;
+        assert_eq!(planned.deferred, Some(Deferred::AbsentPrerequisite));
+        assert!(tf.state(THING, "later").is_null());
+    }
+}
+
+#[tokio::test]
 async fn a_panic_is_a_message_and_the_next_call_works() {
     let things = Things::default();
     let mut tf = start(&things).await;

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value as Json, json};
 use tfplugin_core::{
-    Attr, Context, DataSource, Diagnostics, EphemeralResource, Function, FunctionError, Opened, Parameter, Path,
-    Private, Renewed, Signature, Type, Value, async_trait,
+    Attr, Context, DataSource, Deferred, Diagnostics, EphemeralResource, Function, FunctionError, Opened, Parameter,
+    Path, Private, Renewed, Signature, Type, Value, async_trait,
 };
 
 use super::model::model;
@@ -26,6 +26,10 @@ impl DataSource for Lookup {
 
     fn type_name(&self) -> &'static str {
         "tiny_thing"
+    }
+
+    async fn defer(&self, _cx: &Context, _config: &Found) -> Option<Deferred> {
+        self.0.does(Fault::Defers).then_some(Deferred::ProviderConfigUnknown)
     }
 
     async fn read(&self, _cx: &Context, config: Found) -> Result<(Found, Diagnostics), Diagnostics> {
@@ -53,6 +57,10 @@ impl EphemeralResource for Token {
 
     fn type_name(&self) -> &'static str {
         "tiny_token"
+    }
+
+    async fn defer(&self, _cx: &Context, _config: &Found) -> Option<Deferred> {
+        self.0.does(Fault::Defers).then_some(Deferred::ProviderConfigUnknown)
     }
 
     async fn open(&self, _cx: &Context, config: Found) -> Result<Opened<Found>, Diagnostics> {

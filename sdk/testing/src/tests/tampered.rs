@@ -8,7 +8,7 @@ use tfplugin_core::{
 };
 
 use super::thing::Things;
-use crate::peer::{Found, Open, Peer};
+use crate::peer::{Asked, Found, Open, Peer};
 use crate::{Terraform, Told};
 
 const THING: &str = "tiny_thing";
@@ -68,9 +68,11 @@ impl Peer for Tampered {
         response
     }
 
-    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Found, Diagnostics> {
+    async fn import(&self, cx: &Context, kind: &str, id: &str) -> Result<Asked<Found>, Diagnostics> {
         let mut found = self.real.import(cx, kind, id).await?;
-        (self.alter.found)(&mut found);
+        if let Asked::Now(found) = &mut found {
+            (self.alter.found)(found);
+        }
         Ok(found)
     }
 
@@ -84,7 +86,12 @@ impl Peer for Tampered {
         self.real.validate_data(cx, kind, config).await
     }
 
-    async fn read_data(&self, cx: &Context, kind: &str, config: &Value) -> Result<(Value, Diagnostics), Diagnostics> {
+    async fn read_data(
+        &self,
+        cx: &Context,
+        kind: &str,
+        config: &Value,
+    ) -> Result<Asked<(Value, Diagnostics)>, Diagnostics> {
         self.real.read_data(cx, kind, config).await
     }
 
@@ -92,7 +99,7 @@ impl Peer for Tampered {
         self.real.validate_ephemeral(cx, kind, config).await
     }
 
-    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Open, Diagnostics> {
+    async fn open(&self, cx: &Context, kind: &str, config: &Value) -> Result<Asked<Open>, Diagnostics> {
         self.real.open(cx, kind, config).await
     }
 

@@ -320,6 +320,10 @@ impl Resource for ThingResource {
         Diagnostics::new()
     }
 
+    async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
+        self.0.does(Fault::Defers).then_some(Deferred::AbsentPrerequisite)
+    }
+
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Thing>, Diagnostics> {
         let known = self.0.world().things.contains_key(id);
         if !known && !self.0.does(Fault::ImportsNothing) {
