@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tfplugin_core::{
-    ApplyRequest, Context, Deferred, Diagnostics, Engine, FunctionError, MoveSource, PlanRequest, PlanResponse, Private,
-    Renewed, StateResponse, Type, Value, async_trait, from_msgpack, to_msgpack,
+    ApplyRequest, Context, Deferred, Diagnostics, Engine, FunctionError, MoveSource, PlanRequest, PlanResponse,
+    Private, Renewed, StateResponse, Type, Value, async_trait, from_msgpack, to_msgpack,
 };
 
 use crate::fail;
