@@ -37,6 +37,8 @@ pub enum ProblemKind {
     DoesNotParse,
     /// A file whose `revision`, `down_revision` or `depends_on` is missing or is computed.
     NoIdentifier,
+    /// A revision that Alembic could not run: it has no `upgrade()`.
+    NoUpgrade,
     /// An identifier with characters that Alembic refuses (`@`, `-`, `+`).
     IllegalIdentifier,
     /// A branch label that two revisions use.

@@ -89,6 +89,10 @@ impl Revision {
             let text = format!("the identifier \"{id}\" contains \"{bad}\", which Alembic refuses");
             note(ProblemKind::IllegalIdentifier, line, text);
         }
+        if module.function("upgrade").is_none() && !module.binds("upgrade") {
+            let text = format!("revision {id} has no upgrade(); Alembic cannot run it");
+            note(ProblemKind::NoUpgrade, line, text);
+        }
         let mut names = |variable: &str| match module.variable(variable).map(|(value, line)| (value.names(), line)) {
             None => Vec::new(),
             Some((Some(names), _)) => names,

@@ -7,45 +7,80 @@ import ast
 import contextlib
 import json
 import sys
+import tokenize
+import traceback
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+
+def does_nothing(node):
+    """`pass`, `...`, a docstring, `return`, `return None`."""
+    if isinstance(node, ast.Return):
+        return node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def binds(node, name):
+    """Whether a statement gives that name something that is not a function of this file."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return any((alias.asname or alias.name) == name for alias in node.names)
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def leaves_transaction(node):
+    """Whether it is an autocommit block, or a COMMIT of its own."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", None))
+    if name != "execute" or not node.args:
+        return name == "autocommit_block"
+    statement = node.args[0]
+    if isinstance(statement, ast.Call) and statement.args:
+        statement = statement.args[0]
+    sql = getattr(statement, "value", None)
+    return isinstance(sql, str) and sql.strip().rstrip(";").upper() == "COMMIT"
 
 
 def undo_of(path):
-    """What downgrade() of a revision file is: possible, missing, pass or raises."""
-    with open(path, encoding="utf-8") as file:
-        source = file.read()
-    functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-    downgrade = functions.get("downgrade")
+    """What downgrade() of a revision file is (possible, missing, pass or raises), and if upgrade() leaves its transaction."""
+    with tokenize.open(path) as file:
+        statements = ast.parse(file.read()).body
+    functions = {node.name: node for node in statements if isinstance(node, ast.FunctionDef)}
+    upgrade, downgrade = functions.get("upgrade"), functions.get("downgrade")
+    others = (node for statement in statements if statement is not downgrade for node in ast.walk(statement))
+    autocommit = any(map(leaves_transaction, others))
     if downgrade is None:
-        return "missing", "autocommit_block" in source
-    body = [
-        node
-        for node in downgrade.body
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) and not isinstance(node, ast.Pass)
-    ]
-    if not body:
+        # Assigned or imported: there is one, and what it does is not in this file.
+        return ("possible" if any(binds(node, "downgrade") for node in statements) else "missing"), autocommit
+    first = next((node for node in downgrade.body if not does_nothing(node)), None)
+    if isinstance(first, ast.Raise):
+        return "raises", autocommit
+    if first is not None or (upgrade is not None and all(map(does_nothing, upgrade.body))):
         # An empty downgrade undoes an empty upgrade.
-        upgrade = functions.get("upgrade")
-        does_nothing = upgrade is not None and all(
-            isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-            for node in upgrade.body
-        )
-        return ("possible" if does_nothing else "pass"), "autocommit_block" in source
-    if isinstance(body[0], ast.Raise):
-        return "raises", "autocommit_block" in source
-    return "possible", "autocommit_block" in source
+        return "possible", autocommit
+    return "pass", autocommit
+
+
+def pending_of(revision):
+    try:
+        undo, autocommit = undo_of(revision.path)
+    except (OSError, SyntaxError, ValueError):
+        # An image may have compiled files only.
+        undo, autocommit = ("possible" if hasattr(revision.module, "downgrade") else "missing"), False
+    return {"revision": revision.revision, "message": revision.doc or "", "undo": undo, "autocommit": autocommit}
 
 
 def main():
     config, target = Config(sys.argv[1]), sys.argv[2]
     script = ScriptDirectory.from_config(config)
-    current = []
+    current = set()
 
     def note(heads, context):
-        current.extend(context.get_current_heads())
+        current.update(context.get_current_heads())
         return []
 
     # env.py may print; the answer must stay alone on its line.
@@ -59,17 +94,25 @@ def main():
         except Exception:
             return False
 
+    current = sorted(current)
     unknown = [revision for revision in current if not is_known(revision)]
     pending = []
     if not unknown:
-        for step in script._upgrade_revs(target, tuple(current)):
-            revision = getattr(step, "revision", None)
-            if revision is None:
-                continue
-            undo, autocommit = undo_of(revision.path)
-            pending.append({"revision": revision.revision, "message": revision.doc or "", "undo": undo, "autocommit": autocommit})
-    answer = {"current": sorted(current), "heads": list(script.get_heads()), "pending": pending, "unknown": unknown}
-    print("ffe-inspect " + json.dumps(answer), flush=True)
+        steps = script._upgrade_revs(target, tuple(current))
+        pending = [pending_of(step.revision) for step in steps if getattr(step, "revision", None) is not None]
+    answer = {"current": current, "heads": list(script.get_heads()), "pending": pending, "unknown": unknown}
+    # What env.py wrote past sys.stdout may not have ended its line.
+    print("\nffe-inspect " + json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    try:
+        main()
+    except CommandError as error:
+        # Alembic's own words, without the way to them.
+        sys.exit(f"FAILED: {error}")
+    except Exception as error:
+        # The reason last, where a log is read first; SQLAlchemy's own last line is a link.
+        traceback.print_exc()
+        reason = str(error).strip().split("\n")[0]
+        sys.exit(f"FAILED: {type(error).__name__}: {reason}")
