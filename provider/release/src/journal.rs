@@ -4,6 +4,7 @@
 //! It is the ground for four things: knowing that a release is ours (its mark), finishing a run that died, importing
 //! with the inputs as they were written, and `last_run`.
 
+use ffe_backup::Backup;
 use ffe_cluster::k8s_openapi::ByteString;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -93,6 +94,10 @@ pub(crate) struct RunRecord {
     pub schema_after: Option<Vec<String>>,
     /// The way back has begun: a run that died on it is not gone on with, the next one starts afresh.
     pub unwinding: bool,
+    /// The dump that was taken before the migration.
+    pub backup: Option<Backup>,
+    /// The command that brings it back.
+    pub restore: Option<String>,
     /// What the migration will run, in order, as found before it.
     pub pending: Vec<Pending>,
     /// Jobs of this run, each written down before it is made and taken off when it is removed.

@@ -87,6 +87,9 @@ pub struct Release {
     /// What happens when the deployment or the checks fail.
     #[attr(optional)]
     pub remediation: Attr<Remediation>,
+    /// What the provider's `notifications` are told about this release.
+    #[attr(optional)]
+    pub notify: Attr<Notify>,
 
     /// Helm's revision number.
     #[attr(computed)]
@@ -195,10 +198,73 @@ pub struct Migration {
     /// The command that prints the current schema revision, one a line (engine `command`).
     #[attr(optional)]
     pub current_command: Attr<Vec<Attr<String>>>,
+    /// Whether the database is dumped before a migration: `production` (the default: unless the namespace belongs to an
+    /// environment with the preset dev or staging), `always` or `never`. A backup that fails stops the run before
+    /// anything has changed.
+    #[attr(optional, one_of("production", "always", "never"))]
+    pub backup: Attr<String>,
+    /// Where the dumps go. Default: a volume of 5Gi, `<name>-backups`, which is kept when the release is destroyed.
+    #[attr(optional)]
+    pub backup_to: Attr<BackupTo>,
     /// What happens to the schema when the release fails: `downgrade` (the default) takes it back to where it was, with the
     /// new image; `keep` leaves it.
     #[attr(optional, one_of("downgrade", "keep"))]
     pub on_failure: Attr<String>,
+}
+
+/// Where dumps go, and for how long.
+#[derive(Model, Clone, Debug)]
+pub struct BackupTo {
+    /// A volume in the namespace.
+    #[attr(optional)]
+    pub storage: Attr<BackupVolume>,
+    /// A bucket of an S3-compatible service. The image must have curl 7.88 or newer.
+    #[attr(optional)]
+    pub s3: Attr<BackupBucket>,
+    /// How many days a dump is kept; the newest always is. Default 30.
+    #[attr(optional, check = Check::between(1, 36500))]
+    pub retention_days: Attr<i64>,
+    /// An image with PostgreSQL's programs, not older than the server. Default: that of the bundled database; for any other it must
+    /// be said.
+    #[attr(optional)]
+    pub image: Attr<String>,
+}
+
+/// A volume.
+#[derive(Model, Clone, Debug)]
+pub struct BackupVolume {
+    /// Its size.
+    #[attr(required, check = checks::quantity())]
+    pub size: Attr<String>,
+    /// Its storage class; the cluster's default when not given.
+    #[attr(optional)]
+    pub class: Attr<String>,
+}
+
+/// A bucket.
+#[derive(Model, Clone, Debug)]
+pub struct BackupBucket {
+    /// Its name.
+    #[attr(required)]
+    pub bucket: Attr<String>,
+    /// What the keys begin with.
+    #[attr(optional)]
+    pub prefix: Attr<String>,
+    /// The region. Default `us-east-1`.
+    #[attr(optional)]
+    pub region: Attr<String>,
+    /// The URL of the service; Amazon's own when not given.
+    #[attr(optional, check = checks::url())]
+    pub endpoint: Attr<String>,
+    /// Put the bucket's name into the path of the URL, as most other services than Amazon's want it.
+    #[attr(optional)]
+    pub path_style: Attr<bool>,
+    /// A Secret of the namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    #[attr(required, check = checks::dns_subdomain())]
+    pub credentials_secret: Attr<String>,
+    /// Certificate authorities that the service's certificate is checked against, PEM.
+    #[attr(optional)]
+    pub ca_bundle: Attr<String>,
 }
 
 /// Requests and limits.
@@ -290,6 +356,17 @@ pub struct Remediation {
     pub retries: Attr<i64>,
 }
 
+/// Notices about the release.
+#[derive(Model, Clone, Debug)]
+pub struct Notify {
+    /// Whether notices are sent at all. Default true.
+    #[attr(optional)]
+    pub enabled: Attr<bool>,
+    /// More to say in each notice, such as `commit` and `author`.
+    #[attr(optional)]
+    pub fields: Attr<BTreeMap<String, Attr<String>>>,
+}
+
 /// A service of the release.
 #[derive(Model, Clone, Debug)]
 pub struct ServiceOutput {
@@ -330,6 +407,26 @@ pub struct LastRun {
     /// Its phases in order.
     #[attr(computed)]
     pub phases: Attr<Vec<PhaseOutput>>,
+    /// The dump that it took before the migration.
+    #[attr(computed)]
+    pub backup: Attr<BackupOutput>,
+}
+
+/// A dump of the database.
+#[derive(Model, Clone, Debug)]
+pub struct BackupOutput {
+    /// Its name.
+    #[attr(computed)]
+    pub name: Attr<String>,
+    /// `pvc/<claim>/<file>` or `s3://<bucket>/<key>`.
+    #[attr(computed)]
+    pub location: Attr<String>,
+    /// Its size in bytes.
+    #[attr(computed)]
+    pub size_bytes: Attr<i64>,
+    /// Its checksum.
+    #[attr(computed)]
+    pub sha256: Attr<String>,
 }
 
 /// One phase of a run.

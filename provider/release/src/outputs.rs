@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
 use crate::journal::{Journal, RunRecord};
-use crate::model::{LastRun, PhaseOutput, Release, ServiceOutput};
+use crate::model::{BackupOutput, LastRun, PhaseOutput, Release, ServiceOutput};
 use crate::render::display;
 
 /// What is kept in private state: where the release was seen, and as what.
@@ -107,6 +107,16 @@ pub(crate) fn last_run(run: &RunRecord) -> LastRun {
         started: Attr::Known(run.started.clone()),
         finished: run.finished.clone().into(),
         phases: Attr::Known(run.phases.iter().map(phase).collect()),
+        backup: run.backup.as_ref().map(backup).into(),
+    }
+}
+
+fn backup(backup: &ffe_backup::Backup) -> BackupOutput {
+    BackupOutput {
+        name: Attr::Known(backup.name.clone()),
+        location: Attr::Known(backup.location.clone()),
+        size_bytes: i64::try_from(backup.size_bytes).ok().into(),
+        sha256: Attr::Known(backup.sha256.clone()),
     }
 }
 

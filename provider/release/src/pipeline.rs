@@ -6,7 +6,7 @@
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::Outcome;
-use crate::phases::{deploy, lock, migrate, preflight, record, rollout, verify};
+use crate::phases::{backup, deploy, lock, migrate, notify, preflight, record, rollout, verify};
 use crate::run::{Run, Stop};
 use crate::way_back::{old_rollout, pods_gone, release_back, schema_back};
 
@@ -17,7 +17,8 @@ pub(crate) enum Phase {
     Lock,
     /// The chart renders, and everything that it refers to exists.
     Preflight,
-    // Backup: before anything changes.
+    /// A dump of the database, before anything changes.
+    Backup,
     /// The database's schema, by a Job with the image that is being deployed.
     Migrate,
     /// Helm installs or upgrades.
@@ -28,12 +29,22 @@ pub(crate) enum Phase {
     Verify,
     /// The journal says that the release is what the configuration says.
     Record,
-    // Notify: what happened, to whom it concerns.
+    /// Who it concerns is told.
+    Notify,
 }
 
 /// The way forward.
-pub(crate) const PHASES: [Phase; 7] =
-    [Phase::Lock, Phase::Preflight, Phase::Migrate, Phase::Deploy, Phase::Rollout, Phase::Verify, Phase::Record];
+pub(crate) const PHASES: [Phase; 9] = [
+    Phase::Lock,
+    Phase::Preflight,
+    Phase::Backup,
+    Phase::Migrate,
+    Phase::Deploy,
+    Phase::Rollout,
+    Phase::Verify,
+    Phase::Record,
+    Phase::Notify,
+];
 
 /// A step of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +73,13 @@ impl Phase {
         match self {
             Phase::Lock => "lock",
             Phase::Preflight => "preflight",
+            Phase::Backup => "backup",
             Phase::Migrate => "migrate",
             Phase::Deploy => "deploy",
             Phase::Rollout => "rollout",
             Phase::Verify => "verify",
             Phase::Record => "record",
+            Phase::Notify => "notify",
         }
     }
 
@@ -74,11 +87,16 @@ impl Phase {
         match self {
             Phase::Lock => lock::go(run).await,
             Phase::Preflight => preflight::go(run).await,
+            Phase::Backup => backup::go(run).await,
             Phase::Migrate => migrate::go(run).await,
             Phase::Deploy => deploy::go(run).await,
             Phase::Rollout => rollout::go(run).await,
             Phase::Verify => verify::go(run).await,
             Phase::Record => record::go(run).await,
+            Phase::Notify => {
+                notify::ended(run, Outcome::Succeeded, None).await;
+                Ok(Outcome::Succeeded)
+            }
         }
     }
 }
@@ -141,9 +159,13 @@ async fn forward(run: &mut Run) -> End {
 }
 
 async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
-    if phase == Phase::Lock {
-        // It opens the journal's page itself.
-        return phase.go(run).await.map(|_| ());
+    if phase == Phase::Lock || phase == Phase::Notify {
+        // The one opens the journal's page itself, the other comes when the page is closed.
+        phase.go(run).await?;
+        if phase == Phase::Lock {
+            notify::started(run).await;
+        }
+        return Ok(());
     }
     run.begin(phase).await?;
     let result = phase.go(run).await;
@@ -174,6 +196,8 @@ async fn interrupted(run: &mut Run, phase: Phase) -> End {
         ),
     ));
     diagnostics.extend(run.finish(Outcome::Interrupted).await);
+    notify::ended(run, Outcome::Interrupted, Some((phase, "Stopped by the user.".to_owned()))).await;
+    diagnostics.extend(std::mem::take(&mut run.warnings));
     End { outcome: Outcome::Interrupted, diagnostics }
 }
 
@@ -196,9 +220,11 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         }
     }
     let outcome = run.release_back.unwrap_or(Outcome::Failed);
+    let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
     diagnostics.push(aftermath(run, failed, outcome));
-    diagnostics.extend(std::mem::take(&mut run.warnings));
     diagnostics.extend(run.finish(outcome).await);
+    notify::ended(run, outcome, cause.map(|cause| (failed, cause))).await;
+    diagnostics.extend(std::mem::take(&mut run.warnings));
     End { outcome, diagnostics }
 }
 
@@ -220,7 +246,7 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         (Outcome::Uninstalled, _) => {
             "It was the first install and has been uninstalled; the next apply installs it again."
         }
-        (_, Phase::Lock | Phase::Preflight | Phase::Migrate) => {
+        (_, Phase::Lock | Phase::Preflight | Phase::Backup | Phase::Migrate) => {
             "The deployment was not started; what ran before runs on."
         }
         _ if run.in_place => "It was not touched by this run and runs on.",
@@ -248,7 +274,10 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_story() {
         assert!(PHASES.is_sorted());
-        assert_eq!(PHASES.map(Phase::name), ["lock", "preflight", "migrate", "deploy", "rollout", "verify", "record"]);
+        assert_eq!(
+            PHASES.map(Phase::name),
+            ["lock", "preflight", "backup", "migrate", "deploy", "rollout", "verify", "record", "notify"]
+        );
     }
 
     #[test]

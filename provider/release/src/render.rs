@@ -42,11 +42,25 @@ pub(crate) async fn render(
     if !exists && rendered.as_ref().is_err_and(unknown_kind) {
         rendered = helm.render(&request(RenderMode::Offline { is_upgrade: false }), cancel).await;
     }
-    let rendered = rendered.map_err(|error| {
-        Diagnostic::error(format!("The chart {} does not render", inputs.chart.chart), error.to_string())
-            .at(Path::attribute("chart"))
-    })?;
+    let rendered = rendered.map_err(|error| not_rendered(inputs, &error))?;
     Ok(rendered.manifest)
+}
+
+/// The error for a chart that was not rendered: at `chart` where it is the chart's fault, and not that of Helm or of the
+/// cluster.
+fn not_rendered(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
+    let elsewhere = match error {
+        ffe_helm::Error::Failed(failure) => {
+            matches!(failure.cause, Cause::Unreachable | Cause::Unauthorized | Cause::Forbidden | Cause::Timeout)
+        }
+        ffe_helm::Error::Manifest(_) | ffe_helm::Error::Chart(_) | ffe_helm::Error::Values(_) => false,
+        _ => true,
+    };
+    if elsewhere {
+        return Diagnostic::error(format!("The chart {} cannot be rendered", inputs.chart.chart), error.to_string());
+    }
+    Diagnostic::error(format!("The chart {} does not render", inputs.chart.chart), error.to_string())
+        .at(Path::attribute("chart"))
 }
 
 /// How a name is shown: `Kind/name`, with the namespace where it is another than the release's.

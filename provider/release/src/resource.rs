@@ -36,7 +36,7 @@ impl ReleaseResource {
     async fn start_create(&self, cx: &Context, request: &Create<Release>) -> Result<Run, Diagnostics> {
         let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
-        prepare(cluster, kit, inputs, cancellation(cx)).await
+        prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await
     }
 
     async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
@@ -44,7 +44,7 @@ impl ReleaseResource {
         let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
         let seen = Seen::load(&request.private);
         read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
-        let mut run = prepare(cluster, kit, inputs, cancellation(cx)).await?;
+        let mut run = prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await?;
         run.was_managed = true;
         Ok(run)
     }

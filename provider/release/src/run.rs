@@ -7,6 +7,7 @@ use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Redactor, WaitOptions
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
+use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -92,6 +93,10 @@ pub(crate) struct Run {
     pub release_back: Option<Outcome>,
     /// Warnings so far.
     pub warnings: Diagnostics,
+    /// Who is told.
+    pub notifier: Notifier,
+    /// When it began.
+    pub started: Instant,
     begun: Option<Instant>,
     bridge: Option<tokio::task::JoinHandle<()>>,
     /// Keeps `cancel` following Terraform's wish to stop.
@@ -105,7 +110,13 @@ pub(crate) fn now() -> String {
 
 impl Run {
     /// A run that has not begun: its journal is empty until the lock is held.
-    pub(crate) fn new(inputs: Inputs, cluster: Cluster, kit: Arc<HelmKit>, guard: CancelGuard) -> Run {
+    pub(crate) fn new(
+        inputs: Inputs,
+        cluster: Cluster,
+        kit: Arc<HelmKit>,
+        notifier: Notifier,
+        guard: CancelGuard,
+    ) -> Run {
         let id = new_run_id();
         Run {
             cluster,
@@ -128,6 +139,8 @@ impl Run {
             nothing_pending: false,
             release_back: None,
             warnings: Diagnostics::new(),
+            notifier,
+            started: Instant::now(),
             begun: None,
             _guard: guard,
         }
@@ -277,7 +290,15 @@ impl Run {
 
     /// How a human gets the data back that a way back cannot restore.
     pub(crate) fn restore_advice(&self) -> String {
-        "No backup was taken by this run; restore the one you have, or repair the schema by hand.".to_owned()
+        match &self.record().restore {
+            Some(command) => format!(
+                "A backup was taken before the migration. Restoring it loses what was written since, so it is never done \
+                 automatically:\n\n{command}"
+            ),
+            None => {
+                "No backup was taken by this run; restore the one you have, or repair the schema by hand.".to_owned()
+            }
+        }
     }
 
     /// How to wait for something.

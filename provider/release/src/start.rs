@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ffe_cluster::{Cluster, Kind, ObjectRef, Ownership};
 use ffe_helm::records::RecordKey;
+use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, refuse_foreign};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
@@ -80,12 +81,13 @@ pub(crate) async fn prepare(
     cluster: Cluster,
     kit: Arc<HelmKit>,
     inputs: Inputs,
+    notifier: Notifier,
     guard: CancelGuard,
 ) -> Result<Run, Diagnostics> {
     require_namespace(&cluster, &inputs.namespace).await?;
     let chart =
         kit.charts.resolve(&inputs.chart, &guard.token()).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
-    let mut run = Run::new(inputs, cluster, kit, guard);
+    let mut run = Run::new(inputs, cluster, kit, notifier, guard);
     run.chart = Some(chart);
     Ok(run)
 }

@@ -68,6 +68,24 @@ fn check_migration(migration: &Migration) -> Diagnostics {
             .at(Path::attribute("current_command")),
         );
     }
+    if migration.backup.as_str() == Some("always") && migration.database_secret.is_null() {
+        diagnostics.push(
+            Diagnostic::error("A backup needs database_secret", "It says which database to dump.")
+                .at(Path::attribute("database_secret")),
+        );
+    }
+    if let Some(to) = migration.backup_to.known()
+        && to.storage.is_known()
+        && to.s3.is_known()
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                "storage and s3 exclude each other",
+                "Backups go to a volume or to a bucket; remove one.",
+            )
+            .at(Path::attribute("backup_to").child("s3")),
+        );
+    }
     if is_empty(&migration.current_command) {
         diagnostics.push(
             Diagnostic::error("current_command is empty", "Give the command as a list of words, or leave it out.")

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ffe_cluster::{ExecSettings, KubernetesSettings};
-use tfplugin::{Attr, Model};
+use ffe_notify::{Channel, Event, WebhookUrl};
+use tfplugin::{Attr, Check, Model, Value};
 
 use crate::checks;
 
@@ -20,6 +21,41 @@ pub struct ProviderConfig {
     /// How Helm is run.
     #[attr(optional)]
     pub helm: Attr<Helm>,
+    /// Who is told about releases, and of what.
+    #[attr(optional)]
+    pub notifications: Attr<Vec<Notification>>,
+}
+
+/// A channel for notices.
+#[derive(Model, Clone, Debug)]
+pub struct Notification {
+    /// `slack` and `discord` for their incoming webhooks, `webhook` for a JSON document to any URL.
+    #[attr(required, one_of("slack", "discord", "webhook"))]
+    pub kind: Attr<String>,
+    /// The URL of the webhook. It is a secret and is shown nowhere.
+    #[attr(required, sensitive, check = checks::url())]
+    pub url: Attr<String>,
+    /// Of what: any of `started`, `succeeded`, `failed`, `rolled_back`. Default: all.
+    #[attr(optional, check = events())]
+    pub on: Attr<Vec<Attr<String>>>,
+}
+
+fn events() -> Check {
+    Check::new("a list of \"started\", \"succeeded\", \"failed\" and \"rolled_back\"", |value| {
+        let Value::List(words) = value else { return Ok(()) };
+        match words.iter().filter_map(Value::as_str).find(|word| word.parse::<Event>().is_err()) {
+            Some(word) => Err(format!("\"{word}\" is none of them")),
+            None => Ok(()),
+        }
+    })
+}
+
+impl Notification {
+    /// As a channel. Must be known; `None` when the URL is none.
+    pub fn channel(&self) -> Option<Channel> {
+        let on = self.on.known().into_iter().flatten().filter_map(|event| event.as_str()?.parse().ok()).collect();
+        Some(Channel { kind: self.kind.as_str()?.parse().ok()?, url: WebhookUrl::parse(self.url.as_str()?).ok()?, on })
+    }
 }
 
 /// Attributes and environment variables as in the Helm and Kubernetes providers.

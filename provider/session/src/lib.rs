@@ -15,7 +15,7 @@ mod ownership;
 mod session;
 
 pub use cancel::{CancelGuard, cancellation};
-pub use config::{Exec, Helm, Kubernetes, ProviderConfig, Registry};
+pub use config::{Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
 pub use errors::{configuration_diagnostic, diagnostic};
 pub use ownership::refuse_foreign;
 pub use session::{HelmKit, Session, Unavailable};

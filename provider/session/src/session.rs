@@ -9,9 +9,10 @@ use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegis
 use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
+use ffe_notify::{Channel, Notifier, RetryOptions};
 use tfplugin::{Diagnostic, Diagnostics, Field, Path};
 
-use crate::config::ProviderConfig;
+use crate::config::{Notification, ProviderConfig};
 use crate::errors::configuration_diagnostic;
 
 /// Helm's own variable for where it keeps records.
@@ -67,13 +68,15 @@ enum State {
 struct Ready {
     cluster: Cluster,
     kit: Arc<HelmKit>,
+    notifier: Notifier,
 }
 
 impl Ready {
-    fn new(cluster: Cluster, config: HelmConfig) -> Ready {
+    fn new(cluster: Cluster, config: HelmConfig, channels: Vec<Channel>) -> Ready {
         let helm = Helm::new(config);
         let records = Records::new(cluster.clone(), helm.driver());
-        Ready { kit: Arc::new(HelmKit { charts: Charts::new(helm.clone(), "."), records, helm }), cluster }
+        let kit = Arc::new(HelmKit { charts: Charts::new(helm.clone(), "."), records, helm });
+        Ready { kit, cluster, notifier: Notifier::new(channels, RetryOptions::default()) }
     }
 }
 
@@ -105,7 +108,12 @@ impl Session {
         match configured {
             Ok((helm, cluster)) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
-                self.use_cluster(cluster, helm);
+                for url in config.notifications.known().into_iter().flatten().filter_map(|one| one.url.as_str()) {
+                    tfplugin::logging::redact(url);
+                }
+                let channels = config.notifications.known().into_iter().flatten();
+                let channels = channels.filter_map(Notification::channel).collect();
+                self.set(State::Ready(Arc::new(Ready::new(cluster, helm, channels))));
                 Diagnostics::new()
             }
             Err(error) => {
@@ -124,7 +132,7 @@ impl Session {
 
     /// The same for a session that resources share already.
     pub fn use_cluster(&self, cluster: Cluster, helm: HelmConfig) {
-        self.set(State::Ready(Arc::new(Ready::new(cluster, helm))));
+        self.set(State::Ready(Arc::new(Ready::new(cluster, helm, Vec::new()))));
     }
 
     fn set(&self, state: State) {
@@ -148,6 +156,11 @@ impl Session {
     /// When the configuration is unknown or unusable.
     pub fn cluster(&self) -> Result<Cluster, Unavailable> {
         Ok(self.ready()?.cluster.clone())
+    }
+
+    /// Who is told about releases; nobody where the provider is not configured.
+    pub fn notifier(&self) -> Notifier {
+        self.ready().map_or_else(|_| Notifier::new(Vec::new(), RetryOptions::default()), |ready| ready.notifier.clone())
     }
 
     /// Helm. The binary is looked for when it is first needed, which an unchanged release never does.

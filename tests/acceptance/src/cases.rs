@@ -8,6 +8,7 @@ mod failures;
 mod foreign;
 mod kills;
 mod lifecycle;
+mod pipeline;
 mod plugin;
 mod secrets;
 mod sources;
@@ -16,10 +17,11 @@ use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    let groups: [&[Case]; 11] = [
+    let groups: [&[Case]; 12] = [
         lifecycle::CASES,
         kills::CASES,
         failures::CASES,
+        pipeline::CASES,
         environment::CASES,
         foreign::CASES,
         clusters::CASES,

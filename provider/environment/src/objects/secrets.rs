@@ -13,6 +13,9 @@ use crate::spec::Spec;
 /// Key of the password in the Secret of [`password`].
 pub(crate) const PASSWORD: &str = "password";
 
+/// Annotation of the connection's Secret: the image that the server runs.
+const DATABASE_IMAGE: &str = "ffe.three-rivers.tech/database-image";
+
 /// The application's secrets.
 pub(crate) fn app(spec: &Spec, content: Option<&BTreeMap<String, String>>) -> Desired {
     secret(spec, "application", &spec.names.app_secret(), content, json!({}))
@@ -20,7 +23,12 @@ pub(crate) fn app(spec: &Spec, content: Option<&BTreeMap<String, String>>) -> De
 
 /// How the application reaches the database.
 pub(crate) fn connection(spec: &Spec, content: Option<&BTreeMap<String, String>>) -> Desired {
-    secret(spec, "database", &spec.names.database(), content, json!({}))
+    let mut desired = secret(spec, "database", &spec.names.database(), content, json!({}));
+    if let Some(bundled) = spec.database.bundled() {
+        // Whoever dumps the database needs programs that are not older than its server.
+        desired.object["metadata"]["annotations"] = json!({ DATABASE_IMAGE: bundled.image });
+    }
+    desired
 }
 
 /// The bundled database's password, which the server was initialised with. Immutable, so that nobody changes it where

@@ -15,12 +15,18 @@ async fn ours_plans_empty() {
     planned.expect_action(Action::NoOp).expect_silence();
     let state = tf.state(RELEASE, "one");
     assert_eq!(state["set"], json!([{ "name": "text", "type": null, "value": "hello" }]));
-    assert_eq!((&state["revision"], &state["status"], &state["app_version"]), (&json!(1), &json!("deployed"), &json!("1.2")));
+    assert_eq!(
+        (&state["revision"], &state["status"], &state["app_version"]),
+        (&json!(1), &json!("deployed"), &json!("1.2"))
+    );
     assert_eq!(state["resources"], json!(["ConfigMap/one"]));
     assert_eq!(state["notes"], "The text is hello.");
     assert_eq!(state["schema_revision"], json!(["0003"]));
     assert_eq!(state["changes"], json!([{ "action": "create", "object": "ConfigMap/one" }]));
-    assert_eq!((&state["last_run"]["id"], &state["last_run"]["outcome"]), (&json!("0123456789ab"), &json!("succeeded")));
+    assert_eq!(
+        (&state["last_run"]["id"], &state["last_run"]["outcome"]),
+        (&json!("0123456789ab"), &json!("succeeded"))
+    );
     assert_eq!((&state["timeout"], &state["max_history"]), (&json!("10m"), &json!(10)), "defaults");
     assert_eq!(world.writes(), 0);
     tf.assert_empty_plan(RELEASE, "one", config).await;

@@ -28,7 +28,11 @@ async fn bad_input_is_named_with_its_path() {
         (json!({ "max_history": 1 }), "max_history", "0 (all) or at least 2"),
         (json!({ "migration": { "engine": "flyway" } }), "migration.engine", "\"alembic\", \"command\""),
         (json!({ "migration": { "engine": "command" } }), "migration.upgrade_command", "Missing"),
-        (json!({ "migration": { "engine": "command", "upgrade_command": [] } }), "migration.upgrade_command", "Missing"),
+        (
+            json!({ "migration": { "engine": "command", "upgrade_command": [] } }),
+            "migration.upgrade_command",
+            "Missing",
+        ),
         (
             json!({ "migration": { "engine": "alembic", "upgrade_command": ["x"] } }),
             "migration.upgrade_command",
@@ -44,7 +48,11 @@ async fn bad_input_is_named_with_its_path() {
             "migration.current_command",
             "empty",
         ),
-        (json!({ "migration": { "engine": "alembic", "database_secret": "No" } }), "migration.database_secret", "lower case"),
+        (
+            json!({ "migration": { "engine": "alembic", "database_secret": "No" } }),
+            "migration.database_secret",
+            "lower case",
+        ),
         (
             json!({ "migration": { "engine": "alembic", "resources": { "limits": { "memory": "much" } } } }),
             "migration.resources.limits.memory",
@@ -105,7 +113,10 @@ async fn write_only_values_are_in_no_state_plan_or_message() {
     // Helm cannot be started, nor the value read as JSON, nor the path: whatever is said, the value is not.
     tf.plan(RELEASE, "one", secret(json!({}))).await.expect_error("", NO_HELM);
     tf.apply(RELEASE, "one", secret(json!({}))).await.expect_error("", NO_HELM);
-    for item in [json!({ "name": "a[", "value": CANARY }), json!({ "name": "a", "value": format!("{{{CANARY}"), "type": "json" })] {
+    for item in [
+        json!({ "name": "a[", "value": CANARY }),
+        json!({ "name": "a", "value": format!("{{{CANARY}"), "type": "json" }),
+    ] {
         let told = tf.plan(RELEASE, "one", secret(json!({ "set_wo": [item] }))).await;
         told.expect_error("set_wo[0]", "Invalid value for set_wo[0]");
     }

@@ -1,0 +1,162 @@
+//! A dump of the database before its schema moves.
+
+use ffe_backup::{Place, PodShape, Request, S3, Storage, Volume};
+use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Secret};
+use ffe_cluster::{JobOptions, Mark, MarkState};
+use std::time::Duration;
+use tfplugin::{Attr, Diagnostic, Path};
+
+use crate::journal::Outcome;
+use crate::migration::task::is_alembic;
+use crate::model::{BackupTo, Migration};
+use crate::run::{Run, Stop};
+
+/// On a database's connection Secret: the image of its server (set by `ffe_environment`).
+const IMAGE: &str = "ffe.three-rivers.tech/database-image";
+/// On a namespace: the preset of its environment.
+const PRESET: &str = "ffe.three-rivers.tech/preset";
+const TIMEOUT: Duration = Duration::from_secs(3600);
+const DEFAULT_SIZE: &str = "5Gi";
+const DEFAULT_RETENTION_DAYS: i64 = 30;
+
+/// Takes the backup, if one is wanted and something is going to be migrated.
+///
+/// # Errors
+/// When there is no complete, verified dump: then nothing has been changed.
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let Some(settings) = run.inputs.config.migration.known().cloned() else { return Ok(Outcome::Skipped) };
+    let nothing_to_do = is_alembic(&settings) && run.nothing_pending;
+    if run.record().backup.is_some() || run.record().schema_after.is_some() || nothing_to_do {
+        return Ok(Outcome::Skipped);
+    }
+    if !is_wanted(run, &settings).await? {
+        return Ok(Outcome::Skipped);
+    }
+    let Some(secret) = settings.database_secret.as_str().map(str::to_owned) else {
+        run.warnings.push(
+            Diagnostic::warning(
+                "No backup was taken before the migration",
+                "migration.database_secret is not set, so it is not known which database to dump. Set it, or say \
+                 backup = \"never\".",
+            )
+            .at(Path::attribute("migration").child("backup")),
+        );
+        return Ok(Outcome::Skipped);
+    };
+    let place = place(run, &settings, &secret).await?;
+    let job = format!("ffe-backup-{}", run.record().id);
+    run.begin_job(&job).await?;
+    let days =
+        settings.backup_to.known().and_then(|to| to.retention_days.known().copied()).unwrap_or(DEFAULT_RETENTION_DAYS);
+    let request = Request {
+        place,
+        job_name: job.clone(),
+        backup_name: format!("{}-{}", run.record().started.replace([':', '-'], "").to_lowercase(), run.record().id),
+        database_secret: secret,
+        retention: u64::try_from(days).ok().map(|days| Duration::from_secs(days * 86_400)),
+    };
+    let options = JobOptions { wait: run.wait(TIMEOUT), log_lines: 50, stream: true };
+    let taken = match ffe_backup::take(&run.cluster, &request, &options).await {
+        Ok(taken) => taken,
+        Err(error) if error.is_cancelled() => return Err(Stop::Cancelled),
+        Err(error) => {
+            run.end_job(&job).await?;
+            let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
+            let detail = format!("Nothing was changed.\n\n{}{advice}", run.redactor().clean(&error.to_string()));
+            return Err(Stop::failed(
+                Diagnostic::error("The backup before the migration failed", detail)
+                    .at(Path::attribute("migration").child("backup")),
+            ));
+        }
+    };
+    if let Some(warning) = taken.warning {
+        run.warnings.push(Diagnostic::warning("Old backups were not removed", warning));
+    }
+    tracing::info!(location = %taken.backup.location, bytes = taken.backup.size_bytes, "backup taken");
+    let restore = ffe_backup::restore_command(&request.place, &taken.backup);
+    run.note(|record| {
+        record.restore = Some(restore);
+        record.backup = Some(taken.backup);
+    });
+    run.end_job(&job).await?;
+    Ok(Outcome::Succeeded)
+}
+
+/// `production`, the default, means everywhere but in a namespace that is labelled dev or staging.
+async fn is_wanted(run: &Run, settings: &Migration) -> Result<bool, Stop> {
+    match settings.backup.as_str() {
+        Some("always") => Ok(true),
+        Some("never") => Ok(false),
+        _ => {
+            let namespace = run.cluster.find::<Namespace>(None, &run.inputs.namespace).await;
+            let namespace = namespace.map_err(|error| Stop::cluster(&error, "The namespace cannot be looked at"))?;
+            let labels = namespace.and_then(|namespace| namespace.metadata.labels).unwrap_or_default();
+            Ok(!matches!(labels.get(PRESET).map(String::as_str), Some("dev" | "staging")))
+        }
+    }
+}
+
+/// Where the backups of this release go.
+async fn place(run: &Run, settings: &Migration, secret: &str) -> Result<Place, Stop> {
+    let to = settings.backup_to.known();
+    let image = match to.and_then(|to| to.image.as_str()) {
+        Some(image) => image.to_owned(),
+        None => database_image(run, secret).await?,
+    };
+    Ok(Place {
+        namespace: run.inputs.namespace.clone(),
+        series: run.inputs.name.clone(),
+        image,
+        storage: storage(to, &run.inputs.name),
+        mark: Mark { state: MarkState::Complete, ..run.journal.mark.clone() },
+        pod: PodShape::default(),
+        timeout: TIMEOUT,
+    })
+}
+
+/// The image of the database's own server, which `ffe_environment` notes on the Secret.
+async fn database_image(run: &Run, secret: &str) -> Result<String, Stop> {
+    let found = run.cluster.find::<Secret>(Some(&run.inputs.namespace), secret).await;
+    let found = found.map_err(|error| Stop::cluster(&error, "The database's Secret cannot be looked at"))?;
+    found.and_then(|found| found.metadata.annotations?.get(IMAGE).cloned()).ok_or_else(|| {
+        Stop::failed(
+            Diagnostic::error(
+                "The image to take the backup with is not known",
+                format!(
+                    "A dump is made by PostgreSQL's own programs, which must not be older than the server. The Secret \
+                     {secret} does not say which image its server runs (only bundled databases of ffe_environment do). Set \
+                     migration.backup_to.image, for example to \"postgres:16-alpine\"."
+                ),
+            )
+            .at(Path::attribute("migration").child("backup_to").child("image")),
+        )
+    })
+}
+
+/// The claim of a release's backups.
+pub(crate) fn claim(release: &str) -> String {
+    format!("{release}-backups")
+}
+
+fn storage(to: Option<&BackupTo>, release: &str) -> Storage {
+    let text = |attribute: &Attr<String>| attribute.as_str().unwrap_or_default().to_owned();
+    match to.and_then(|to| to.s3.known()) {
+        Some(s3) => Storage::S3(S3 {
+            bucket: text(&s3.bucket),
+            prefix: text(&s3.prefix),
+            region: s3.region.as_str().unwrap_or("us-east-1").to_owned(),
+            endpoint: s3.endpoint.as_str().map(str::to_owned),
+            path_style: s3.path_style.known() == Some(&true),
+            credentials_secret: text(&s3.credentials_secret),
+            ca_bundle: s3.ca_bundle.as_str().map(str::to_owned),
+        }),
+        None => {
+            let volume = to.and_then(|to| to.storage.known());
+            Storage::Volume(Volume {
+                claim: claim(release),
+                size: volume.and_then(|volume| volume.size.as_str()).unwrap_or(DEFAULT_SIZE).to_owned(),
+                class: volume.and_then(|volume| volume.class.as_str()).map(str::to_owned),
+            })
+        }
+    }
+}
