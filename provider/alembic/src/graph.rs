@@ -39,6 +39,16 @@ pub enum GraphError {
         /// The others.
         others: Vec<String>,
     },
+    /// A target of several revisions, one of which depends on another.
+    #[error("\"{target}\" means {revision} and also {}, which it depends on; Alembic refuses that: name the revision instead", others.join(", "))]
+    TargetsOverlap {
+        /// As it was given.
+        target: String,
+        /// One of them.
+        revision: String,
+        /// Those that it depends on.
+        others: Vec<String>,
+    },
     /// No revision or branch of that name.
     #[error("there is no revision or branch \"{target}\"{}", if target.chars().count() < 4 { "; the beginning of an identifier needs four characters at least" } else { "" })]
     UnknownTarget {

@@ -8,6 +8,9 @@ impl<'r> Graph<'r> {
     pub(crate) fn pending(&self, current: &[String], target: &str) -> Result<Vec<&'r Revision>, GraphError> {
         let current = self.current(current)?;
         let targets = self.targets(&current, target)?;
+        if let Some((revision, others)) = self.overlap(&targets) {
+            return Err(GraphError::TargetsOverlap { target: target.to_owned(), revision, others });
+        }
         let done = related(&self.down_normalized, current);
         let needed = &related(&self.down_normalized, targets.iter().copied()) - &done;
         let order = self.top_down(&needed, &targets);
@@ -28,16 +31,20 @@ impl<'r> Graph<'r> {
         if !unknown.is_empty() {
             return Err(GraphError::UnknownCurrent { revisions: unknown });
         }
-        for index in &current {
+        match self.overlap(&current) {
+            Some((revision, others)) => Err(GraphError::Overlap { revision, others }),
+            None => Ok(current),
+        }
+    }
+
+    /// A revision among these that is above others among them; Alembic refuses such a set.
+    fn overlap(&self, among: &[usize]) -> Option<(String, Vec<String>)> {
+        among.iter().find_map(|index| {
             let below = related(&self.down_normalized, [*index]);
             let others: Vec<usize> =
-                current.iter().copied().filter(|other| other != index && below.contains(other)).collect();
-            if !others.is_empty() {
-                let (revision, others) = (self.revisions[*index].id.clone(), self.ids(&others));
-                return Err(GraphError::Overlap { revision, others });
-            }
-        }
-        Ok(current)
+                among.iter().copied().filter(|other| other != index && below.contains(other)).collect();
+            (!others.is_empty()).then(|| (self.revisions[*index].id.clone(), self.ids(&others)))
+        })
     }
 
     /// Alembic's own topological sort, from the heads down: along one line as far as possible, and from another head

@@ -14,7 +14,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PYTHON: &str = "/usr/bin/python3";
+/// Debian's, which has the application's libraries; `FFE_PYTHON` names another, to compare with another Alembic.
+fn python() -> String {
+    std::env::var("FFE_PYTHON").unwrap_or_else(|_| "/usr/bin/python3".to_owned())
+}
+
 const NOBODY: u32 = 65534;
 /// Has to be percent-encoded, and must never be seen anywhere.
 pub const PASSWORD: &str = "c@nary/S3cret:9";
@@ -23,10 +27,10 @@ const PASSWORD_IN_URL: &str = "c%40nary%2FS3cret%3A9";
 /// Whether these modules are there; says so when not, because the test then shows nothing.
 pub fn installed(modules: &[&str]) -> bool {
     let import = format!("import {}", modules.join(", "));
-    let found = Command::new(PYTHON).args(["-c", &import]).stderr(Stdio::null()).status();
+    let found = Command::new(python()).args(["-c", &import]).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
-        eprintln!("skipped: {PYTHON} has no {}", modules.join(", "));
+        eprintln!("skipped: {} has no {}", python(), modules.join(", "));
     }
     found
 }
@@ -39,7 +43,7 @@ pub fn inspection() -> PathBuf {
 /// Asks `compare.py`.
 pub fn ask(questions: &Value) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/compare.py");
-    let mut child = Command::new(PYTHON)
+    let mut child = Command::new(python())
         .arg("-B")
         .arg(script)
         .arg(inspection())
@@ -187,7 +191,7 @@ impl Image {
 
     /// Runs Python in it, with this database.
     pub fn python(&self, url: &str, arguments: &[&str]) -> Output {
-        as_user(OsStr::new(PYTHON), 10001)
+        as_user(OsStr::new(&python()), 10001)
             .args(arguments)
             .current_dir(self.root())
             .env_clear()
