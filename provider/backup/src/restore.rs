@@ -43,7 +43,7 @@ pub fn restore_command(place: &Place, backup: &Backup) -> String {
          | sed 's/{JOB}/{job}/g; s/{BACKUP}/{name}/g; s/{SHA256}/{sha256}/g' \\\n  \
          | kubectl -n {namespace} create -f - \\\n  \
          && kubectl -n {namespace} logs --follow --pod-running-timeout=10m job/{job} \\\n  \
-         && kubectl -n {namespace} wait --for=condition=complete --timeout=1m job/{job}"
+         && kubectl -n {namespace} wait --for=condition=complete --timeout=20s job/{job}"
     )
 }
 

@@ -16,7 +16,7 @@ empty() {
   cat << 'SQL'
 SET lock_timeout = '60s';
 SET client_min_messages = warning;
-DO $$
+DO $body$
 DECLARE
   commands text[];
   command text;
@@ -44,7 +44,7 @@ BEGIN
     EXECUTE command;
   END LOOP;
   PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
-END $$;
+END $body$;
 SQL
 }
 

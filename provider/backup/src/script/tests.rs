@@ -113,6 +113,23 @@ fn expect_failure(end: &End, reason: &str, message: &str) {
     assert!(end.told["message"].as_str().unwrap().contains(message), "{}", end.told);
 }
 
+/// Kubernetes reads `$$` in a container's arguments as `$`, and `$(NAME)` as the variable of that name.
+#[test]
+fn nothing_means_something_to_kubernetes() {
+    for storage in [place().storage, Storage::S3(s3())] {
+        for work in [Work::Take, Work::List, Work::Prune, Work::Restore] {
+            let script = script(work, &storage);
+            assert!(!script.contains("$$"), "{work:?}");
+            let calls = script.split("$(").skip(1).filter_map(|rest| rest.split_once(')'));
+            for (inside, _) in calls {
+                let name = !inside.is_empty()
+                    && inside.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+                assert!(!name, "{work:?}: {inside}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_dump_gets_its_name_once_it_is_whole() {
     let pod = Pod::new();

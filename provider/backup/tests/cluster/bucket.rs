@@ -44,5 +44,4 @@ async fn a_bucket_keeps_backups_and_gives_them_back() {
             other => panic!("{other:?}"),
         }
     }
-    world.end().await;
 }

@@ -58,7 +58,6 @@ async fn a_failure_names_its_cause_and_leaves_no_backup() {
 
     let place = Place { ..world.place(World::volume()) };
     assert_eq!(list(&world.cluster, &place, "list-none", &world.options()).await.unwrap(), []);
-    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,5 +83,4 @@ async fn a_cancel_leaves_the_job_and_the_next_take_attaches_to_it() {
     canceller.await.unwrap();
     let taken = take(&world.cluster, &request, &options).await.unwrap();
     assert!(taken.attached);
-    world.end().await;
 }

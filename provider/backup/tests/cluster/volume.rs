@@ -67,5 +67,4 @@ async fn a_backup_is_taken_once_and_restored_by_the_printed_command() {
         Err(Error::Failed(failure)) => assert_eq!(failure.reason, ffe_backup::Reason::Exists, "{failure}"),
         other => panic!("{other:?}"),
     }
-    world.end().await;
 }

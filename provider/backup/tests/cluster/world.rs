@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ffe_backup::{Place, PodShape, Request, S3, Storage, Volume};
 use ffe_cluster::{
-    ApplyOptions, Cancel, Cluster, DeleteOptions, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner,
-    Redactor, WaitOptions,
+    ApplyOptions, Cancel, Cluster, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner, Redactor,
+    WaitOptions,
 };
 use ffe_testbed::{POSTGRES_IMAGE, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY, Testbed};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl World {
         self.apply(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
             "securityContext": { "runAsNonRoot": true, "runAsUser": 999, "fsGroup": 999, "seccompProfile": { "type": "RuntimeDefault" } },
             "terminationGracePeriodSeconds": 1,
-            "containers": [{ "name": "postgres", "image": POSTGRES_IMAGE, "resources": { "limits": amounts },
+            "containers": [{ "name": "postgres", "image": POSTGRES_IMAGE, "resources": { "limits": amounts, "requests": { "cpu": "50m" } },
                 "env": [{ "name": "POSTGRES_DB", "value": "shop" }, { "name": "POSTGRES_USER", "value": "app" },
                     { "name": "POSTGRES_PASSWORD", "valueFrom": secret }],
                 "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
@@ -197,9 +197,10 @@ impl World {
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.success(), text)
     }
+}
 
-    pub(crate) async fn end(self) {
-        let namespace = ObjectRef::new("v1", "Namespace", None, &self.namespace);
-        self.cluster.delete(&namespace, &DeleteOptions::default()).await.unwrap();
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.kubectl(&["delete", "namespace", "--wait=false"], &self.namespace);
     }
 }
