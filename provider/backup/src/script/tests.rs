@@ -56,8 +56,11 @@ impl Pod {
 
     fn run(&self, work: Work, storage: &Storage) -> End {
         let at = |name: &str| self.folder.path().join(name);
-        let path = format!("{}:/usr/bin:/bin", at("bin").display());
-        let output = Command::new("/bin/sh")
+        // Another shell and its programs can be tried, for instance a folder with busybox under all of its names.
+        let tools = std::env::var("FFE_TEST_TOOLS").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
+        let path = format!("{}:{tools}", at("bin").display());
+        let shell = std::env::split_paths(&tools).map(|folder| folder.join("sh")).find(|shell| shell.exists());
+        let output = Command::new(shell.unwrap())
             .args(["-c", &script(work, storage)])
             .env_clear()
             .env("PATH", path)
@@ -260,6 +263,33 @@ fn credentials_reach_curl_through_its_input() {
     assert!(read("input").contains(r#"user = "KEY-canary:s\"cret\\canary""#), "{}", read("input"));
     assert!(read("input").contains("x-amz-security-token: token-canary"));
     assert!(!end.log.contains("canary"));
+}
+
+#[test]
+fn a_bucket_is_listed_page_by_page() {
+    let pages = r#"case "$*" in *--version*) echo "curl 8.5.0 (x)"; exit ;; esac
+cat > /dev/null
+more=false keys=
+case "$*" in
+  *start-after=a%2Fshop%2Ftwo.json*) keys="three.json three.dump" ;;
+  *list-type*) more=true keys="one.dump one.json strange&amp;name.dump two.dump two.json" ;;
+esac
+while [ $# -gt 0 ]; do case $1 in -o) out=$2; shift ;; http*) url=$1 ;; esac; shift; done
+{
+  case $url in *.json) echo "{\"entry\":\"${url##*/}\"}" ;; esac
+  [ -z "$keys" ] || printf '<ListBucketResult><IsTruncated>%s</IsTruncated>\n' "$more"
+  for key in $keys; do
+    printf '<Contents><LastModified>2025-01-02T03:04:05.000Z</LastModified><Size>1</Size><Key>a/shop/%s</Key></Contents>' "$key"
+  done
+} > "$out"
+printf 200"#;
+    let pod = bucket(Pod::new());
+    pod.program("curl", pages);
+    let end = pod.run(Work::List, &Storage::S3(s3()));
+    assert_eq!(end.told["outcome"], "listed", "{}", end.log);
+    let found: Vec<&str> = end.log.lines().filter(|line| line.starts_with("backup ")).collect();
+    assert_eq!(found.len(), 3, "{}", end.log);
+    assert!(found.iter().any(|line| line.contains("three.json")), "{}", end.log);
 }
 
 #[test]
