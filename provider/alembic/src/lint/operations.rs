@@ -80,7 +80,7 @@ impl<'t> Walk<'_, 't> {
     /// A call on anything else: a connection, a session, metadata.
     pub(crate) fn method(&mut self, call: &Call<'t>) {
         match call.name {
-            "execute" | "exec_driver_sql" | "scalar" | "scalars" | "execute_if" => self.execute(call),
+            "execute" | "exec_driver_sql" | "scalar" | "scalars" => self.execute(call),
             "drop_all" => self.find(Rule::DropTable, call.node, "Drops every table that the metadata knows"),
             _ => {}
         }
