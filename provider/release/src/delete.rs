@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
+use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, LeaseOptions, ObjectRef};
 use ffe_helm::binary::UninstallRequest;
 use ffe_session::{HelmKit, diagnostic, new_run_id};
@@ -12,6 +13,7 @@ use crate::inputs::duration;
 use crate::journal::{Journal, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
+use crate::phases::backup;
 use crate::phases::lock::{refused, release_lease};
 use crate::phases::record::forget_write_only;
 use crate::read::same_cluster;
@@ -82,6 +84,14 @@ async fn end(
         let object = ObjectRef::of::<Job>(Some(namespace), &job.metadata.name.unwrap_or_default());
         let deleted = cluster.delete(&object, &DeleteOptions::default()).await;
         deleted.map_err(|error| diagnostic(&error, "A migration's Job cannot be removed"))?;
+    }
+    let claim = backup::claim(name);
+    let kept = cluster.find::<PersistentVolumeClaim>(Some(namespace), &claim).await;
+    if let Ok(Some(_)) = kept {
+        warnings.push(Diagnostic::warning(
+            format!("The backups of {namespace}/{name} were kept"),
+            format!("They are on the volume {claim}. To remove them: kubectl delete pvc {claim} -n {namespace}"),
+        ));
     }
     forget_write_only(cluster, namespace, name).await?;
     // Last: until it is gone, a delete that was interrupted is still ours to finish.

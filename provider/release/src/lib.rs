@@ -23,6 +23,7 @@ mod read;
 mod render;
 mod resource;
 mod run;
+mod scripts;
 mod start;
 mod validate;
 mod way_back;

@@ -127,6 +127,9 @@ pub struct Release {
     /// The database's schema revision after the last run; several where the history has several heads.
     #[attr(computed)]
     pub schema_revision: Attr<Vec<Attr<String>>>,
+    /// The revisions that the last change ran, or the planned one will run, in order (with `migration.scripts`).
+    #[attr(computed)]
+    pub pending_revisions: Attr<Vec<Attr<String>>>,
     /// The last run of the pipeline.
     #[attr(computed)]
     pub last_run: Attr<LastRun>,
@@ -210,6 +213,10 @@ pub struct Migration {
     /// new image; `keep` leaves it.
     #[attr(optional, one_of("downgrade", "keep"))]
     pub on_failure: Attr<String>,
+    /// The folder of the revision files (engine `alembic`), on this machine: then the revisions that a change will run are
+    /// listed in the plan (`pending_revisions`), and what is dangerous in them is a warning. They are read, not run.
+    #[attr(optional)]
+    pub scripts: Attr<String>,
 }
 
 /// Where dumps go, and for how long.

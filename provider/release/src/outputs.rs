@@ -139,5 +139,6 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.changes);
     known(&mut model.notes);
     known(&mut model.schema_revision);
+    known(&mut model.pending_revisions);
     known(&mut model.last_run);
 }

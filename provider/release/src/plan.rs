@@ -17,6 +17,7 @@ use crate::model::Release;
 use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
 use crate::render::{changes, render};
+use crate::scripts;
 use crate::start::{Claim, chart_diagnostic, look};
 
 /// Completes the plan.
@@ -132,6 +133,9 @@ async fn foresee(
     let before = before.and_then(|release| Manifest::parse(&release.manifest).ok());
     let after = render(cluster, kit, &inputs, &chart, before.is_some(), cancel).await?;
     plan.planned.changes = Attr::Known(changes(before.as_ref(), &after, &inputs.namespace));
+    let foreseen = scripts::foresee(&plan.config, plan.prior.as_ref())?;
+    plan.planned.pending_revisions = foreseen.pending;
+    diagnostics.extend(foreseen.warnings);
 
     if plan.config.lint.known() == Some(&true) {
         let found = kit

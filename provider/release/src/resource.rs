@@ -50,6 +50,16 @@ impl ReleaseResource {
     }
 }
 
+/// What the plan could not foresee is what the run has found; what it promised stays.
+fn complete(run: &Run, planned: &mut Release) {
+    planned.changes = Attr::Known(run.changes().to_vec());
+    if planned.pending_revisions.is_unknown() {
+        let ran = run.record().pending.iter().map(|one| Attr::Known(one.revision.clone())).collect();
+        let wanted = run.inputs.config.migration.known().is_some_and(|migration| migration.scripts.is_known());
+        planned.pending_revisions = if wanted { Attr::Known(ran) } else { Attr::Null };
+    }
+}
+
 /// Whether a failed release is left as it is, by the user's own word.
 fn is_left_as_it_is(run: &Run) -> bool {
     run.inputs.config.remediation.known().is_some_and(|remediation| remediation.strategy.as_str() == Some("none"))
@@ -110,7 +120,7 @@ impl Resource for ReleaseResource {
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
-            planned.changes = Attr::Known(run.changes().to_vec());
+            complete(&run, &mut planned);
             let state = state_after(&run, planned, &mut private, outcome).await;
             return Applied { state: Some(state), private, diagnostics };
         }
@@ -134,13 +144,13 @@ impl Resource for ReleaseResource {
         let mut private = request.private;
         let End { outcome, diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
-            planned.changes = Attr::Known(run.changes().to_vec());
+            complete(&run, &mut planned);
             let state = state_after(&run, planned, &mut private, outcome).await;
             return Applied { state: Some(state), private, diagnostics };
         }
         if outcome == Outcome::Failed && run.after.is_some() && is_left_as_it_is(&run) {
             // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
-            planned.changes = Attr::Known(run.changes().to_vec());
+            complete(&run, &mut planned);
             let mut state = state_after(&run, planned, &mut private, outcome).await;
             let mut seen = Seen::load(&private);
             seen.applied_digest.clear();

@@ -44,6 +44,7 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     };
     only("alembic", !migration.target.is_null(), "target");
     only("alembic", !migration.config.is_null(), "config");
+    only("alembic", !migration.scripts.is_null(), "scripts");
     only("command", !migration.upgrade_command.is_null(), "upgrade_command");
     only("command", !migration.current_command.is_null(), "current_command");
     only("command", !migration.downgrade_command.is_null(), "downgrade_command");

@@ -62,13 +62,15 @@ fn found_by_plan(stage: &mut Stage) -> Result<()> {
     stage.configure(&release("./no-such-chart", ""))?;
     stage
         .terraform(&["plan", "-no-color"])?
-        .failed_with(&["The chart ./no-such-chart cannot be used", "no-such-chart"])?;
+        .failed_with(&["The chart ./no-such-chart cannot be used", "chart = \"./no-such-chart\"", "no chart at"])?;
 
     let chart = charts::one_config_map(&stage.side("chart")?)?;
     let path = chart.display().to_string();
     std::fs::write(chart.join("templates/bad.yaml"), "{{ required \"image.tag must be set\" .Values.tag }}\n")?;
+    // Terraform shows the line of the attribute that a message is about.
+    let at_chart = format!("chart = \"{path}\"");
     stage.configure(&release(&path, ""))?;
-    stage.terraform(&["plan", "-no-color"])?.failed_with(&["does not render", "image.tag must be set"])?;
+    stage.terraform(&["plan", "-no-color"])?.failed_with(&["does not render", "image.tag must be set", &at_chart])?;
     std::fs::remove_file(chart.join("templates/bad.yaml"))?;
 
     std::fs::write(
@@ -76,11 +78,15 @@ fn found_by_plan(stage: &mut Stage) -> Result<()> {
         "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}",
     )?;
     stage.configure(&release(&path, "set = [{ name = \"text\", value = \"5\" }]"))?;
-    stage.terraform(&["plan", "-no-color"])?.failed_with(&["does not render", "text"])?;
+    stage.terraform(&["plan", "-no-color"])?.failed_with(&["does not render", "text", &at_chart])?;
 
     // A namespace that does not exist is found at apply: it may be made in the same run.
     stage.configure(&release(&path, "").replace(&format!("\"{namespace}\""), "\"no-such-namespace\""))?;
-    stage.apply()?.failed_with(&["The namespace no-such-namespace does not exist", "ffe_environment"])?;
+    stage.apply()?.failed_with(&[
+        "The namespace no-such-namespace does not exist",
+        "namespace = \"no-such-namespace\"",
+        "ffe_environment",
+    ])?;
     ensure!(stage.state("ffe_release.one")?.is_none(), "a create that failed is in state");
     Ok(())
 }

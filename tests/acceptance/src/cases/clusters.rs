@@ -39,15 +39,21 @@ resource "ffe_release" "one" {{
     ))
 }
 
+/// The first server that a kubeconfig names.
+fn server_of(kubeconfig: &str) -> Result<&str> {
+    kubeconfig
+        .lines()
+        .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix("server:"))
+        .map(str::trim)
+        .context("no server in the kubeconfig")
+}
+
 /// The testbed's kubeconfig with another server.
 fn kubeconfig_at(stage: &Stage, server: &str) -> Result<String> {
     let text = std::fs::read_to_string(&stage.surroundings.kubeconfig)?;
-    let old = text
-        .lines()
-        .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix("server:"))
-        .context("no server in the kubeconfig")?;
+    let old = server_of(&text)?;
     let path = stage.side("kubeconfigs")?.join(server.replace([':', '/', '.'], "-"));
-    std::fs::write(&path, text.replace(old.trim(), &format!("https://{server}")))?;
+    std::fs::write(&path, text.replace(old, &format!("https://{server}")))?;
     Ok(path.display().to_string())
 }
 
@@ -73,13 +79,20 @@ fn another_cluster(stage: &mut Stage) -> Result<()> {
     stage.configure_with(&configuration)?;
     stage.apply()?.ok()?;
     let mine = server(stage)?;
+    let theirs = std::fs::read_to_string(&other)?;
+    let theirs = server_of(&theirs)?.trim_start_matches("https://").to_owned();
+    ensure!(mine != theirs, "the other cluster is the same one");
     let configuration = small(stage, &format!("{{ config_path = \"{}\" }}", other.to_string_lossy()))?;
     stage.configure_with(&configuration)?;
-    let output = stage.terraform(&["plan", "-no-color", "-input=false"])?;
-    let flat = output.clone().failed_with(&["another cluster"])?.flat();
-    ensure!(flat.contains(&mine), "the cluster of the state ({mine}) is not named:\n{}", output.text());
-    let _refreshed = stage.terraform(&["apply", "-refresh-only", "-auto-approve", "-no-color"])?;
-    both_in_state(stage)?;
+    let both = ["another cluster", mine.as_str(), theirs.as_str()];
+    for arguments in [
+        &["plan", "-no-color", "-input=false"][..],
+        &["apply", "-refresh-only", "-auto-approve", "-no-color"],
+        &["destroy", "-auto-approve", "-no-color"],
+    ] {
+        stage.terraform(arguments)?.failed_with(&both)?;
+        both_in_state(stage)?;
+    }
     let configuration = small(stage, &format!("{{ config_path = \"{here}\" }}"))?;
     stage.configure_with(&configuration)?;
     stage.expect_empty_plan()?;
@@ -140,5 +153,13 @@ fn no_permission(stage: &mut Stage) -> Result<()> {
     stage.configure_with(&format!("{variable}{configuration}"))?;
     stage.apply()?.failed_with(&["orbidden", "nobody"])?;
     ensure!(stage.state("ffe_environment.this")?.is_none(), "a create that was forbidden is in state");
+
+    // A release alone: found at plan already, and said what is missing.
+    let environment = configuration.find("resource \"ffe_environment\"").context("no environment")?;
+    let release = configuration.find("resource \"ffe_release\"").context("no release")?;
+    let alone = format!("{}{}", &configuration[..environment], &configuration[release..])
+        .replace("ffe_environment.this.namespace", &format!("\"{namespace}\""));
+    stage.configure_with(&format!("{variable}{alone}"))?;
+    stage.terraform(&["plan", "-no-color"])?.failed_with(&["orbidden", "nobody", "secrets"])?;
     Ok(())
 }

@@ -10,6 +10,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "failures::migration_and_readiness", when: When::Always, run: migration_and_readiness },
     Case { name: "failures::strict_application_goes_all_the_way_back", when: When::Always, run: strict },
     Case { name: "failures::revisions_that_cannot_be_undone", when: When::Always, run: one_way },
+    Case { name: "failures::half_outside_of_a_transaction", when: When::Full, run: autocommit },
     Case { name: "failures::first_install", when: When::Full, run: first_install },
     Case { name: "failures::release_deleted_behind_our_back", when: When::Always, run: release_deleted },
 ];
@@ -49,7 +50,11 @@ fn migration_and_readiness(stage: &mut Stage) -> Result<()> {
     stage.configure(&stack(stage, "1.2.0-bad-ready", STRICT).replace("timeout = \"3m\"", "timeout = \"45s\""))?;
     stage.apply()?.failed_with(&[
         "did not become ready",
-        "Deployment",
+        &format!("Deployment {}/ffe-backend", stage.name),
+        // the event, the container's own words, and the next step
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        "Last lines of container",
+        "What to do:",
         "It was rolled back to the last revision that passed its checks",
     ])?;
     ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
@@ -62,6 +67,21 @@ fn migration_and_readiness(stage: &mut Stage) -> Result<()> {
     stage.configure(&stack(stage, "1.1.0", STRICT))?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// A revision that fails outside of a transaction leaves what it did: that is said, with its name, and nothing is deployed.
+fn autocommit(stage: &mut Stage) -> Result<()> {
+    stage.configure(&stack(stage, "1.1.0", STRICT))?;
+    stage.apply()?.ok()?;
+    stage.configure(&stack(stage, "1.2.0-bad-autocommit", STRICT))?;
+    stage.apply()?.failed_with(&[
+        "The database migration failed",
+        "0006_instrument_venue runs statements outside of a transaction",
+        "The deployment was not started",
+    ])?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "a failed migration was deployed");
+    ensure!(stage.kube.names(&stage.name, "jobs")?.is_empty(), "the migration's Job is left");
     stage.destroy()?.ok().map(|_| ())
 }
 

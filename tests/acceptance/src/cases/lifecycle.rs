@@ -70,7 +70,21 @@ fn from_apply_to_destroy(stage: &mut Stage) -> Result<()> {
     ensure!(first["revision"] == 1 && first["status"] == "deployed", "{first:#}");
     ensure!(first["schema_revision"].as_array().is_some_and(|heads| heads.len() == 1), "{first:#}");
 
-    stage.configure(&stack(stage, "1.1.0", ""))?;
+    // With the revision files at hand, the plan says which of them it will run.
+    let scripts = stage.side("versions")?;
+    for revision in ["0001_accounts", "0002_decisions", "0003_positions", "0004_feedback"] {
+        let file = format!("{revision}.py");
+        let from = stage.surroundings.root.join("examples/ffe-backend/app/alembic/versions").join(&file);
+        std::fs::copy(from, scripts.join(&file))?;
+    }
+    let with_scripts = format!("migration = {{\n    scripts = \"{}\"", scripts.display());
+    let upgraded = stack(stage, "1.1.0", "").replace("migration = {", &with_scripts);
+    stage.configure(&upgraded)?;
+    let plan = stage.plan()?.to_string();
+    ensure!(
+        plan.contains(r#""pending_revisions":["0004_feedback"]"#),
+        "the plan does not list the pending revision: {plan}"
+    );
     let actions = stage.planned_actions()?;
     ensure!(actions == [("ffe_release.backend".to_owned(), "update".to_owned())], "{actions:?}");
     stage.apply()?.ok()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::kills::journal;
 use crate::{Case, Stage, When, charts, processes};
 
 pub(super) const CASES: &[Case] = &[Case { name: "secrets::canary_is_nowhere", when: When::Always, run: canary }];
@@ -88,6 +89,10 @@ fn canary(stage: &mut Stage) -> Result<()> {
     ensure!(!secret.trim().is_empty(), "the secret is not in the cluster");
     let web = stage.kube.get(&["deployment", "-n", &stage.name, "web"])?.context("no deployment")?;
     ensure!(web["spec"]["template"]["metadata"]["annotations"]["text"] == CANARY, "set_wo did not arrive");
+
+    // What we keep beside the release is for everybody who may read it.
+    let journal = journal(&stage.kube, &stage.name, "web")?.context("no journal")?;
+    check("the journal", &journal.to_string())?;
 
     // An unchanged canary plans nothing; another one is seen without being shown.
     stage.expect_empty_plan()?;
