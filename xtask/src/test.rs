@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 use counts::Counts;
-use ffe_testbed::{Part, ToStderr};
+use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
 use report::Report;
 
 use crate::workspace::{self, Workspace};
@@ -132,14 +132,17 @@ impl Steps<'_> {
         let cluster = self.cluster;
         self.report.step("unit and in-process tests", |all| {
             let mut command = workspace.cargo(&["test", "--workspace", "--exclude", "acceptance", "--no-fail-fast"]);
-            for (variable, name) in [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4")] {
+            let binaries = [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")];
+            for (variable, name) in binaries {
                 let helm = workspace.testbed.binary(name);
                 if helm.exists() {
                     command.env(variable, helm);
                 }
             }
             if cluster {
-                command.env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig());
+                command
+                    .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
+                    .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE);
             }
             count(&mut command, all, |_| {})
         });

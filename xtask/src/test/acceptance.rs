@@ -48,6 +48,9 @@ impl Selection {
         if self.chosen.iter().any(|name| name.contains("oci")) {
             parts.push(Part::Registry);
         }
+        if self.chosen.iter().any(|name| name.contains("another_cluster")) {
+            parts.push(Part::OtherCluster);
+        }
         parts
     }
 }
@@ -69,7 +72,8 @@ pub(super) fn run(
         .env("FFE_KUBECTL", testbed.binary("kubectl"))
         .env("FFE_HELM3", testbed.binary("helm3"))
         .env("FFE_HELM4", testbed.binary("helm4"))
-        .env("FFE_REGISTRY", REGISTRY_ADDRESS);
+        .env("FFE_REGISTRY", REGISTRY_ADDRESS)
+        .env("FFE_OTHER_KUBECONFIG", testbed.other_kubeconfig());
     // A case that is asked for by its name runs, also one that is not in the subset.
     if full || selection.is_some() {
         command.env("FFE_FULL", "1");
