@@ -69,7 +69,8 @@ pub struct ExecSettings {
 }
 
 impl KubernetesSettings {
-    /// Fills what is not set from the `KUBE_*` variables. An empty string counts as not set.
+    /// Fills what is not set from the `KUBE_*` variables. An empty string counts as not set. A credential that is set
+    /// (`token`, `username`, `exec`) silences the variables of the other kinds.
     ///
     /// # Errors
     /// [`Error::Config`] when `KUBE_INSECURE` is no boolean.
@@ -84,6 +85,16 @@ impl KubernetesSettings {
                 self.config_path = env.var("KUBE_CONFIG_PATH");
             }
         }
+        // A credential that is written silences the variables of the other kinds: two identities are an error, and a
+        // variable of somebody's shell must not make one.
+        let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let (token, exec) = (given(&self.token), self.exec.is_some());
+        let basic = given(&self.username) || given(&self.password);
+        let silenced = |variable: &str| match variable {
+            "KUBE_TOKEN" => basic || exec,
+            "KUBE_USER" | "KUBE_PASSWORD" => token || exec,
+            _ => false,
+        };
         for (field, variable) in [
             (&mut self.config_context, "KUBE_CTX"),
             (&mut self.config_context_auth_info, "KUBE_CTX_AUTH_INFO"),
@@ -98,7 +109,8 @@ impl KubernetesSettings {
             (&mut self.tls_server_name, "KUBE_TLS_SERVER_NAME"),
             (&mut self.proxy_url, "KUBE_PROXY_URL"),
         ] {
-            *field = field.take().filter(|text| !text.is_empty()).or_else(|| env.var(variable));
+            let from_variable = || env.var(variable).filter(|_| !silenced(variable));
+            *field = field.take().filter(|text| !text.is_empty()).or_else(from_variable);
         }
         if self.insecure.is_none() {
             self.insecure = env.var("KUBE_INSECURE").map(|text| parse_bool(&text)).transpose()?;

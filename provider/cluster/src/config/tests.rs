@@ -284,6 +284,27 @@ fn all_variables_are_read() {
 }
 
 #[test]
+fn a_credential_that_is_written_silences_the_variables_of_the_others() {
+    let shell = [("KUBE_HOST", "https://h:1"), ("KUBE_TOKEN", "t"), ("KUBE_USER", "u"), ("KUBE_PASSWORD", "p")];
+    let resolve = |settings: KubernetesSettings| settings.resolve(&environment(&shell, None));
+    let some = |text: &str| Some(text.to_owned());
+    let written = resolve(KubernetesSettings { token: some("mine"), ..KubernetesSettings::default() }).unwrap();
+    assert_eq!((user(&written)["token"].as_str(), user(&written)["username"].as_str()), (Some("mine"), None));
+    let written = resolve(KubernetesSettings { username: some("me"), ..KubernetesSettings::default() }).unwrap();
+    assert_eq!((user(&written)["token"].as_str(), user(&written)["username"].as_str()), (None, Some("me")));
+    assert_eq!(user(&written)["password"], "p", "the other half may come from a variable");
+    let exec = ExecSettings {
+        api_version: "client.authentication.k8s.io/v1".into(),
+        command: "aws".into(),
+        ..ExecSettings::default()
+    };
+    let written = resolve(KubernetesSettings { exec: Some(exec), ..KubernetesSettings::default() }).unwrap();
+    assert_eq!((user(&written)["token"].as_str(), user(&written)["username"].as_str()), (None, None));
+    let (attribute, text) = error(resolve(KubernetesSettings { token: some(""), ..KubernetesSettings::default() }));
+    assert_eq!(attribute.as_deref(), Some("username"), "two variables do contradict each other: {text}");
+}
+
+#[test]
 fn contradictions_are_refused_with_their_attribute() {
     let host = || KubernetesSettings { host: Some("https://h".into()), ..KubernetesSettings::default() };
     let some = |text: &str| Some(text.to_owned());
