@@ -60,9 +60,11 @@ fn found_by_plan(stage: &mut Stage) -> Result<()> {
         )
     };
     stage.configure(&release("./no-such-chart", ""))?;
-    stage
-        .terraform(&["plan", "-no-color"])?
-        .failed_with(&["The chart ./no-such-chart cannot be used", "chart = \"./no-such-chart\"", "no chart at"])?;
+    stage.terraform(&["plan", "-no-color"])?.failed_with(&[
+        "The chart ./no-such-chart cannot be used",
+        "chart = \"./no-such-chart\"",
+        "no chart at",
+    ])?;
 
     let chart = charts::one_config_map(&stage.side("chart")?)?;
     let path = chart.display().to_string();
