@@ -55,7 +55,9 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
         apply_defaults(&mut state);
         from_journal(&mut state, journal);
         seen.applied_digest.clone_from(&journal.content.applied.manifest_digest);
-        seen.applied_revision = journal.content.runs.last().and_then(|run| run.revision_after).map_or(0, i64::from);
+        // A run that failed before it deployed has made no revision: the one before it stands.
+        let deployed = journal.content.runs.iter().rev().find_map(|run| run.revision_after);
+        seen.applied_revision = deployed.map_or(0, i64::from);
         state.changes = Attr::Known(
             journal
                 .content

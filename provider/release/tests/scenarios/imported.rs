@@ -99,3 +99,30 @@ async fn an_import_that_may_not_look_fails_and_says_so() {
     planned.expect_action(Action::Refused).expect_error("", "nobody cannot list");
     assert!(tf.state(RELEASE, "one").is_null());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_failed_before_it_deployed_is_no_reason_to_deploy() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let config = world.ours("one");
+    world.edit_journal("one", |journal| {
+        let failed = json!({ "id": "ba9876543210", "outcome": "failed", "started": "2026-01-03T03:04:05Z",
+            "finished": "2026-01-03T03:04:15Z", "schema_before": ["0003"] });
+        journal["runs"].as_array_mut().unwrap().push(failed);
+    });
+    let planned = tf.import(RELEASE, "one", "ffe/one", config).await;
+    planned.expect_action(Action::NoOp).expect_silence();
+    assert_eq!(tf.state(RELEASE, "one")["last_run"]["outcome"], "failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_is_no_reason_to_lose_the_release() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let mut config = world.ours("one");
+    world.edit_journal("one", |journal| *journal = json!(["what a later version may write"]));
+    config["set"][0]["value"] = unknown();
+    let planned = tf.import(RELEASE, "one", "ffe/one", config).await;
+    planned.expect_action(Action::Update).expect_ok();
+    assert_eq!(tf.state(RELEASE, "one")["revision"], 1);
+}

@@ -14,7 +14,7 @@ use ffe_helm::launcher::Launcher;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::object_name;
 use ffe_release::ReleaseResource;
-use ffe_session::{Kubernetes, ProviderConfig, Session};
+use ffe_session::{ProviderConfig, Session};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value as Json, json};
@@ -62,9 +62,8 @@ impl Provider for FfeProvider {
 
     async fn configure(&self, _cx: &Context, config: Config) -> Diagnostics {
         if config.host.is_unknown() {
-            let block = Value::map([("host", Value::Unknown)]);
-            let kubernetes = Kubernetes::from_value(&block, &Path::root()).unwrap();
-            let unknown = ProviderConfig { kubernetes: Attr::Known(kubernetes), helm: Attr::Null };
+            let block = Value::map([("kubernetes", Value::map([("host", Value::Unknown)]))]);
+            let unknown = ProviderConfig::from_value(&block, &Path::root()).unwrap();
             return self.session.configure_in(&unknown, &Environment::for_tests::<String, String>([], None));
         }
         // A binary that is not there: whatever starts Helm fails.
@@ -190,6 +189,20 @@ impl World {
                 "revision_after": 1, "schema_before": [], "schema_after": ["0003"], "verified": true,
             }],
         });
+        self.write_journal(name, &content, &mark);
+    }
+
+    /// Changes what the journal of a release says.
+    pub(crate) fn edit_journal(&self, name: &str, change: impl FnOnce(&mut Json)) {
+        let secret = self.api.get(&journal_of(name)).unwrap();
+        let meta = serde_json::from_value(secret["metadata"].clone()).unwrap();
+        let text = STANDARD.decode(secret["data"]["journal"].as_str().unwrap()).unwrap();
+        let mut content: Json = serde_json::from_slice(&text).unwrap();
+        change(&mut content);
+        self.write_journal(name, &content, &Mark::read(&meta).unwrap());
+    }
+
+    fn write_journal(&self, name: &str, content: &Json, mark: &Mark) {
         let mut secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "ffe.three-rivers.tech/journal.v1",
             "metadata": { "name": journal_of(name).name, "namespace": NAMESPACE },
