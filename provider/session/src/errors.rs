@@ -3,9 +3,14 @@
 use ffe_cluster::Error;
 use tfplugin::{Diagnostic, Path};
 
-/// An error of the cluster. Its own text has the cause, the diagnosis where there is one, and the next step.
+/// An error of the cluster: its own text, which has the cause and the diagnosis where there is one, and the next step.
 pub fn diagnostic(error: &Error, summary: &str) -> Diagnostic {
-    Diagnostic::error(summary, error.to_string())
+    let mut detail = error.to_string();
+    // A diagnosis ends with it already.
+    if let Some(advice) = error.advice().filter(|advice| !detail.contains(advice)) {
+        detail.push_str(&format!("\n\n{advice}"));
+    }
+    Diagnostic::error(summary, detail)
 }
 
 /// An error of the provider's own `kubernetes` block, at the attribute that it is about.
@@ -35,5 +40,20 @@ mod tests {
         for part in [SERVER, "User \"x\" cannot get", "kubectl auth can-i"] {
             assert!(told.detail.contains(part), "{part} is not in: {told}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_step_of_a_diagnosis_is_said_once() {
+        let api = FakeApi::new();
+        api.put(serde_json::json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "a", "namespace": "default" },
+            "status": { "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded" }] },
+        }));
+        let options = ffe_cluster::WaitOptions::new(std::time::Duration::from_secs(60), ffe_cluster::Cancel::new());
+        let job = ffe_cluster::ObjectRef::new("batch/v1", "Job", Some("default"), "a");
+        let error = api.cluster().wait_rollout(&job, &options).await.unwrap_err();
+        let advice = error.advice().unwrap();
+        let told = diagnostic(&error, "It did not work");
+        assert_eq!(told.detail.matches(advice.as_str()).count(), 1, "{told}");
     }
 }

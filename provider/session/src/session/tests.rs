@@ -17,8 +17,8 @@ users: [{name: one, user: {token: some-token}}]
 /// A configuration that says this of `kubernetes` and `helm`; what is not said is null.
 fn config(kubernetes: &[(&str, Value)], helm: Attr<HelmBlock>) -> ProviderConfig {
     let block = Value::map(kubernetes.iter().map(|(name, value)| (*name, value.clone())));
-    let kubernetes = crate::Kubernetes::from_value(&block, &Path::root()).unwrap();
-    ProviderConfig { kubernetes: Attr::Known(kubernetes), helm }
+    let whole = Value::map([("kubernetes", block)]);
+    ProviderConfig { helm, ..ProviderConfig::from_value(&whole, &Path::root()).unwrap() }
 }
 
 fn helm(driver: Attr<String>) -> HelmBlock {
@@ -67,7 +67,7 @@ fn a_kubeconfig_is_used_and_nobody_is_asked() {
 fn what_is_unknown_at_plan_is_no_error() {
     let session = Session::new();
     for unknown in [
-        ProviderConfig { kubernetes: Attr::Unknown, helm: Attr::Null },
+        ProviderConfig { kubernetes: Attr::Unknown, ..config(&[], Attr::Null) },
         config(&[("host", Value::Unknown), ("token", "t".into())], Attr::Null),
         config(&[("config_path", "/no/such/file".into())], Attr::Unknown),
     ] {
@@ -81,7 +81,7 @@ fn what_is_unknown_at_plan_is_no_error() {
 #[test]
 fn without_any_configuration_it_lists_what_it_looked_for() {
     let session = Session::new();
-    let empty = ProviderConfig { kubernetes: Attr::Null, helm: Attr::Null };
+    let empty = ProviderConfig { kubernetes: Attr::Null, ..config(&[], Attr::Null) };
     let errors = session.configure_in(&empty, &nowhere());
     let text = errors.to_string();
     for place in ["KUBE_CONFIG_PATH", "KUBECONFIG", "in-cluster"] {
