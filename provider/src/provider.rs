@@ -12,6 +12,12 @@ pub struct Ffe {
     session: Arc<Session>,
 }
 
+impl Default for Ffe {
+    fn default() -> Ffe {
+        Ffe::new()
+    }
+}
+
 impl Ffe {
     /// Not configured yet.
     pub fn new() -> Ffe {
@@ -35,7 +41,7 @@ impl Provider for Ffe {
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {
-        vec![Arc::new(PresetFunction::default())]
+        vec![Arc::new(PresetFunction)]
     }
 
     async fn configure(&self, _cx: &Context, config: ProviderConfig) -> Diagnostics {

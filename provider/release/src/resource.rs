@@ -83,10 +83,10 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
     match outcome {
         Outcome::Succeeded => {
             seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
-            seen.applied_revision = model.revision.clone().unwrap_or_default();
+            seen.applied_revision = model.revision.unwrap_or_default();
         }
         // The rollback made a revision of its own, which holds what was applied before.
-        Outcome::RolledBack => seen.applied_revision = model.revision.clone().unwrap_or_default(),
+        Outcome::RolledBack => seen.applied_revision = model.revision.unwrap_or_default(),
         _ => {}
     }
     seen.store(private);

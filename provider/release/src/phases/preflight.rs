@@ -1,7 +1,6 @@
 //! Before anything changes: the chart renders, what it refers to exists, and nobody else is at work.
 
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use ffe_cluster::kube;
 use ffe_cluster::{Cluster, Object};
 use ffe_helm::manifest::{Reference, Referenced};
 use ffe_helm::records::{Release as HelmRelease, Status};
@@ -84,10 +83,7 @@ fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
     deployed.status == Status::Deployed && run.found.is_empty() && same_inputs
 }
 
-async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop>
-where
-    K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
-{
+async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop> {
     cluster
         .find::<K>(Some(namespace), name)
         .await

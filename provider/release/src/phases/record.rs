@@ -69,7 +69,7 @@ async fn record_write_only(run: &Run) -> Result<Option<String>, Stop> {
 /// Removes Helm's oldest records beyond `max_history`, never the newest and never the one to go back to.
 /// An error is a warning: the release is fine.
 async fn prune(run: &mut Run) {
-    let keep = usize::try_from(run.inputs.config.max_history.clone().unwrap_or(10)).unwrap_or(0);
+    let keep = usize::try_from(run.inputs.config.max_history.unwrap_or(10)).unwrap_or(0);
     if keep == 0 {
         return;
     }

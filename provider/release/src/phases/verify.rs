@@ -176,7 +176,9 @@ fn fault(probe: &Probe, answer: &Answer) -> Option<String> {
         let found = json.pointer(pointer);
         let same = match found {
             Some(Json::String(text)) => text == expected,
-            Some(other) => other.to_string() == *expected,
+            Some(other) => {
+                *other == *expected.as_str() || serde_json::from_str(expected).is_ok_and(|json: Json| json == *other)
+            }
             None => false,
         };
         (!same).then(|| {
