@@ -1,7 +1,7 @@
 //! What the testbed changes on the machine outside of its folder, and how that is undone.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -49,6 +49,12 @@ pub(crate) fn node_ip() -> Result<Ipv4Addr> {
 fn first_address(line: &str) -> Option<Ipv4Addr> {
     let (_, rest) = line.split_once(" inet ")?;
     rest.split(['/', ' ']).next()?.parse().ok()
+}
+
+/// Whether anybody listens on this port of the loopback address.
+pub(crate) fn is_taken(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }
 
 /// Kernel settings that pods need. What they were is written to `before`, once.
@@ -277,6 +283,15 @@ overlay /cache/testbed/runner overlay rw 0 0
         let mut left: Vec<_> = entries(folder.path()).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
         left.sort();
         assert_eq!(left, ["cni-loopback-bb-lo", "other-cc-eth0"]);
+    }
+
+    #[test]
+    fn a_port_is_taken_while_somebody_listens_on_it() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(is_taken(listener.local_addr().unwrap().port()));
+        // A caller's own port is in use, so that nobody else gets it, and nobody listens there.
+        let caller = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(!is_taken(caller.local_addr().unwrap().port()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::services::{self, FIRST, NAMES};
-use super::{NODE_NAME, api, config, stop};
+use super::{API_PORT, ETCD_PORTS, NODE_NAME, api, config, stop};
 use crate::bed::Bed;
 use crate::command;
 use crate::host;
@@ -36,6 +36,14 @@ pub(crate) fn start(bed: &Bed<'_>) -> Result<()> {
     let anew = !same || services::process(bed.paths, "etcd").pid().is_none();
     if anew {
         stop::stop(bed)?;
+        if stop::is_there_another() {
+            bail!(
+                "something else listens on port {} or {}: another testbed, or a rest of one. Stop it first, with the \
+                 FFE_CACHE_DIR that it was started with",
+                ETCD_PORTS.0,
+                API_PORT
+            );
+        }
     }
     config::write(bed.paths, node_ip)?;
     crate::files::write_atomically(&address_file(bed), node_ip.to_string().as_bytes(), 0o644)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{other, services};
+use super::{API_PORT, ETCD_PORTS, other, services};
 use crate::bed::Bed;
 use crate::command;
 use crate::files;
@@ -12,7 +12,8 @@ use crate::host;
 use crate::images::node;
 use crate::process::{self, Process};
 
-/// Stops the cluster, whatever of it runs, and removes everything of its life. Binaries and images stay.
+/// Stops the cluster, whatever of it runs, and removes everything of its life. Binaries and images stay. Nothing of
+/// another testbed, in another cache folder, is touched.
 pub(crate) fn stop(bed: &Bed<'_>) -> Result<()> {
     let of = |names: &[&str]| -> Vec<Process> { names.iter().map(|name| services::process(bed.paths, name)).collect() };
     // First those that would start something again.
@@ -25,15 +26,28 @@ pub(crate) fn stop(bed: &Bed<'_>) -> Result<()> {
     }
     process::stop(&of(&["containerd", "kube-apiserver"]), Duration::from_secs(8))?;
     process::stop(&of(&["etcd"]), Duration::from_secs(5))?;
-    host::remove_cgroup()?;
+    // Names on the machine are the same for every testbed. Ours has ended: who listens here now has them.
+    let of_another = is_there_another();
+    if !of_another {
+        host::remove_cgroup()?;
+    }
     host::unmount_below(&bed.paths.run())?;
     host::unmount_below(&bed.paths.containerd())?;
-    host::remove_network();
-    host::remove_notes(&bed.paths.run());
-    let before = bed.paths.root().join("kernel-before.json");
-    host::restore_kernel(&before);
-    let _ = files::remove_file(&before);
+    if of_another {
+        bed.say("another testbed runs on this machine: its network, control group and kernel settings stay");
+    } else {
+        host::remove_network();
+        host::remove_notes(&bed.paths.run());
+        let before = bed.paths.root().join("kernel-before.json");
+        host::restore_kernel(&before);
+        let _ = files::remove_file(&before);
+    }
     files::remove_folder(&bed.paths.run())
+}
+
+/// Whether somebody else listens where the cluster does. To be asked when ours does not run.
+pub(crate) fn is_there_another() -> bool {
+    [ETCD_PORTS.0, API_PORT].into_iter().any(host::is_taken)
 }
 
 /// Ends and removes every container of ours, so that containerd begins with none. What it cannot remove is killed by

@@ -9,6 +9,7 @@ use super::Component;
 use crate::bed::Bed;
 use crate::files;
 use crate::go::{Unit, no_variables};
+use crate::host;
 use crate::process::{self, Process};
 
 pub(super) struct Registry;
@@ -39,11 +40,14 @@ impl Component for Registry {
         if process.pid().is_some() {
             return Ok(());
         }
+        let address: SocketAddr = REGISTRY_ADDRESS.parse().context("the registry's address")?;
+        if host::is_taken(address.port()) {
+            bail!("something else listens on {REGISTRY_ADDRESS}, where the chart registry would: stop it first");
+        }
         let root = bed.paths.root().join("registry");
         std::fs::create_dir_all(&root).with_context(|| format!("folder {}", root.display()))?;
         let arguments = [format!("-listen={REGISTRY_ADDRESS}"), format!("-root={}", root.display())];
         process.start(&bed.paths.binary(NAME), &arguments)?;
-        let address: SocketAddr = REGISTRY_ADDRESS.parse().context("the registry's address")?;
         let started = Instant::now();
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
             process.check()?;
