@@ -205,7 +205,7 @@ fn count(command: &mut Command, all: &mut Counts, mut look: impl FnMut(&str)) ->
         look(line);
     })?;
     if !succeeded && all.failed == 0 {
-        bail!("{} failed", process::words(command));
+        bail!("cargo test failed before a test did: see above");
     }
     Ok(())
 }

@@ -29,7 +29,10 @@ impl Workspace {
     /// # Errors
     /// When there is no place for a cache.
     pub(crate) fn locate() -> Result<Workspace> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the checkout")?.to_path_buf();
+        // Cargo says it to what it runs. Checkouts that share a target folder may share this program too, so what was so when it
+        // was compiled says less.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package).parent().context("xtask lies in the checkout")?.to_path_buf();
         let testbed = Testbed::locate()?;
         let cache = testbed.folder().parent().context("the testbed's folder lies in the cache")?.to_path_buf();
         Ok(Workspace { root, cache, testbed })
