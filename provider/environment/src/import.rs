@@ -24,7 +24,8 @@ pub(crate) async fn import(
 ) -> Result<Imported<Environment>, Diagnostics> {
     let names = find(cluster, id).await?;
     let mut private = Private::default();
-    private::set_cluster(&mut private, &cluster.identity().await.map_err(failed(SUMMARY))?);
+    let identity = cluster.identity().await.map_err(failed(SUMMARY))?;
+    private::set_cluster(&mut private, &identity, cluster.server());
     let mut diagnostics = Diagnostics::new();
 
     let config: Option<ConfigMap> =

@@ -42,9 +42,10 @@ pub(crate) async fn read(session: &Session, request: Read<Environment>) -> Refre
     match look(&cluster, &request).await {
         Ok(refreshed) => refreshed,
         Err(error) => {
-            let mut diagnostic = ffe_session::diagnostic(
+            let mut diagnostic = ffe_session::diagnostic_of_recorded(
                 &error,
                 &format!("Environment {} could not be refreshed", request.state.name.as_str().unwrap_or_default()),
+                private::server(&request.private).as_deref(),
             );
             diagnostic.detail.push_str("\n\nThe prior state is kept.");
             kept(diagnostic)
@@ -58,12 +59,12 @@ async fn look(cluster: &Cluster, request: &Read<Environment>) -> Result<Refreshe
         Some(recorded) => recorded,
         None => cluster.identity().await?,
     };
-    private::set_cluster(&mut private, &recorded);
     let name = state.namespace.clone().unwrap_or_default();
     let namespace = match cluster.confirm::<Namespace>(None, &name, &recorded).await? {
         Presence::Absent => return Ok(Refreshed::gone()),
         Presence::Present(namespace) => namespace,
     };
+    private::set_cluster(&mut private, &recorded, cluster.server());
     // Imported and not taken over yet: nothing of ours is there to be looked at.
     let Some(spec) = Spec::of(&state) else { return Ok(Refreshed::present(state, private)) };
     if ffe_cluster::namespace::is_terminating(&namespace) {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ffe_cluster::{Cluster, Redactor, WaitOptions, parse_duration};
-use ffe_session::{Session, cancellation, new_run_id};
+use ffe_session::{Session, cancellation, diagnostic_of_recorded, new_run_id};
 use tfplugin::{
-    Applied, Attr, Context, Create, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private, Read,
-    Refreshed, Resource, Update, async_trait,
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private,
+    Read, Refreshed, Resource, Update, async_trait,
 };
 
 use crate::apply::{Done, Run, Step, failed, remains};
@@ -47,6 +47,7 @@ pub(crate) mod private {
     use tfplugin::Private;
 
     const CLUSTER: &str = "cluster";
+    const SERVER: &str = "server";
     const TAKEN_OVER: &str = "take_over";
     const DATABASE_REVISION: &str = "database_revision";
 
@@ -55,8 +56,14 @@ pub(crate) mod private {
         private.get(CLUSTER)
     }
 
-    pub(crate) fn set_cluster(private: &mut Private, uid: &str) {
+    /// The URL at which it was reached, for messages.
+    pub(crate) fn server(private: &Private) -> Option<String> {
+        private.get(SERVER)
+    }
+
+    pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
         private.set(CLUSTER, &uid);
+        private.set(SERVER, &server);
     }
 
     /// Whether an import found something of somebody else, which the next apply takes over.
@@ -109,9 +116,9 @@ impl Resource for EnvironmentResource {
         let mut done = Done::default();
         let terms = Terms { creating: true, ..Terms::default() };
         match self.make(cx, &request.config, &request.planned, terms, &mut done).await {
-            Ok(cluster) => {
+            Ok((cluster, server)) => {
                 let mut private = Private::default();
-                private::set_cluster(&mut private, &cluster);
+                private::set_cluster(&mut private, &cluster, &server);
                 finished(request.planned, private, done)
             }
             Err(mut diagnostics) => {
@@ -147,8 +154,8 @@ impl Resource for EnvironmentResource {
             Err(diagnostics) => Err(diagnostics),
         };
         match made {
-            Ok(cluster) => {
-                private::set_cluster(&mut private, &cluster);
+            Ok((cluster, server)) => {
+                private::set_cluster(&mut private, &cluster, &server);
                 private::set_taken_over(&mut private, false);
                 finished(request.planned, private, done)
             }
@@ -165,13 +172,17 @@ impl Resource for EnvironmentResource {
         self.take_down(cx, &request).await.unwrap_or_else(|errors| errors)
     }
 
+    async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
+        self.session.deferral()
+    }
+
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Environment>, Diagnostics> {
         import::import(&self.cluster()?, &self.defaults, id).await
     }
 }
 
 impl EnvironmentResource {
-    /// Runs the steps; returns the cluster's identity.
+    /// Runs the steps; returns the cluster's identity and where it was reached.
     async fn make(
         &self,
         cx: &Context,
@@ -179,7 +190,7 @@ impl EnvironmentResource {
         planned: &Environment,
         terms: Terms,
         done: &mut Done,
-    ) -> Result<String, Diagnostics> {
+    ) -> Result<(String, String), Diagnostics> {
         let cluster = self.cluster()?;
         let spec = Spec::of(planned).ok_or_else(|| {
             Diagnostics::error(
@@ -200,13 +211,15 @@ impl EnvironmentResource {
             deadline: Instant::now() + timeout(planned),
         };
         run.run(done).await?;
-        Ok(identity)
+        Ok((identity, cluster.server().to_owned()))
     }
 
     async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {
         let cluster = self.cluster()?;
         match private::cluster(private) {
-            Some(recorded) => cluster.check_same(&recorded).await.map_err(failed("Nothing was changed")),
+            Some(recorded) => cluster.check_same(&recorded).await.map_err(|error| {
+                diagnostic_of_recorded(&error, "Nothing was changed", private::server(private).as_deref()).into()
+            }),
             None => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path as FsPath;
 use ffe_cluster::{Cancel, Cluster, Comparison};
 use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path, Plan};
+use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
 use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
 use crate::journal::{Outcome, owner};
@@ -33,7 +33,10 @@ pub(crate) async fn plan(
     merged_values(&plan.config, false)?;
     let cluster = match session.cluster() {
         Ok(cluster) => cluster,
-        Err(Unavailable::Unknown) => return Ok(Diagnostics::new()),
+        Err(Unavailable::Unknown) => {
+            plan.deferred = Some(Deferred::ProviderConfigUnknown);
+            return Ok(Diagnostics::new());
+        }
         Err(Unavailable::Invalid(errors)) => return Err(errors),
     };
     if !plan.is_change() && is_moved(session, &cluster, plan).await? {

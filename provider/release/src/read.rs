@@ -5,8 +5,8 @@
 
 use ffe_cluster::{Cluster, Redactor};
 use ffe_helm::records::Records;
-use ffe_session::{Unavailable, diagnostic};
-use tfplugin::{Diagnostic, Diagnostics, Read, Refreshed};
+use ffe_session::{Unavailable, diagnostic_of_recorded};
+use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::model::Release;
 use crate::outputs::{Seen, from_record};
@@ -24,7 +24,7 @@ pub(crate) fn without_cluster(request: Read<Release>, why: Unavailable) -> Refre
                 format!("The release {} was not refreshed", request.state.name.as_str().unwrap_or_default()),
                 "The provider's configuration is not known yet; the state of the last run is kept.",
             );
-            kept(request, warning.into())
+            Refreshed { deferred: Some(Deferred::ProviderConfigUnknown), ..kept(request, warning.into()) }
         }
         Unavailable::Invalid(errors) => kept(request, errors),
     }
@@ -95,15 +95,9 @@ pub(crate) async fn same_cluster(
         return Ok(());
     }
     cluster.check_same(&seen.cluster).await.map_err(|error| {
-        let mut found = diagnostic(&error, &format!("The release {namespace}/{name} cannot be looked for"));
-        if error.kind() == ffe_cluster::Kind::OtherCluster {
-            found.detail.push_str(&format!(
-                "\n\nThe state says that it runs on the cluster at {} (kube-system UID {}); the provider is configured for {}.",
-                seen.server,
-                seen.cluster,
-                cluster.server()
-            ));
-        }
+        let summary = format!("The release {namespace}/{name} cannot be looked for");
+        let server = Some(seen.server.as_str()).filter(|server| !server.is_empty());
+        let mut found = diagnostic_of_recorded(&error, &summary, server);
         found.detail.push_str("\n\nThe state of the last run is kept.");
         found
     })

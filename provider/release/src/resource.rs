@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ffe_cluster::Cluster;
 use ffe_session::{HelmKit, Session, Unavailable, cancellation};
 use tfplugin::{
-    Applied, Attr, Context, Create, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource, Update,
-    async_trait,
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource,
+    Update, async_trait,
 };
 
 use crate::inputs::Inputs;
@@ -169,6 +169,10 @@ impl Resource for ReleaseResource {
             Ok((cluster, kit)) => delete::delete(&cluster, &kit, &guard.token(), request).await,
             Err(why) => why.into_diagnostics(),
         }
+    }
+
+    async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
+        self.session.deferral()
     }
 
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Release>, Diagnostics> {

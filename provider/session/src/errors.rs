@@ -1,6 +1,6 @@
 //! Errors of the cluster as diagnostics: the one place.
 
-use ffe_cluster::Error;
+use ffe_cluster::{Error, Kind};
 use tfplugin::{Diagnostic, Path};
 
 /// An error of the cluster: its own text, which has the cause and the diagnosis where there is one, and the next step.
@@ -11,6 +11,15 @@ pub fn diagnostic(error: &Error, summary: &str) -> Diagnostic {
         detail.push_str(&format!("\n\n{advice}"));
     }
     Diagnostic::error(summary, detail)
+}
+
+/// The same for a cluster that was recorded: where it is another one now, it says where the recorded one was reached.
+pub fn diagnostic_of_recorded(error: &Error, summary: &str, recorded_server: Option<&str>) -> Diagnostic {
+    let mut told = diagnostic(error, summary);
+    if let Some(server) = recorded_server.filter(|_| error.kind() == Kind::OtherCluster) {
+        told.detail.push_str(&format!("\n\nThe recorded cluster was reached at {server}."));
+    }
+    told
 }
 
 /// An error of the provider's own `kubernetes` block, at the attribute that it is about.

@@ -16,7 +16,7 @@ mod session;
 
 pub use cancel::{CancelGuard, cancellation};
 pub use config::{Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
-pub use errors::{configuration_diagnostic, diagnostic};
+pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded};
 pub use ownership::refuse_foreign;
 pub use session::{HelmKit, Session, Unavailable};
 

@@ -10,7 +10,7 @@ use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
 use ffe_notify::{Channel, Notifier, RetryOptions};
-use tfplugin::{Diagnostic, Diagnostics, Field, Path};
+use tfplugin::{Deferred, Diagnostic, Diagnostics, Field, Path};
 
 use crate::config::{Notification, ProviderConfig};
 use crate::errors::configuration_diagnostic;
@@ -161,6 +161,11 @@ impl Session {
     /// Who is told about releases; nobody where the provider is not configured.
     pub fn notifier(&self) -> Notifier {
         self.ready().map_or_else(|_| Notifier::new(Vec::new(), RetryOptions::default()), |ready| ready.notifier.clone())
+    }
+
+    /// Why everything is to be put off, where the client allows it: the configuration is not known yet.
+    pub fn deferral(&self) -> Option<Deferred> {
+        matches!(self.ready(), Err(Unavailable::Unknown)).then_some(Deferred::ProviderConfigUnknown)
     }
 
     /// Helm. The binary is looked for when it is first needed, which an unchanged release never does.

@@ -196,6 +196,9 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
     refreshed.expect_error("", "11111111-2222-3333-4444-555555555555");
     refreshed.expect_error("", "00000000-0000-0000-0000-000000000001");
     refreshed.expect_error("", "prior state is kept");
+    for world in [&here, &there] {
+        refreshed.expect_error("", world.cluster.server());
+    }
     assert!(!refreshed.gone);
     assert_eq!(elsewhere.state(ENVIRONMENT, "this"), state);
     elsewhere.destroy(ENVIRONMENT, "this").await;

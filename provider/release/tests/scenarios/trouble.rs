@@ -2,6 +2,7 @@
 
 use ffe_cluster::ObjectRef;
 use serde_json::json;
+use tfplugin::Deferred;
 use tfplugin_testing::{Action, Told, unknown};
 
 use crate::world::{NAMESPACE, RELEASE, World, later};
@@ -109,7 +110,27 @@ async fn a_configuration_that_is_not_known_yet_keeps_the_state_and_plans_unknown
     let planned = unsure.plan(RELEASE, "two", changed).await;
     planned.expect_action(Action::Create).expect_ok();
     assert!(planned.unknown().contains(&"changes".to_owned()), "{planned}");
+    let planned = unsure.import(RELEASE, "three", "ffe/one", world.release("one", json!({}))).await;
+    planned.expect_action(Action::Refused).expect_error("", "-target");
     assert_eq!(world.api.seen().len(), asked, "a cluster that is not known was asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_can_put_off_is_put_off_until_the_configuration_is_known() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let config = world.managed(&mut tf, "one").await;
+    let (state, private) = (tf.state(RELEASE, "one"), tf.private(RELEASE, "one"));
+    let patient = world.unconfigured().deferral_allowed(true).provider_config_at_plan(json!({ "host": unknown() }));
+    let mut patient = patient.configure(json!({ "host": "the-world" })).await.unwrap();
+    patient.set_state(RELEASE, "one", 0, state.clone(), &private);
+    let expected = Some(Deferred::ProviderConfigUnknown);
+    assert_eq!(patient.refresh(RELEASE, "one").await.deferred, expected);
+    assert_eq!(patient.state(RELEASE, "one"), state);
+    assert_eq!(patient.plan(RELEASE, "one", config.clone()).await.deferred, expected);
+    let created = patient.plan(RELEASE, "two", world.release("two", json!({}))).await;
+    assert_eq!((created.action, created.deferred), (Action::Create, expected));
+    assert_eq!(patient.import(RELEASE, "three", "ffe/one", config).await.deferred, expected);
 }
 
 #[tokio::test(start_paused = true)]

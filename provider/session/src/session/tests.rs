@@ -48,7 +48,7 @@ fn before_it_is_configured_everything_says_so() {
     let session = Session::new();
     let Err(Unavailable::Invalid(errors)) = session.cluster() else { panic!("there is a cluster") };
     assert!(errors.to_string().contains("The provider is not configured"), "{errors}");
-    assert!(session.helm().is_err());
+    assert!(session.helm().is_err() && session.deferral().is_none());
 }
 
 #[test]
@@ -73,6 +73,7 @@ fn what_is_unknown_at_plan_is_no_error() {
     ] {
         assert!(session.configure_in(&unknown, &nowhere()).is_empty());
         assert!(matches!(session.cluster(), Err(Unavailable::Unknown)));
+        assert_eq!(session.deferral(), Some(Deferred::ProviderConfigUnknown));
     }
     let advice = Unavailable::Unknown.into_diagnostics().to_string();
     assert!(advice.contains("-target"), "{advice}");
