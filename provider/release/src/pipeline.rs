@@ -1,7 +1,7 @@
 //! A release as a list of phases, and beside it the way back.
 //!
 //! The list is the order; a failed phase stops it, and the way back runs its entries that apply from that
-//! phase on. Places for what is not there yet are marked where they belong.
+//! phase on.
 
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -133,7 +133,8 @@ async fn forward(run: &mut Run) -> End {
     let mut retries = retries.unwrap_or(0);
     let mut next = 0;
     while let Some(phase) = PHASES.get(next).copied() {
-        if run.cancel.is_cancelled() {
+        // Once it is recorded the release is what was asked for, whatever the user wishes now.
+        if run.cancel.is_cancelled() && phase != Phase::Notify {
             return interrupted(run, phase).await;
         }
         match step(run, phase).await {
