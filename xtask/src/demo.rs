@@ -30,12 +30,12 @@ pub(crate) struct Args {
     #[arg(long)]
     destroy: bool,
     /// Use the cluster of this kubeconfig instead of the testbed.
-    #[arg(long, value_name = "PATH", requires = "image")]
+    #[arg(long, value_name = "PATH")]
     kubeconfig: Option<PathBuf>,
-    /// The application's image on that cluster, with its tag.
+    /// The application's image on that cluster, with its tag. Default: that of the last run there.
     #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
     image: Option<String>,
-    /// The image of PostgreSQL on that cluster. Default: the official one.
+    /// The image of PostgreSQL on that cluster. Default: that of the last run there, else the official one.
     #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
     database_image: Option<String>,
 }
@@ -44,24 +44,30 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let began = Instant::now();
     let workspace = Workspace::locate()?;
     let (_, version) = terraform::find()?;
-    let image = args.image.as_deref().map(name_and_tag).transpose()?;
+    let other = args
+        .kubeconfig
+        .as_ref()
+        .map(|path| path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display())));
+    let other = other.transpose()?;
+    let place = Place::prepare(&workspace, other.as_deref())?;
+    let images = place.images(args.image.as_deref(), args.database_image.as_deref())?;
+    let image = images.application.as_deref().map(name_and_tag).transpose()?;
+    if other.is_some() && image.is_none() {
+        bail!("which image is the application's on that cluster? Say it with --image NAME:TAG");
+    }
 
-    let (kubeconfig, kubectl) = match &args.kubeconfig {
+    let (kubeconfig, kubectl) = match &other {
         None => {
             tell::headline("The testbed: a Kubernetes of one node on this machine");
             workspace.testbed.up(&testbed::USUAL, &ToStderr)?;
             (workspace.testbed.kubeconfig(), Some(workspace.testbed.binary("kubectl")))
         }
-        Some(path) => {
-            let path = path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display()))?;
-            (path, workspace::in_path("kubectl"))
-        }
+        Some(path) => (path.clone(), workspace::in_path("kubectl")),
     };
     let kubectl = kubectl.map(|program| Kubectl::new(program, &kubeconfig));
 
     tell::headline("The provider, as it is released");
     let provider = workspace.build_provider()?;
-    let place = Place::prepare(&workspace, args.kubeconfig.as_deref())?;
     if let (None, Some(kubectl)) = (&args.kubeconfig, &kubectl) {
         place.forget_other_cluster(&kubectl.cluster_identity()?)?;
     }
@@ -78,7 +84,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         if let Some((name, tag)) = &image {
             command.env("TF_VAR_image", name).env("TF_VAR_image_tag", tag);
         }
-        match (&args.kubeconfig, &args.database_image) {
+        match (&args.kubeconfig, &images.database) {
             (None, _) => command.env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE),
             (_, Some(image)) => command.env("TF_VAR_database_image", image),
             (_, None) => &mut command,
@@ -114,12 +120,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The options that a later call must repeat.
+/// The option that a later call must repeat.
 fn again(args: &Args) -> String {
-    match (&args.kubeconfig, &args.image) {
-        (Some(kubeconfig), Some(image)) => format!(" --kubeconfig {} --image {image}", kubeconfig.display()),
-        _ => String::new(),
-    }
+    args.kubeconfig.as_ref().map(|kubeconfig| format!(" --kubeconfig {}", kubeconfig.display())).unwrap_or_default()
 }
 
 /// The helm for the provider: the testbed's, or the user's own with the user's own cluster. `None` where the provider

@@ -5,12 +5,20 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde_json::{Value as Json, json};
 
 use crate::tell;
 use crate::workspace::Workspace;
 
 /// Files of the example that are the configuration.
 const CONFIGURATION: [&str; 4] = ["versions.tf", "variables.tf", "main.tf", "outputs.tf"];
+
+/// The images that were asked for on somebody's own cluster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Images {
+    pub(super) application: Option<String>,
+    pub(super) database: Option<String>,
+}
 
 /// One place for the testbed, and one for each other kubeconfig.
 #[derive(Debug)]
@@ -62,6 +70,20 @@ impl Place {
             }
         }
         std::fs::write(&recorded, identity).with_context(|| format!("writing {}", recorded.display()))
+    }
+
+    /// The images of this run, or else of the last one here: what is to be destroyed is still planned with them.
+    pub(super) fn images(&self, application: Option<&str>, database: Option<&str>) -> Result<Images> {
+        let path = self.folder.join("images.json");
+        let before: Json = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?,
+            Err(_) => Json::Null,
+        };
+        let either = |now: Option<&str>, name: &str| now.or(before[name].as_str()).map(str::to_owned);
+        let images = Images { application: either(application, "application"), database: either(database, "database") };
+        let text = json!({ "application": images.application, "database": images.database }).to_string();
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok(images)
     }
 
     /// The application's key: made at random in the first run, the same in all others.
@@ -139,6 +161,16 @@ mod tests {
         assert_eq!(place.api_key().unwrap(), key);
         let mode = std::fs::metadata(kept.path().join("api-key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn images_are_those_of_the_last_run_until_others_are_named() {
+        let (_kept, place) = place();
+        assert_eq!(place.images(None, None).unwrap(), Images::default());
+        place.images(Some("a:1"), Some("postgres:16")).unwrap();
+        let images = place.images(Some("a:2"), None).unwrap();
+        assert_eq!(images.application.as_deref(), Some("a:2"));
+        assert_eq!(images.database.as_deref(), Some("postgres:16"));
     }
 
     #[test]
