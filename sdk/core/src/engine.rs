@@ -126,6 +126,23 @@ impl<P: Provider> AnyProvider for P {
     }
 }
 
+/// Things by their names; what comes twice is noted.
+fn by_name<K: Ord + Clone + std::fmt::Display, T>(
+    kind: &str,
+    things: Vec<T>,
+    name: impl Fn(&T) -> K,
+    twice: &mut Vec<String>,
+) -> BTreeMap<K, T> {
+    let mut map = BTreeMap::new();
+    for thing in things {
+        let name = name(&thing);
+        if map.insert(name.clone(), thing).is_some() {
+            twice.push(format!("{kind} {name}"));
+        }
+    }
+    map
+}
+
 /// A provider, ready to be called.
 pub struct Engine {
     provider: Box<dyn AnyProvider>,
@@ -135,20 +152,47 @@ pub struct Engine {
     data_sources: BTreeMap<&'static str, AnyDataSource>,
     ephemeral_resources: BTreeMap<&'static str, AnyEphemeralResource>,
     functions: BTreeMap<String, Arc<dyn Function>>,
+    /// Kinds and names that were given twice.
+    twice: Vec<String>,
 }
 
 impl Engine {
-    /// The provider with its parts looked up by name.
+    /// The provider with its parts looked up by name. Of two with one name the later counts; [`Engine::problems`] tells.
     pub fn new<P: Provider>(provider: P) -> Engine {
+        let mut twice = Vec::new();
         Engine {
             name: provider.name(),
             schema: P::Config::schema(),
-            resources: provider.resources().into_iter().map(|one| (one.type_name(), one)).collect(),
-            data_sources: provider.data_sources().into_iter().map(|one| (one.type_name(), one)).collect(),
-            ephemeral_resources: provider.ephemeral_resources().into_iter().map(|one| (one.type_name(), one)).collect(),
-            functions: provider.functions().into_iter().map(|one| (one.signature().name, one)).collect(),
+            resources: by_name("resource", provider.resources(), AnyResource::type_name, &mut twice),
+            data_sources: by_name("data source", provider.data_sources(), AnyDataSource::type_name, &mut twice),
+            ephemeral_resources: by_name(
+                "ephemeral resource",
+                provider.ephemeral_resources(),
+                AnyEphemeralResource::type_name,
+                &mut twice,
+            ),
+            functions: by_name("function", provider.functions(), |one| one.signature().name, &mut twice),
+            twice,
             provider: Box::new(provider),
         }
+    }
+
+    /// What cannot work: names that are there twice or lack the provider's prefix, and what [`Schema::problems`] finds.
+    /// Empty for a provider that may be served; tests with `tfplugin-testing` look at it by themselves.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = self.twice.iter().map(|what| format!("{what}: there are two of it")).collect();
+        let prefix = format!("{}_", self.name);
+        let mut check = |kind: &str, name: &str, schema: &Schema| {
+            if kind != "provider" && !name.starts_with(&prefix) {
+                problems.push(format!("{kind} {name}: its name does not begin with {prefix}"));
+            }
+            problems.extend(schema.problems().iter().map(|problem| format!("{kind} {name}: {problem}")));
+        };
+        check("provider", self.name, &self.schema);
+        self.resources.iter().for_each(|(name, one)| check("resource", name, one.schema()));
+        self.data_sources.iter().for_each(|(name, one)| check("data source", name, one.schema()));
+        self.ephemeral_resources.iter().for_each(|(name, one)| check("ephemeral resource", name, one.schema()));
+        problems
     }
 
     /// The provider's local name.

@@ -291,23 +291,7 @@ fn behind_service<P: Provider>(provider: P) -> (Arc<Engine>, Box<dyn Peer>) {
 }
 
 fn check_schemas(engine: &Engine) {
-    let mut problems = Vec::new();
-    let mut check = |what: String, schema: &Schema| {
-        problems.extend(schema.problems().iter().map(|problem| format!("{what}: {problem}")));
-    };
-    check(format!("provider {}", engine.name()), engine.schema());
-    engine.resources().iter().for_each(|(name, one)| check(format!("resource {name}"), one.schema()));
-    engine.data_sources().iter().for_each(|(name, one)| check(format!("data source {name}"), one.schema()));
-    engine
-        .ephemeral_resources()
-        .iter()
-        .for_each(|(name, one)| check(format!("ephemeral resource {name}"), one.schema()));
-    let prefix = format!("{}_", engine.name());
-    let names =
-        engine.resources().keys().chain(engine.data_sources().keys()).chain(engine.ephemeral_resources().keys());
-    for name in names.filter(|name| !name.starts_with(&prefix)) {
-        problems.push(format!("{name}: a type's name begins with {prefix}"));
-    }
+    let problems = engine.problems();
     if !problems.is_empty() {
         fail(format!("the provider's schema has problems:\n{}", problems.join("\n")));
     }

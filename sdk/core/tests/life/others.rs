@@ -132,6 +132,54 @@ fn what_a_provider_does_not_have_is_named() {
     assert!(engine.resource("test_machine").is_ok());
 }
 
+/// The same with one resource twice, and one that is called as if it were another provider's.
+struct Twice;
+
+#[async_trait]
+impl Provider for Twice {
+    type Config = Config;
+
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    fn resources(&self) -> Vec<AnyResource> {
+        vec![Machines::default().into(), Machines::default().into()]
+    }
+
+    fn data_sources(&self) -> Vec<AnyDataSource> {
+        vec![Misnamed.into()]
+    }
+
+    async fn configure(&self, _cx: &Context, _config: Config) -> Diagnostics {
+        Diagnostics::new()
+    }
+}
+
+struct Misnamed;
+
+#[async_trait]
+impl DataSource for Misnamed {
+    type Model = Lookup;
+
+    fn type_name(&self) -> &'static str {
+        "other_lookup"
+    }
+
+    async fn read(&self, _cx: &Context, config: Lookup) -> Result<(Lookup, Diagnostics), Diagnostics> {
+        Ok((found(config), Diagnostics::new()))
+    }
+}
+
+#[test]
+fn what_cannot_work_is_found_in_the_provider_as_a_whole() {
+    assert_eq!(Engine::new(Test).problems(), Vec::<String>::new());
+    assert_eq!(
+        Engine::new(Twice).problems(),
+        ["resource test_machine: there are two of it", "data source other_lookup: its name does not begin with test_"]
+    );
+}
+
 #[test]
 fn a_provider_may_be_configured_with_write_only_values_by_any_client() {
     let engine = Engine::new(Test);

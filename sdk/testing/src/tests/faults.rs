@@ -133,8 +133,8 @@ model!(Liar, version 1, {
 
 #[tokio::test]
 #[should_panic(expected = "the provider's schema has problems:\n\
-                           resource thing_odd: made: a default needs an optional, computed attribute\n\
-                           thing_odd: a type's name begins with odd_")]
+                           resource thing_odd: its name does not begin with odd_\n\
+                           resource thing_odd: made: a default needs an optional, computed attribute")]
 async fn a_schema_with_problems() {
     let _ = Terraform::new(OddProvider::<Odd>(PhantomData));
 }
