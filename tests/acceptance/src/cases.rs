@@ -6,6 +6,7 @@ mod environment;
 mod examples;
 mod failures;
 mod foreign;
+mod interrupts;
 mod kills;
 mod lifecycle;
 mod pipeline;
@@ -17,9 +18,10 @@ use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    let groups: [&[Case]; 12] = [
+    let groups: [&[Case]; 13] = [
         lifecycle::CASES,
         kills::CASES,
+        interrupts::CASES,
         failures::CASES,
         pipeline::CASES,
         environment::CASES,

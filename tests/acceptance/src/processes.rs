@@ -57,8 +57,20 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 /// # Errors
 /// When it is not there.
 pub(crate) fn kill(pid: u32) -> Result<()> {
-    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()?;
-    status.success().then_some(()).with_context(|| format!("killing {pid}"))
+    signal("-KILL", pid)
+}
+
+/// What a terminal sends on Ctrl-C (SIGINT), to this process alone.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn interrupt(pid: u32) -> Result<()> {
+    signal("-INT", pid)
+}
+
+fn signal(name: &str, pid: u32) -> Result<()> {
+    let status = std::process::Command::new("kill").args([name, &pid.to_string()]).status()?;
+    status.success().then_some(()).with_context(|| format!("sending {name} to {pid}"))
 }
 
 /// Waits for a process below `root` whose arguments hold `text`.
