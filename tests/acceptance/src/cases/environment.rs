@@ -1,5 +1,7 @@
 //! The environment: presets, overrides, drift, protection, changes that it refuses.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
 
@@ -16,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "environment::drift_shows_and_is_put_right", when: When::Always, run: drift },
     Case { name: "environment::refuses_what_it_cannot_do", when: When::Always, run: refusals },
     Case { name: "environment::restricted_with_a_database", when: When::Full, run: restricted },
+    Case { name: "environment::staging_admits_a_release", when: When::Full, run: staging },
 ];
 
 /// An environment without a database.
@@ -139,5 +142,26 @@ fn restricted(stage: &mut Stage) -> Result<()> {
         state["database_status"]["server_version"].as_str().is_some_and(|version| version.starts_with("15")),
         "{state:#}"
     );
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// Pods of ours and of the chart under the level `restricted` and a quota: migration, checks and all.
+fn staging(stage: &mut Stage) -> Result<()> {
+    stage.configure(&stack(stage, "1.0.0", "").replace("preset     = \"dev\"", "preset     = \"staging\""))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let namespace = stage.kube.get(&["namespace", &stage.name])?.context("no namespace")?;
+    ensure!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted", "{namespace:#}");
+    let deployment = stage.kube.get(&["deployment", "-n", &stage.name, "ffe-backend"])?.context("no deployment")?;
+    ensure!(deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"] == "750m");
+    let name = stage.name.clone();
+    stage.kube.until("the autoscaler has brought the second replica", Duration::from_secs(120), |kube| {
+        let deployment = kube.get(&["deployment", "-n", &name, "ffe-backend"])?.unwrap_or_default();
+        Ok(deployment["status"]["readyReplicas"] == 2)
+    })?;
+    // What the autoscaler does is no drift.
+    stage.expect_empty_plan()?;
+    let release = stage.expect_state("ffe_release.backend")?;
+    ensure!(release["schema_revision"].as_array().is_some_and(|heads| heads.len() == 1), "{release:#}");
     stage.destroy()?.ok().map(|_| ())
 }
