@@ -6,6 +6,7 @@ use crate::{Case, Stage, When, charts};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "foreign::release_imported_without_a_new_revision", when: When::Always, run: imported },
+    Case { name: "foreign::imported_release_survives_a_failing_check", when: When::Always, run: survives },
     Case { name: "foreign::release_refused_and_adopted", when: When::Always, run: refused_and_adopted },
     Case { name: "foreign::namespace_refused_and_adopted", when: When::Always, run: namespace_refused_and_adopted },
 ];
@@ -60,6 +61,36 @@ fn imported(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok()?;
     ensure!(stage.helm_records("")?.is_empty(), "the release is still there");
     Ok(())
+}
+
+/// What somebody else has deployed is never taken away because a check of ours fails: not when nothing was deployed, and
+/// not when our own upgrade fails.
+fn survives(stage: &mut Stage) -> Result<()> {
+    let failing =
+        "verify = { path = \"/no-such-page\", timeout = \"3s\" }\n  remediation = { strategy = \"rollback\" }";
+    installed(stage, failing)?;
+    let id = format!("{}/web", stage.name);
+    stage.terraform(&["import", "-no-color", "ffe_release.web", &id])?.ok()?;
+    let deployment = |stage: &Stage| stage.kube.get(&["deployment", "-n", &stage.name, "web"]);
+    let before = deployment(stage)?.unwrap_or_default();
+    ensure!(before["metadata"]["uid"].is_string(), "{before:#}");
+    stage.apply()?.failed_with(&["failed its checks", "/no-such-page answered 404"])?;
+    ensure!(revisions(stage)? == 1, "a failing check made a new revision");
+
+    // Now something is deployed, fails, and goes back to theirs.
+    let main = stage.folder.join("main.tf");
+    let text = std::fs::read_to_string(&main)?;
+    std::fs::write(&main, text.replace("value = \"theirs\"", "value = \"ours\""))?;
+    stage.apply()?.failed_with(&["failed its checks", "rolled back"])?;
+    let after = deployment(stage)?.unwrap_or_default();
+    ensure!(after["metadata"]["uid"] == before["metadata"]["uid"], "the release was uninstalled: {after:#}");
+    ensure!(after["spec"]["template"]["metadata"]["annotations"]["text"] == "theirs", "{after:#}");
+    ensure!(stage.state("ffe_release.web")?.is_some(), "it has left the state");
+
+    std::fs::write(&main, text.replace(failing, ""))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(|_| ())
 }
 
 fn refused_and_adopted(stage: &mut Stage) -> Result<()> {
