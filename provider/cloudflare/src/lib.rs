@@ -1,0 +1,1 @@
+//! DNS records at Cloudflare, through its API v4.

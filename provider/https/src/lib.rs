@@ -1,0 +1,1 @@
+//! What a client sees of an HTTPS address: connection, certificate chain, answers.

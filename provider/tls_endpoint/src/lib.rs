@@ -1,0 +1,1 @@
+//! The resource ffe_tls_endpoint: how the world reaches it.
