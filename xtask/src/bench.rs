@@ -1,7 +1,10 @@
 //! `cargo xtask bench`: what a plan without changes costs, against the least that Terraform itself needs. Ratios within
 //! one run; nothing is asserted, because another machine has other numbers.
 
+mod applies;
 mod plans;
+mod revisions;
+mod stack;
 mod start;
 mod usage;
 
@@ -10,13 +13,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use ffe_testbed::{Part, ToStderr};
-use plans::{Plans, Timed};
+use stack::Stack;
 
 use crate::tell;
 use crate::terraform::Terraform;
 use crate::workspace::Workspace;
 
-/// Measure: plans without changes of many releases against as many `terraform_data`, start to schema, memory.
+/// Measure: plans without changes of many releases against as many `terraform_data`, and of releases with a history
+/// against those without; the first apply of many releases against Helm's command line; start to schema, memory.
 ///
 /// The releases are made once in the testbed and stay there for the next run, until the testbed stops.
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,12 @@ pub(crate) struct Args {
     /// How often each plan is timed; the median counts.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// How many releases have a history, and are applied against Helm's command line. Nought leaves both out.
+    #[arg(long, default_value_t = 50)]
+    applied: usize,
+    /// How many revisions the releases with a history have each.
+    #[arg(long, default_value_t = 10)]
+    revisions: usize,
 }
 
 const AIM_RATIO: f64 = 2.0;
@@ -52,10 +62,10 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     table.row("start to schema", &milliseconds(starts.schema), &format!("at most {}", milliseconds(AIM_SCHEMA)));
     table.row("resident after the schema", &megabytes(starts.resident), &format!("at most {}", megabytes(AIM_START)));
 
-    let plans = Plans::new(&workspace, &terraform, &folder)?;
+    let stack = Stack::new(&workspace, &terraform, &folder)?;
     for &size in &args.sizes {
         tell::headline(format!("{size} releases"));
-        let Timed { releases, floor, usage } = plans.measure(size, args.runs)?;
+        let plans::Timed { releases, floor, usage } = plans::measure(&stack, size, args.runs)?;
         let ratio = releases.as_secs_f64() / floor.as_secs_f64();
         let what = format!("plan of {size} releases");
         let measured = format!("{} against {}: {ratio:.2} times", seconds(releases), seconds(floor));
@@ -69,9 +79,41 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         let aim = if size <= 100 { format!("at most {}", megabytes(AIM_PLAN)) } else { String::new() };
         table.row(&format!("  peak memory, {size}"), &megabytes(usage.peak), &aim);
     }
+    if args.applied > 0 {
+        with_history(&stack, args, &mut table)?;
+        applied(&stack, args, &mut table)?;
+    }
     tell::headline("Measured (medians), and what is aimed at");
     tell::line(table.text());
     Ok(ExitCode::SUCCESS)
+}
+
+fn with_history(stack: &Stack<'_>, args: &Args, table: &mut Table) -> Result<()> {
+    let (size, revisions) = (args.applied, args.revisions);
+    tell::headline(format!("{size} releases of {revisions} revisions"));
+    let revisions::Timed { with_history, without } = revisions::measure(stack, size, revisions, args.runs)?;
+    let ratio = with_history.as_secs_f64() / without.as_secs_f64();
+    table.row(
+        &format!("plan of {size} releases with {revisions} revisions each, against one"),
+        &format!("{} against {}: {ratio:.2} times", seconds(with_history), seconds(without)),
+        "the same",
+    );
+    Ok(())
+}
+
+fn applied(stack: &Stack<'_>, args: &Args, table: &mut Table) -> Result<()> {
+    let size = args.applied;
+    tell::headline(format!("The first apply of {size} releases"));
+    let applies::Timed { terraform, helm_parallel, helm } = applies::measure(stack, size)?;
+    for (how, time) in [("ten at a time", helm_parallel), ("one after the other", helm)] {
+        let ratio = terraform.as_secs_f64() / time.as_secs_f64();
+        table.row(
+            &format!("apply of {size} releases, against helm {how}"),
+            &format!("{} against {}: {ratio:.2} times", seconds(terraform), seconds(time)),
+            "",
+        );
+    }
+    Ok(())
 }
 
 /// The middle one.
