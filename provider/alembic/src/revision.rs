@@ -33,10 +33,12 @@ pub struct Revision {
     pub autocommit: bool,
 }
 
-/// Whether a revision can be undone: what its `downgrade()` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whether a revision can be undone: what its `downgrade()` is. Serialised as one word in lower case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Undo {
     /// It does something, or there is nothing to undo.
+    #[default]
     Possible,
     /// There is none.
     Missing,

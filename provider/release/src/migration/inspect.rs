@@ -1,25 +1,11 @@
 //! Where the database stands and what the migration would run, asked of the application's own Alembic.
 
+use ffe_alembic::Undo;
 use serde::{Deserialize, Serialize};
 
 /// The Python script that asks; runs in the application's image.
 pub(crate) const SCRIPT: &str = include_str!("inspect.py");
 const MARK: &str = "ffe-inspect ";
-
-/// Whether a revision can be undone: what its `downgrade()` is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Undoable {
-    /// It does something.
-    #[default]
-    Possible,
-    /// There is none.
-    Missing,
-    /// It is `pass`: the version would move and the schema would not.
-    Pass,
-    /// It raises.
-    Raises,
-}
 
 /// A revision that the migration will run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +16,7 @@ pub(crate) struct Pending {
     /// Its message.
     pub message: String,
     /// Whether it can be undone.
-    pub undo: Undoable,
+    pub undo: Undo,
     /// Whether part of it runs outside of a transaction: if it fails, that part stays.
     pub autocommit: bool,
 }
@@ -59,12 +45,7 @@ impl Inspection {
 impl Pending {
     /// Why it cannot be undone, in words; `None` when it can.
     pub(crate) fn obstacle(&self) -> Option<&'static str> {
-        match self.undo {
-            Undoable::Possible => None,
-            Undoable::Missing => Some("has no downgrade()"),
-            Undoable::Pass => Some("has an empty downgrade(), which would move the version and not the schema"),
-            Undoable::Raises => Some("has a downgrade() that raises"),
-        }
+        self.undo.obstacle()
     }
 }
 
@@ -82,7 +63,7 @@ mod tests {
         .map(str::to_owned);
         let found = Inspection::parse(&lines).unwrap_or_default();
         assert_eq!(found.current, ["0003"]);
-        assert_eq!(found.pending[0].undo, Undoable::Pass);
+        assert_eq!(found.pending[0].undo, Undo::Pass);
         assert!(found.pending[0].obstacle().is_some_and(|text| text.contains("empty downgrade()")));
         assert_eq!(Inspection::parse(&lines[..1]), None);
     }
