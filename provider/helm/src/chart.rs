@@ -8,6 +8,7 @@ mod ignore;
 mod metadata;
 mod pull;
 mod source;
+mod variation;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::yaml;
 pub use metadata::{Dependency, Metadata};
 pub use pull::Charts;
 pub use source::Source;
+pub use variation::Varies;
 
 /// A chart as the user refers to it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -133,6 +135,8 @@ pub struct Chart {
     pub default_values: Map<String, Value>,
     /// The objects in its `crds/`, those of contained charts too.
     pub crds: Vec<Value>,
+    /// Whether it may render differently each time.
+    pub varies: Varies,
     /// Digest of the registry's manifest, for charts from one.
     pub registry_digest: Option<String>,
 }
@@ -165,6 +169,7 @@ impl Chart {
             metadata,
             default_values: default_values(path, &files)?,
             crds: crds(path, &files)?,
+            varies: Varies::of_files(&files),
             registry_digest: None,
         })
     }

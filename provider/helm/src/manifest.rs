@@ -2,16 +2,18 @@
 
 mod objects;
 mod references;
+mod secrets;
 mod stability;
 mod workloads;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::yaml;
 pub use references::{Reference, Referenced};
-pub use stability::{Digests, UnstableField};
+pub use stability::{Digests, UnstableField, changed_fields};
 pub use workloads::{Container, PortTarget, Service, ServicePort, Workload};
 
 /// The annotation that makes an object a hook.
@@ -20,7 +22,7 @@ const HOOK_WEIGHT: &str = "helm.sh/hook-weight";
 const HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 
 /// Names one object within a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId {
     /// Kind.
     pub kind: String,

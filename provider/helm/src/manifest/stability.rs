@@ -3,16 +3,17 @@
 //! Digests go into state, and a digest of a short secret can be guessed. So the contents of Secrets do not go in unless a
 //! key (kept in the cluster) is given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Manifest, Object, ObjectId};
 
 /// A field that is different each time the chart is rendered (a generated password, a timestamp).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UnstableField {
     /// The object; its name as in the first rendering.
     pub object: ObjectId,
@@ -41,8 +42,8 @@ impl Digests<'_> {
     /// The digest of each object. Of objects that are rendered twice, the last counts.
     #[must_use]
     pub fn each(&self, manifest: &Manifest) -> BTreeMap<ObjectId, String> {
-        let stable =
-            manifest.objects.iter().filter(|o| !self.unstable.iter().any(|u| u.path.is_empty() && u.object == o.id));
+        let whole = |object: &&Object| self.unstable.iter().any(|u| u.path.is_empty() && u.object == object.id);
+        let stable = manifest.objects.iter().filter(|object| !whole(object));
         stable.map(|object| (object.id.clone(), self.hash(self.canonical(object).to_string().as_bytes()))).collect()
     }
 
@@ -113,20 +114,50 @@ impl Manifest {
 }
 
 fn compare(object: &ObjectId, path: String, a: &Value, b: &Value, found: &mut Vec<UnstableField>) {
+    let mut paths = Vec::new();
+    differing(path, a, b, Keys::MustBeTheSame, &mut paths);
+    found.extend(paths.into_iter().map(|path| UnstableField { object: object.clone(), path }));
+}
+
+/// JSON pointers of what differs between two states of one object: never a value, so it may be shown of a Secret too. A field
+/// that comes or goes is named itself; lists of different length differ as a whole.
+#[must_use]
+pub fn changed_fields(before: &Value, after: &Value) -> Vec<String> {
+    let mut paths = Vec::new();
+    differing(String::new(), before, after, Keys::MayComeAndGo, &mut paths);
+    paths
+}
+
+/// What maps with different keys come to.
+#[derive(Clone, Copy, PartialEq)]
+enum Keys {
+    /// They differ as a whole.
+    MustBeTheSame,
+    /// They differ where a key is missing.
+    MayComeAndGo,
+}
+
+fn differing(path: String, a: &Value, b: &Value, keys: Keys, found: &mut Vec<String>) {
     match (a, b) {
         (a, b) if a == b => {}
-        (Value::Object(a), Value::Object(b)) if a.len() == b.len() && a.keys().all(|key| b.contains_key(key)) => {
-            for (key, value) in a {
-                let escaped = key.replace('~', "~0").replace('/', "~1");
-                compare(object, format!("{path}/{escaped}"), value, &b[key], found);
+        (Value::Object(a), Value::Object(b))
+            if keys == Keys::MayComeAndGo || (a.len() == b.len() && a.keys().all(|key| b.contains_key(key))) =>
+        {
+            let all: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in all {
+                let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => differing(path, a, b, keys, found),
+                    _ => found.push(path),
+                }
             }
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             for (i, (a, b)) in a.iter().zip(b).enumerate() {
-                compare(object, format!("{path}/{i}"), a, b, found);
+                differing(format!("{path}/{i}"), a, b, keys, found);
             }
         }
-        _ => found.push(UnstableField { object: object.clone(), path }),
+        _ => found.push(path),
     }
 }
 

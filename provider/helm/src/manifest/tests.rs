@@ -155,6 +155,23 @@ fn what_is_not_deterministic_is_found_and_can_be_left_out() {
 }
 
 #[test]
+fn fields_that_change_are_named_and_their_values_are_not() {
+    let one = serde_json::json!({"data": {"a": "x", "b": "y", "c/d": "z"}, "list": [1, 2], "same": {"k": [1]}});
+    let two = serde_json::json!({"data": {"a": "x", "b": "Y", "e": "z"}, "list": [1], "same": {"k": [1]}});
+    assert_eq!(changed_fields(&one, &two), ["/data/b", "/data/c~1d", "/data/e", "/list"]);
+    assert_eq!(changed_fields(&one, &one), Vec::<String>::new());
+}
+
+#[test]
+fn the_contents_of_secrets_are_known_for_masking() {
+    let manifest = Manifest::parse(
+        "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: aHVudGVyMi1odW50ZXIy, n: MQ==}, stringData: {l: \"first long line\\nsecond\"}}",
+    )
+    .unwrap();
+    assert_eq!(manifest.secret_texts(), ["first long line", "first long line\nsecond", "hunter2-hunter2"]);
+}
+
+#[test]
 fn debug_shows_no_content() {
     assert!(!format!("{:?}", manifest()).contains("aHVudGVyMg"));
 }
