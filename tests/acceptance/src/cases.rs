@@ -7,6 +7,7 @@ mod examples;
 mod failures;
 mod foreign;
 mod interrupts;
+mod kill_points;
 mod kills;
 mod lifecycle;
 mod pipeline;
@@ -18,10 +19,11 @@ use crate::Case;
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    let groups: [&[Case]; 13] = [
+    let groups: &[&[Case]] = &[
         lifecycle::CASES,
         kills::CASES,
         interrupts::CASES,
+        kill_points::CASES,
         failures::CASES,
         pipeline::CASES,
         environment::CASES,
@@ -33,5 +35,5 @@ pub fn all() -> Vec<Case> {
         plugin::CASES,
         examples::CASES,
     ];
-    groups.into_iter().flatten().map(|case| Case { name: case.name, when: case.when, run: case.run }).collect()
+    groups.iter().copied().flatten().map(|case| Case { name: case.name, when: case.when, run: case.run }).collect()
 }

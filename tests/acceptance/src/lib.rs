@@ -10,6 +10,7 @@
 pub mod cases;
 mod charts;
 mod command;
+mod gate;
 mod kube;
 mod processes;
 mod proxy;
