@@ -1,1 +1,9 @@
-//! The resource ffe_tls_endpoint: how the world reaches it.
+//! wip
+mod checks;
+mod model;
+mod names;
+mod settle;
+#[cfg(test)]
+mod testing;
+mod validate;
+pub use model::*;

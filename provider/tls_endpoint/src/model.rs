@@ -1,0 +1,372 @@
+//! What a user writes, and what comes back: the schema of `ffe_tls_endpoint`.
+
+mod issuer;
+
+use std::collections::BTreeMap;
+
+use ffe_session::checks::{dns_label, dns_subdomain, duration, url_path};
+use tfplugin::{Attr, Check, Model};
+
+pub use issuer::{
+    Acme, CertificateAuthority, Dns01Cloudflare, Dns01Rfc2136, Http01, Issuer, SelfSigned, Solver, SolverGateway,
+};
+
+use crate::checks::{
+    dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to, zone_name,
+};
+
+/// How the world reaches a service: its route, its DNS records, its certificate and the issuer of it, and the proof
+/// that HTTPS works, in one resource.
+///
+/// The steps in their order: the ingress or route is made; its controller gives it an address; the DNS records point to
+/// that; the issuer is ready; the certificate is ordered, and issued; the names resolve; HTTPS is looked at as a client
+/// sees it (status, chain, names, redirect, headers); the alert on its expiry is set. When a certificate is not issued,
+/// the error names the cause that the chain from Certificate to Challenge shows, and what to do about it.
+///
+/// cert-manager (1.15 or later) issues the certificates and must be installed. What exists already and was not made by
+/// this provider is refused unless it is imported or `adopt` is set. The Secret with certificate and key is kept when
+/// the endpoint is destroyed or replaced, so that making it again orders nothing anew.
+///
+/// Import takes `<namespace>/<name>`. Of an ingress that this provider did not make, the first apply takes over what is
+/// there and makes what is missing; a Certificate that cert-manager made for it because of its annotations is kept and used.
+#[derive(Model, Clone, Debug)]
+#[model(version = 0)]
+pub struct TlsEndpoint {
+    /// The namespace of the backend's service; everything is made there. It must exist.
+    #[attr(required, replace, check = dns_label())]
+    pub namespace: Attr<String>,
+    /// The name of the endpoint, and of its ingress or route.
+    #[attr(required, replace, check = dns_label())]
+    pub name: Attr<String>,
+    /// The host names, the main one first. `*.example.com` stands for every name below it and needs a DNS-01 solver.
+    #[attr(required, check = hosts())]
+    pub hosts: Attr<Vec<Attr<String>>>,
+    /// The service that answers; an element of `services` of an `ffe_release` fits.
+    #[attr(required)]
+    pub backend: Attr<Backend>,
+    /// The Secret for certificate and key; the Certificate has the same name. Default: `<name>-tls`.
+    #[attr(optional, computed, check = dns_subdomain())]
+    pub secret_name: Attr<String>,
+    /// The path below which requests go to the backend.
+    #[attr(default = "/", check = url_path())]
+    pub path: Attr<String>,
+    /// How `path` is compared. `ImplementationSpecific` is for ingresses only.
+    #[attr(default = "Prefix", one_of("Prefix", "Exact", "ImplementationSpecific"))]
+    pub path_type: Attr<String>,
+    /// Take over an ingress or route, a Certificate and an issuer that exist already under these names and belong to
+    /// nobody else. They stay when the endpoint is destroyed.
+    #[attr(default = false)]
+    pub adopt: Attr<bool>,
+    /// Keep the Secrets with the certificate and with the ACME account's key when the endpoint is destroyed or replaced.
+    #[attr(default = true)]
+    pub keep_secret: Attr<bool>,
+    /// How long one operation may take.
+    #[attr(default = "10m", check = duration())]
+    pub timeout: Attr<String>,
+    /// The class of the ingress, such as `traefik` or `nginx`. Default, without `gateway`: the cluster's default class.
+    #[attr(optional, check = dns_subdomain())]
+    pub ingress_class: Attr<String>,
+    /// The Gateway that routes are attached to (Gateway API), instead of an ingress.
+    #[attr(optional)]
+    pub gateway: Attr<Gateway>,
+    /// Who issues the certificate: one that exists, or one that belongs to the endpoint.
+    #[attr(required)]
+    pub issuer: Attr<Issuer>,
+    /// The DNS records, one for each host. Left out: they are made elsewhere and only looked at.
+    #[attr(optional)]
+    pub dns: Attr<Dns>,
+    /// What goes for every request. What the class cannot do is a warning in the plan.
+    #[attr(optional, computed)]
+    pub security: Attr<Security>,
+    /// The certificate.
+    #[attr(optional)]
+    pub certificate: Attr<Certificate>,
+    /// The alert `CertificateExpiryWarning`, a PrometheusRule. Left out: made with its defaults where the cluster has
+    /// that kind.
+    #[attr(optional)]
+    pub alert: Attr<Alert>,
+    /// How the endpoint is looked at in the end. Left out: with the defaults.
+    #[attr(optional)]
+    pub verify: Attr<Verify>,
+
+    /// `https://` and the first host that is no wildcard.
+    #[attr(computed)]
+    pub url: Attr<String>,
+    /// The same for every host that is no wildcard.
+    #[attr(computed)]
+    pub urls: Attr<Vec<Attr<String>>>,
+    /// The address that the controller has given to the route: an IP address or a host name.
+    #[attr(computed)]
+    pub address: Attr<String>,
+    /// The records that are managed, by host: their identifiers at the provider of DNS.
+    #[attr(computed)]
+    pub dns_records: Attr<BTreeMap<String, Attr<String>>>,
+    /// What the last apply has seen of HTTPS.
+    #[attr(computed)]
+    pub verify_results: Attr<Vec<VerifyResult>>,
+    /// The certificate as it is now; looked at in every refresh.
+    #[attr(computed)]
+    pub certificate_status: Attr<CertificateStatus>,
+    /// Changes when the credentials of an owned issuer (`api_token_wo`, `tsig_secret_wo`) do. Says nothing about them.
+    #[attr(computed)]
+    pub credentials_revision: Attr<String>,
+    /// What differs in the cluster, or in DNS, from what was applied. Shown in the plan as what the apply will put right.
+    #[attr(computed)]
+    pub drifted: Attr<Vec<Drift>>,
+}
+
+/// A service and one of its ports.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// The name of the service.
+    #[attr(required, check = dns_label())]
+    pub service: Attr<String>,
+    /// Number of its port, or, for an ingress, the port's name.
+    #[attr(required, check = port())]
+    pub port: Attr<String>,
+}
+
+/// A Gateway of the Gateway API.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// The name of the Gateway.
+    #[attr(required, check = dns_subdomain())]
+    pub name: Attr<String>,
+    /// Its namespace. Default: the endpoint's.
+    #[attr(optional, computed, check = dns_label())]
+    pub namespace: Attr<String>,
+    /// Add a listener of the endpoint's own with the certificate to the Gateway. Otherwise the Gateway's owner keeps a
+    /// listener for the hosts that refers to `secret_name`; without one the apply says which is missing.
+    #[attr(default = false)]
+    pub manage_listener: Attr<bool>,
+}
+
+/// Records at a provider of DNS.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Dns {
+    /// `cloudflare`; the token is the provider's `cloudflare.api_token`.
+    #[attr(default = "cloudflare", one_of("cloudflare"))]
+    pub provider: Attr<String>,
+    /// The zone of the hosts, such as `example.com`. Default: for each host the zone with the longest name that is an
+    /// end of it.
+    #[attr(optional, check = zone_name())]
+    pub zone: Attr<String>,
+    /// What the records point to: an IPv4 or IPv6 address, a host name, or `ingress` for the address that the
+    /// ingress controller gives to the route.
+    #[attr(default = "ingress", check = dns_target())]
+    pub target: Attr<String>,
+    /// Let Cloudflare answer for the hosts. Its edge has a certificate of its own then: trust and names are checked
+    /// there, issuer and serial number at the origin.
+    #[attr(default = false)]
+    pub proxied: Attr<bool>,
+    /// How long resolvers may remember a record, in seconds; 1 leaves it to Cloudflare, as `proxied` demands.
+    #[attr(default = 1, check = record_ttl())]
+    pub ttl: Attr<i64>,
+    /// Take over records of these names that exist already. They stay when the endpoint is destroyed.
+    #[attr(default = false)]
+    pub adopt: Attr<bool>,
+}
+
+/// What goes for every request.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Security {
+    /// Send requests by HTTP to HTTPS. Default: true.
+    #[attr(optional, computed)]
+    pub ssl_redirect: Attr<bool>,
+    /// For how many seconds browsers shall insist on HTTPS (Strict-Transport-Security); 0: no such header. Default: one
+    /// year.
+    #[attr(optional, computed, check = Check::between(0, 63_072_000))]
+    pub hsts_max_age: Attr<i64>,
+    /// The same for every name below the hosts. Default: false.
+    #[attr(optional, computed)]
+    pub hsts_subdomains: Attr<bool>,
+    /// X-Frame-Options; an empty text: no such header. Default: `DENY`.
+    #[attr(optional, computed, one_of("DENY", "SAMEORIGIN", ""))]
+    pub frame_options: Attr<String>,
+    /// Content-Security-Policy; an empty text: no such header. Default: `default-src 'self'`.
+    #[attr(optional, computed, check = header_value())]
+    pub content_security_policy: Attr<String>,
+    /// Send `X-Content-Type-Options: nosniff`. Default: true.
+    #[attr(optional, computed)]
+    pub content_type_nosniff: Attr<bool>,
+    /// Requests that one client may make in a minute, as `ffe_environment`'s `tls.requests_per_minute` says it. Default:
+    /// no bound.
+    #[attr(optional, check = Check::between(1, 1_000_000))]
+    pub requests_per_minute: Attr<i64>,
+}
+
+/// What is asked of the issuer.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Certificate {
+    /// How long before its end a certificate is renewed. Default: `720h`, and a third of `duration` where that is less.
+    #[attr(optional, computed, check = duration())]
+    pub renew_before: Attr<String>,
+    /// How long the certificate shall be valid. Default: what the issuer gives. ACME servers decide it themselves.
+    #[attr(optional, check = duration())]
+    pub duration: Attr<String>,
+    /// The private key. Default: as cert-manager makes it.
+    #[attr(optional)]
+    pub private_key: Attr<PrivateKey>,
+}
+
+/// The key of the certificate.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct PrivateKey {
+    /// The algorithm.
+    #[attr(optional, one_of("RSA", "ECDSA", "Ed25519"))]
+    pub algorithm: Attr<String>,
+    /// Its size in bits: 2048 to 8192 for RSA; 256, 384 or 521 for ECDSA; none for Ed25519.
+    #[attr(optional)]
+    pub size: Attr<i64>,
+    /// Whether a renewal makes a new key.
+    #[attr(optional, one_of("Always", "Never"))]
+    pub rotation: Attr<String>,
+}
+
+/// The alert on a certificate that comes to its end.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Alert {
+    /// Whether there is one.
+    #[attr(default = true)]
+    pub enabled: Attr<bool>,
+    /// From how long before the certificate's end on. Must be less than `certificate.renew_before`, else it would be on
+    /// before each renewal. Default: `168h`, and half of `certificate.renew_before` where that is less.
+    #[attr(optional, check = duration())]
+    pub expiry_warning: Attr<String>,
+    /// Labels of the PrometheusRule, by which the Prometheus operator selects it.
+    #[attr(optional, check = label_pairs())]
+    pub labels: Attr<BTreeMap<String, Attr<String>>>,
+}
+
+/// How the endpoint is looked at.
+#[derive(Model, Clone, Debug)]
+pub struct Verify {
+    /// Whether it is looked at.
+    #[attr(default = true)]
+    pub enabled: Attr<bool>,
+    /// The path that is asked for on every host.
+    #[attr(default = "/health", check = url_path())]
+    pub path: Attr<String>,
+    /// The status that is expected of it.
+    #[attr(default = 200, check = Check::between(100, 599))]
+    pub status: Attr<i64>,
+    /// Expect that HTTP is redirected to HTTPS (301 or 308). Default: `security.ssl_redirect`.
+    #[attr(optional)]
+    pub redirect: Attr<bool>,
+    /// Text that the name of the certificate's issuer must contain, such as `Let's Encrypt`.
+    #[attr(optional)]
+    pub issuer: Attr<String>,
+    /// From where it is looked at: `here`, where Terraform runs, `inside` the cluster through the ingress controller, or
+    /// `auto`: from here, and from inside where the hosts do not resolve or nothing answers.
+    #[attr(default = "auto", one_of("auto", "here", "inside"))]
+    pub from: Attr<String>,
+    /// The address to connect to instead of what the hosts resolve to: an IP address or host name, with a port where HTTPS
+    /// is not at 443.
+    #[attr(optional, check = resolve_to())]
+    pub resolve_to: Attr<String>,
+    /// The ingress controller's service, for looking from inside. Default: found by the address that it gives.
+    #[attr(optional)]
+    pub controller: Attr<Controller>,
+    /// Certificates of the authorities that are trusted, PEM. Default: those of this system, and the one that an internal
+    /// CA or a self-signed issuer puts into the Secret. `letsencrypt-staging` is not trusted by anybody: without a bundle
+    /// its chain is not checked.
+    #[attr(optional, check = pem_certificates())]
+    pub ca_bundle: Attr<String>,
+    /// How long the endpoint may take until everything is as expected.
+    #[attr(default = "10m", check = duration())]
+    pub timeout: Attr<String>,
+    /// Further requests on the first host.
+    #[attr(optional)]
+    pub checks: Attr<Vec<ExtraCheck>>,
+}
+
+/// The ingress controller's service.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Controller {
+    /// Its namespace.
+    #[attr(required, check = dns_label())]
+    pub namespace: Attr<String>,
+    /// Its name.
+    #[attr(required, check = dns_label())]
+    pub service: Attr<String>,
+    /// Its port for HTTPS: number or name.
+    #[attr(default = "443", check = port())]
+    pub port: Attr<String>,
+    /// Its port for HTTP: number or name.
+    #[attr(default = "80", check = port())]
+    pub http_port: Attr<String>,
+}
+
+/// One more request.
+#[derive(Model, Clone, Debug)]
+pub struct ExtraCheck {
+    /// The path.
+    #[attr(required, check = url_path())]
+    pub path: Attr<String>,
+    /// A token for the request's `Authorization: Bearer`. Changing it alone never causes a plan.
+    #[attr(optional, write_only, sensitive)]
+    pub bearer_wo: Attr<String>,
+    /// The status that is expected. Default: 200.
+    #[attr(optional, check = Check::between(100, 599))]
+    pub status: Attr<i64>,
+}
+
+/// One thing that was looked at.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct VerifyResult {
+    /// The host.
+    #[attr(computed)]
+    pub host: Attr<String>,
+    /// What was looked at: `resolved`, `chain`, `names`, `issuer`, `status`, `redirect`, a header, …
+    #[attr(computed)]
+    pub check: Attr<String>,
+    /// `passed`, `failed` or `skipped`.
+    #[attr(computed)]
+    pub outcome: Attr<String>,
+    /// What was seen.
+    #[attr(computed)]
+    pub detail: Attr<String>,
+}
+
+/// A certificate as it is.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct CertificateStatus {
+    /// From when it is valid (RFC 3339).
+    #[attr(computed)]
+    pub not_before: Attr<String>,
+    /// Until when it is valid (RFC 3339).
+    #[attr(computed)]
+    pub not_after: Attr<String>,
+    /// When cert-manager renews it (RFC 3339).
+    #[attr(computed)]
+    pub renewal_time: Attr<String>,
+    /// The distinguished name of its issuer.
+    #[attr(computed)]
+    pub issuer: Attr<String>,
+    /// Its serial number, hexadecimal.
+    #[attr(computed)]
+    pub serial: Attr<String>,
+    /// The names in it.
+    #[attr(computed)]
+    pub sans: Attr<Vec<Attr<String>>>,
+    /// SHA-256 of the certificate, hexadecimal.
+    #[attr(computed)]
+    pub fingerprint_sha256: Attr<String>,
+    /// Whether cert-manager calls it ready.
+    #[attr(computed)]
+    pub ready: Attr<bool>,
+    /// What cert-manager says about it.
+    #[attr(computed)]
+    pub message: Attr<String>,
+}
+
+/// Something that differs from what was applied.
+#[derive(Model, Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Kind, namespace and name.
+    #[attr(computed)]
+    pub object: Attr<String>,
+    /// The field that differs; `(missing)` when the object is gone.
+    #[attr(computed)]
+    pub field: Attr<String>,
+}

@@ -1,0 +1,131 @@
+//! The part of the schema that is about issuers.
+
+use ffe_session::checks::{dns_label, dns_subdomain};
+use tfplugin::{Attr, Model};
+
+use crate::checks::{acme_server, email, nameserver, not_blank, pem_certificates};
+
+/// Who issues the certificate. With none of `acme`, `ca` and `self_signed` it refers to one that exists; with one of them
+/// it is made, and removed with the endpoint.
+#[derive(Model, Clone, Debug)]
+pub struct Issuer {
+    /// Its name. Default for an issuer of the endpoint's own: the endpoint's `name`, for a ClusterIssuer
+    /// `<namespace>-<name>`.
+    #[attr(optional, computed, check = dns_subdomain())]
+    pub name: Attr<String>,
+    /// `Issuer`, of the endpoint's namespace, or `ClusterIssuer`. A ClusterIssuer belongs to the endpoint that made it;
+    /// others refer to it by name. It is not deleted while other certificates use it.
+    #[attr(default = "Issuer", one_of("Issuer", "ClusterIssuer"))]
+    pub kind: Attr<String>,
+    /// An ACME server, such as Let's Encrypt.
+    #[attr(optional)]
+    pub acme: Attr<Acme>,
+    /// A certificate authority of one's own, for services that are not public.
+    #[attr(optional)]
+    pub ca: Attr<CertificateAuthority>,
+    /// Every certificate signs itself.
+    #[attr(optional)]
+    pub self_signed: Attr<SelfSigned>,
+}
+
+/// An issuer by ACME.
+#[derive(Model, Clone, Debug)]
+pub struct Acme {
+    /// `letsencrypt`, `letsencrypt-staging`, or the URL of another server's directory; `ffe_environment`'s `tls.acme_server`
+    /// fits.
+    #[attr(required, check = acme_server())]
+    pub server: Attr<String>,
+    /// Where the server may write to about the account.
+    #[attr(optional, check = email())]
+    pub email: Attr<String>,
+    /// Certificates of the authorities that the server's own certificate is checked against, PEM. Default: those of
+    /// cert-manager's system.
+    #[attr(optional, check = pem_certificates())]
+    pub ca_bundle: Attr<String>,
+    /// The kind of certificate, where the server offers several (such as Let's Encrypt's `shortlived`). Default: the
+    /// server's own. Needs cert-manager 1.18.
+    #[attr(optional, check = not_blank())]
+    pub profile: Attr<String>,
+    /// How the server is shown that the hosts are ours.
+    #[attr(required)]
+    pub solver: Attr<Solver>,
+}
+
+/// A way to show that a host is ours. Exactly one.
+#[derive(Model, Clone, Debug)]
+pub struct Solver {
+    /// By a file at port 80 of the host. Not for wildcards.
+    #[attr(optional)]
+    pub http01: Attr<Http01>,
+    /// By a DNS record at Cloudflare.
+    #[attr(optional)]
+    pub dns01_cloudflare: Attr<Dns01Cloudflare>,
+    /// By a DNS record at a server that takes dynamic updates (RFC 2136).
+    #[attr(optional)]
+    pub dns01_rfc2136: Attr<Dns01Rfc2136>,
+}
+
+/// HTTP-01.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Http01 {
+    /// The ingress class that serves the file. Default: what the endpoint itself uses.
+    #[attr(optional, check = dns_subdomain())]
+    pub ingress_class: Attr<String>,
+    /// The Gateway that serves the file. Default: what the endpoint itself uses.
+    #[attr(optional)]
+    pub gateway: Attr<SolverGateway>,
+}
+
+/// A Gateway with a listener for HTTP.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct SolverGateway {
+    /// The name of the Gateway.
+    #[attr(required, check = dns_subdomain())]
+    pub name: Attr<String>,
+    /// Its namespace. Default: the endpoint's.
+    #[attr(optional, check = dns_label())]
+    pub namespace: Attr<String>,
+}
+
+/// DNS-01 at Cloudflare.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Dns01Cloudflare {
+    /// A token that may edit the zone's records. Kept in a Secret that only cert-manager needs to read.
+    #[attr(optional, write_only, sensitive, check = not_blank())]
+    pub api_token_wo: Attr<String>,
+    /// When set, `api_token_wo` counts as changed only when this changes.
+    #[attr(optional)]
+    pub api_token_wo_version: Attr<String>,
+}
+
+/// DNS-01 by dynamic updates.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Dns01Rfc2136 {
+    /// The server that takes the updates: host or address, with a port where it is not 53.
+    #[attr(required, check = nameserver())]
+    pub nameserver: Attr<String>,
+    /// The name of the key that signs the updates (TSIG).
+    #[attr(optional, check = not_blank())]
+    pub tsig_key_name: Attr<String>,
+    /// The algorithm of the key. Default: `HMACSHA256`.
+    #[attr(optional, one_of("HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512"))]
+    pub tsig_algorithm: Attr<String>,
+    /// The key, as it stands in the server's configuration (base64). Kept in a Secret that only cert-manager needs to read.
+    #[attr(optional, write_only, sensitive, check = not_blank())]
+    pub tsig_secret_wo: Attr<String>,
+    /// When set, `tsig_secret_wo` counts as changed only when this changes.
+    #[attr(optional)]
+    pub tsig_secret_wo_version: Attr<String>,
+}
+
+/// An authority whose certificate and key are in a Secret.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct CertificateAuthority {
+    /// The Secret with `tls.crt` and `tls.key`; for a ClusterIssuer in cert-manager's own namespace.
+    #[attr(required, check = dns_subdomain())]
+    pub secret_name: Attr<String>,
+}
+
+/// Nothing to say about it.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct SelfSigned {}
