@@ -89,13 +89,25 @@ impl Cluster {
     /// Those of any request.
     pub async fn list_metadata<K: Object>(&self, namespace: Option<&str>, query: &Query) -> Result<Vec<ObjectMeta>> {
         let object = ObjectRef::of::<K>(namespace, "");
-        let served = Served::typed::<K>(namespace);
+        self.metadata(&Served::typed::<K>(namespace), &object, query).await
+    }
+
+    /// The same for a kind known at run time: all objects of the kind of `kind` in its namespace, its name left aside.
+    ///
+    /// # Errors
+    /// [`crate::Kind::NotServed`], and those of any request.
+    pub async fn list_metadata_ref(&self, kind: &ObjectRef, query: &Query) -> Result<Vec<ObjectMeta>> {
+        let served = self.serves(kind).await?;
+        self.metadata(&served, &kind.named(""), query).await
+    }
+
+    async fn metadata(&self, served: &Served, object: &ObjectRef, query: &Query) -> Result<Vec<ObjectMeta>> {
         let client = self.client().await?;
-        let api: Api<PartialObjectMeta<DynamicObject>> = match namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &served.resource),
-            None => Api::all_with(client, &served.resource),
+        let api: Api<PartialObjectMeta<DynamicObject>> = match object.namespace.as_deref() {
+            Some(namespace) if served.namespaced => Api::namespaced_with(client, namespace, &served.resource),
+            _ => Api::all_with(client, &served.resource),
         };
-        let found: Vec<PartialObjectMeta<DynamicObject>> = self.pages(&api, &object, query).await?;
+        let found: Vec<PartialObjectMeta<DynamicObject>> = self.pages(&api, object, query).await?;
         Ok(found.into_iter().map(|found| found.metadata).collect())
     }
 

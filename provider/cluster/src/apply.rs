@@ -62,6 +62,26 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::apply`], and [`crate::Kind::NotServed`].
     pub async fn apply_value(&self, object: &Value, options: ApplyOptions) -> Result<DynamicObject> {
+        let (named, api, body) = self.placed(object).await?;
+        self.send(&api, &named, &body, options).await
+    }
+
+    /// What would come of applying an object by force, with admission and defaults, of any kind that the server serves.
+    /// Nothing is changed. Fields that the kind does not have are no error: others wrote the object and were not told either.
+    ///
+    /// # Errors
+    /// Those of any request, and [`crate::Kind::NotServed`].
+    pub async fn try_out(&self, object: &Value) -> Result<DynamicObject> {
+        let (named, api, body) = self.placed(object).await?;
+        let params = PatchParams {
+            field_validation: Some(ValidationDirective::Ignore),
+            ..ApplyOptions { force: true, dry_run: true }.params()
+        };
+        let patch = Patch::Apply(&body);
+        api.patch(&named.name, &params, &patch).await.map_err(|error| self.failed("try out", &named, error))
+    }
+
+    async fn placed(&self, object: &Value) -> Result<(ObjectRef, Api<DynamicObject>, DynamicObject)> {
         let mut named = ObjectRef::from_value(object)?;
         let served = self.serves(&named).await?;
         if !served.namespaced {
@@ -72,7 +92,7 @@ impl Cluster {
         let api = self.api_of(&served, named.namespace.as_deref()).await?;
         let body: DynamicObject = serde_json::from_value(object.clone())
             .map_err(|error| crate::error::Error::Malformed { what: named.to_string(), message: error.to_string() })?;
-        self.send(&api, &named, &clean(body), options).await
+        Ok((named, api, clean(body)))
     }
 
     async fn send(

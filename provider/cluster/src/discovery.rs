@@ -55,6 +55,14 @@ impl Cluster {
         Ok(served)
     }
 
+    /// Whether objects of a kind live in namespaces. Discovery is asked once for each kind.
+    ///
+    /// # Errors
+    /// [`Kind::NotServed`], and those of any request.
+    pub async fn is_namespaced(&self, object: &ObjectRef) -> Result<bool> {
+        Ok(self.serves(object).await?.namespaced)
+    }
+
     /// The API for a kind. A namespace given for a cluster-wide kind is left out, as kubectl does;
     /// a namespaced object without one belongs to the default namespace.
     pub(crate) async fn api_of(&self, served: &Served, namespace: Option<&str>) -> Result<Api<DynamicObject>> {

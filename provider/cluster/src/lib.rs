@@ -15,6 +15,7 @@ mod delete;
 pub mod diagnose;
 pub mod digest;
 mod discovery;
+pub mod drift;
 mod duration;
 mod error;
 mod identity;

@@ -22,7 +22,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 type Answer = Result<Arc<Vec<ObjectMeta>>, Arc<Error>>;
 
-/// Metadata lists by kind, namespace and label selector.
+/// Metadata lists by kind, namespace and selectors.
 pub struct MetadataListCache {
     window: Duration,
     entries: Mutex<HashMap<Key, Arc<Entry>>>,
@@ -33,7 +33,7 @@ struct Key {
     api_version: String,
     kind: String,
     namespace: Option<String>,
-    labels: String,
+    query: Query,
 }
 
 #[derive(Default)]
@@ -73,13 +73,35 @@ impl MetadataListCache {
         namespace: Option<&str>,
         labels: &str,
     ) -> Result<Arc<Vec<ObjectMeta>>> {
+        let query = if labels.is_empty() { Query::default() } else { Query::labels(labels) };
+        let kind = ObjectRef::of::<K>(namespace, "");
+        self.shared(kind, query, async |_, query| cluster.list_metadata::<K>(namespace, query).await).await
+    }
+
+    /// The same for a kind known at run time: all objects of the kind of `kind` in its namespace, its name left aside.
+    /// A namespace given for a cluster-wide kind is left out.
+    ///
+    /// # Errors
+    /// As [`MetadataListCache::list`], and [`crate::Kind::NotServed`].
+    pub async fn list_kind(&self, cluster: &Cluster, kind: &ObjectRef, query: &Query) -> Result<Arc<Vec<ObjectMeta>>> {
+        let namespaced = cluster.is_namespaced(kind).await?;
+        let namespace = kind.namespace.clone().filter(|_| namespaced);
+        let whole = ObjectRef { namespace, ..kind.named("") };
+        self.shared(whole, query.clone(), async |whole, query| cluster.list_metadata_ref(whole, query).await).await
+    }
+
+    async fn shared(
+        &self,
+        whole: ObjectRef,
+        query: Query,
+        list: impl AsyncFnOnce(&ObjectRef, &Query) -> Result<Vec<ObjectMeta>>,
+    ) -> Result<Arc<Vec<ObjectMeta>>> {
         let arrived = Instant::now();
-        let whole = ObjectRef::of::<K>(namespace, "");
         let key = Key {
-            api_version: whole.api_version,
-            kind: whole.kind,
-            namespace: whole.namespace,
-            labels: labels.to_owned(),
+            api_version: whole.api_version.clone(),
+            kind: whole.kind.clone(),
+            namespace: whole.namespace.clone(),
+            query: query.clone(),
         };
         let entry = Arc::clone(self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
 
@@ -94,8 +116,7 @@ impl MetadataListCache {
             }
         }
         let writes = entry.writes();
-        let query = if labels.is_empty() { Query::default() } else { Query::labels(labels) };
-        let answer = cluster.list_metadata::<K>(namespace, &query).await.map(slim).map(Arc::new).map_err(Arc::new);
+        let answer = list(&whole, &query).await.map(slim).map(Arc::new).map_err(Arc::new);
         let result = answer.clone().map_err(Error::Shared);
         *slot = Some(Shared { finished: Instant::now(), writes, answer });
         result

@@ -294,6 +294,41 @@ async fn a_burst_shares_one_list() {
 }
 
 #[tokio::test]
+async fn kinds_known_at_run_time_are_shared_likewise() {
+    let api = FakeApi::new();
+    let cluster = api.cluster();
+    api.put(map("a", json!({})));
+    let kind = ObjectRef::new("v1", "ConfigMap", Some("default"), "whatever");
+    let list = |query: Query| {
+        let (cluster, kind) = (cluster.clone(), kind.clone());
+        async move { cluster.lists().list_kind(&cluster, &kind, &query).await.unwrap().len() }
+    };
+    assert_eq!((list(Query::default()).await, list(Query::default()).await), (1, 1));
+    assert_eq!(cluster.lists().list::<ConfigMap>(&cluster, Some("default"), "").await.unwrap().len(), 1);
+    assert_eq!(api.count("GET", "/configmaps"), 1, "the same list by another way");
+    assert_eq!(list(Query::fields("metadata.name!=a")).await, 0);
+    // A namespace given for a cluster-wide kind is left out.
+    let kind = ObjectRef::new("v1", "Namespace", Some("default"), "");
+    assert!(!cluster.is_namespaced(&kind).await.unwrap());
+    assert_eq!(cluster.lists().list_kind(&cluster, &kind, &Query::default()).await.unwrap().len(), 2);
+    let error = cluster.lists().list_kind(&cluster, &ObjectRef::new("a.b/v1", "C", None, ""), &Query::default()).await;
+    assert_eq!(error.unwrap_err().kind(), Kind::NotServed);
+}
+
+#[tokio::test]
+async fn what_is_tried_out_is_not_done() {
+    let api = FakeApi::new();
+    api.put(map("a", json!({ "x": "1", "y": "1" })));
+    let tried = api.cluster().try_out(&map("a", json!({ "x": "2" }))).await.unwrap();
+    assert_eq!(tried.data["data"], json!({ "x": "2", "y": "1" }));
+    assert_eq!(api.get(&ObjectRef::of::<ConfigMap>(Some("default"), "a")).unwrap()["data"]["x"], "1");
+    let query = &api.seen().last().unwrap().query.clone();
+    for part in ["dryRun=All", "force=true", "fieldValidation=Ignore"] {
+        assert!(query.contains(part), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_burst_shares_one_failure() {
     let api = FakeApi::new();
     let cluster = api.cluster();
