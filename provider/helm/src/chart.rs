@@ -137,6 +137,8 @@ pub struct Chart {
     pub crds: Vec<Value>,
     /// Whether it may render differently each time.
     pub varies: Varies,
+    /// Whether what it renders depends on what is in the cluster (`lookup`, `.Capabilities`).
+    pub asks_the_cluster: bool,
     /// Digest of the registry's manifest, for charts from one.
     pub registry_digest: Option<String>,
 }
@@ -170,6 +172,7 @@ impl Chart {
             default_values: default_values(path, &files)?,
             crds: crds(path, &files)?,
             varies: Varies::of_files(&files),
+            asks_the_cluster: variation::asks_the_cluster(&files),
             registry_digest: None,
         })
     }

@@ -67,6 +67,8 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
                 .map(|(action, object)| Change {
                     action: Attr::Known(action.clone()),
                     object: Attr::Known(object.clone()),
+                    fields: Attr::Null,
+                    digest: Attr::Null,
                 })
                 .collect(),
         );

@@ -121,7 +121,15 @@ pub struct Release {
     /// What the last change did, or the planned one will do, to each object of the release; unchanged objects are left out.
     #[attr(computed)]
     pub changes: Attr<Vec<Change>>,
-    /// The chart's notes, with write-only values masked.
+    /// The values that the last change altered, or the planned one will, by their path. What `set_wo` sets, and what is named
+    /// like a password, is masked.
+    #[attr(computed)]
+    pub value_changes: Attr<Vec<ValueChange>>,
+    /// Fields of rendered objects that are different each time the chart is rendered: generated passwords, certificates,
+    /// timestamps. They never cause a plan, and what a plan promises holds without them.
+    #[attr(computed)]
+    pub unstable_fields: Attr<Vec<UnstableOutput>>,
+    /// The chart's notes, with write-only values and what the release keeps in Secrets masked.
     #[attr(computed)]
     pub notes: Attr<String>,
     /// The database's schema revision after the last run; several where the history has several heads.
@@ -388,12 +396,46 @@ pub struct ServiceOutput {
 /// What happens to one object.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Change {
-    /// `create`, `change` or `remove`.
+    /// `create`, `change`, `replace` (removed and made anew under the same name), `remove`, or `regenerate` (nothing changes
+    /// but fields that are different each time the chart is rendered).
     #[attr(computed)]
     pub action: Attr<String>,
-    /// The object, as `Kind/name`, with the namespace before the name where it is another than the release's.
+    /// The object, as `Kind/name`, with the namespace before the name where it is another than the release's. A star stands for
+    /// a name that is different each time.
     #[attr(computed)]
     pub object: Attr<String>,
+    /// The fields that change, as JSON pointers; never their values.
+    #[attr(computed)]
+    pub fields: Attr<Vec<Attr<String>>>,
+    /// Digest of the object as it was planned, without contents of Secrets and without what differs each time. Apply stops
+    /// where it comes out differently.
+    #[attr(computed)]
+    pub digest: Attr<String>,
+}
+
+/// One value that changes.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct ValueChange {
+    /// Its path, in Helm's notation.
+    #[attr(computed)]
+    pub path: Attr<String>,
+    /// The value before, as JSON; null where it was not set.
+    #[attr(computed)]
+    pub before: Attr<String>,
+    /// The value after, as JSON; null where it is no longer set.
+    #[attr(computed)]
+    pub after: Attr<String>,
+}
+
+/// A field that is different each time the chart is rendered.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct UnstableOutput {
+    /// The object, as in `changes`.
+    #[attr(computed)]
+    pub object: Attr<String>,
+    /// The field, as a JSON pointer; null where the object's name itself is different each time.
+    #[attr(computed)]
+    pub field: Attr<String>,
 }
 
 /// One run of the pipeline.

@@ -137,6 +137,8 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.resources);
     known(&mut model.services);
     known(&mut model.changes);
+    known(&mut model.value_changes);
+    known(&mut model.unstable_fields);
     known(&mut model.notes);
     known(&mut model.schema_revision);
     known(&mut model.pending_revisions);

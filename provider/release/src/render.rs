@@ -87,7 +87,12 @@ pub(crate) fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &s
                 (Some(old), Some(new)) if old != new => "change",
                 _ => return None,
             };
-            Some(Change { action: Attr::from(action), object: Attr::Known(display(id, namespace)) })
+            Some(Change {
+                action: Attr::from(action),
+                object: Attr::Known(display(id, namespace)),
+                fields: Attr::Null,
+                digest: Attr::Null,
+            })
         })
         .collect()
 }

@@ -59,16 +59,32 @@ impl Varies {
 
     /// The same of all files of a chart, those of charts in it too.
     pub(super) fn of_files(all: &Files) -> Self {
+        // What cannot be unpacked here cannot be judged.
+        let of_file = |name: &String, content: &Vec<u8>| match contained(name, content) {
+            Some(inner) => inner.map_or(Self::WithTheClock, |inner| Self::of_files(&inner)),
+            None => Self::of_text(&String::from_utf8_lossy(content)),
+        };
         all.iter().map(|(name, content)| of_file(name, content)).max().unwrap_or_default()
     }
 }
 
-fn of_file(name: &str, content: &[u8]) -> Varies {
-    if name.starts_with("charts/") && name.ends_with(".tgz") {
-        // What cannot be unpacked here cannot be judged.
-        return files::read_archive(content).map_or(Varies::WithTheClock, |inner| Varies::of_files(&inner));
-    }
-    Varies::of_text(&String::from_utf8_lossy(content))
+/// Whether what the files render depends on what is in the cluster: `lookup`, and which kinds are served.
+pub(super) fn asks_the_cluster(all: &Files) -> bool {
+    let asks = |text: &str| {
+        text.split("{{").skip(1).any(|action| {
+            let action = action.split_once("}}").map_or(action, |(inside, _)| inside);
+            action.contains(".Capabilities") || words(action).any(|word| word == "lookup")
+        })
+    };
+    all.iter().any(|(name, content)| match contained(name, content) {
+        Some(inner) => inner.is_none_or(|inner| asks_the_cluster(&inner)),
+        None => asks(&String::from_utf8_lossy(content)),
+    })
+}
+
+/// The files of a packed chart within a chart; `None` inside for one that cannot be unpacked.
+fn contained(name: &str, content: &[u8]) -> Option<Option<Files>> {
+    (name.starts_with("charts/") && name.ends_with(".tgz")).then(|| files::read_archive(content).ok())
 }
 
 /// The names in an action, fields (`.Values.now`) not among them.
@@ -104,7 +120,17 @@ mod tests {
         assert_eq!(Varies::of_files(&all), Varies::No);
         all.insert("files/b.txt".into(), b"{{ randInt 0 5 }}".to_vec());
         assert_eq!(Varies::of_files(&all), Varies::EachTime);
+        assert!(!asks_the_cluster(&all));
         all.insert("charts/x-1.tgz".into(), b"not an archive".to_vec());
         assert_eq!(Varies::of_files(&all), Varies::WithTheClock);
+        assert!(asks_the_cluster(&all));
+    }
+
+    #[test]
+    fn what_the_cluster_is_asked_for_is_known() {
+        let asks = |text: &str| asks_the_cluster(&Files::from([("templates/a.yaml".to_owned(), text.into())]));
+        assert!(asks("{{ (lookup \"v1\" \"Secret\" \"a\" \"b\").data }}"));
+        assert!(asks("{{- if $.Capabilities.APIVersions.Has \"x/v1\" }}{{ end }}"));
+        assert!(!asks("lookup {{ .Values.lookup }} .Capabilities"));
     }
 }

@@ -22,7 +22,10 @@ async fn ours_plans_empty() {
     assert_eq!(state["resources"], json!(["ConfigMap/one"]));
     assert_eq!(state["notes"], "The text is hello.");
     assert_eq!(state["schema_revision"], json!(["0003"]));
-    assert_eq!(state["changes"], json!([{ "action": "create", "object": "ConfigMap/one" }]));
+    assert_eq!(
+        state["changes"],
+        json!([{ "action": "create", "object": "ConfigMap/one", "fields": null, "digest": null }])
+    );
     assert_eq!(
         (&state["last_run"]["id"], &state["last_run"]["outcome"]),
         (&json!("0123456789ab"), &json!("succeeded"))
