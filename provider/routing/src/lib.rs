@@ -1,1 +1,48 @@
 //! How a host reaches a service: objects for each kind of ingress controller, and what each of them can do.
+//!
+//! A [`Route`] says what is wished. [`resolve`] finds out what the cluster has for it; [`objects`], [`warnings`] and
+//! [`http01`] are pure functions of the two. On a Gateway, [`attach`] adds listeners of ours to it. [`address`] and
+//! [`accepted`] wait for the controller, [`conflicts`] looks for others who serve the same, [`drift`] compares, and
+//! [`describe`] reads an Ingress that somebody else made.
+//!
+//! The crate knows neither Terraform nor cert-manager; marks are written by the caller.
+
+mod address;
+mod compare;
+mod conflicts;
+mod describe;
+mod error;
+mod gateway;
+mod ingress;
+mod names;
+mod resolve;
+mod route;
+mod solver;
+mod support;
+mod warnings;
+
+pub use address::{Address, accepted, address, current_address};
+pub use compare::{Drift, drift};
+pub use conflicts::{Conflict, conflicts};
+pub use describe::{Described, describe};
+pub use error::{Error, Result};
+pub use gateway::{Attachment, MissingListener, OurListener, attach, detach};
+pub use names::{leftovers, names};
+pub use resolve::{IngressClassInfo, Resolved, Served, classes, inspect, resolve, served};
+pub use route::{Backend, Class, GatewayRef, PathType, Port, Problem, Route, Security};
+pub use solver::{Parent, Solver, http01};
+pub use support::{Dialect, How, Setting, support, support_markdown};
+pub use warnings::{Warning, warnings};
+
+use serde_json::Value;
+
+/// The objects of a route, in the order in which they are to be applied, all in its namespace and without a mark.
+pub fn objects(route: &Route, resolved: &Resolved) -> Vec<Value> {
+    match resolved {
+        Resolved::Ingress(served) => ingress::objects(route, &served.class, served.dialect),
+        Resolved::Gateway(attachment) => gateway::objects(route, attachment),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! An Ingress that somebody else made, as a description of ours: for import and adoption.
+
+mod security;
+
+use std::collections::BTreeMap;
+
+use ffe_cluster::k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressSpec};
+use ffe_cluster::{Cluster, Kind, ObjectRef};
+
+use crate::error::{Error, Result};
+use crate::ingress::{TRAEFIK_MIDDLEWARES, TRAEFIK_TLS};
+use crate::names::{NETWORKING, TRAEFIK};
+use crate::resolve::served;
+use crate::route::{Backend, Class, PathType, Port, Route, Security};
+use crate::support::Dialect;
+
+const LEGACY_CLASS: &str = "kubernetes.io/ingress.class";
+
+/// What an Ingress comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// As far as it can be said in our terms. Without a certificate, `secret_name` is what we would call it.
+    pub route: Route,
+    /// What it does and a route of ours cannot say, in words; adopting it leaves these things as they are
+    pub untold: Vec<String>,
+    /// Whether cert-manager makes a Certificate from its annotations, which is then kept
+    pub has_certificate_annotation: bool,
+}
+
+/// Reads an Ingress, and the Middlewares of Traefik that it names.
+///
+/// # Errors
+/// [`Error::NotThere`], and those of requests and of finding its class.
+pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<Described> {
+    let found: Option<Ingress> = cluster.find(Some(namespace), name).await?;
+    let ingress = found.ok_or_else(|| Error::NotThere {
+        object: Box::new(ObjectRef::new(NETWORKING, "Ingress", Some(namespace), name)),
+    })?;
+    let annotations = ingress.metadata.annotations.clone().unwrap_or_default();
+    let spec = ingress.spec.unwrap_or_default();
+    let class = spec.ingress_class_name.clone().or_else(|| annotations.get(LEGACY_CLASS).cloned());
+    let dialect = match served(cluster, class.as_deref()).await {
+        Ok(served) => served.dialect,
+        Err(Error::NoSuchClass { .. } | Error::NoDefaultClass { .. }) => Dialect::Other,
+        Err(error) => return Err(error),
+    };
+
+    let mut untold = Vec::new();
+    let mut route = skeleton(namespace, name, &spec, class, &mut untold);
+    let mut kept = annotations;
+    kept.retain(|key, _| key != LEGACY_CLASS && !is_bookkeeping(key));
+    let has_certificate_annotation = kept.keys().any(|key| key.starts_with("cert-manager.io/"));
+    kept.retain(|key, _| !key.starts_with("cert-manager.io/") && !key.starts_with("acme.cert-manager.io/"));
+    match dialect {
+        Dialect::Traefik => {
+            kept.remove(TRAEFIK_TLS);
+            let names = kept.remove(TRAEFIK_MIDDLEWARES).unwrap_or_default();
+            let specs = middlewares(cluster, namespace, &names, &mut untold).await?;
+            route.security = security::of_middlewares(&specs, &mut untold);
+        }
+        Dialect::IngressNginx | Dialect::TraefikNginx => {
+            route.security = security::of_annotations(&mut kept, !spec.tls.unwrap_or_default().is_empty(), &mut untold);
+        }
+        Dialect::Gateway | Dialect::Other => route.security = Security::default(),
+    }
+    untold.extend(kept.iter().map(|(key, value)| format!("annotation {key} = {value:?}")));
+    Ok(Described { route, untold, has_certificate_annotation })
+}
+
+/// What kubectl, Helm and we note for ourselves says nothing of what an Ingress does.
+fn is_bookkeeping(key: &str) -> bool {
+    key.starts_with("kubectl.kubernetes.io/")
+        || key.starts_with("meta.helm.sh/")
+        || key.starts_with("field.cattle.io/")
+        || key.starts_with(ffe_cluster::mark::PREFIX)
+}
+
+fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<String>, untold: &mut Vec<String>) -> Route {
+    let rules = spec.rules.as_deref().unwrap_or_default();
+    let mut hosts: Vec<String> = Vec::new();
+    let mut paths: Vec<&HTTPIngressPath> = Vec::new();
+    for rule in rules {
+        match rule.host.as_deref() {
+            Some(host) if !hosts.iter().any(|known| known == host) => hosts.push(host.to_owned()),
+            Some(_) => {}
+            None => untold.push("a rule for every host".to_owned()),
+        }
+        for path in rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default() {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+    }
+    let (first, others) = match paths.split_first() {
+        Some((first, others)) => (Some(*first), others),
+        None => (None, [].as_slice()),
+    };
+    untold.extend(others.iter().map(|path| {
+        format!(
+            "path {} to {}",
+            path.path.as_deref().unwrap_or("/"),
+            backend(path).map_or("a resource".to_owned(), |found| format!("Service {}:{}", found.service, found.port))
+        )
+    }));
+    if spec.default_backend.is_some() {
+        untold.push("a default backend".to_owned());
+    }
+    let backend = first.and_then(backend).unwrap_or_else(|| {
+        untold.push("it leads to no Service".to_owned());
+        Backend::new("", 80)
+    });
+
+    let tls = spec.tls.as_deref().unwrap_or_default();
+    let secrets: Vec<&str> = tls.iter().filter_map(|tls| tls.secret_name.as_deref()).collect();
+    untold.extend(secrets.iter().skip(1).map(|secret| format!("a second certificate, of Secret {secret}")));
+    let covered: Vec<&String> = tls.iter().filter_map(|tls| tls.hosts.as_ref()).flatten().collect();
+    if !tls.is_empty() && !covered.is_empty() {
+        let bare = hosts.iter().filter(|host| !covered.contains(host));
+        untold.extend(bare.map(|host| format!("host {host} without a certificate")));
+    }
+    let secret = secrets.first().map_or_else(|| format!("{name}-tls"), |secret| (*secret).to_owned());
+
+    let mut route = Route::new(namespace, name, hosts, &secret, backend, Class::Ingress(class));
+    if let Some(first) = first {
+        first.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/").clone_into(&mut route.path);
+        route.path_type = PathType::parse(&first.path_type).unwrap_or_default();
+    }
+    route
+}
+
+fn backend(path: &HTTPIngressPath) -> Option<Backend> {
+    let service = path.backend.service.as_ref()?;
+    let port = service.port.as_ref();
+    let number = port.and_then(|port| port.number).and_then(|number| u16::try_from(number).ok());
+    let name = port.and_then(|port| port.name.clone());
+    let port = number.map(Port::Number).or_else(|| name.map(Port::Name))?;
+    Some(Backend { service: service.name.clone(), port })
+}
+
+/// The specs of the Middlewares that an annotation names, in their order.
+async fn middlewares(
+    cluster: &Cluster,
+    namespace: &str,
+    names: &str,
+    untold: &mut Vec<String>,
+) -> Result<BTreeMap<String, serde_json::Value>> {
+    let mut specs = BTreeMap::new();
+    for reference in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let name =
+            reference.strip_suffix("@kubernetescrd").and_then(|name| name.strip_prefix(&format!("{namespace}-")));
+        let Some(name) = name else {
+            untold.push(format!("middleware {reference}, which is not in this namespace"));
+            continue;
+        };
+        let object = ObjectRef::new(TRAEFIK, "Middleware", Some(namespace), name);
+        let found = match cluster.find_ref(&object).await {
+            Err(error) if error.kind() == Kind::NotServed => None,
+            other => other?,
+        };
+        match found {
+            Some(found) => {
+                specs.insert(name.to_owned(), found.data.get("spec").cloned().unwrap_or_default());
+            }
+            None => untold.push(format!("middleware {reference}, which does not exist")),
+        }
+    }
+    Ok(specs)
+}
+
+#[cfg(test)]
+mod tests;

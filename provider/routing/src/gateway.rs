@@ -1,0 +1,153 @@
+//! The Gateway API: HTTPRoutes, the grant for the Secret, and our listeners on somebody's Gateway.
+
+mod attach;
+mod conditions;
+mod survey;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::ingress::metadata;
+use crate::names::{GATEWAY, GRANT, Role, object_name};
+use crate::route::{GatewayRef, PathType, Route};
+
+pub(crate) use attach::listener_differences;
+pub use attach::{attach, detach};
+pub(crate) use conditions::{Verdict, judge_gateway, judge_listeners, judge_route};
+pub(crate) use survey::survey;
+
+/// What a Gateway has for a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The Gateway
+    pub gateway: GatewayRef,
+    /// Its GatewayClass
+    pub class: String,
+    /// The controller of that class; None when the class does not exist
+    pub controller: Option<String>,
+    /// Listeners for plain HTTP that let the route in
+    pub http: Vec<String>,
+    /// Listeners for HTTPS that the route hangs on: ours, or those that have the Secret already
+    pub https: Vec<String>,
+    /// Listeners that are ours to add
+    pub ours: Vec<OurListener>,
+    /// Hosts for which no listener of the Gateway will do, without `manage_listener`
+    pub missing: Vec<MissingListener>,
+    /// The number of the backend's port: a route knows no names
+    pub backend_port: u16,
+}
+
+/// A listener that we add to a Gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OurListener {
+    /// Its name, which a route refers to
+    pub name: String,
+    /// Its host
+    pub host: String,
+    /// Its port
+    pub port: u16,
+}
+
+/// What a Gateway lacks, when its listeners are not ours to manage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingListener {
+    /// The host that is not served with the Secret
+    pub host: String,
+    /// The listener that comes nearest, and what it lacks
+    pub nearest: Option<String>,
+}
+
+/// The objects of a route on a Gateway, in the order in which they are to be applied.
+pub(crate) fn objects(route: &Route, attachment: &Attachment) -> Vec<Value> {
+    let mut objects = Vec::new();
+    if attachment.gateway.namespace != route.namespace {
+        objects.push(grant(route, &attachment.gateway));
+    }
+    objects.push(http_route(route, attachment, Role::Main, &attachment.https, served(route, attachment, true)));
+    // a route without a listener would be refused as a whole
+    if !attachment.http.is_empty() {
+        let plain = if route.security.ssl_redirect { redirected(route) } else { served(route, attachment, false) };
+        objects.push(http_route(route, attachment, Role::Http, &attachment.http, plain));
+    }
+    objects
+}
+
+/// What server-side apply is to put into the Gateway; None when it is not ours to touch.
+pub(crate) fn listeners(route: &Route, attachment: &Attachment) -> Option<Value> {
+    if attachment.ours.is_empty() {
+        return None;
+    }
+    let namespaces = json!({"from": "Selector",
+        "selector": {"matchLabels": {"kubernetes.io/metadata.name": route.namespace}}});
+    let listeners: Vec<Value> = attachment
+        .ours
+        .iter()
+        .map(|ours| {
+            json!({
+                "name": ours.name, "hostname": ours.host, "port": ours.port, "protocol": "HTTPS",
+                // group and kind are written out: not every controller knows that they have defaults
+                "tls": {"mode": "Terminate", "certificateRefs": [
+                    {"group": "", "kind": "Secret", "name": route.secret_name, "namespace": route.namespace}]},
+                "allowedRoutes": {"namespaces": namespaces},
+            })
+        })
+        .collect();
+    let gateway = &attachment.gateway;
+    Some(json!({"apiVersion": GATEWAY, "kind": "Gateway",
+        "metadata": {"name": gateway.name, "namespace": gateway.namespace}, "spec": {"listeners": listeners}}))
+}
+
+fn http_route(route: &Route, attachment: &Attachment, role: Role, sections: &[String], rule: Value) -> Value {
+    let gateway = &attachment.gateway;
+    let parents: Vec<Value> = sections
+        .iter()
+        .map(|section| {
+            json!({"group": "gateway.networking.k8s.io", "kind": "Gateway",
+                "namespace": gateway.namespace, "name": gateway.name, "sectionName": section})
+        })
+        .collect();
+    json!({
+        "apiVersion": GATEWAY, "kind": "HTTPRoute",
+        "metadata": metadata(route, role, BTreeMap::new()),
+        "spec": {"parentRefs": parents, "hostnames": route.distinct_hosts(), "rules": [rule]},
+    })
+}
+
+fn served(route: &Route, attachment: &Attachment, secure: bool) -> Value {
+    let mut rule = Map::from_iter([("matches".to_owned(), matches(route))]);
+    let headers: Vec<Value> =
+        route.security.headers(secure).into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    if !headers.is_empty() {
+        let filter = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}});
+        rule.insert("filters".to_owned(), json!([filter]));
+    }
+    let backend = json!({"group": "", "kind": "Service", "name": route.backend.service,
+        "port": attachment.backend_port, "weight": 1});
+    rule.insert("backendRefs".to_owned(), json!([backend]));
+    Value::Object(rule)
+}
+
+/// Only our own path is redirected: others may serve theirs of the same host. The challenge of HTTP-01 is a longer
+/// match, which comes first.
+fn redirected(route: &Route) -> Value {
+    json!({"matches": matches(route), "filters": [
+        // 308 is not in the standard channel
+        {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]})
+}
+
+fn matches(route: &Route) -> Value {
+    let kind = if route.path_type == PathType::Exact { "Exact" } else { "PathPrefix" };
+    json!([{"path": {"type": kind, "value": route.path}}])
+}
+
+/// Lets Gateways of one other namespace read one Secret.
+fn grant(route: &Route, gateway: &GatewayRef) -> Value {
+    let mut meta = json!({"name": object_name(&route.name, Role::Grant), "namespace": route.namespace});
+    if !route.labels.is_empty() {
+        meta["labels"] = json!(route.labels);
+    }
+    json!({"apiVersion": GRANT, "kind": "ReferenceGrant", "metadata": meta, "spec": {
+        "from": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": gateway.namespace}],
+        "to": [{"group": "", "kind": "Secret", "name": route.secret_name}]}})
+}
