@@ -88,7 +88,8 @@ pub(crate) struct RunRecord {
     pub revision_before: Option<u32>,
     /// Helm's revision that this run made.
     pub revision_after: Option<u32>,
-    /// The schema's revisions before the migration.
+    /// The schema's revisions before the migration: those that the last good release ran on, also where a run that
+    /// failed has left the schema ahead of them.
     pub schema_before: Option<Vec<String>>,
     /// The schema's revisions after it.
     pub schema_after: Option<Vec<String>>,
@@ -98,8 +99,10 @@ pub(crate) struct RunRecord {
     pub backup: Option<Backup>,
     /// The command that brings it back.
     pub restore: Option<String>,
-    /// What the migration will run, in order, as found before it.
+    /// What lies between `schema_before` and what the migration leads to, in order, as found before it.
     pub pending: Vec<Pending>,
+    /// The image that knows these revisions: only with it can they be undone.
+    pub image: Option<String>,
     /// Jobs of this run, each written down before it is made and taken off when it is removed.
     pub jobs: Vec<String>,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
@@ -266,6 +269,11 @@ impl Journal {
     /// The run going on.
     pub(crate) fn current(&mut self) -> Option<&mut RunRecord> {
         self.content.runs.last_mut()
+    }
+
+    /// The run before the one going on, unless it succeeded: what it has left ahead is taken back with what this one does.
+    pub(crate) fn left_behind(&self) -> Option<&RunRecord> {
+        self.content.runs.iter().rev().nth(1).filter(|run| run.outcome != Outcome::Succeeded)
     }
 
     /// Helm's revision to go back to: the last whose checks passed.

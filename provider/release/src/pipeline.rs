@@ -207,6 +207,7 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
     if let Err(stop) = run.save().await {
         diagnostics.extend(stop.into_diagnostics());
     }
+    let mut broken_off = false;
     for (undo, from) in WAY_BACK {
         if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
             continue;
@@ -214,13 +215,14 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         tracing::info!(release = %run.inputs.name, "way back: {undo:?}");
         if let Err(more) = undo.go(run).await {
             diagnostics.extend(more);
+            broken_off = run.cancel.is_cancelled();
             // Without the old release there is nothing for the rest to stand on.
-            if undo == Undo::ReleaseBack || run.cancel.is_cancelled() {
+            if undo == Undo::ReleaseBack || broken_off {
                 break;
             }
         }
     }
-    let outcome = run.release_back.unwrap_or(Outcome::Failed);
+    let outcome = if broken_off { Outcome::Interrupted } else { run.release_back.unwrap_or(Outcome::Failed) };
     let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
     diagnostics.push(aftermath(run, failed, outcome));
     diagnostics.extend(run.finish(outcome).await);
@@ -243,6 +245,7 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         _ => String::new(),
     };
     let text = match (outcome, failed) {
+        (Outcome::Interrupted, _) => "The way back was interrupted before its end; the next apply goes on from there.",
         (Outcome::RolledBack, _) => "It was rolled back to the last revision that passed its checks.",
         (Outcome::Uninstalled, _) => {
             "It was the first install and has been uninstalled; the next apply installs it again."

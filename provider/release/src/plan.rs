@@ -18,7 +18,7 @@ use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
 use crate::render::{changes, render};
 use crate::scripts;
-use crate::start::{Claim, chart_diagnostic, look};
+use crate::start::{Claim, chart_diagnostic, is_half_done, look};
 
 /// Completes the plan.
 ///
@@ -130,7 +130,7 @@ async fn foresee(
         |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
     let key = key.map_err(unreadable)?;
     let before = match &key {
-        Some(key) if !key.status.is_pending() => kit.records.open(key).await.map_err(unreadable)?,
+        Some(key) if !is_half_done(key.status) => kit.records.open(key).await.map_err(unreadable)?,
         _ => None,
     };
     let before = before.and_then(|release| Manifest::parse(&release.manifest).ok());

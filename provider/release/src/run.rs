@@ -89,6 +89,8 @@ pub(crate) struct Run {
     pub in_place: bool,
     /// The database is where the image wants it: do not migrate.
     pub nothing_pending: bool,
+    /// Where the database's schema stands, after preflight.
+    pub stands_at: Option<Vec<String>>,
     /// What has become of the release on the way back.
     pub release_back: Option<Outcome>,
     /// Warnings so far.
@@ -137,6 +139,7 @@ impl Run {
             after_key: None,
             in_place: false,
             nothing_pending: false,
+            stands_at: None,
             release_back: None,
             warnings: Diagnostics::new(),
             notifier,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ffe_cluster::{Cluster, Kind, ObjectRef, Ownership};
-use ffe_helm::records::RecordKey;
+use ffe_helm::binary::UninstallRequest;
+use ffe_helm::records::{RecordKey, Status};
 use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, refuse_foreign};
 use tfplugin::{Diagnostic, Diagnostics, Path};
@@ -94,7 +95,8 @@ pub(crate) async fn prepare(
 
 /// Removes a pending record that a run of ours left when it died, so that Helm works again. Until an upgrade is done
 /// the revision before it stays `deployed`, so removing the pending record is all there is to it; objects
-/// that were made already are taken over by the next attempt, since they carry the release's own name.
+/// that were made already are taken over by the next attempt, since they carry the release's own name. An uninstallation
+/// that was begun is finished: Helm neither upgrades nor installs what it has begun to remove.
 ///
 /// `ours` says that the journal's own unfinished run is being resumed. Otherwise a pending record is somebody else's until
 /// it is older than its timeout.
@@ -105,7 +107,7 @@ pub(crate) async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Sto
     let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
     let history = run.kit.records.history_now(namespace, name).await;
     let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-    let Some(key) = history.into_iter().next_back().filter(|key| key.status.is_pending()) else {
+    let Some(key) = history.into_iter().next_back().filter(|key| is_half_done(key.status)) else {
         return Ok(());
     };
     let known =
@@ -119,14 +121,22 @@ pub(crate) async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Sto
             ),
         )));
     }
-    tracing::warn!(revision = key.revision, status = %key.status, "removing the record of an interrupted Helm operation");
-    run.kit
-        .records
-        .delete(&key)
-        .await
-        .map_err(|error| Stop::helm(&error, "The record of an interrupted Helm operation cannot be removed"))?;
+    let done = if key.status == Status::Uninstalling {
+        tracing::warn!(revision = key.revision, "finishing an uninstallation that was interrupted");
+        let request = UninstallRequest { wait: true, ..UninstallRequest::new(name, namespace, run.inputs.timeout) };
+        let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+        helm.uninstall(&request, &run.cancel).await.map(|_| ())
+    } else {
+        tracing::warn!(revision = key.revision, status = %key.status, "removing the record of an interrupted Helm operation");
+        run.kit.records.delete(&key).await
+    };
     run.kit.records.invalidate(namespace);
-    Ok(())
+    done.map_err(|error| Stop::helm(&error, "What an interrupted Helm operation has left cannot be removed"))
+}
+
+/// Whether Helm was interrupted at it: then there is nothing that it could upgrade.
+pub(crate) fn is_half_done(status: Status) -> bool {
+    status.is_pending() || status == Status::Uninstalling
 }
 
 fn is_older(key: &RecordKey, than: std::time::Duration) -> bool {

@@ -4,3 +4,4 @@ pub(crate) mod old_rollout;
 pub(crate) mod pods_gone;
 pub(crate) mod release_back;
 pub(crate) mod schema_back;
+pub(crate) mod unfinished;

@@ -81,7 +81,11 @@ impl Gate {
     /// # Errors
     /// When kubectl does not serve or no port can be had.
     pub(crate) fn open(kube: &Kube) -> Result<Gate> {
-        let mut proxy = kube.command(&["proxy", "--port=0", "--disable-filter=true"]).stdout(Stdio::piped()).spawn()?;
+        let mut proxy = kube
+            .command(&["proxy", "--port=0", "--disable-filter=true"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
         let mut line = String::new();
         BufReader::new(proxy.stdout.take().context("no output")?).read_line(&mut line)?;
         let server: SocketAddr =

@@ -4,10 +4,12 @@ use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::{Kind, ObjectRef};
 use tfplugin::{Diagnostic, Path};
 
-use crate::migration::inspect::Inspection;
-use crate::migration::task::{Part, Task, is_alembic, remove_job};
+use crate::journal::RunRecord;
+use crate::migration::inspect::{Inspection, Pending};
+use crate::migration::task::{Part, Task, TaskOutcome, is_alembic, remove_job};
 use crate::model::Migration;
 use crate::run::{Run, Stop};
+use crate::way_back::unfinished;
 
 /// Asks the database, through a Job with the new image, and writes the answer into the journal.
 ///
@@ -15,23 +17,19 @@ use crate::run::{Run, Stop};
 /// When the database cannot be reached, or stands at a revision that the image does not have.
 pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Result<(), Stop> {
     finish_older(run).await?;
-    let Some(task) = Task::inspect("inspect", settings) else { return Ok(()) };
-    let job = task.job_name(&run.record().id);
-    run.begin_job(&job).await?;
-    let outcome = task.run(run, settings, image).await?;
-    run.end_job(&job).await?;
-    let what = "Nothing was changed; where the database's schema stands could not be found out";
-    if !outcome.succeeded {
-        return Err(Stop::failed(outcome.failure("The database cannot be migrated", what, image)));
-    }
+    let Some(outcome) = ask(run, settings, image).await? else { return Ok(()) };
     if !is_alembic(settings) {
         let current = crate::migration::lines(outcome.log(Part::Current));
+        run.stands_at = Some(current.clone());
         run.note(|record| record.schema_before = record.schema_before.take().or(Some(current)));
         return run.save().await;
     }
-    let Some(found) = Inspection::parse(outcome.log(Part::Inspect)) else {
-        return Err(Stop::failed(outcome.failure("The database cannot be migrated", what, image)));
-    };
+    let mut found = read(&outcome, image)?;
+    // What a run before this one has left ahead, of what is wanted now, is taken back first.
+    while !found.unknown.is_empty() && unfinished::go(run, settings, &found.unknown).await? {
+        let Some(outcome) = ask(run, settings, image).await? else { return Ok(()) };
+        found = read(&outcome, image)?;
+    }
     if !found.unknown.is_empty() {
         return Err(Stop::failed(
             Diagnostic::error(
@@ -48,14 +46,45 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
     }
     run.nothing_pending = found.pending.is_empty();
     warn_of_one_way_streets(run, settings, &found);
+    run.stands_at = Some(found.current.clone());
+    let inherited = run.journal.left_behind().and_then(|left| inherited(left, &found.current));
     // A run that goes on keeps what it found at first: that is where the way back leads.
     run.note(|record| {
+        record.image = Some(image.to_owned());
         if record.schema_before.is_none() {
-            record.schema_before = Some(found.current);
-            record.pending = found.pending;
+            let (before, ran) = inherited.unwrap_or((found.current, Vec::new()));
+            record.schema_before = Some(before);
+            record.pending = ran.into_iter().chain(found.pending).collect();
         }
     });
     run.save().await
+}
+
+/// Asks the database, through a Job. `None`: the engine has no way to tell.
+async fn ask(run: &mut Run, settings: &Migration, image: &str) -> Result<Option<TaskOutcome>, Stop> {
+    let Some(task) = Task::inspect("inspect", settings) else { return Ok(None) };
+    let job = task.job_name(&run.record().id);
+    run.begin_job(&job).await?;
+    let outcome = task.run(run, settings, image).await?;
+    run.end_job(&job).await?;
+    if outcome.succeeded { Ok(Some(outcome)) } else { Err(unclear(&outcome, image)) }
+}
+
+fn read(outcome: &TaskOutcome, image: &str) -> Result<Inspection, Stop> {
+    Inspection::parse(outcome.log(Part::Inspect)).ok_or_else(|| unclear(outcome, image))
+}
+
+fn unclear(outcome: &TaskOutcome, image: &str) -> Stop {
+    let what = "Nothing was changed; where the database's schema stands could not be found out";
+    Stop::failed(outcome.failure("The database cannot be migrated", what, image))
+}
+
+/// Where a run that failed or died has left the schema ahead of the last good release: the revisions that one ran on,
+/// and what has run since. The way back of this run leads there, not half-way.
+fn inherited(left: &RunRecord, current: &[String]) -> Option<(Vec<String>, Vec<Pending>)> {
+    let before = left.schema_before.clone().filter(|before| before != current)?;
+    let reached = left.pending.iter().rposition(|one| current.contains(&one.revision))?;
+    Some((before, left.pending[..=reached].to_vec()))
 }
 
 fn warn_of_one_way_streets(run: &mut Run, settings: &Migration, found: &Inspection) {
@@ -109,4 +138,28 @@ async fn finish_older(run: &mut Run) -> Result<(), Stop> {
         record.jobs.clear();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(before: &str, pending: &[&str]) -> RunRecord {
+        let pending = pending.iter().map(|name| Pending { revision: (*name).to_owned(), ..Pending::default() });
+        RunRecord { schema_before: Some(vec![before.to_owned()]), pending: pending.collect(), ..RunRecord::default() }
+    }
+
+    fn from(left: &RunRecord, current: &str) -> Option<(Vec<String>, Vec<String>)> {
+        let (before, ran) = inherited(left, &[current.to_owned()])?;
+        Some((before, ran.into_iter().map(|one| one.revision).collect()))
+    }
+
+    #[test]
+    fn the_way_back_leads_to_where_the_last_good_release_was() {
+        let left = run("0003", &["0004", "0005", "0006"]);
+        assert_eq!(from(&left, "0005"), Some((vec!["0003".into()], vec!["0004".into(), "0005".into()])));
+        assert_eq!(from(&left, "0003"), None, "it has taken back what it did");
+        assert_eq!(from(&left, "0009"), None, "somebody else has moved the schema");
+        assert_eq!(from(&RunRecord::default(), "0003"), None);
+    }
 }

@@ -24,7 +24,8 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let task = Task::upgrade(&settings);
     let job = task.job_name(&run.record().id);
     if is_alembic(&settings) && run.nothing_pending && !run.record().jobs.contains(&job) {
-        run.note(|record| record.schema_after.clone_from(&record.schema_before));
+        let current = run.stands_at.clone();
+        run.note(|record| record.schema_after = current.or_else(|| record.schema_before.clone()));
         return Ok(Outcome::Skipped);
     }
     let Some(manifest) = &run.manifest else { return Ok(Outcome::Skipped) };

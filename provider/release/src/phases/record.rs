@@ -8,6 +8,7 @@ use ffe_session::{diagnostic, inputs as kept};
 use tfplugin::{Diagnostic, Field, Model};
 
 use crate::journal::Outcome;
+use crate::migration::task::remove_job;
 use crate::model::Release;
 use crate::run::{Run, Stop, now};
 
@@ -19,6 +20,11 @@ pub(crate) const SET_WO: &str = "set_wo";
 /// # Errors
 /// When the cluster refuses.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    // A run that died after it had written down what a Job had come to left the Job to this one.
+    for job in run.record().jobs.clone() {
+        remove_job(run, &job).await?;
+        run.note(|record| record.jobs.retain(|known| *known != job));
+    }
     run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
     run.journal.content.applied.chart_digest = run.chart.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
     if let Some(release) = &run.after {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use ffe_cluster::k8s_openapi::api::apps::v1::ReplicaSet;
 use ffe_cluster::k8s_openapi::api::core::v1::{Pod, PodSpec};
 use ffe_cluster::{DeleteOptions, Error, ObjectRef, Query};
+use ffe_helm::manifest::Manifest;
 use ffe_session::diagnostic;
 use serde_json::json;
 use tfplugin::Diagnostics;
@@ -28,13 +29,21 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
         return Ok(());
     }
     let images = new_images(run);
+    clear(run, &images).await
+}
+
+/// Ends the pods that run one of the images, and what makes such pods.
+///
+/// # Errors
+/// When pods of it stay.
+pub(crate) async fn clear(run: &Run, images: &BTreeSet<String>) -> Result<(), Diagnostics> {
     if images.is_empty() {
         return Ok(());
     }
     let failed = |error: Error| Diagnostics::from(diagnostic(&error, "The new pods could not be ended"));
     let started = Instant::now();
     loop {
-        let left = end(run, &images).await.map_err(failed)?;
+        let left = end(run, images).await.map_err(failed)?;
         if left.is_empty() {
             return Ok(());
         }
@@ -51,16 +60,16 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
 
 /// The images that only the failed version runs.
 fn new_images(run: &Run) -> BTreeSet<String> {
-    let of = |manifest: &ffe_helm::manifest::Manifest| -> BTreeSet<String> {
-        manifest
-            .workloads(&run.inputs.namespace)
-            .into_iter()
-            .flat_map(|workload| workload.containers.into_iter().map(|container| container.image))
-            .collect()
-    };
-    let new = run.manifest.as_ref().map(of).unwrap_or_default();
-    let old = run.after.as_ref().and_then(|release| release.parsed_manifest().ok()).map(|manifest| of(&manifest));
-    new.difference(&old.unwrap_or_default()).cloned().collect()
+    let namespace = run.inputs.namespace.as_str();
+    let new = run.manifest.as_ref().map(|manifest| images(manifest, namespace)).unwrap_or_default();
+    let old = run.after.as_ref().and_then(|release| release.parsed_manifest().ok());
+    new.difference(&old.map(|manifest| images(&manifest, namespace)).unwrap_or_default()).cloned().collect()
+}
+
+/// The images that a release's workloads run.
+pub(crate) fn images(manifest: &Manifest, namespace: &str) -> BTreeSet<String> {
+    let workloads = manifest.workloads(namespace).into_iter();
+    workloads.flat_map(|workload| workload.containers.into_iter().map(|container| container.image)).collect()
 }
 
 fn runs(spec: Option<&PodSpec>, images: &BTreeSet<String>) -> bool {

@@ -57,7 +57,11 @@ async fn target(run: &Run) -> Result<Target, Diagnostics> {
     Ok(if newest { Target::Unchanged } else { Target::Revision(revision) })
 }
 
-async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
+/// Rolls back to a revision, without waiting for it.
+///
+/// # Errors
+/// When Helm fails.
+pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
     crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;

@@ -40,17 +40,10 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
         return Ok(());
     }
     let target = target(run, &settings, &before, &now).map_err(|why| stays(run, &now, &why))?;
-    let Some(task) = Task::downgrade(&settings, &target) else {
+    if Task::downgrade(&settings, &target).is_none() {
         return Err(stays(run, &now, "The engine has no downgrade_command."));
-    };
-    let outcome = carry_out(run, &settings, &image, &task).await?;
-    let current = outcome.log(Part::Current);
-    let reached = if is_alembic(&settings) { revisions::parse(current) } else { migration::lines(current) };
-    if !outcome.succeeded || reached != before {
-        let mut error = outcome.failure("The schema could not be taken back", "The downgrade failed", &image);
-        error.detail.push_str(&format!("\n\n{}", run.restore_advice()));
-        return Err(error.into());
     }
+    downgrade(run, &settings, &image, &target).await.map_err(Stop::into_diagnostics)?;
     tracing::info!(from = ?now, to = ?before, "the schema is back");
     run.note(|record| record.schema_after = Some(before));
     Ok(())
@@ -113,9 +106,35 @@ fn stays(run: &Run, now: &[String], why: &str) -> Diagnostics {
 }
 
 async fn carry_out(run: &mut Run, settings: &Migration, image: &str, task: &Task) -> Result<TaskOutcome, Diagnostics> {
+    by_job(run, settings, image, task).await.map_err(Stop::into_diagnostics)
+}
+
+async fn by_job(run: &mut Run, settings: &Migration, image: &str, task: &Task) -> Result<TaskOutcome, Stop> {
     let job = task.job_name(&run.record().id);
-    run.begin_job(&job).await.map_err(Stop::into_diagnostics)?;
-    let outcome = task.run(run, settings, image).await.map_err(Stop::into_diagnostics)?;
-    run.end_job(&job).await.map_err(Stop::into_diagnostics)?;
+    run.begin_job(&job).await?;
+    let outcome = task.run(run, settings, image).await?;
+    run.end_job(&job).await?;
     Ok(outcome)
+}
+
+/// Takes the schema back to one revision, with the image that knows the way.
+///
+/// # Errors
+/// When the downgrade fails, or does not lead there.
+pub(crate) async fn downgrade(run: &mut Run, settings: &Migration, image: &str, target: &str) -> Result<(), Stop> {
+    let Some(task) = Task::downgrade(settings, target) else {
+        return Err(Stop::failed(Diagnostic::error(
+            "The schema cannot be taken back",
+            "The engine has no downgrade_command.",
+        )));
+    };
+    let outcome = by_job(run, settings, image, &task).await?;
+    let current = outcome.log(Part::Current);
+    let reached = if is_alembic(settings) { revisions::parse(current) } else { migration::lines(current) };
+    if outcome.succeeded && reached == [target] {
+        return Ok(());
+    }
+    let mut error = outcome.failure("The schema could not be taken back", "The downgrade failed", image);
+    error.detail.push_str(&format!("\n\n{}", run.restore_advice()));
+    Err(Stop::failed(error))
 }
