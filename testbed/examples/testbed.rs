@@ -1,5 +1,8 @@
-//! `cargo run -p ffe-testbed --example testbed -- up|ensure|down|status [PART…]`: the library by itself.
-//! Without names, every part but the other cluster and the S3 server.
+//! `cargo run -p ffe-testbed --example testbed -- up|ensure|down|status|environment [PART…]`: the library by itself.
+//! Without names, every part but the other cluster, the S3 server and what TLS is tested with, which `tls` stands for.
+//! `environment` prints what tests of the latter are told, for a shell.
+
+#![allow(clippy::print_stdout)]
 
 use anyhow::{Result, bail};
 use ffe_testbed::{Part, Testbed, ToStderr};
@@ -11,10 +14,14 @@ fn main() -> Result<()> {
         Some((command, names)) => (command.as_str(), names),
         None => ("status", [].as_slice()),
     };
+    let named = |part: Part| {
+        names.iter().any(|name| *name == format!("{part:?}").to_lowercase() || name == "tls" && Part::TLS.contains(&part))
+    };
     let parts: Vec<Part> = if names.is_empty() {
-        Part::ALL.into_iter().filter(|part| !matches!(part, Part::OtherCluster | Part::S3)).collect()
+        let more = |part: &Part| matches!(part, Part::OtherCluster | Part::S3) || Part::TLS.contains(part);
+        Part::ALL.into_iter().filter(|part| !more(part)).collect()
     } else {
-        Part::ALL.into_iter().filter(|part| names.contains(&format!("{part:?}").to_lowercase())).collect()
+        Part::ALL.into_iter().filter(|part| named(*part)).collect()
     };
     match command {
         "up" => testbed.up(&parts, &ToStderr),
@@ -24,6 +31,12 @@ fn main() -> Result<()> {
             eprintln!("{}", testbed.status());
             Ok(())
         }
-        other => bail!("unknown command {other}: up, ensure, down or status"),
+        "environment" => {
+            for (name, value) in testbed.tls_environment()? {
+                println!("export {name}='{value}'");
+            }
+            Ok(())
+        }
+        other => bail!("unknown command {other}: up, ensure, down, status or environment"),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod config;
+pub(crate) mod objects;
 pub(crate) mod other;
 pub(crate) mod services;
 pub(crate) mod start;

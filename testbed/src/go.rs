@@ -1,6 +1,7 @@
 //! Programs built from the Go module registry, each once.
 
 mod compiler;
+pub(crate) mod module;
 
 use std::path::{Path, PathBuf};
 

@@ -53,7 +53,11 @@ fn first_address(line: &str) -> Option<Ipv4Addr> {
 
 /// Whether anybody listens on this port of the loopback address.
 pub(crate) fn is_taken(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    is_taken_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// Whether anybody listens on this address.
+pub(crate) fn is_taken_at(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }
 

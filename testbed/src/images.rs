@@ -1,6 +1,7 @@
 //! The images of the node: made here of Debian packages and our own binaries, imported without a registry.
 
 pub(crate) mod application;
+pub(crate) mod cert_manager;
 pub(crate) mod node;
 pub(crate) mod oci;
 pub(crate) mod postgres;
@@ -24,6 +25,11 @@ pub(crate) fn system(bed: &Bed<'_>) -> Result<Vec<Image>> {
     system::build(bed, &Store::open(&bed.paths.images())?)
 }
 
+/// Makes cert-manager's images; quick, once its binary is built. `version` is their tag.
+pub(crate) fn cert_manager(bed: &Bed<'_>, version: &str) -> Result<Vec<Image>> {
+    cert_manager::build(bed, &Store::open(&bed.paths.images())?, version)
+}
+
 /// Makes PostgreSQL's and the application's images, on one root file system.
 pub(crate) fn examples(bed: &Bed<'_>) -> Result<Vec<Image>> {
     let store = Store::open(&bed.paths.images())?;
@@ -32,6 +38,8 @@ pub(crate) fn examples(bed: &Bed<'_>) -> Result<Vec<Image>> {
     let mut images = vec![postgres::build(&store, &rootfs)?];
     images.extend(manifest.build(&store, &rootfs)?);
     let mut all = system(bed).unwrap_or_default();
+    // Its layer stays, whichever version that is; there is none while it is not built.
+    all.extend(cert_manager(bed, "any").unwrap_or_default());
     all.extend(images.iter().cloned());
     store.keep_only(&all, &BTreeSet::from([rootfs.digest.clone()]))?;
     Ok(images)

@@ -27,6 +27,7 @@ mod process;
 mod progress;
 mod stamp;
 mod status;
+mod template;
 
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ use parts::in_order;
 use paths::Paths;
 use progress::Steps;
 
-pub use parts::{Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
+pub use parts::{Dns, Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 pub use progress::{Progress, Quiet, ToStderr};
 pub use status::{ProcessStatus, Status};
 
@@ -125,6 +126,56 @@ impl Testbed {
     /// When this machine has no address but the loopback one.
     pub fn s3_endpoint(&self) -> Result<String> {
         Ok(format!("http://{}", parts::s3_address()?))
+    }
+
+    /// The DNS server of [`Part::Dns`], and what its zone is changed with.
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn dns(&self) -> Result<Dns> {
+        Dns::of(&self.paths)
+    }
+
+    /// The URL of the directory of [`Part::Pebble`], for pods and for this machine. HTTPS, by [`Testbed::acme_ca`].
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn acme_directory(&self) -> Result<String> {
+        parts::acme_directory()
+    }
+
+    /// The authority (PEM) by which the ACME server itself is trusted.
+    #[must_use]
+    pub fn acme_ca(&self) -> PathBuf {
+        parts::acme_folder(&self.paths).join("ca.crt")
+    }
+
+    /// The roots (PEM) of the certificates that the ACME server issues. Others with each of its starts.
+    #[must_use]
+    pub fn acme_roots(&self) -> PathBuf {
+        parts::acme_folder(&self.paths).join("roots.pem")
+    }
+
+    /// What tests of [`Part::TLS`] are told by their environment: names and values.
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn tls_environment(&self) -> Result<Vec<(&'static str, String)>> {
+        let dns = self.dns()?;
+        let path = |path: &std::path::Path| path.display().to_string();
+        Ok(vec![
+            ("FFE_NODE_IP", dns.server.ip().to_string()),
+            ("FFE_ACME_DIRECTORY", self.acme_directory()?),
+            ("FFE_ACME_CA", path(&self.acme_ca())),
+            ("FFE_ACME_ROOTS", path(&self.acme_roots())),
+            ("FFE_DNS_SERVER", dns.server.to_string()),
+            ("FFE_DNS_ZONE", dns.zone.to_owned()),
+            ("FFE_DNS_FOREIGN_ZONE", dns.foreign_zone.to_owned()),
+            ("FFE_DNS_KEY_NAME", dns.key_name.to_owned()),
+            ("FFE_DNS_SECRET_FILE", path(&dns.secret_file)),
+            ("FFE_DNS_KEY_FILE", path(&dns.key_file)),
+            ("FFE_RESOLV_CONF", path(&dns.resolv_conf)),
+        ])
     }
 
     /// Where a binary lies once its part is built, for instance `helm3`, `helm4`, `kubectl`, `registry`.

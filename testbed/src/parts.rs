@@ -1,17 +1,26 @@
 //! What the testbed consists of. A new part is a file here, a variant of [`Part`], and a line in `Part::component`.
 
+mod cert_manager;
 mod cluster;
+mod dns;
 mod helm;
 mod images;
 mod other_cluster;
+mod pebble;
+mod prometheus_crds;
 mod registry;
 mod s3;
+mod traefik;
 
 use anyhow::Result;
 
 use crate::bed::Bed;
 use crate::go::Unit;
 
+pub(crate) use cert_manager::is_ready as cert_manager_is_ready;
+pub use dns::Dns;
+pub(crate) use dns::{FOREIGN_ZONE, ZONE};
+pub(crate) use pebble::{directory as acme_directory, folder as acme_folder};
 pub use registry::REGISTRY_ADDRESS;
 pub(crate) use s3::address as s3_address;
 pub use s3::{S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
@@ -40,12 +49,42 @@ pub enum Part {
     ///
     /// [`Testbed::s3_endpoint`]: crate::Testbed::s3_endpoint
     S3,
+    /// A DNS server with a zone that takes updates: [`Testbed::dns`]. The cluster's own DNS asks it too.
+    ///
+    /// [`Testbed::dns`]: crate::Testbed::dns
+    Dns,
+    /// An ACME server that validates for real, at [`Testbed::acme_directory`]. Brings [`Part::Dns`] along.
+    ///
+    /// [`Testbed::acme_directory`]: crate::Testbed::acme_directory
+    Pebble,
+    /// The kinds of the Prometheus operator that alerts and scrapes are declared with. Nobody acts on them.
+    PrometheusCrds,
+    /// An ingress controller on ports 80 and 443 of the node's address: the ingress classes `traefik` and `nginx`, the
+    /// gateway class `traefik` and the gateway `traefik/shared`.
+    Traefik,
+    /// cert-manager, in the namespace of that name. Brings [`Part::Dns`] along, which it checks DNS-01 with.
+    CertManager,
 }
 
 impl Part {
     /// Every part, in the order in which they are built and started.
-    pub const ALL: [Self; 7] =
-        [Self::Helm4, Self::Helm3, Self::Cluster, Self::Images, Self::Registry, Self::OtherCluster, Self::S3];
+    pub const ALL: [Self; 12] = [
+        Self::Helm4,
+        Self::Helm3,
+        Self::Cluster,
+        Self::Images,
+        Self::Registry,
+        Self::OtherCluster,
+        Self::S3,
+        Self::Dns,
+        Self::Pebble,
+        Self::PrometheusCrds,
+        Self::Traefik,
+        Self::CertManager,
+    ];
+
+    /// What names, certificates and the way to them are tested with.
+    pub const TLS: [Self; 5] = [Self::Dns, Self::Pebble, Self::PrometheusCrds, Self::Traefik, Self::CertManager];
 
     pub(crate) fn component(self) -> &'static dyn Component {
         match self {
@@ -56,7 +95,17 @@ impl Part {
             Self::Registry => &registry::Registry,
             Self::OtherCluster => &other_cluster::OtherCluster,
             Self::S3 => &s3::S3,
+            Self::Dns => &dns::DnsServer,
+            Self::Pebble => &pebble::Pebble,
+            Self::PrometheusCrds => &prometheus_crds::PrometheusCrds,
+            Self::Traefik => &traefik::Traefik,
+            Self::CertManager => &cert_manager::CertManager,
         }
+    }
+
+    /// Whether it is the other part, or cannot do without it.
+    fn brings(self, other: Self) -> bool {
+        self == other || self.component().needs().iter().any(|needed| needed.brings(other))
     }
 }
 
@@ -95,8 +144,7 @@ pub(crate) trait Component: Sync {
 
 /// The parts asked for and those that they need, each once, in the order of [`Part::ALL`].
 pub(crate) fn in_order(parts: &[Part]) -> Vec<Part> {
-    let wanted = |part: Part| parts.iter().any(|asked| *asked == part || asked.component().needs().contains(&part));
-    Part::ALL.into_iter().filter(|part| wanted(*part)).collect()
+    Part::ALL.into_iter().filter(|part| parts.iter().any(|asked| asked.brings(*part))).collect()
 }
 
 /// Every unit of every part.
@@ -113,16 +161,16 @@ mod tests {
         assert_eq!(in_order(&[Part::Registry, Part::Helm4, Part::Registry]), [Part::Helm4, Part::Registry]);
         assert_eq!(in_order(&[Part::OtherCluster]), [Part::Cluster, Part::OtherCluster]);
         assert_eq!(in_order(&[Part::Cluster]), [Part::Cluster]);
+        assert_eq!(in_order(&[Part::Pebble]), [Part::Cluster, Part::Dns, Part::Pebble]);
         assert_eq!(in_order(&Part::ALL), Part::ALL);
     }
 
     #[test]
-    fn what_a_part_needs_comes_before_it_and_needs_nothing_itself() {
+    fn what_a_part_needs_comes_before_it() {
         for part in Part::ALL {
-            for needed in part.component().needs() {
-                assert!(in_order(&[part]).first() == Some(needed), "{part:?}");
-                assert!(needed.component().needs().is_empty(), "{needed:?}");
-            }
+            let all = in_order(&[part]);
+            assert_eq!(all.last(), Some(&part));
+            assert!(part.component().needs().iter().all(|needed| all.contains(needed)), "{part:?}");
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn is_current(paths: &Paths, endpoints: &Endpoints<'_>) -> bool {
 pub(crate) fn create(paths: &Paths, endpoints: &Endpoints<'_>) -> Result<()> {
     let folder = paths.pki();
     files::remove_folder(&folder)?;
-    let authority = Authority::create(&folder)?;
+    let authority = Authority::create(&folder, "ffe-testbed-ca")?;
     let api_hosts: Vec<String> = ["127.0.0.1".into(), endpoints.node_ip.to_string(), endpoints.service_ip.to_string()]
         .into_iter()
         .chain(["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"].map(String::from))
@@ -91,6 +91,13 @@ pub(crate) fn create(paths: &Paths, endpoints: &Endpoints<'_>) -> Result<()> {
     files::write_atomically(&folder.join("made-for"), format!("{}\n{ends}\n", made_for(endpoints)).as_bytes(), 0o644)
 }
 
+/// Makes an authority (`ca.crt`, `ca.key`) and the certificate of one server (`FILE.crt`, `FILE.key`) in a folder, with
+/// nothing to do with the cluster's. `hosts` are the server's names and addresses.
+pub(crate) fn server(folder: &Path, authority: &str, file: &str, hosts: &[String]) -> Result<()> {
+    let name = hosts.first().map_or(file, String::as_str);
+    Authority::create(folder, authority)?.issue(folder, &Subject { file, name, group: None, hosts }).map(|_| ())
+}
+
 /// A kubeconfig with the administrator's keys, for another server that trusts the same authority and has the API
 /// server's certificate. `name` is that of its context. To be kept from others.
 pub(crate) fn administrator(paths: &Paths, name: &str, server: &str) -> Result<String> {
@@ -115,8 +122,8 @@ struct Authority {
 }
 
 impl Authority {
-    fn create(folder: &Path) -> Result<Self> {
-        let mut parameters = parameters("ffe-testbed-ca", None);
+    fn create(folder: &Path, name: &str) -> Result<Self> {
+        let mut parameters = parameters(name, None);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -241,6 +248,16 @@ mod tests {
         let first = std::fs::read_to_string(paths.kubeconfig()).unwrap();
         assert_ne!(other, first);
         assert_eq!(other.replace(": other", ": ffe-testbed").replace("16444", "16443"), first);
+    }
+
+    #[test]
+    fn a_server_of_its_own_has_an_authority_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        server(folder.path(), "some-ca", "server", &["192.0.2.1".to_owned()]).unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(read("ca.crt").starts_with("-----BEGIN CERTIFICATE") && read("server.key").contains("PRIVATE KEY"));
+        let mode = std::fs::metadata(folder.path().join("server.key")).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
     }
 
     #[test]

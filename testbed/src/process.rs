@@ -1,6 +1,7 @@
 //! The processes that the testbed starts: recorded by id and start time, so that nothing else is ever stopped.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::SYSTEM_PATH;
 use crate::files;
+use crate::host;
 use crate::paths::Paths;
 
 /// Of the caller's environment. Nothing of the testbed speaks to anybody outside of this machine: a proxy would stand
@@ -116,6 +118,11 @@ impl Process {
 
     /// Starts it in a session of its own, away from the caller's terminal, with its output in a log.
     pub(crate) fn start(&self, program: &Path, arguments: &[String]) -> Result<()> {
+        self.start_with(program, arguments, &[])
+    }
+
+    /// Starts it with variables beside those of the caller.
+    pub(crate) fn start_with(&self, program: &Path, arguments: &[String], variables: &[(&str, &str)]) -> Result<()> {
         let start = || -> Result<()> {
             for folder in [self.log.parent(), self.record.parent()].into_iter().flatten() {
                 std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
@@ -129,6 +136,7 @@ impl Process {
             let child = command
                 .arg(program)
                 .args(arguments)
+                .envs(variables.iter().copied())
                 .env("PATH", format!("{}:{SYSTEM_PATH}", self.bin.display()))
                 .current_dir("/")
                 .stdin(Stdio::null())
@@ -141,6 +149,19 @@ impl Process {
             files::write_atomically(&self.record, &record, 0o644)
         };
         start().with_context(|| format!("starting {}", self.name))
+    }
+
+    /// Waits, up to 20 seconds, until somebody listens on an address that this process is to listen on.
+    pub(crate) fn wait_until_listening(&self, address: SocketAddr) -> Result<()> {
+        let started = Instant::now();
+        while !host::is_taken_at(address) {
+            self.check()?;
+            if started.elapsed() > Duration::from_secs(20) {
+                bail!("{} does not listen on {address}; see {}", self.name, self.log.display());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// An error with the end of the log when it does not run.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cluster::{api, other, services};
 use crate::host;
-use crate::parts::{Part, all_units};
+use crate::parts::{self, Part, all_units};
 use crate::paths::Paths;
 use crate::process::Process;
 
@@ -28,6 +28,8 @@ pub struct Status {
     pub api_ready: bool,
     /// The node takes pods.
     pub node_ready: bool,
+    /// cert-manager has its pods and its webhook answers; nothing when it was not asked for.
+    pub cert_manager_ready: Option<bool>,
     /// The node's address, when this machine has one.
     pub node_ip: Option<Ipv4Addr>,
     /// Pinned versions of what is built from source, by name, and whether it is built.
@@ -59,6 +61,7 @@ impl Status {
         Self {
             processes,
             api_ready,
+            cert_manager_ready: if api_ready { parts::cert_manager_is_ready(paths) } else { None },
             node_ready: api_ready && api::node_is_ready(paths),
             node_ip: host::node_ip().ok(),
             versions,
@@ -86,6 +89,9 @@ impl fmt::Display for Status {
         let yes = |ready: bool| if ready { "ready" } else { "not ready" };
         writeln!(f, "{:<24} {}", "API", yes(self.api_ready))?;
         writeln!(f, "{:<24} {}", "node", yes(self.node_ready))?;
+        if let Some(ready) = self.cert_manager_ready {
+            writeln!(f, "{:<24} {}", "cert-manager", yes(ready))?;
+        }
         if let Some(address) = self.node_ip {
             writeln!(f, "{:<24} {address}", "node address")?;
         }

@@ -8,6 +8,7 @@ use super::{API_PORT, API_SERVICE_IP, DNS_IP, NODE_NAME, POD_CIDR};
 use crate::files;
 use crate::host;
 use crate::images::system;
+use crate::parts;
 use crate::paths::Paths;
 use crate::pki::{self, Endpoints};
 
@@ -30,7 +31,7 @@ pub(crate) const MANIFESTS: &[&str] = &["coredns.yaml", "storage.yaml"];
 /// Writes the configuration, and keys when there are none for this address.
 pub(crate) fn write(paths: &Paths, node_ip: Ipv4Addr) -> Result<()> {
     for (name, template) in TEMPLATES {
-        let text = fill(template, paths).with_context(|| format!("template {name}"))?;
+        let text = fill(template, paths, node_ip).with_context(|| format!("template {name}"))?;
         files::write_atomically(&paths.conf().join(name), text.as_bytes(), 0o644)?;
     }
     // Nobody is asked beyond the cluster: CoreDNS answers every other name with "does not exist".
@@ -49,7 +50,7 @@ fn with_endpoints<T>(node_ip: Ipv4Addr, with: impl FnOnce(&Endpoints<'_>) -> T) 
     with(&Endpoints { node_ip, service_ip: API_SERVICE_IP, node_name: NODE_NAME, server: &server })
 }
 
-fn fill(template: &str, paths: &Paths) -> Result<String> {
+fn fill(template: &str, paths: &Paths, node_ip: Ipv4Addr) -> Result<String> {
     let root = paths.root().to_str().context("the cache folder's name is not text")?;
     if root.contains(['"', '\'', ' ', '\\', '#']) {
         bail!("the cache folder {root} has a blank or a quote in its name; set FFE_CACHE_DIR to one without");
@@ -57,7 +58,7 @@ fn fill(template: &str, paths: &Paths) -> Result<String> {
     if root.len() > LONGEST_ROOT {
         bail!("the cache folder {root} has too long a name for sockets in it; set FFE_CACHE_DIR to a shorter one");
     }
-    let dns = DNS_IP.to_string();
+    let (dns, node_ip) = (DNS_IP.to_string(), node_ip.to_string());
     let values = [
         ("@TESTBED@", root),
         ("@PAUSE_IMAGE@", system::PAUSE),
@@ -66,6 +67,9 @@ fn fill(template: &str, paths: &Paths) -> Result<String> {
         ("@CGROUP@", host::CGROUP),
         ("@POD_CIDR@", POD_CIDR),
         ("@DNS_IP@", dns.as_str()),
+        ("@NODE_IP@", node_ip.as_str()),
+        ("@ZONE@", parts::ZONE),
+        ("@FOREIGN_ZONE@", parts::FOREIGN_ZONE),
         ("@NODE_NAME@", NODE_NAME),
     ];
     Ok(values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value)))
@@ -78,11 +82,13 @@ mod tests {
 
     use super::*;
 
+    const NODE_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
     #[test]
     fn every_placeholder_has_a_value() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
         for (name, template) in TEMPLATES {
-            let text = fill(template, &paths).unwrap();
+            let text = fill(template, &paths, NODE_IP).unwrap();
             let left =
                 text.split('@').skip(1).step_by(2).find(|word| word.chars().all(|c| c.is_uppercase() || c == '_'));
             assert_eq!(left, None, "{name}");
@@ -92,9 +98,9 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_stand_in_a_configuration_is_refused() {
         let paths = Paths::at(Path::new("/a cache"), Path::new("/repo"));
-        assert!(fill("", &paths).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
+        assert!(fill("", &paths, NODE_IP).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
         let long = format!("/{}", "x".repeat(LONGEST_ROOT));
         let paths = Paths::at(Path::new(&long), Path::new("/repo"));
-        assert!(fill("", &paths).unwrap_err().to_string().contains("too long"));
+        assert!(fill("", &paths, NODE_IP).unwrap_err().to_string().contains("too long"));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn build(bed: &Bed<'_>, store: &Store) -> Result<Vec<Image>> {
 }
 
 /// The layer of one binary. Not made again, nor read, while the binary is the same file.
-fn layer(bed: &Bed<'_>, store: &Store, binary: &str) -> Result<Descriptor> {
+pub(super) fn layer(bed: &Bed<'_>, store: &Store, binary: &str) -> Result<Descriptor> {
     let path = bed.paths.binary(binary);
     let data = std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?;
     let mut inputs = Inputs::default();
