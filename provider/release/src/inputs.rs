@@ -176,7 +176,7 @@ fn values_diagnostic(error: &ValuesError) -> Diagnostic {
 /// Whether anything in the configuration that a rendering depends on is still unknown.
 pub(crate) fn has_unknown_inputs(config: &Release) -> bool {
     // What only the phases after the deployment look at may come later.
-    const LATER: [&str; 4] = ["migration", "verify", "remediation", "timeout"];
+    const LATER: [&str; 5] = ["migration", "verify", "remediation", "timeout", "drift"];
     let config = config.to_value();
     let needed = config.as_map().into_iter().flatten().filter(|(name, _)| !LATER.contains(&name.as_str()));
     needed.into_iter().any(|(_, value)| !value.is_wholly_known())

@@ -87,6 +87,9 @@ pub struct Release {
     /// What happens when the deployment or the checks fail.
     #[attr(optional)]
     pub remediation: Attr<Remediation>,
+    /// What is done about objects of the release that were changed or deleted in the cluster by others.
+    #[attr(optional)]
+    pub drift: Attr<DriftSettings>,
     /// What the provider's `notifications` are told about this release.
     #[attr(optional)]
     pub notify: Attr<Notify>,
@@ -129,6 +132,10 @@ pub struct Release {
     /// timestamps. They never cause a plan, and what a plan promises holds without them.
     #[attr(computed)]
     pub unstable_fields: Attr<Vec<UnstableOutput>>,
+    /// What is not in the cluster as it was applied; null where it is not looked for. Fields that were not applied, and those
+    /// that an autoscaler or another controller writes, do not count.
+    #[attr(computed)]
+    pub drifted: Attr<Vec<Drifted>>,
     /// The chart's notes, with write-only values and what the release keeps in Secrets masked.
     #[attr(computed)]
     pub notes: Attr<String>,
@@ -369,6 +376,50 @@ pub struct Remediation {
     /// How often deployment and checks are tried again before that. A migration is never repeated. Default 0.
     #[attr(optional, check = Check::between(0, 10))]
     pub retries: Attr<i64>,
+}
+
+/// What is done about changes of others in the cluster.
+#[derive(Model, Clone, Debug)]
+pub struct DriftSettings {
+    /// `warn` (the default): a refresh warns of each, and nothing is planned; `correct`: the plan is an update that deploys,
+    /// waits and checks again, without a backup or a migration; `off`: nothing is looked at.
+    #[attr(optional, one_of("warn", "off", "correct"))]
+    pub mode: Attr<String>,
+    /// What others may change.
+    #[attr(optional)]
+    pub ignore: Attr<Vec<DriftIgnore>>,
+}
+
+/// Objects, or fields of them, that others may change. What is not said does not matter; something must be.
+#[derive(Model, Clone, Debug)]
+pub struct DriftIgnore {
+    /// The kind, such as `Deployment`.
+    #[attr(optional)]
+    pub kind: Attr<String>,
+    /// The name of the object.
+    #[attr(optional)]
+    pub name: Attr<String>,
+    /// The fields, as JSON pointers (RFC 6901) such as `/spec/replicas`, each with all that is below it. Positions in lists are
+    /// those of what was applied. Without any, the whole object.
+    #[attr(optional)]
+    pub paths: Attr<Vec<Attr<String>>>,
+}
+
+/// One thing that is not in the cluster as it was applied.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Drifted {
+    /// The object, as in `resources`.
+    #[attr(computed)]
+    pub object: Attr<String>,
+    /// The field, as a JSON pointer; empty where the whole object is meant.
+    #[attr(computed)]
+    pub path: Attr<String>,
+    /// What was applied; what is not a text as JSON, what may be secret masked.
+    #[attr(computed)]
+    pub was: Attr<String>,
+    /// What is there; null where nothing is.
+    #[attr(computed)]
+    pub is: Attr<String>,
 }
 
 /// Notices about the release.

@@ -1,13 +1,14 @@
 //! Looking what is there: nearly free while nothing has changed.
 //!
 //! One metadata list of the namespace's release records is shared by all releases that are read at about the same
-//! time. A record is opened only when it is another one than was seen last.
+//! time. A record is opened only when it is another one than was seen last, or when an object of the release has moved.
 
 use ffe_cluster::{Cluster, Redactor};
 use ffe_helm::records::Records;
 use ffe_session::{Unavailable, diagnostic_of_recorded};
 use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
+use crate::drift::{self, Place};
 use crate::model::Release;
 use crate::outputs::{Seen, from_record};
 
@@ -61,24 +62,25 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
         }
         Err(error) => return kept(request, unreadable(error)),
     };
-    if seen.is_current(&key) {
-        return Refreshed::present(request.state, request.private);
+    let (mut state, mut private) = (request.state.clone(), request.private.clone());
+    let mut opened = None;
+    if !seen.is_current(&key) {
+        opened = match records.open(&key).await {
+            Ok(Some(release)) => {
+                // Write-only values are not known here, so notes of a release that has some are not shown.
+                let redactor = state.set_wo_revision.is_null().then(Redactor::default);
+                from_record(&mut state, &release, redactor.as_ref());
+                seen.note(&key);
+                seen.store(&mut private);
+                Some(release)
+            }
+            // It was replaced between list and read: the next refresh sees the newer one.
+            Ok(None) => return Refreshed::present(request.state, request.private),
+            Err(error) => return kept(request, unreadable(error)),
+        };
     }
-    match records.open(&key).await {
-        Ok(Some(release)) => {
-            let mut state = request.state.clone();
-            // Write-only values are not known here, so notes of a release that has some are not shown.
-            let redactor = state.set_wo_revision.is_null().then(Redactor::default);
-            from_record(&mut state, &release, redactor.as_ref());
-            let mut private = request.private.clone();
-            seen.note(&key);
-            seen.store(&mut private);
-            Refreshed::present(state, private)
-        }
-        // It was replaced between list and read: the next refresh sees the newer one.
-        Ok(None) => Refreshed::present(request.state, request.private),
-        Err(error) => kept(request, unreadable(error)),
-    }
+    let warnings = drift::look(Place { cluster, records, key: &key, opened }, &mut state, &mut private).await;
+    Refreshed::present(state, private).with(warnings)
 }
 
 /// The release was seen in this very cluster.

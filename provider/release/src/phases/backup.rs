@@ -24,7 +24,7 @@ const DEFAULT_RETENTION_DAYS: i64 = 30;
 /// # Errors
 /// When there is no complete, verified dump: then nothing has been changed.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(settings) = run.inputs.config.migration.known().cloned() else { return Ok(Outcome::Skipped) };
+    let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
     let nothing_to_do = is_alembic(&settings) && run.nothing_pending;
     if run.record().backup.is_some() || run.record().schema_after.is_some() || nothing_to_do {
         return Ok(Outcome::Skipped);

@@ -28,6 +28,8 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         skip_crds: config.crds.as_str() == Some("skip"),
         no_hooks: config.skip_hooks.known() == Some(&true),
         take_ownership: config.take_ownership.known() == Some(&true),
+        // What is applied is what is there afterwards, whoever wrote a field meanwhile; so it is with Helm 3 anyway.
+        force_conflicts: true,
         ..DeployRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values, inputs.timeout)
     };
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());

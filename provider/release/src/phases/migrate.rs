@@ -16,7 +16,7 @@ use crate::run::{Run, Stop};
 /// # Errors
 /// When the migration fails: with the last lines of its log.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(settings) = run.inputs.config.migration.known().cloned() else { return Ok(Outcome::Skipped) };
+    let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
     if run.record().schema_after.is_some() {
         tracing::info!("this run has migrated already");
         return Ok(Outcome::Skipped);

@@ -67,6 +67,7 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
     crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
+        force_conflicts: true,
         ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
     };
     let done = helm.rollback(&request, &run.cancel).await;

@@ -1,0 +1,292 @@
+//! What was changed in the cluster behind the release's back.
+//!
+//! Nearly free while nothing has: objects of one kind and namespace are listed once, metadata only, for all releases that
+//! are read at about the same time, and only an object whose uid or resource version is another than the one noted
+//! in the private state is fetched and compared (`check`). What it is compared with is the manifest in Helm's record: exactly
+//! what was applied, contents of Secrets too, kept in the cluster and nowhere else.
+//!
+//! `watch` knows which objects have moved, `check` what differs in one, `shown` how that is told without telling secrets,
+//! `correct` what a plan and an apply make of it.
+
+mod check;
+pub(crate) mod correct;
+mod shown;
+mod watch;
+
+use ffe_cluster::{Cluster, Kind, Redactor};
+use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
+use ffe_session::diagnostic;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Private};
+
+use crate::inputs::merged_values;
+use crate::model::{DriftIgnore, Drifted, Release};
+use check::Check;
+use watch::{Watched, moved};
+
+/// Differences that are shown; more are counted.
+const SHOWN: usize = 20;
+
+/// What is done about drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It is not looked for.
+    Off,
+    /// It is told.
+    Warn,
+    /// It is planned to be put right.
+    Correct,
+}
+
+impl Mode {
+    /// As the configuration or the state says; `None` where that is not known yet.
+    pub(crate) fn of(model: &Release) -> Option<Mode> {
+        if model.drift.is_unknown() {
+            return None;
+        }
+        let Some(settings) = model.drift.known() else { return Some(Mode::Warn) };
+        match &settings.mode {
+            Attr::Unknown => None,
+            mode => Some(match mode.as_str() {
+                Some("off") => Mode::Off,
+                Some("correct") => Mode::Correct,
+                _ => Mode::Warn,
+            }),
+        }
+    }
+}
+
+/// Which objects and fields do not count.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Ignored(Vec<Rule>);
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Rule {
+    kind: Option<String>,
+    name: Option<String>,
+    /// JSON pointers; none: the whole object.
+    paths: Vec<String>,
+}
+
+impl Ignored {
+    /// As the state says.
+    pub(crate) fn of(model: &Release) -> Ignored {
+        let rules = model.drift.known().and_then(|settings| settings.ignore.known()).into_iter().flatten();
+        let rule = |rule: &DriftIgnore| Rule {
+            kind: rule.kind.clone().into_known(),
+            name: rule.name.clone().into_known(),
+            paths: rule
+                .paths
+                .known()
+                .into_iter()
+                .flatten()
+                .filter_map(|path| path.as_str().map(str::to_owned))
+                .collect(),
+        };
+        Ignored(rules.map(rule).collect())
+    }
+
+    fn about<'a>(&'a self, kind: &'a str, name: &'a str) -> impl Iterator<Item = &'a Rule> {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        self.0.iter().filter(move |rule| is(&rule.kind, kind) && is(&rule.name, name))
+    }
+
+    /// Whether an object does not count at all.
+    fn object(&self, kind: &str, name: &str) -> bool {
+        self.about(kind, name).any(|rule| rule.paths.is_empty())
+    }
+
+    /// Whether a field of an object does not count: it is named, or part of one that is.
+    fn field(&self, kind: &str, name: &str, pointer: &str) -> bool {
+        let within = |path: &String| {
+            pointer.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.about(kind, name).any(|rule| rule.paths.iter().any(within))
+    }
+}
+
+/// Where is looked, and with what.
+pub(crate) struct Place<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Helm's records.
+    pub records: &'a Records,
+    /// The newest record.
+    pub key: &'a RecordKey,
+    /// The same, where it was opened already.
+    pub opened: Option<HelmRelease>,
+}
+
+/// Looks for drift, and notes it in the state. What cannot be looked at is a warning, and stays as it was found last.
+pub(crate) async fn look(place: Place<'_>, state: &mut Release, private: &mut Private) -> Diagnostics {
+    let mut warnings = Diagnostics::new();
+    let mode = Mode::of(state).unwrap_or(Mode::Warn);
+    if mode == Mode::Off {
+        state.drifted = Attr::Null;
+        Watched::forget(private);
+        return warnings;
+    }
+    if place.key.status != Status::Deployed {
+        // It is planned to be deployed anyway.
+        state.drifted = Attr::Known(Vec::new());
+        return warnings;
+    }
+    match seek(place, state, private).await {
+        Ok(more) => warnings.extend(more),
+        Err(why) => warnings.push(why),
+    }
+    if mode == Mode::Warn {
+        warnings.extend(told(state));
+    }
+    warnings
+}
+
+async fn seek(place: Place<'_>, state: &mut Release, private: &mut Private) -> Result<Diagnostics, Diagnostic> {
+    let Place { cluster, records, key, mut opened } = place;
+    let ignored = Ignored::of(state);
+    let namespace = state.namespace.clone().unwrap_or_default();
+    let name = state.name.clone().unwrap_or_default();
+    let mut watched = match Watched::load(private, &key.uid, &ignored) {
+        Some(watched) => watched,
+        None => Watched::of(&key.uid, &ignored, the_record(records, key, &mut opened, &name).await?, &namespace),
+    };
+    let seen = moved(cluster, &watched).await;
+    let mut warnings = blind(&name, &seen.unseen);
+    if !seen.moved.is_empty() {
+        let release = the_record(records, key, &mut opened, &name).await?;
+        let check = Check::new(cluster, release, &namespace, redactor(state, release), &ignored)
+            .map_err(|error| unreadable(&name, &error))?;
+        let doubts = check.all(&mut watched, seen.moved).await;
+        warnings.extend(unread(&name, &doubts.unread));
+        warnings.extend(plainly(&name, &doubts.unresolved));
+    }
+    state.drifted = Attr::Known(watched.found(&namespace));
+    watched.store(private);
+    Ok(warnings)
+}
+
+async fn the_record<'a>(
+    records: &Records,
+    key: &RecordKey,
+    opened: &'a mut Option<HelmRelease>,
+    name: &str,
+) -> Result<&'a HelmRelease, Diagnostic> {
+    if opened.is_none() {
+        *opened = records.open(key).await.map_err(|error| unreadable(name, &error))?;
+    }
+    opened.as_ref().ok_or_else(|| unreadable(name, &"its record was replaced meanwhile"))
+}
+
+fn unreadable(name: &str, error: &dyn std::fmt::Display) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Drift of the release {name} was not looked for"),
+        format!("What was applied cannot be read: {error}"),
+    )
+}
+
+/// What must not be shown: values that are in Helm's record and in no attribute of the state. They came from `set_wo`.
+fn redactor(state: &Release, release: &HelmRelease) -> Redactor {
+    let written = merged_values(state, false).map(|values| values.as_map().clone()).unwrap_or_default();
+    Redactor::new(shown::unwritten(&written, &release.config))
+}
+
+/// The warning about what could not be looked at.
+fn blind(name: &str, unseen: &[(String, std::sync::Arc<ffe_cluster::Error>)]) -> Diagnostics {
+    let Some((_, first)) = unseen.first() else { return Diagnostics::new() };
+    let kinds: Vec<&str> = unseen.iter().map(|(kind, _)| kind.as_str()).collect();
+    let told = diagnostic(first, &format!("Drift of some objects of the release {name} was not looked for"));
+    let advice = match first.kind() {
+        Kind::Forbidden => " Grant it, or leave them out with drift.ignore.",
+        Kind::NotServed => " Helm cannot put them right either until their kind is served again.",
+        _ => "",
+    };
+    let detail = format!("{} could not be listed.{advice}\n\n{}", kinds.join(", "), told.detail);
+    Diagnostic::warning(told.summary, detail).into()
+}
+
+/// The warning about objects that could be listed and not read.
+fn unread(name: &str, unread: &[(String, ffe_cluster::Error)]) -> Diagnostics {
+    let Some((_, first)) = unread.first() else { return Diagnostics::new() };
+    let objects: Vec<&str> = unread.iter().map(|(object, _)| object.as_str()).collect();
+    let told = diagnostic(first, &format!("Drift of some objects of the release {name} was not looked for"));
+    Diagnostic::warning(told.summary, format!("{} could not be read.\n\n{}", objects.join(", "), told.detail)).into()
+}
+
+/// The warning about objects whose fields were compared without the API server's help.
+fn plainly(name: &str, unresolved: &[(String, ffe_cluster::Error)]) -> Diagnostics {
+    let Some((_, first)) = unresolved.first() else { return Diagnostics::new() };
+    let objects: Vec<&str> = unresolved.iter().map(|(object, _)| object.as_str()).collect();
+    Diagnostic::warning(
+        format!("Drift of the release {name} may be only another way of writing"),
+        format!(
+            "Whether fields of {} differ in more than form was to be asked of the API server by a server-side apply that \
+             changes nothing, and could not: {first}\n\nThey were compared as they are written.",
+            objects.join(", ")
+        ),
+    )
+    .into()
+}
+
+/// The warning about drift, where there is some.
+fn told(state: &Release) -> Diagnostics {
+    let drifted = state.drifted.known().map(Vec::as_slice).unwrap_or_default();
+    if drifted.is_empty() {
+        return Diagnostics::new();
+    }
+    let name = state.name.as_str().unwrap_or_default();
+    let namespace = state.namespace.as_str().unwrap_or_default();
+    let mut detail = lines(drifted);
+    detail.push_str(
+        "\n\ndrift = { mode = \"correct\" } puts it right with the next apply; drift.ignore leaves out what others may \
+         change; mode \"off\" looks no more.",
+    );
+    Diagnostic::warning(format!("The release {namespace}/{name} is not in the cluster as it was applied"), detail)
+        .into()
+}
+
+/// Each difference on a line.
+pub(crate) fn lines(drifted: &[Drifted]) -> String {
+    let mut lines: Vec<String> = drifted.iter().take(SHOWN).map(shown::line).collect();
+    if drifted.len() > SHOWN {
+        lines.push(format!("and {} more", drifted.len() - SHOWN));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ignored(kind: Option<&str>, name: Option<&str>, paths: &[&str]) -> Ignored {
+        Ignored(vec![Rule {
+            kind: kind.map(str::to_owned),
+            name: name.map(str::to_owned),
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }])
+    }
+
+    #[test]
+    fn a_pointer_names_a_field_and_all_below_it() {
+        let rules = ignored(Some("Deployment"), Some("one"), &["/spec/replicas", "/metadata/labels"]);
+        for (kind, name, pointer, expected) in [
+            ("Deployment", "one", "/spec/replicas", true),
+            ("Deployment", "one", "/metadata/labels/team", true),
+            ("Deployment", "one", "/metadata/labelsAndMore", false),
+            ("Deployment", "one", "/spec", false),
+            ("Deployment", "one", "", false),
+            ("Deployment", "two", "/spec/replicas", false),
+            ("StatefulSet", "one", "/spec/replicas", false),
+        ] {
+            assert_eq!(rules.field(kind, name, pointer), expected, "{kind} {name} {pointer}");
+        }
+        assert!(!rules.object("Deployment", "one"));
+    }
+
+    #[test]
+    fn a_rule_without_pointers_is_about_whole_objects() {
+        let jobs = ignored(Some("Job"), None, &[]);
+        assert!(jobs.object("Job", "any") && !jobs.object("Deployment", "any"));
+        let everywhere = ignored(None, None, &["/metadata/annotations/a~1b"]);
+        assert!(everywhere.field("Service", "x", "/metadata/annotations/a~1b"));
+        assert!(!everywhere.object("Service", "x"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a plan and an apply make of drift.
+//!
+//! A correction deploys what is deployed already, waits for it and checks it. It never takes a backup and never migrates: the
+//! database is none of what Helm applied.
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
+
+use super::{Ignored, Mode, Place, lines, look, shown};
+use crate::model::{Change, Drifted, Release};
+use crate::run::Run;
+
+const KEY: &str = "correction.v1";
+
+/// The drift that a configuration wants to be put right.
+fn wanted<'a>(config: &Release, prior: Option<&'a Release>) -> Vec<&'a Drifted> {
+    if Mode::of(config) != Some(Mode::Correct) {
+        return Vec::new();
+    }
+    let ignored = Ignored::of(config);
+    let counts = |drifted: &&Drifted| {
+        let (kind, name) = shown::parts(drifted.object.as_str().unwrap_or_default());
+        let pointer = drifted.path.as_str().unwrap_or_default();
+        !ignored.object(kind, name) && !ignored.field(kind, name, pointer)
+    };
+    prior.and_then(|prior| prior.drifted.known()).into_iter().flatten().filter(counts).collect()
+}
+
+/// Whether there is drift to be put right.
+pub(crate) fn is_wanted(config: &Release, prior: Option<&Release>) -> bool {
+    !wanted(config, prior).is_empty()
+}
+
+/// Whether a plan that was carried out had nothing but drift to put right.
+pub(crate) fn is_alone(private: &Private) -> bool {
+    private.get(KEY).unwrap_or_default()
+}
+
+/// Writes into a plan that changes something what becomes of the drift; `alone` says that nothing else is the reason for it.
+pub(crate) fn promise(plan: &mut Plan<Release>, alone: bool) {
+    plan.planned.drifted = match Mode::of(&plan.config) {
+        None | Some(Mode::Warn) => Attr::Unknown,
+        Some(Mode::Off) => Attr::Null,
+        Some(Mode::Correct) => Attr::Known(Vec::new()),
+    };
+    if alone {
+        plan.private.set(KEY, &true);
+    } else {
+        plan.private.remove(KEY);
+    }
+}
+
+/// Lists what is put right among the changes, where it is not listed for another reason.
+pub(crate) fn add_changes(plan: &mut Plan<Release>) {
+    let wanted = wanted(&plan.config, plan.prior.as_ref());
+    let Some(changes) = plan.planned.changes.known_mut() else { return };
+    for drifted in wanted {
+        let gone = drifted.path.as_str() == Some("");
+        match changes.iter_mut().find(|change| change.object == drifted.object) {
+            Some(change) => {
+                if let Some(fields) = change.fields.known_mut()
+                    && !gone
+                    && !fields.contains(&drifted.path)
+                {
+                    fields.push(drifted.path.clone());
+                }
+            }
+            None => changes.push(Change {
+                action: Attr::from(if gone { "create" } else { "change" }),
+                object: drifted.object.clone(),
+                fields: if gone { Attr::Null } else { Attr::Known(vec![drifted.path.clone()]) },
+                digest: Attr::Null,
+            }),
+        }
+    }
+}
+
+/// What the state says of drift after a run, and a warning where a correction did not help. `prior` is what had drifted
+/// before; `succeeded` says that the run has done what was planned.
+pub(crate) async fn after(
+    run: &Run,
+    state: &mut Release,
+    prior: Attr<Vec<Drifted>>,
+    private: &mut Private,
+    succeeded: bool,
+) -> Diagnostics {
+    private.remove(KEY);
+    let mode = Mode::of(state).unwrap_or(Mode::Warn);
+    if mode == Mode::Off {
+        state.drifted = Attr::Null;
+        return Diagnostics::new();
+    }
+    let before = run.before.as_ref().map(|key| key.revision);
+    let Some(key) = run.after_key.as_ref().filter(|key| Some(key.revision) != before) else {
+        // Nothing was deployed: what had drifted still has. Where it was to be put right and is not, it does not count.
+        let none = succeeded && mode == Mode::Correct || !prior.is_known();
+        state.drifted = if none { Attr::Known(Vec::new()) } else { prior };
+        return Diagnostics::new();
+    };
+    state.drifted = Attr::Known(Vec::new());
+    if !run.corrects || !succeeded {
+        // The next refresh looks at all of it.
+        return Diagnostics::new();
+    }
+    let (mut found, mut noted) = (state.clone(), private.clone());
+    let place = Place { cluster: &run.cluster, records: &run.kit.records, key, opened: run.after.clone() };
+    let mut warnings = look(place, &mut found, &mut noted).await;
+    match found.drifted.known().map(Vec::as_slice) {
+        Some(left @ [_, ..]) => warnings.push(Diagnostic::warning(
+            format!("The drift of the release {} was not put right", run.inputs.name),
+            format!(
+                "Helm has deployed it again, and this is still not as it was applied:\n\n{}\n\nSomething writes it anew, or \
+                 Helm does not compare objects of this kind with what is in the cluster. Put it right by hand, or leave it \
+                 out with drift.ignore; until then every plan wants to correct it.",
+                lines(left)
+            ),
+        )),
+        _ => *private = noted,
+    }
+    warnings
+}
