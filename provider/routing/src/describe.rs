@@ -9,7 +9,7 @@ use ffe_cluster::{Cluster, Kind, ObjectRef};
 
 use crate::error::{Error, Result};
 use crate::ingress::{TRAEFIK_MIDDLEWARES, TRAEFIK_TLS};
-use crate::names::{NETWORKING, TRAEFIK};
+use crate::names::{NETWORKING, Role, TRAEFIK, object_name};
 use crate::resolve::served;
 use crate::route::{Backend, Class, PathType, Port, Route, Security};
 use crate::support::Dialect;
@@ -57,13 +57,15 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
             let names = kept.remove(TRAEFIK_MIDDLEWARES).unwrap_or_default();
             let specs = middlewares(cluster, namespace, &names, &mut untold).await?;
             route.security = security::of_middlewares(&specs, &mut untold);
+            route.security.ssl_redirect |= is_redirected(cluster, namespace, name).await?;
         }
         Dialect::IngressNginx | Dialect::TraefikNginx => {
             route.security = security::of_annotations(&mut kept, !spec.tls.unwrap_or_default().is_empty(), &mut untold);
         }
         Dialect::Gateway | Dialect::Other => route.security = Security::default(),
     }
-    untold.extend(kept.iter().map(|(key, value)| format!("annotation {key} = {value:?}")));
+    // by their keys alone: values may be secrets of somebody else's
+    untold.extend(kept.keys().map(|key| format!("annotation {key}")));
     Ok(Described { route, untold, has_certificate_annotation })
 }
 
@@ -135,6 +137,14 @@ fn backend(path: &HTTPIngressPath) -> Option<Backend> {
     let name = port.and_then(|port| port.name.clone());
     let port = number.map(Port::Number).or_else(|| name.map(Port::Name))?;
     Some(Backend { service: service.name.clone(), port })
+}
+
+/// Whether the Ingress for plain HTTP that belongs to one of ours redirects.
+async fn is_redirected(cluster: &Cluster, namespace: &str, name: &str) -> Result<bool> {
+    let http: Option<Ingress> = cluster.find(Some(namespace), &object_name(name, Role::Http)).await?;
+    let names = http.and_then(|http| http.metadata.annotations).and_then(|mut all| all.remove(TRAEFIK_MIDDLEWARES));
+    let specs = middlewares(cluster, namespace, &names.unwrap_or_default(), &mut Vec::new()).await?;
+    Ok(security::of_middlewares(&specs, &mut Vec::new()).ssl_redirect)
 }
 
 /// The specs of the Middlewares that an annotation names, in their order.

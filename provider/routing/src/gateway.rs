@@ -12,7 +12,6 @@ use crate::ingress::metadata;
 use crate::names::{GATEWAY, GRANT, Role, object_name};
 use crate::route::{GatewayRef, PathType, Route};
 
-pub(crate) use attach::listener_differences;
 pub use attach::{attach, detach};
 pub(crate) use conditions::{Verdict, judge_gateway, judge_listeners, judge_route};
 pub(crate) use survey::survey;

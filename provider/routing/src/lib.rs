@@ -8,9 +8,9 @@
 //! The crate knows neither Terraform nor cert-manager; marks are written by the caller.
 
 mod address;
-mod compare;
 mod conflicts;
 mod describe;
+mod drift;
 mod error;
 mod gateway;
 mod ingress;
@@ -22,9 +22,9 @@ mod support;
 mod warnings;
 
 pub use address::{Address, accepted, address, current_address};
-pub use compare::{Drift, drift};
 pub use conflicts::{Conflict, conflicts};
 pub use describe::{Described, describe};
+pub use drift::{Drift, drift};
 pub use error::{Error, Result};
 pub use gateway::{Attachment, MissingListener, OurListener, attach, detach};
 pub use names::{leftovers, names};

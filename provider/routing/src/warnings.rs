@@ -19,7 +19,7 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {}", self.attribute, self.summary, self.detail)
+        write!(f, "{}. {}", self.summary, self.detail)
     }
 }
 
@@ -34,14 +34,14 @@ pub fn warnings(route: &Route, resolved: &Resolved) -> Vec<Warning> {
             How::Administrator { setting: place } => found.push(Warning {
                 summary: format!("{attribute} is up to the administrator of {dialect}"),
                 detail: format!(
-                    "{dialect} has no annotation for it{}. Its administrator sets {place}.",
+                    "{dialect} has no annotation for what was asked for{}. Its administrator sets {place}.",
                     wanted(&route.security, setting)
                 ),
                 attribute,
             }),
             How::Unsupported { why } => found.push(Warning {
                 summary: format!("{attribute} has no effect with {}", title(resolved)),
-                detail: format!("It{} cannot be promised: {why}.", wanted(&route.security, setting)),
+                detail: format!("What was asked for{} cannot be promised: {why}.", wanted(&route.security, setting)),
                 attribute,
             }),
         }
@@ -68,7 +68,7 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     "ingress_class",
                     "ingress-nginx is retired".to_owned(),
                     format!(
-                        "There have been no releases and no security fixes since March 2026. Class {:?} works as long as it runs; Traefik reads most of its annotations (providers.kubernetesIngressNGINX), and class traefik or a Gateway can do all that is asked for here.",
+                        "There have been no releases and no security fixes since March 2026. Class {:?} works as long as it runs; Traefik reads most of its annotations (providers.kubernetesIngressNGINX), and Traefik's own class does all that can be asked for here.",
                         served.class
                     ),
                 );
@@ -131,7 +131,7 @@ fn wanted(security: &Security, setting: Setting) -> String {
         Setting::RequestsPerMinute => security.limit().map(|requests| requests.to_string()),
         Setting::SslRedirect | Setting::HstsSubdomains => None,
     };
-    value.map_or_else(String::new, |value| format!(" (wanted: {value})"))
+    value.map_or_else(String::new, |value| format!(" ({value})"))
 }
 
 /// Whether a setting asks for anything.

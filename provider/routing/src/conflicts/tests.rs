@@ -1,1 +1,113 @@
-//! Tests.
+//! Who else serves the same, against the API in memory.
+#![allow(clippy::unwrap_used)]
+
+use ffe_cluster::testing::FakeApi;
+use serde_json::json;
+
+use super::*;
+use crate::objects;
+use crate::tests::{api, gateway, on_gateway, resolved, route};
+
+fn ingress(namespace: &str, name: &str, class: &str, host: &str, path: &str, labels: Value) -> Value {
+    json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"ingressClassName": class, "rules": [{"host": host, "http": {"paths": [
+            {"path": path, "pathType": "Prefix", "backend": {"service": {"name": "x", "port": {"number": 80}}}}]}}]}})
+}
+
+async fn found(api: &FakeApi, route: &Route) -> Vec<String> {
+    let resolved = resolved(api, route).await;
+    let found = conflicts(&api.cluster(), route, &resolved).await.unwrap();
+    found.iter().map(|conflict| format!("{}{conflict}", if conflict.fatal { "! " } else { "" })).collect()
+}
+
+#[tokio::test]
+async fn the_same_host_and_path_of_another_ingress_is_a_conflict() {
+    let (api, route) = (api(), route("traefik"));
+    let resolved = resolved(&api, &route).await;
+    for own in objects(&route, &resolved) {
+        api.put(own);
+    }
+    assert!(found(&api, &route).await.is_empty());
+
+    let solver = json!({"acme.cert-manager.io/http01-solver": "true"});
+    api.put(ingress("ffe", "solver", "traefik", "ffe.example.com", "/", solver));
+    api.put(ingress("other", "path", "traefik", "ffe.example.com", "/admin", json!({})));
+    api.put(ingress("other", "host", "traefik", "www.example.com", "/", json!({})));
+    assert!(found(&api, &route).await.is_empty());
+
+    api.put(ingress(
+        "other",
+        "chart",
+        "traefik",
+        "ffe.example.com",
+        "/",
+        json!({"app.kubernetes.io/managed-by": "Helm"}),
+    ));
+    api.put(ingress("other", "old", "haproxy", "api.ffe.example.com", "/", json!({})));
+    assert_eq!(
+        found(&api, &route).await,
+        [
+            "! Ingress other/chart already serves ffe.example.com/ (managed by Helm)",
+            "Ingress other/old already serves api.ffe.example.com/, by another class: which of the two answers depends on where DNS leads",
+        ]
+    );
+    let all = conflicts(&api.cluster(), &route, &resolved).await.unwrap();
+    assert!(all[0].advice().contains("ingress.enabled = false"), "{}", all[0].advice());
+}
+
+#[tokio::test]
+async fn paths_are_the_same_with_and_without_a_slash_at_the_end_but_not_of_another_type() {
+    let api = api();
+    let mut route = route("traefik");
+    route.path = "/api".to_owned();
+    api.put(ingress("other", "a", "traefik", "ffe.example.com", "/api/", json!({})));
+    assert_eq!(found(&api, &route).await.len(), 1);
+    route.path_type = PathType::Exact;
+    assert!(found(&api, &route).await.is_empty());
+}
+
+#[tokio::test]
+async fn routes_on_the_same_gateway_are_conflicts() {
+    let (api, route) = (api(), on_gateway("infra", true));
+    api.put(gateway(
+        json!([{"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": {"from": "All"}}}]),
+    ));
+    let http_route = |name: &str, parent: Value, rules: Value| {
+        api.put(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": "infra"},
+            "spec": {"parentRefs": [parent], "hostnames": ["ffe.example.com"], "rules": rules}}));
+    };
+    http_route("whole", json!({"name": "web"}), json!([{}]));
+    http_route(
+        "elsewhere",
+        json!({"name": "other", "namespace": "infra"}),
+        json!([{"matches": [{"path": {"value": "/"}}]}]),
+    );
+    http_route(
+        "deeper",
+        json!({"name": "web"}),
+        json!([{"matches": [{"path": {"type": "PathPrefix", "value": "/x"}}]}]),
+    );
+    assert_eq!(
+        found(&api, &route).await,
+        [
+            "HTTPRoute infra/elsewhere already serves ffe.example.com/, by another class: which of the two answers depends on where DNS leads",
+            "! HTTPRoute infra/whole already serves ffe.example.com/",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn with_leave_for_one_namespace_only_that_one_is_looked_at() {
+    let (api, route) = (api(), route("traefik"));
+    api.put(ingress("ffe", "near", "traefik", "ffe.example.com", "/", json!({})));
+    api.put(ingress("other", "far", "traefik", "ffe.example.com", "/", json!({})));
+    api.fail("GET", "/v1/ingresses", None, 403, "Forbidden", "no");
+    api.fail("GET", "/v1/httproutes", None, 403, "Forbidden", "no");
+    assert_eq!(found(&api, &route).await, ["! Ingress ffe/near already serves ffe.example.com/"]);
+    api.heal();
+    api.fail("GET", "/v1/ingresses", None, 500, "InternalError", "no");
+    let resolved = resolved(&api, &route).await;
+    assert!(conflicts(&api.cluster(), &route, &resolved).await.is_err());
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::ingress::{NGINX_BURST, NGINX_FORCE_REDIRECT, NGINX_LIMIT, NGINX_PREFIX, NGINX_REDIRECT};
+use crate::ingress::{NGINX_BURST, NGINX_FORCE_REDIRECT, NGINX_LIMIT, NGINX_REDIRECT};
 use crate::route::Security;
 
 /// What the annotations of ingress-nginx say; those that were understood are taken out.
@@ -24,9 +24,6 @@ pub(super) fn of_annotations(
     if let Some(burst) = annotations.remove(NGINX_BURST).filter(|burst| burst != "1") {
         untold.push(format!("annotation {NGINX_BURST} = {burst:?} (ours is 1)"));
     }
-    for key in annotations.keys().filter(|key| key.starts_with(NGINX_PREFIX) && key.contains("snippet")) {
-        untold.push(format!("{key} runs configuration of its own in the controller, and stays"));
-    }
     Security { ssl_redirect: redirect || forced, requests_per_minute, ..Security::default() }
 }
 
@@ -42,7 +39,7 @@ pub(super) fn of_middlewares(specs: &BTreeMap<String, Value>, untold: &mut Vec<S
                 _ => false,
             };
             if !known {
-                untold.push(format!("middleware {name}: {kind} {content}"));
+                untold.push(format!("middleware {name}: {kind}"));
             }
         }
     }
@@ -68,7 +65,8 @@ fn headers(name: &str, content: &Value, security: &mut Security, untold: &mut Ve
             "contentSecurityPolicy" => security.content_security_policy = text(),
             "contentTypeNosniff" => security.content_type_nosniff = value == true,
             "sslProxyHeaders" => {}
-            _ => untold.push(format!("middleware {name}: headers.{field} = {value}")),
+            // by its name alone: a header may be a credential
+            _ => untold.push(format!("middleware {name}: headers.{field}")),
         }
     }
     true

@@ -10,12 +10,11 @@ use ffe_cluster::kube::api::{
 use ffe_cluster::{Cluster, Kind};
 use serde_json::{Value, json};
 
-use super::{Attachment, listeners};
-use crate::compare::compare;
+use super::listeners;
+use crate::Resolved;
 use crate::error::{Error, Result};
 use crate::names::{GATEWAY, gateway_object, listener_manager};
 use crate::route::{GatewayRef, Route};
-use crate::{Drift, Resolved};
 
 /// Adds our listeners to the Gateway, or changes them; without `manage_listener`, and for an Ingress, nothing. The
 /// objects of the route should be there before (the Secret's ReferenceGrant is among them).
@@ -87,18 +86,5 @@ async fn apply(cluster: &Cluster, gateway: &GatewayRef, namespace: &str, name: &
     }
 }
 
-/// Where our listeners are not as they were applied.
-pub(crate) fn listener_differences(route: &Route, attachment: &Attachment, gateway: &Value) -> Vec<Drift> {
-    let Some(wished) = listeners(route, attachment) else { return Vec::new() };
-    let live = gateway.pointer("/spec/listeners").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let wished = wished.pointer("/spec/listeners").and_then(Value::as_array).cloned().unwrap_or_default();
-    let object = gateway_object(&attachment.gateway);
-    wished
-        .iter()
-        .flat_map(|listener| {
-            let name = listener["name"].as_str().unwrap_or_default();
-            let found = live.iter().find(|found| found["name"] == name);
-            compare(&object, &format!("/spec/listeners/{name}"), listener, found)
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

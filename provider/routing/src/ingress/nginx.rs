@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use crate::route::Security;
 
-/// What all annotations of ingress-nginx begin with.
-pub(crate) const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 /// Redirects when the Ingress has a certificate; the controller's default is yes.
 pub(crate) const REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
 /// Redirects even where something in front of the controller ends TLS.

@@ -1,0 +1,174 @@
+//! Golden files: all objects of each class, and what its plan warns of.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{api, everything, gateway, on_gateway, resolved, route};
+use crate::gateway::listeners;
+use crate::{Dialect, PathType, Port, Resolved, Route, Security, Served, http01, leftovers, names, objects, warnings};
+
+/// Objects, warnings and solver as one text.
+fn told(route: &Route, resolved: &Resolved) -> String {
+    let mut text = String::new();
+    for object in objects(route, resolved) {
+        let _ = writeln!(text, "---\n{}", serde_norway::to_string(&object).unwrap().trim_end());
+    }
+    if let Resolved::Gateway(attachment) = resolved
+        && let Some(patch) = listeners(route, attachment)
+    {
+        let _ = writeln!(
+            text,
+            "--- # applied under a field manager of its own\n{}",
+            serde_norway::to_string(&patch).unwrap().trim_end()
+        );
+    }
+    let _ = writeln!(text, "=== HTTP-01\n{}", http01(resolved).to_value());
+    for warning in warnings(route, resolved) {
+        let _ = writeln!(text, "=== warning\n{warning}");
+    }
+    text
+}
+
+fn ingress(dialect: Dialect, class: &str, controller: &str) -> Resolved {
+    Resolved::Ingress(Served { class: class.to_owned(), controller: Some(controller.to_owned()), dialect })
+}
+
+#[tokio::test]
+async fn traefik() {
+    let route = route("traefik");
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn traefik_without_any_setting() {
+    let mut route = Route { security: Security::default(), path: "/api".to_owned(), ..route("traefik") };
+    route.backend.port = Port::Name("http".to_owned());
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn ingress_nginx() {
+    let mut route = route("nginx");
+    route.labels.insert("team".to_owned(), "engine".to_owned());
+    route.annotations.insert("note".to_owned(), "kept".to_owned());
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn traefik_for_ingress_nginx() {
+    let route = Route { path_type: PathType::ImplementationSpecific, ..route("nginx") };
+    insta::assert_snapshot!(told(&route, &ingress(Dialect::TraefikNginx, "nginx", "k8s.io/ingress-nginx")));
+}
+
+#[tokio::test]
+async fn any_other_class() {
+    let route = route("haproxy");
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn gateway_with_listeners_of_ours() {
+    let api = api();
+    api.put(gateway(
+        json!([{"name": "web", "protocol": "HTTP", "port": 8000, "allowedRoutes": {"namespaces": {"from": "All"}}}]),
+    ));
+    let route = on_gateway("infra", true);
+    insta::assert_snapshot!(told(&route, &resolved(&api, &route).await));
+}
+
+#[tokio::test]
+async fn gateway_of_the_same_namespace_with_the_secret_and_no_redirect() {
+    let api = api();
+    let mut own = gateway(json!([
+        {"name": "plain", "protocol": "HTTP", "port": 80},
+        {"name": "secure", "protocol": "HTTPS", "port": 443, "hostname": "*.example.com",
+            "tls": {"certificateRefs": [{"name": "api-tls"}]}},
+    ]));
+    own["metadata"]["namespace"] = json!("ffe");
+    api.put(own);
+    let mut route = Route { path_type: PathType::Exact, ..on_gateway("ffe", false) };
+    route.security.ssl_redirect = false;
+    insta::assert_snapshot!(told(&route, &resolved(&api, &route).await));
+}
+
+#[tokio::test]
+async fn gateway_without_plain_http() {
+    let api = api();
+    api.put(gateway(json!([{"name": "other", "protocol": "HTTPS", "port": 8443, "hostname": "other.com",
+        "tls": {"certificateRefs": [{"name": "other"}]}}])));
+    let route = Route { security: Security { ssl_redirect: true, ..Security::default() }, ..on_gateway("infra", true) };
+    insta::assert_snapshot!(told(&route, &resolved(&api, &route).await));
+}
+
+#[tokio::test]
+async fn what_is_not_wished_is_left_over() {
+    let mut route = route("traefik");
+    let resolved = resolved(&api(), &route).await;
+    let text = |route: &Route| -> Vec<String> {
+        leftovers(route, &objects(route, &resolved)).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(text(&route), ["HTTPRoute ffe/api", "HTTPRoute ffe/api-http", "ReferenceGrant ffe/api-tls"]);
+    route.security = Security { content_type_nosniff: true, ..Security::default() };
+    assert_eq!(text(&route)[..2], ["Middleware ffe/api-redirect", "Middleware ffe/api-rate-limit"]);
+    assert_eq!(names("ffe", "api").len(), 8);
+}
+
+/// Whatever the settings, and whatever annotations somebody hands in.
+fn any_route() -> impl Strategy<Value = Route> {
+    let settings = (any::<bool>(), any::<Option<u64>>(), any::<bool>(), any::<bool>(), any::<Option<u32>>());
+    let key = "(nginx.ingress.kubernetes.io/|cert-manager.io/)?[a-z-]{0,8}(server-snippet|configuration-snippet)?";
+    let annotations = proptest::collection::btree_map(key, "[ -~]{0,12}", 0..4);
+    (settings, annotations, "[a-z][a-z0-9-]{0,61}[a-z0-9]").prop_map(|(settings, annotations, name)| {
+        let (ssl_redirect, hsts_max_age, hsts_subdomains, headers, requests_per_minute) = settings;
+        let all = everything();
+        let security = Security {
+            ssl_redirect,
+            hsts_max_age,
+            hsts_subdomains,
+            frame_options: all.frame_options.filter(|_| headers),
+            content_security_policy: all.content_security_policy.filter(|_| headers),
+            content_type_nosniff: headers,
+            requests_per_minute,
+        };
+        Route { security, annotations, name, ..route("any") }
+    })
+}
+
+fn annotations(object: &Value) -> impl Iterator<Item = &String> {
+    object["metadata"]["annotations"].as_object().into_iter().flatten().map(|(key, _)| key)
+}
+
+proptest! {
+    #[test]
+    fn no_object_has_a_snippet_nor_asks_for_a_certificate_and_every_name_is_known(route in any_route()) {
+        for dialect in [Dialect::Traefik, Dialect::IngressNginx, Dialect::TraefikNginx, Dialect::Other] {
+            let objects = objects(&route, &ingress(dialect, "any", "any"));
+            let known = names(&route.namespace, &route.name);
+            for object in &objects {
+                for key in annotations(object) {
+                    prop_assert!(!key.contains("snippet") && !key.contains("cert-manager.io/"), "{}", key);
+                }
+                prop_assert!(known.contains(&ffe_cluster::ObjectRef::from_value(object).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn middlewares_that_are_named_are_made(route in any_route()) {
+        let objects = objects(&route, &ingress(Dialect::Traefik, "any", "any"));
+        let made: Vec<String> = objects
+            .iter()
+            .filter(|object| object["kind"] == "Middleware")
+            .map(|object| format!("{}-{}@kubernetescrd", route.namespace, object["metadata"]["name"].as_str().unwrap()))
+            .collect();
+        let mut named: Vec<&str> = Vec::new();
+        for object in &objects {
+            let chain = object["metadata"]["annotations"]["traefik.ingress.kubernetes.io/router.middlewares"].as_str();
+            named.extend(chain.into_iter().flat_map(|chain| chain.split(',')));
+        }
+        prop_assert!(named.iter().all(|name| made.iter().any(|made| made == name)), "{:?} of {:?}", named, made);
+        prop_assert!(made.iter().all(|made| named.contains(&made.as_str())), "{:?} of {:?}", named, made);
+    }
+}
