@@ -1,1 +1,43 @@
 //! Issuers and certificates of cert-manager: objects, waiting, and why an issuance does not get on.
+//!
+//! The way of a certificate: [`installation`] says whether cert-manager is there; Secrets go where
+//! [`secret_namespace`] says; [`issuer_object`] and [`certificate_object`] are handed to [`apply`], which
+//! waits for a webhook that is just starting; [`retry_issuer`] and [`retry`] begin anew what failed
+//! before and is mended now; [`wait_issuer`] and [`wait_certificate`] wait, and end as soon as the chain
+//! says that it is over; [`diagnose`] says why.
+//!
+//! It knows nothing of Terraform. Facts about cert-manager are those of its version 1.21.
+
+mod alert;
+mod certificate;
+mod diagnose;
+mod error;
+mod install;
+mod issuances;
+mod issuer;
+mod model;
+mod names;
+mod renew;
+mod requests;
+mod status;
+mod wait;
+mod webhook;
+
+#[cfg(test)]
+mod testing;
+
+pub use alert::{alerts_supported, expiry_alert};
+pub use certificate::{CertificateSpec, KeyAlgorithm, PrivateKey, Rotation, certificate_object};
+pub use diagnose::{Cause, Diagnosis, diagnose, diagnose_issuer};
+pub use error::Error;
+pub use install::{Installation, Part, installation, secret_namespace};
+pub use issuances::{Issuance, Outcome, issuances, users};
+pub use issuer::{
+    Acme, IssuerSpec, LETSENCRYPT, LETSENCRYPT_STAGING, SecretKey, Solver, Tsig, directory_url,
+    is_letsencrypt_production, issuer_object,
+};
+pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
+pub use renew::{Renewal, renew, retry, retry_issuer};
+pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};
+pub use wait::{wait_certificate, wait_issuer};
+pub use webhook::{WebhookTrouble, apply, webhook_trouble};

@@ -1,0 +1,41 @@
+//! The solver of a challenge, as far as a diagnosis speaks of it.
+
+use serde_json::Value;
+
+use crate::issuer::SecretKey;
+
+/// One entry of `spec.acme.solvers`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Solver {
+    /// Of an HTTP-01 solver by Ingress
+    pub(crate) ingress_class: Option<String>,
+    /// Of an HTTP-01 solver by Gateway API
+    pub(crate) gateway: Option<String>,
+    /// `Cloudflare`, or the address of the name server
+    pub(crate) provider: Option<String>,
+    /// Name of the TSIG key
+    pub(crate) tsig_key: Option<String>,
+    /// The token, or the TSIG key
+    pub(crate) secret: Option<SecretKey>,
+}
+
+impl Solver {
+    pub(crate) fn of(solver: &Value) -> Self {
+        let text = |pointer: &str| solver.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let secret = |pointer: &str| {
+            let name = text(&format!("{pointer}/name"))?;
+            Some(SecretKey { name, key: text(&format!("{pointer}/key")).unwrap_or_default() })
+        };
+        let cloudflare = solver.pointer("/dns01/cloudflare").map(|_| "Cloudflare".to_owned());
+        let nameserver = text("/dns01/rfc2136/nameserver").map(|server| format!("the name server {server}"));
+        Self {
+            ingress_class: text("/http01/ingress/ingressClassName").or_else(|| text("/http01/ingress/class")),
+            gateway: text("/http01/gatewayHTTPRoute/parentRefs/0/name"),
+            provider: cloudflare.or(nameserver),
+            tsig_key: text("/dns01/rfc2136/tsigKeyName"),
+            secret: secret("/dns01/cloudflare/apiTokenSecretRef")
+                .or_else(|| secret("/dns01/cloudflare/apiKeySecretRef"))
+                .or_else(|| secret("/dns01/rfc2136/tsigSecretSecretRef")),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The same on objects that were recorded on a real cluster.

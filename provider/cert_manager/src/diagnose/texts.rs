@@ -1,0 +1,280 @@
+//! The texts of cert-manager, of ACME servers and of DNS providers, recognised.
+//!
+//! cert-manager's texts are those of 1.21 (pkg/issuer/acme, pkg/controller/acmeorders,
+//! pkg/controller/acmechallenges), the limits' texts those of Boulder's ratelimits. They change from
+//! version to version, so only the words that carry the meaning are looked for.
+
+use jiff::Timestamp;
+
+use super::cause::Cause;
+
+/// Whose text it is: a name that does not resolve is our host's in one, the ACME server's in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// An issuer's Ready condition
+    Issuer,
+    /// An Order's reason, a CertificateRequest's or Certificate's condition
+    Order,
+    /// A Challenge's reason
+    Challenge,
+}
+
+/// What a text says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recognised {
+    pub(crate) cause: Cause,
+    /// The part of it that people need
+    pub(crate) detail: String,
+}
+
+/// Recognises a text; None for one that says nothing that is known.
+pub(crate) fn recognise(speaker: Speaker, text: &str) -> Option<Recognised> {
+    if let Some(problem) = Problem::find(text) {
+        let cause = problem.cause(speaker)?;
+        return Some(Recognised { cause, detail: problem.detail });
+    }
+    let lower = text.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    let cause = if lower.contains("failed calling webhook") {
+        Cause::WebhookAway
+    } else if speaker == Speaker::Challenge && !lower.starts_with("error accepting") {
+        challenge(&lower)?
+    } else if says(&["no configured challenge solvers can be used"]) {
+        Cause::NoSolver
+    } else if says(&SECRETS) {
+        Cause::SecretMissing
+    } else if says(&["certificate is not a ca", "error getting keypair"]) {
+        if lower.contains("not found") { Cause::SecretMissing } else { Cause::BadKeyPair }
+    } else if says(&["x509:", "failed to verify certificate"]) {
+        Cause::AcmeUntrusted
+    } else if says(&NETWORK) || says(&["no such host", "not an rfc 8555 problem document"]) {
+        Cause::AcmeUnreachable
+    } else if says(&["acme account", "account private key", "acme private key"]) {
+        Cause::Account
+    } else {
+        return None;
+    };
+    Some(Recognised { cause, detail: tidy(text) })
+}
+
+/// A connection that does not come about.
+const NETWORK: [&str; 8] = [
+    "connection refused",
+    "i/o timeout",
+    "no route to host",
+    "network is unreachable",
+    "deadline exceeded",
+    "connection reset",
+    "timeout exceeded",
+    "tls handshake timeout",
+];
+
+const SECRETS: [&str; 7] = [
+    "error getting cloudflare secret",
+    "not found in secret",
+    "failed to load secret",
+    "failed to get secret",
+    "does not have key",
+    "secret name not specified",
+    "external account binding key",
+];
+
+/// Cloudflare's codes for a token that is malformed, unknown, expired, or not allowed to do this.
+const CLOUDFLARE_AUTH: [&str; 8] = [
+    "error: 10000:",
+    "error: 10001:",
+    "error: 9109:",
+    "error: 9106:",
+    "error: 9103:",
+    "error: 6003:",
+    "error: 6111:",
+    "error: 1000:",
+];
+
+fn challenge(lower: &str) -> Option<Cause> {
+    let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    let network = says(&NETWORK);
+    if says(&[
+        "gateway api is not enabled",
+        "must specify parentrefs",
+        "no ingress nor gateway",
+        "no ingress config provided",
+        "no dns01 challenge solver configuration",
+        "no solver provider configured",
+    ]) {
+        return Some(Cause::WrongSolver);
+    }
+    if says(&SECRETS) || (lower.contains("secret \"") && lower.contains("\" not found")) {
+        return Some(Cause::SecretMissing);
+    }
+    if lower.contains("cloudflare") {
+        return cloudflare(lower, network);
+    }
+    if lower.contains("dns update failed") || lower.contains("tsig secret") {
+        return Some(dynamic_update(lower, network));
+    }
+    if says(&["exceeded quota", "violates podsecurity", "denied the request"])
+        || lower.contains("pods") && lower.contains("forbidden")
+    {
+        return Some(Cause::SolverPod);
+    }
+    if says(&["found no zones"]) {
+        return Some(Cause::WrongZone);
+    }
+    if says(&[
+        "could not determine the zone",
+        "could not find the soa",
+        "start of authority",
+        "authoritative nameservers",
+    ]) {
+        return Some(if network || lower.contains("rcode") { Cause::DnsFailing } else { Cause::WrongZone });
+    }
+    if says(&["when querying the soa record"]) || lower.contains(" returned ") && lower.contains("ns ") {
+        return Some(Cause::DnsFailing);
+    }
+    if says(&["not yet propagated"]) {
+        return Some(Cause::DnsNotPropagated);
+    }
+    reach(lower)
+}
+
+fn cloudflare(lower: &str, network: bool) -> Option<Cause> {
+    let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    if says(&CLOUDFLARE_AUTH) || says(&["no cloudflare credential", "api token is invalid", "api key is invalid"]) {
+        Some(Cause::TokenRefused)
+    } else if says(&["found no zones", "error: 7003:", "error: 1001:"]) {
+        Some(Cause::WrongZone)
+    } else if network || says(&["no such host", "invalid character"]) {
+        // a proxy's web page instead of JSON is an API that was not reached
+        Some(Cause::DnsProviderAway)
+    } else if says(&["while querying", "find zones"]) {
+        Some(Cause::Unknown)
+    } else {
+        None
+    }
+}
+
+/// RFC 2136. A server answers NOTAUTH to a key that it does not know, and to an update of a zone that it
+/// is not the primary of; the second is NOTZONE only when the name lies outside of the zone.
+fn dynamic_update(lower: &str, network: bool) -> Cause {
+    let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    if says(&["notzone", "nxdomain"]) {
+        Cause::WrongZone
+    } else if says(&["servfail", "notimp", "formerr"]) {
+        Cause::DnsFailing
+    } else if network || says(&["no such host"]) {
+        Cause::DnsProviderAway
+    } else {
+        Cause::TokenRefused
+    }
+}
+
+/// What cert-manager's own look at `http://host/.well-known/acme-challenge/` found, or the authority's.
+fn reach(lower: &str) -> Option<Cause> {
+    let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
+    if says(&["no such host", "nxdomain", "no valid a records", "no valid ip addresses"]) {
+        Some(Cause::DnsMissing)
+    } else if says(&["server misbehaving", "servfail"]) || lower.contains("lookup ") && lower.contains("i/o timeout") {
+        Some(Cause::DnsFailing)
+    } else if says(&[
+        "wrong status code",
+        "did not get expected response",
+        "failed to read response body",
+        "non-200 status code",
+        "invalid response from",
+        "key authorization file",
+        "malformed http response",
+        "too many redirects",
+        "stopped after 10 redirects",
+    ]) {
+        Some(Cause::Port80WrongAnswer)
+    } else if says(&NETWORK)
+        || says(&["self check get request", "timeout during", "timeout after", "error getting validation data"])
+    {
+        Some(Cause::Port80Closed)
+    } else {
+        None
+    }
+}
+
+/// An ACME problem document as it stands within a text: `403 urn:ietf:params:acme:error:caa: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Of the HTTP answer; None where the text does not say it
+    pub(crate) status: Option<u16>,
+    /// `rateLimited`
+    pub(crate) kind: String,
+    /// The server's words
+    pub(crate) detail: String,
+}
+
+impl Problem {
+    /// The first one of a text.
+    pub(crate) fn find(text: &str) -> Option<Self> {
+        let (begins, at) = ["urn:ietf:params:acme:error:", "urn:acme:error:"]
+            .iter()
+            .filter_map(|urn| text.find(urn).map(|at| (at, at + urn.len())))
+            .min()?;
+        let status = text.get(..begins)?.trim_end().rsplit([' ', ':']).next().and_then(|word| word.parse().ok());
+        let rest = text.get(at..)?;
+        let kind: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        let rest = rest.get(kind.len()..)?.trim_start_matches([':', ' ']);
+        let (detail, more) = rest.split_once("; subproblems:").map_or((rest, None), |(a, b)| (a, Some(b)));
+        let mut detail = tidy(detail);
+        // where one of several names is refused, only the subproblem says which one and why
+        if let Some(more) = more.and_then(|more| more.lines().map(str::trim).find(|line| !line.is_empty())) {
+            detail = tidy(&format!("{detail}; {}", more.split_once(": ").map_or(more, |(_, said)| said)));
+        }
+        Some(Self { status, kind, detail })
+    }
+
+    fn cause(&self, speaker: Speaker) -> Option<Cause> {
+        let lower = self.detail.to_lowercase();
+        Some(match self.kind.to_lowercase().as_str() {
+            "ratelimited" => Cause::RateLimited { until: retry_after(&self.detail) },
+            "caa" => Cause::Caa,
+            "dns" if lower.contains("caa") => Cause::DnsFailing,
+            "dns" if lower.contains("txt") => Cause::DnsNotPropagated,
+            "dns" => reach(&lower).filter(|cause| *cause == Cause::DnsMissing).unwrap_or(Cause::DnsFailing),
+            "connection" | "tls" => reach(&lower).unwrap_or(Cause::Port80Closed),
+            "incorrectresponse" => Cause::Port80WrongAnswer,
+            "invalidcontact" | "unsupportedcontact" => Cause::InvalidContact,
+            "accountdoesnotexist" | "externalaccountrequired" | "useractionrequired" | "accountinuse" => Cause::Account,
+            "rejectedidentifier" | "unsupportedidentifier" => Cause::NameRefused,
+            "badcsr" | "badpublickey" | "badsignaturealgorithm" | "invalidprofile" => Cause::RequestRefused,
+            "serverinternal" => Cause::AcmeUnreachable,
+            "unauthorized" if lower.contains("caa") => Cause::Caa,
+            "unauthorized" if lower.contains("txt record") => Cause::DnsNotPropagated,
+            "unauthorized" => match reach(&lower) {
+                Some(cause) => cause,
+                None if speaker == Speaker::Challenge => Cause::ValidationFailed,
+                None => Cause::Account,
+            },
+            _ => match speaker {
+                Speaker::Issuer => Cause::Account,
+                Speaker::Order | Speaker::Challenge => Cause::ValidationFailed,
+            },
+        })
+    }
+}
+
+/// `retry after 2026-11-28 09:13:16 UTC`, as Boulder writes it now, and `…T09:13:16Z`, as it did before.
+pub(crate) fn retry_after(text: &str) -> Option<Timestamp> {
+    const MARK: &str = "retry after ";
+    let at = text.to_ascii_lowercase().find(MARK)? + MARK.len();
+    let time = text.get(at..at + 19)?;
+    format!("{}Z", time.replacen(' ', "T", 1)).parse().ok()
+}
+
+/// One line, not longer than a reader bears.
+pub(crate) fn tidy(text: &str) -> String {
+    const MOST: usize = 500;
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > MOST {
+        line = line.chars().take(MOST).collect::<String>() + "…";
+    }
+    line.trim_end_matches(['.', ';', ':', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests;
