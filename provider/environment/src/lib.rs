@@ -13,6 +13,7 @@ mod apply;
 mod checks;
 mod claim;
 mod connection;
+mod credentials;
 mod delete;
 mod drift;
 mod function;
@@ -33,6 +34,7 @@ mod spec;
 mod validate;
 mod values;
 
+pub use credentials::{DatabaseCredentials, DatabaseCredentialsResource};
 pub use function::PresetFunction;
 pub use model::{Database, DatabaseStatus, Drift, Environment, Quota, Storage, TlsDefaults};
 pub use presets::{Bounds, DEV, DatabaseDefaults, PRESETS, PRODUCTION, Preset, Probes, QuotaDefaults, STAGING};
