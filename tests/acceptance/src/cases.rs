@@ -1,7 +1,9 @@
 //! The cases, by what they are about.
 
+mod backups;
 mod bad_input;
 mod clusters;
+mod diagnosis;
 mod environment;
 mod examples;
 mod failures;
@@ -25,7 +27,9 @@ pub fn all() -> Vec<Case> {
         interrupts::CASES,
         kill_points::CASES,
         failures::CASES,
+        diagnosis::CASES,
         pipeline::CASES,
+        backups::CASES,
         environment::CASES,
         foreign::CASES,
         clusters::CASES,

@@ -76,7 +76,11 @@ spec:
         readinessProbe: { httpGet: { path: /, port: 8000 }, periodSeconds: 1 }
 "#;
 
-fn write(folder: &Path, values: &str, templates: &[(&str, &str)]) -> Result<PathBuf> {
+/// A chart of these templates.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write(folder: &Path, values: &str, templates: &[(&str, &str)]) -> Result<PathBuf> {
     fs::create_dir_all(folder.join("templates"))?;
     fs::write(folder.join("Chart.yaml"), "apiVersion: v2\nname: sample\nversion: 0.1.0\nappVersion: \"1\"\n")?;
     fs::write(folder.join("values.yaml"), values)?;

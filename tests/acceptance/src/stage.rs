@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value as Json;
 
 use crate::command::{Output, run};
@@ -155,6 +156,29 @@ impl Stage {
         self.terraform(&["apply", "-auto-approve", "-no-color", "-input=false"])
     }
 
+    /// `terraform apply`, ended when it takes longer than a case can.
+    ///
+    /// # Errors
+    /// When it cannot be started, or takes longer.
+    pub fn apply_for(&mut self, bound: Duration) -> Result<Output> {
+        let mut child = self.start(&["apply", "-auto-approve", "-no-color", "-input=false"])?;
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                let output =
+                    Output { code: status.code().unwrap_or(-1), stdout: self.started_log(), stderr: String::new() };
+                self.story.push(format!("$ terraform apply\n{}", output.text()));
+                return Ok(output);
+            }
+            if started.elapsed() > bound {
+                child.kill()?;
+                child.wait()?;
+                bail!("terraform apply has not ended within {} s:\n{}", bound.as_secs(), self.started_log());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// `terraform destroy`.
     ///
     /// # Errors
@@ -255,6 +279,20 @@ impl Stage {
         run(&mut command)
     }
 
+    /// Runs a command as a user would type it, with kubectl on the path.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn shell(&self, command: &str) -> Result<Output> {
+        let mut shell = Command::new("bash");
+        let folder = self.surroundings.kubectl.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+        shell
+            .args(["-eo", "pipefail", "-c", command])
+            .env("KUBECONFIG", &self.surroundings.kubeconfig)
+            .env("PATH", format!("{folder}:{}", std::env::var("PATH")?));
+        run(&mut shell)
+    }
+
     /// Helm's records in the case's namespace that have a status, such as `pending-install`; all of them for an empty text.
     ///
     /// # Errors
@@ -292,5 +330,7 @@ impl Stage {
         for name in names.lines().filter(|name| name.starts_with(&prefix)) {
             let _removed = self.kube.run(&["delete", name, "--wait=false"]);
         }
+        let hooks = ["delete", "validatingwebhookconfiguration", &self.name, "--ignore-not-found"];
+        let _removed = self.kube.run(&hooks);
     }
 }

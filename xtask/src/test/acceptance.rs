@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use ffe_testbed::{Part, REGISTRY_ADDRESS};
+use ffe_testbed::{Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_SECRET_KEY};
 
 use super::count;
 use super::counts::{Counts, one_test};
@@ -45,11 +45,15 @@ impl Selection {
         if self.chosen.iter().any(|name| name.contains("helm3")) {
             parts.push(Part::Helm3);
         }
-        if self.chosen.iter().any(|name| name.contains("oci")) {
+        // What is not found must be answered by a registry, and not by a name that does not resolve.
+        if self.chosen.iter().any(|name| name.contains("oci") || name.contains("image_not_found")) {
             parts.push(Part::Registry);
         }
         if self.chosen.iter().any(|name| name.contains("another_cluster")) {
             parts.push(Part::OtherCluster);
+        }
+        if self.chosen.iter().any(|name| name.contains("s3")) {
+            parts.push(Part::S3);
         }
         parts
     }
@@ -73,7 +77,12 @@ pub(super) fn run(
         .env("FFE_HELM3", testbed.binary("helm3"))
         .env("FFE_HELM4", testbed.binary("helm4"))
         .env("FFE_REGISTRY", REGISTRY_ADDRESS)
-        .env("FFE_OTHER_KUBECONFIG", testbed.other_kubeconfig());
+        .env("FFE_S3_ENDPOINT", testbed.s3_endpoint()?)
+        .env("FFE_S3_ACCESS_KEY", S3_ACCESS_KEY)
+        .env("FFE_S3_SECRET_KEY", S3_SECRET_KEY)
+        .env("FFE_S3_FOLDER", testbed.folder().join("s3/objects"))
+        .env("FFE_OTHER_KUBECONFIG", testbed.other_kubeconfig())
+        .envs(testbed.tls_environment()?);
     // A case that is asked for by its name runs, also one that is not in the subset.
     if full || selection.is_some() {
         command.env("FFE_FULL", "1");
@@ -92,7 +101,8 @@ pub(super) fn run(
 mod tests {
     use super::*;
 
-    const LISTED: &str = "lifecycle::from_apply_to_destroy: test\nsources::helm3: test\nsources::oci: test\n";
+    const LISTED: &str =
+        "lifecycle::from_apply_to_destroy: test\nsources::helm3: test\nsources::oci: test\ntls::life: test\n";
 
     fn selected(filters: &[&str]) -> Selection {
         among(LISTED, &filters.iter().map(|filter| (*filter).to_owned()).collect::<Vec<_>>())
@@ -102,7 +112,7 @@ mod tests {
     fn cases_are_chosen_by_a_part_of_their_name() {
         let selection = selected(&["helm3", "lifecycle"]);
         assert_eq!(selection.chosen, ["lifecycle::from_apply_to_destroy", "sources::helm3"]);
-        assert_eq!(selection.others, ["sources::oci"]);
+        assert_eq!(selection.others, ["sources::oci", "tls::life"]);
     }
 
     #[test]
@@ -110,6 +120,9 @@ mod tests {
         assert!(!selected(&["lifecycle"]).parts().contains(&Part::Registry));
         assert!(!selected(&["lifecycle"]).parts().contains(&Part::Helm3));
         assert!(selected(&["oci"]).parts().contains(&Part::Registry));
+        assert!(!selected(&["sources"]).parts().contains(&Part::S3));
         assert!(selected(&["sources"]).parts().contains(&Part::Helm3));
+        assert!(!selected(&["sources"]).parts().contains(&Part::Traefik));
+        assert!(Part::TLS.iter().all(|part| selected(&["life"]).parts().contains(part)));
     }
 }

@@ -58,7 +58,7 @@ fn kubeconfig_at(stage: &Stage, server: &str) -> Result<String> {
 }
 
 /// `host:port` of the testbed's API server.
-fn server(stage: &Stage) -> Result<String> {
+pub(super) fn server(stage: &Stage) -> Result<String> {
     let view =
         stage.kube.run(&["config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}"])?.ok()?.stdout;
     view.trim().strip_prefix("https://").map(str::to_owned).with_context(|| format!("the API server is at {view}"))

@@ -20,7 +20,7 @@ const STRICT: &str = r#"
 "#;
 
 /// What the deployment runs now.
-fn image(stage: &Stage) -> Result<String> {
+pub(super) fn image(stage: &Stage) -> Result<String> {
     let deployment = stage.kube.get(&["deployment", "-n", &stage.name, "ffe-backend"])?.context("no deployment")?;
     Ok(deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned())
 }

@@ -58,13 +58,7 @@ fn backup_before_migration(stage: &mut Stage) -> Result<()> {
     let runs = journal["runs"].as_array().cloned().unwrap_or_default();
     let restore = runs.last().and_then(|run| run["restore"].as_str()).context("no restore command")?.to_owned();
     ensure!(super::failures::schema(stage)? == "0006_drop_prompts");
-    let mut shell = std::process::Command::new("bash");
-    let path = stage.surroundings.kubectl.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-    shell
-        .args(["-ec", &restore])
-        .env("KUBECONFIG", &stage.surroundings.kubeconfig)
-        .env("PATH", format!("{path}:{}", std::env::var("PATH")?));
-    crate::run(&mut shell)?.ok()?;
+    stage.shell(&restore)?.ok()?;
     ensure!(
         super::failures::schema(stage)? == "0004_feedback",
         "the restore did not bring the schema back: {}",
