@@ -119,6 +119,34 @@ impl Error {
         }
     }
 
+    /// What to do next, where Helm's own text does not say it.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        use crate::binary::Cause;
+        Some(match self.failure()?.cause {
+            Cause::Forbidden => {
+                "Ask for a Role that allows this verb on this resource; `kubectl auth can-i` shows what is allowed."
+            }
+            Cause::Unauthorized => "The credentials were not accepted: renew them, then run the same command again.",
+            Cause::Unreachable => {
+                "See that the API server is running and can be reached from here, then run the same command again."
+            }
+            Cause::UnknownKind => "Install the custom resource definition of this kind first, then apply again.",
+            Cause::Ownership => {
+                "Give the chart's object another name, or take the existing one over with `take_ownership = true`."
+            }
+            Cause::Invalid => "Change what the API server objects to in the chart or its values; then apply again.",
+            Cause::Download => "See that the chart's address is right and can be reached from here, and its credentials.",
+            _ => return None,
+        })
+    }
+
+    /// Its text, and the next step where there is one to say.
+    #[must_use]
+    pub fn with_advice(&self) -> String {
+        self.advice().map_or_else(|| self.to_string(), |advice| format!("{self}\n\nWhat to do: {advice}"))
+    }
+
     /// What Helm stumbled over, when it was Helm that failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
