@@ -15,7 +15,9 @@ fn main() -> Result<()> {
         None => ("status", [].as_slice()),
     };
     let named = |part: Part| {
-        names.iter().any(|name| *name == format!("{part:?}").to_lowercase() || name == "tls" && Part::TLS.contains(&part))
+        names
+            .iter()
+            .any(|name| *name == format!("{part:?}").to_lowercase() || name == "tls" && Part::TLS.contains(&part))
     };
     let parts: Vec<Part> = if names.is_empty() {
         let more = |part: &Part| matches!(part, Part::OtherCluster | Part::S3) || Part::TLS.contains(part);

@@ -144,13 +144,22 @@ impl Testbed {
         parts::acme_directory()
     }
 
-    /// The authority (PEM) by which the ACME server itself is trusted.
+    /// The same for certificates that end after six minutes. With cert-manager's shortest `renewBefore` of five
+    /// minutes, they are renewed one minute after they were issued.
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn acme_short_directory(&self) -> Result<String> {
+        parts::acme_short_directory()
+    }
+
+    /// The authority (PEM) by which the ACME servers themselves are trusted.
     #[must_use]
     pub fn acme_ca(&self) -> PathBuf {
         parts::acme_folder(&self.paths).join("ca.crt")
     }
 
-    /// The roots (PEM) of the certificates that the ACME server issues. Others with each of its starts.
+    /// The roots (PEM) of the certificates that the ACME servers issue. Others with each of their starts.
     #[must_use]
     pub fn acme_roots(&self) -> PathBuf {
         parts::acme_folder(&self.paths).join("roots.pem")
@@ -166,6 +175,7 @@ impl Testbed {
         Ok(vec![
             ("FFE_NODE_IP", dns.server.ip().to_string()),
             ("FFE_ACME_DIRECTORY", self.acme_directory()?),
+            ("FFE_ACME_SHORT_DIRECTORY", self.acme_short_directory()?),
             ("FFE_ACME_CA", path(&self.acme_ca())),
             ("FFE_ACME_ROOTS", path(&self.acme_roots())),
             ("FFE_DNS_SERVER", dns.server.to_string()),

@@ -75,7 +75,7 @@ impl Steps<'_> {
         self.report.step("lints", |_| {
             process::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         });
-        self.unit_tests();
+        self.unit_tests(args.full);
         self.dependencies();
         self.report.step("reference pages are current", |_| {
             let check = ["run", "--quiet", "--package", "ffe-reference", "--"];
@@ -126,8 +126,9 @@ impl Steps<'_> {
         self.provider = built;
     }
 
-    /// Unit and in-process tests of every crate. Those that compare with a real Helm or look at a real cluster do so.
-    fn unit_tests(&mut self) {
+    /// Unit and in-process tests of every crate. Those that compare with a real Helm or look at a real cluster do so;
+    /// those of the testbed's own parts, which the acceptance cases lean on anyway, only when everything is asked for.
+    fn unit_tests(&mut self, full: bool) {
         let workspace = self.workspace;
         let cluster = self.cluster;
         self.report.step("unit and in-process tests", |all| {
@@ -143,6 +144,9 @@ impl Steps<'_> {
                 command
                     .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
                     .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE);
+                if full {
+                    command.envs(workspace.testbed.tls_environment()?);
+                }
             }
             count(&mut command, all, |_| {})
         });

@@ -18,7 +18,11 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Action {
     /// Build what is missing, start what does not run. May be repeated at any time.
-    Up,
+    Up {
+        /// Also a DNS server, an ACME server, cert-manager and an ingress controller on ports 80 and 443.
+        #[arg(long)]
+        tls: bool,
+    },
     /// Stop everything that `up` started. What was built stays.
     Down,
     /// What runs, in which versions. Fails when the cluster is not ready.
@@ -33,13 +37,20 @@ pub(crate) const USUAL: [Part; 3] = [Part::Helm4, Part::Cluster, Part::Images];
 pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let testbed = Testbed::locate()?;
     match args.action {
-        Action::Up => {
-            testbed.up(&USUAL, &ToStderr)?;
+        Action::Up { tls } => {
+            let more: &[Part] = if tls { &Part::TLS } else { &[] };
+            testbed.up(&[&USUAL[..], more].concat(), &ToStderr)?;
             tell::note(format!(
                 "\nThe cluster is up. To look at it:\n  export KUBECONFIG={}",
                 testbed.kubeconfig().display()
             ));
             tell::note(format!("  export PATH={}:$PATH   # kubectl, helm4", testbed.folder().join("bin").display()));
+            if tls {
+                tell::note(format!("Names below {} lead to {}.", testbed.dns()?.zone, testbed.dns()?.server.ip()));
+                for (name, value) in testbed.tls_environment()? {
+                    tell::note(format!("  export {name}={value}"));
+                }
+            }
         }
         Action::Down => testbed.down(&ToStderr)?,
         Action::Status => {

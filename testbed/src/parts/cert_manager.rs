@@ -67,10 +67,12 @@ impl Component for CertManager {
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
         let version = UNIT.version(bed.paths)?;
-        node::import(bed, &images::cert_manager(bed, &version)?)?;
+        let images = images::cert_manager(bed, &version)?;
+        node::import(bed, &images)?;
         // Its controller does not start without.
         objects::gateway_api(bed)?;
-        let manifest = render(bed, &version)?;
+        let program = images.first().map_or("", |image| image.manifest.digest.as_str());
+        let manifest = render(bed, &version, program)?;
         let text = std::fs::read(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
         let digest = files::sha256(&text);
         if applied(bed.paths).is_some_and(|mark| mark == digest) && is_ready(bed.paths) == Some(true) {
@@ -92,12 +94,12 @@ impl Component for CertManager {
 }
 
 /// The objects of the chart in the module, which knows neither its version nor our images.
-fn render(bed: &Bed<'_>, version: &str) -> Result<PathBuf> {
+fn render(bed: &Bed<'_>, version: &str, program: &str) -> Result<PathBuf> {
     let folder = bed.paths.run().join("cert-manager");
     std::fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
     let chart = MODULE.folder(bed)?.join("deploy/charts/cert-manager");
     let values = folder.join("values.yaml");
-    files::write_atomically(&values, values_for(&Dns::of(bed.paths)?, version)?.as_bytes(), 0o644)?;
+    files::write_atomically(&values, values_for(&Dns::of(bed.paths)?, version, program)?.as_bytes(), 0o644)?;
     let mut package = helm(bed.paths, &folder);
     package.arg("package").arg(&chart).args(["--version", version, "--app-version", version, "--destination"]);
     command::output(package.arg(&folder)).context("packing cert-manager's chart")?;
@@ -110,8 +112,9 @@ fn render(bed: &Bed<'_>, version: &str) -> Result<PathBuf> {
     Ok(manifest)
 }
 
-fn values_for(dns: &Dns, version: &str) -> Result<String> {
-    fill(VALUES, &[("REPOSITORY", image::REPOSITORY), ("TAG", version), ("DNS", &dns.server.to_string())])
+fn values_for(dns: &Dns, version: &str, program: &str) -> Result<String> {
+    let dns = dns.server.to_string();
+    fill(VALUES, &[("REPOSITORY", image::REPOSITORY), ("TAG", version), ("PROGRAM", program), ("DNS", &dns)])
 }
 
 /// Helm without anything of the user's.
@@ -134,9 +137,8 @@ fn deployments_are_available(paths: &Paths) -> bool {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.spec.replicas} {.status.availableReplicas} \
                 {.metadata.generation} {.status.observedGeneration} {.status.updatedReplicas}{\"\\n\"}{end}";
     let get = ["--request-timeout=5s", "-n", NAMESPACE, "get", "deployments", "-o", path];
-    command::output(api::kubectl(paths).args(get)).is_ok_and(|text| {
-        DEPLOYMENTS.iter().all(|name| text.lines().any(|line| is_available(line, name)))
-    })
+    command::output(api::kubectl(paths).args(get))
+        .is_ok_and(|text| DEPLOYMENTS.iter().all(|name| text.lines().any(|line| is_available(line, name))))
 }
 
 /// `NAME WANTED AVAILABLE GENERATION OBSERVED UPDATED`; nothing stands where there are none.
@@ -167,8 +169,9 @@ mod tests {
     fn every_image_is_ours_and_dns_01_is_checked_with_our_server() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
         let dns = Dns::of(&paths).unwrap();
-        let values = values_for(&dns, "v1.2.3").unwrap();
+        let values = values_for(&dns, "v1.2.3", "sha256:aa").unwrap();
         assert_eq!(values.matches("repository: ffe-testbed.local/cert-manager-").count(), 4);
+        assert_eq!(values.matches("program: \"sha256:aa\"").count(), 3);
         assert_eq!(values.matches("tag: \"v1.2.3\"").count(), 4);
         assert!(values.contains(&format!("dns01RecursiveNameservers: \"{}\"", dns.server)));
     }

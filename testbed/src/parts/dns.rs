@@ -215,7 +215,9 @@ fn texts(folder: &Path, node_ip: IpAddr) -> Result<Vec<(&'static str, String)>> 
 fn secret() -> Result<String> {
     let mut bytes = [0_u8; 32];
     let path = "/dev/urandom";
-    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).with_context(|| format!("reading {path}"))?;
+    std::fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .with_context(|| format!("reading {path}"))?;
     Ok(base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 

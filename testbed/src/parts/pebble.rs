@@ -1,4 +1,4 @@
-//! An ACME server that validates what it certifies.
+//! ACME servers that validate what they certify: one as servers on the internet are, one whose certificates end soon.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,6 @@ use crate::template::fill;
 pub(super) struct Pebble;
 
 const NAME: &str = "pebble";
-const DIRECTORY_PORT: u16 = 14000;
-const MANAGEMENT_PORT: u16 = 14001;
 const CONFIGURATION: &str = include_str!("../../conf/tls/pebble.json");
 
 static UNIT: Unit = Unit {
@@ -35,19 +33,38 @@ static UNIT: Unit = Unit {
 
 static UNITS: &[&Unit] = &[&UNIT];
 
+/// A process of its own for each life of certificates: among several of one server, it chooses by chance for clients
+/// that ask for none.
+struct Server {
+    process: &'static str,
+    directory_port: u16,
+    management_port: u16,
+    /// How long its certificates are valid, in seconds.
+    life: u32,
+}
+
+const USUAL: Server = Server { process: NAME, directory_port: 14000, management_port: 14001, life: 90 * 24 * 60 * 60 };
+/// With cert-manager's shortest `renewBefore` of five minutes, they are renewed after one and then valid for five more.
+const SHORT: Server = Server { process: "pebble-short", directory_port: 14010, management_port: 14011, life: 360 };
+
 /// It pauses for seconds before it validates, refuses some requests and reuses some validations, all by chance, so
 /// that clients are written for that. Tests want the same each time.
 const VARIABLES: &[(&str, &str)] =
     &[("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_WFE_NONCEREJECT", "0"), ("PEBBLE_AUTHZREUSE", "0")];
 
-/// Its certificate, the authority of that, and the roots of what it issues.
+/// The certificate that both have, the authority of that, and the roots of what they issue.
 pub(crate) fn folder(paths: &Paths) -> PathBuf {
     paths.root().join(NAME)
 }
 
 /// The URL that clients begin with.
 pub(crate) fn directory() -> Result<String> {
-    Ok(format!("https://{}:{DIRECTORY_PORT}/dir", host::node_ip()?))
+    USUAL.directory()
+}
+
+/// The same of the server whose certificates end after six minutes.
+pub(crate) fn short_directory() -> Result<String> {
+    SHORT.directory()
 }
 
 impl Component for Pebble {
@@ -61,78 +78,96 @@ impl Component for Pebble {
     }
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
-        let process = Process::new(bed.paths, NAME);
         let node_ip = host::node_ip()?;
         let folder = folder(bed.paths);
-        let (address_file, roots) = (folder.join("address"), folder.join("roots.pem"));
-        let same = std::fs::read_to_string(&address_file).is_ok_and(|address| address == node_ip.to_string());
-        let runs = same && process.pid().is_some();
-        if runs && roots.exists() {
-            return Ok(());
-        }
-        if !same {
+        let address_file = folder.join("address");
+        if !std::fs::read_to_string(&address_file).is_ok_and(|address| address == node_ip.to_string()) {
             self.stop(bed)?;
             // Kept while this machine has the same address, so that issuers that know the authority go on.
             let hosts = [node_ip.to_string(), "127.0.0.1".to_owned(), "localhost".to_owned()];
             pki::server(&folder, "ffe-testbed-acme-ca", "server", &hosts)?;
             files::write_atomically(&address_file, node_ip.to_string().as_bytes(), 0o644)?;
         }
-        let address = SocketAddr::V4(SocketAddrV4::new(node_ip, DIRECTORY_PORT));
-        if !runs {
-            if host::is_taken_at(address) {
-                bail!("something else listens on {address}, where the ACME server would: stop it first");
-            }
-            // Those of the last start.
-            files::remove_file(&roots).with_context(|| format!("removing {}", roots.display()))?;
-            let configuration = folder.join("pebble.json");
-            files::write_atomically(&configuration, configured(&folder, node_ip)?.as_bytes(), 0o644)?;
-            let dns = Dns::of(bed.paths)?.server;
-            let arguments = [format!("-config={}", configuration.display()), format!("-dnsserver={dns}")];
-            process.start_with(&bed.paths.binary(NAME), &arguments, VARIABLES)?;
+        let roots = folder.join("roots.pem");
+        let mut all_run = true;
+        for server in [&USUAL, &SHORT] {
+            all_run &= server.start(bed, &folder, node_ip, &roots)?;
         }
-        let management = SocketAddrV4::new(node_ip, MANAGEMENT_PORT);
-        for address in [address, SocketAddr::V4(management)] {
-            process.wait_until_listening(address)?;
+        if all_run && roots.exists() {
+            return Ok(());
         }
-        let root = fetch(bed.paths, &folder, &format!("https://{management}"), "/roots/0")?;
-        files::write_atomically(&roots, root.as_bytes(), 0o644)?;
-        bed.say(format!("the ACME server listens on {address}"));
-        Ok(())
+        let mut pem = String::new();
+        for server in [&USUAL, &SHORT] {
+            pem.push_str(&server.root(bed.paths, &folder, node_ip)?);
+        }
+        files::write_atomically(&roots, pem.as_bytes(), 0o644)
     }
 
     fn stop(&self, bed: &Bed<'_>) -> Result<()> {
-        process::stop(&[Process::new(bed.paths, NAME)], Duration::from_secs(5))?;
+        let processes = [&USUAL, &SHORT].map(|server| Process::new(bed.paths, server.process));
+        process::stop(&processes, Duration::from_secs(5))?;
         files::remove_folder(&folder(bed.paths))
     }
 
     fn processes(&self) -> &'static [&'static str] {
-        &[NAME]
+        &[USUAL.process, SHORT.process]
     }
 }
 
-fn configured(folder: &Path, node_ip: Ipv4Addr) -> Result<String> {
-    let address = |port| SocketAddrV4::new(node_ip, port).to_string();
-    fill(
-        CONFIGURATION,
-        &[
-            ("FOLDER", &folder.display().to_string()),
-            ("DIRECTORY", &address(DIRECTORY_PORT)),
-            ("MANAGEMENT", &address(MANAGEMENT_PORT)),
-            ("ZONE", ZONE),
-        ],
-    )
-}
+impl Server {
+    fn directory(&self) -> Result<String> {
+        Ok(format!("https://{}:{}/dir", host::node_ip()?, self.directory_port))
+    }
 
-/// Asks for a path by kubectl, the client of HTTPS that the testbed has.
-fn fetch(paths: &Paths, folder: &Path, server: &str, path: &str) -> Result<String> {
-    let mut kubectl = Command::new(paths.binary("kubectl"));
-    kubectl
-        .env_remove("KUBECONFIG")
-        // Without a token it would ask for a user's name.
-        .args(["--kubeconfig=/dev/null", "--token=nobody", "--request-timeout=10s", "--server", server])
-        .arg(format!("--certificate-authority={}", folder.join("ca.crt").display()))
-        .args(["get", "--raw", path]);
-    command::output(&mut kubectl).context("asking the ACME server for its root certificate")
+    /// Starts it unless it runs; says whether it did run. A start makes new roots, and those that were are removed.
+    fn start(&self, bed: &Bed<'_>, folder: &Path, node_ip: Ipv4Addr, roots: &Path) -> Result<bool> {
+        let process = Process::new(bed.paths, self.process);
+        if process.pid().is_some() {
+            return Ok(true);
+        }
+        let ports = [self.directory_port, self.management_port];
+        let [address, management] = ports.map(|port| SocketAddr::V4(SocketAddrV4::new(node_ip, port)));
+        if let Some(taken) = [address, management].into_iter().find(|address| host::is_taken_at(*address)) {
+            bail!("something else listens on {taken}, where the ACME server would: stop it first");
+        }
+        files::remove_file(roots).with_context(|| format!("removing {}", roots.display()))?;
+        let configuration = folder.join(format!("{}.json", self.process));
+        files::write_atomically(&configuration, self.configured(folder, node_ip)?.as_bytes(), 0o644)?;
+        let dns = Dns::of(bed.paths)?.server;
+        let arguments = [format!("-config={}", configuration.display()), format!("-dnsserver={dns}")];
+        process.start_with(&bed.paths.binary(NAME), &arguments, VARIABLES)?;
+        process.wait_until_listening(address)?;
+        process.wait_until_listening(management)?;
+        bed.say(format!("{} listens on {address}: certificates for {} s", self.process, self.life));
+        Ok(false)
+    }
+
+    fn configured(&self, folder: &Path, node_ip: Ipv4Addr) -> Result<String> {
+        let address = |port| SocketAddrV4::new(node_ip, port).to_string();
+        fill(
+            CONFIGURATION,
+            &[
+                ("FOLDER", &folder.display().to_string()),
+                ("DIRECTORY", &address(self.directory_port)),
+                ("MANAGEMENT", &address(self.management_port)),
+                ("ZONE", ZONE),
+                ("SECONDS", &self.life.to_string()),
+            ],
+        )
+    }
+
+    /// The root of what it issues, in PEM. Asked for by kubectl, the client of HTTPS that the testbed has.
+    fn root(&self, paths: &Paths, folder: &Path, node_ip: Ipv4Addr) -> Result<String> {
+        let server = format!("https://{node_ip}:{}", self.management_port);
+        let mut kubectl = Command::new(paths.binary("kubectl"));
+        kubectl
+            .env_remove("KUBECONFIG")
+            // Without a token it would ask for a user's name.
+            .args(["--kubeconfig=/dev/null", "--token=nobody", "--request-timeout=10s", "--server", &server])
+            .arg(format!("--certificate-authority={}", folder.join("ca.crt").display()))
+            .args(["get", "--raw", "/roots/0"]);
+        command::output(&mut kubectl).with_context(|| format!("asking {} for its root certificate", self.process))
+    }
 }
 
 #[cfg(test)]
@@ -141,15 +176,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_validates_on_the_ports_of_the_ingress_controller_and_issues_short_lived_certificates() {
-        let text = configured(Path::new("/cache/pebble"), Ipv4Addr::new(192, 0, 2, 1)).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let pebble = &json["pebble"];
-        assert_eq!(pebble["listenAddress"], "192.0.2.1:14000");
-        assert_eq!((pebble["httpPort"].as_u64(), pebble["tlsPort"].as_u64()), (Some(80), Some(443)));
-        let lives: Vec<u64> =
-            pebble["profiles"].as_object().unwrap().values().map(|p| p["validityPeriod"].as_u64().unwrap()).collect();
-        assert!(lives.contains(&60) && lives.contains(&7_776_000), "{lives:?}");
+    fn both_validate_on_the_ports_of_the_ingress_controller_and_leave_nothing_to_chance() {
+        let mut addresses = Vec::new();
+        for server in [USUAL, SHORT] {
+            let text = server.configured(Path::new("/cache/pebble"), Ipv4Addr::new(192, 0, 2, 1)).unwrap();
+            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let pebble = &json["pebble"];
+            assert_eq!((pebble["httpPort"].as_u64(), pebble["tlsPort"].as_u64()), (Some(80), Some(443)));
+            let profiles = pebble["profiles"].as_object().unwrap();
+            assert_eq!(profiles.len(), 1);
+            assert_eq!(profiles["default"]["validityPeriod"], server.life);
+            addresses.extend([pebble["listenAddress"].clone(), pebble["managementListenAddress"].clone()]);
+        }
+        let mut different = addresses.clone();
+        different.dedup();
+        assert_eq!(different, addresses);
         // It would certify everything without a look.
         assert!(VARIABLES.iter().all(|(name, _)| *name != "PEBBLE_VA_ALWAYS_VALID"));
     }

@@ -60,6 +60,7 @@ fn arguments(node_ip: Ipv4Addr) -> Vec<String> {
         "--global.checknewversion=false".to_owned(),
         "--global.sendanonymoususage=false".to_owned(),
         "--log.level=INFO".to_owned(),
+        "--log.nocolor=true".to_owned(),
         "--accesslog=true".to_owned(),
     ]
     .into()
@@ -86,9 +87,8 @@ impl Component for Traefik {
             return Ok(());
         }
         objects::gateway_api(bed)?;
-        let kinds = MODULE
-            .folder(bed)?
-            .join("docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml");
+        let kinds =
+            MODULE.folder(bed)?.join("docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml");
         let ours = bed.paths.run().join("traefik.yaml");
         files::write_atomically(&ours, OBJECTS.as_bytes(), 0o644)?;
         objects::apply(bed.paths, &[kinds, ours])?;
