@@ -8,25 +8,33 @@
 //! Invariants: a release leaves state only when its absence is confirmed; nothing secret goes into the journal,
 //! into state or into a message; a migration that is recorded as done is never run again.
 
+mod changes;
 mod delete;
+mod drift;
 mod http;
 mod import;
 mod inputs;
 mod journal;
+mod merge_values;
 mod migration;
 pub mod model;
 mod outputs;
 mod phases;
 mod pipeline;
 mod plan;
+mod promise;
 mod read;
 mod render;
 mod resource;
 mod run;
 mod scripts;
+mod since;
+mod stand_in;
 mod start;
 mod validate;
+mod value_changes;
 mod way_back;
 
+pub use merge_values::MergeValuesFunction;
 pub use model::Release;
 pub use resource::ReleaseResource;

@@ -8,9 +8,9 @@ use ffe_helm::records::{RecordKey, Release as HelmRelease};
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
+use crate::changes::display;
 use crate::journal::{Journal, RunRecord};
 use crate::model::{BackupOutput, LastRun, PhaseOutput, Release, ServiceOutput};
-use crate::render::display;
 
 /// What is kept in private state: where the release was seen, and as what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub applied_digest: String,
     /// Helm's revision as the last apply left it; another one in state is somebody else's.
     pub applied_revision: i64,
+    /// Digest of the chart on this machine when the release was read; empty when it is not here.
+    pub chart: String,
 }
 
 const KEY: &str = "seen.v1";
@@ -139,6 +141,7 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.changes);
     known(&mut model.value_changes);
     known(&mut model.unstable_fields);
+    known(&mut model.drifted);
     known(&mut model.notes);
     known(&mut model.schema_revision);
     known(&mut model.pending_revisions);

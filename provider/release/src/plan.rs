@@ -7,18 +7,23 @@
 use std::path::Path as FsPath;
 
 use ffe_cluster::{Cancel, Cluster, Comparison};
+use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
+use crate::changes::{changes, unstable_fields};
+use crate::drift::correct;
 use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
 use crate::journal::{Outcome, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
-use crate::render::{changes, render};
-use crate::scripts;
+use crate::promise::Promise;
+use crate::render::foresee;
 use crate::start::{Claim, chart_diagnostic, is_half_done, look};
+use crate::value_changes::{Before, value_changes};
+use crate::{scripts, since};
 
 /// Completes the plan.
 ///
@@ -39,22 +44,30 @@ pub(crate) async fn plan(
         }
         Err(Unavailable::Invalid(errors)) => return Err(errors),
     };
-    if !plan.is_change() && is_moved(session, &cluster, plan).await? {
+    Promise::forget(&mut plan.private);
+    let write_only = !plan.is_create() && write_only_moved(&cluster, plan).await?;
+    if !plan.is_change() && (write_only || is_moved(session, plan).await?) {
+        plan.touch();
+    }
+    let drift_alone = !plan.is_change() && correct::is_wanted(&plan.config, plan.prior.as_ref());
+    if drift_alone {
         plan.touch();
     }
     if !plan.is_change() {
         return Ok(Diagnostics::new());
     }
-    plan.planned.changes = Attr::Unknown;
+    correct::promise(plan, drift_alone);
     if has_unknown_inputs(&plan.config) {
         return Ok(Diagnostics::new());
     }
     let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
-    foresee(&cluster, &kit, plan, cancel).await
+    let diagnostics = promise(&cluster, &kit, plan, write_only, cancel).await?;
+    correct::add_changes(plan);
+    Ok(diagnostics)
 }
 
 /// Whether something outside of the configuration differs from what the last apply left.
-async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) -> Result<bool, Diagnostics> {
+async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagnostics> {
     let Some(prior) = &plan.prior else { return Ok(true) };
     let seen = Seen::load(&plan.private);
     if prior.status.as_str() != Some("deployed") {
@@ -84,7 +97,7 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
             return Ok(true);
         }
     }
-    write_only_moved(cluster, plan).await
+    Ok(false)
 }
 
 /// Whether `set_wo` is another than the one applied last. With a version attribute that alone decides, and it is an ordinary
@@ -92,7 +105,10 @@ async fn is_moved(session: &Session, cluster: &Cluster, plan: &Plan<Release>) ->
 async fn write_only_moved(cluster: &Cluster, plan: &Plan<Release>) -> Result<bool, Diagnostics> {
     let values = write_only(&plan.config);
     let recorded = plan.prior.as_ref().is_some_and(|prior| prior.set_wo_revision.is_known());
-    if plan.config.set_wo_version.is_known() || (values.is_empty() && !recorded) {
+    if plan.config.set_wo_version.is_known() {
+        return Ok(plan.prior.as_ref().is_some_and(|prior| prior.set_wo_version != plan.config.set_wo_version));
+    }
+    if values.is_empty() && !recorded {
         return Ok(false);
     }
     if values.is_empty() {
@@ -106,11 +122,12 @@ async fn write_only_moved(cluster: &Cluster, plan: &Plan<Release>) -> Result<boo
     Ok(digests.is_none_or(|digests| digests.compare(SET_WO, &values) != Comparison::Same))
 }
 
-/// Renders what will be deployed and compares it with what is.
-async fn foresee(
+/// Renders what will be deployed, compares it with what is, and keeps what is certain as a promise.
+async fn promise(
     cluster: &Cluster,
     kit: &HelmKit,
     plan: &mut Plan<Release>,
+    write_only: bool,
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
@@ -122,36 +139,57 @@ async fn foresee(
         return Err(refusal.into());
     }
     let chart = kit.charts.resolve(&inputs.chart, cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
+    let unreadable =
+        |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
+    let key = kit.records.latest(&inputs.namespace, &inputs.name).await.map_err(unreadable)?;
+    let seen = Seen::load(&plan.private);
+    if let Some(prior) = &plan.prior
+        && let Some(changed) = since::changed(&seen, prior, &plan.config, key.as_ref(), &chart.digest)
+    {
+        return Err(changed.into());
+    }
     plan.planned.chart_digest = Attr::Known(chart.digest.clone());
     plan.planned.chart_version = Attr::Known(chart.metadata.version.clone());
 
-    let key = kit.records.latest(&inputs.namespace, &inputs.name).await;
-    let unreadable =
-        |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
-    let key = key.map_err(unreadable)?;
-    let before = match &key {
-        Some(key) if !is_half_done(key.status) => kit.records.open(key).await.map_err(unreadable)?,
+    let half_done = key.as_ref().is_some_and(|key| is_half_done(key.status));
+    let deployed = match &key {
+        Some(key) if !half_done => kit.records.open(key).await.map_err(unreadable)?,
         _ => None,
     };
-    let before = before.and_then(|release| Manifest::parse(&release.manifest).ok());
-    let after = render(cluster, kit, &inputs, &chart, before.is_some(), cancel).await?;
-    plan.planned.changes = Attr::Known(changes(before.as_ref(), &after, &inputs.namespace));
+    let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
+    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some(), cancel).await?;
+    // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
+    let certain =
+        before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
+    plan.planned.changes = Attr::Known(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
+    plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
+    let values = match (&plan.prior, &deployed) {
+        (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
+        (_, Some(release)) => Before::Recorded(&release.config),
+        _ => Before::Nothing,
+    };
+    plan.planned.value_changes = Attr::Known(value_changes(values, &plan.config, write_only)?);
+    if certain {
+        Promise::of(&chart.digest, &foreseen).store(&mut plan.private);
+    }
+
     let foreseen = scripts::foresee(&plan.config, plan.prior.as_ref())?;
     plan.planned.pending_revisions = foreseen.pending;
     diagnostics.extend(foreseen.warnings);
-
-    if plan.config.lint.known() == Some(&true) {
-        let found = kit
-            .helm
-            .with_secrets(inputs.helm_secrets())
-            .lint(&chart.path, &inputs.namespace, &inputs.values, cancel)
-            .await;
-        for message in found.map_err(|error| chart_diagnostic(&inputs, &error))? {
-            diagnostics.push(
-                Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), message.message)
-                    .at(Path::attribute("chart")),
-            );
-        }
-    }
+    diagnostics.extend(lint(kit, &inputs, &chart, cancel).await?);
     Ok(diagnostics)
+}
+
+/// What `helm lint` finds, where it is wanted.
+async fn lint(kit: &HelmKit, inputs: &Inputs, chart: &Chart, cancel: &Cancel) -> Result<Diagnostics, Diagnostics> {
+    if inputs.config.lint.known() != Some(&true) {
+        return Ok(Diagnostics::new());
+    }
+    let helm = kit.helm.with_secrets(inputs.helm_secrets());
+    let found = helm.lint(&chart.path, &inputs.namespace, &inputs.values, cancel).await;
+    let found = found.map_err(|error| chart_diagnostic(inputs, &error))?;
+    let warning = |text: String| {
+        Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), text).at(Path::attribute("chart"))
+    };
+    Ok(found.into_iter().map(|message| warning(message.message)).collect())
 }

@@ -1,19 +1,92 @@
-//! What the chart renders to, and what of it differs from what is deployed.
+//! What the chart renders to, and which of it can be promised.
+//!
+//! A plan renders as the upgrade will. A chart that may render differently each time is rendered twice, which shows the
+//! fields that do; where write-only values are given, once more with stand-ins for them, which shows the fields that depend
+//! on them. Neither kind of field counts in a promise: the one cannot be kept, the other must leave no trace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ffe_cluster::{Cancel, Cluster};
-use ffe_helm::binary::{Cause, RenderMode, RenderRequest};
-use ffe_helm::chart::Chart;
-use ffe_helm::manifest::{Digests, Manifest, ObjectId};
+use ffe_helm::binary::{Cause, Helm, RenderMode, RenderRequest};
+use ffe_helm::chart::{Chart, Varies};
+use ffe_helm::manifest::{Manifest, Object, UnstableField};
+use ffe_helm::values::Values;
 use ffe_session::{HelmKit, diagnostic};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::inputs::Inputs;
-use crate::model::Change;
+use crate::stand_in;
 
-/// Renders the chart as the API server sees it: as an upgrade of the live release where there is one, else as an install.
-/// Where the chart brings kinds that the server does not know yet (its own CRDs), an install is rendered offline.
+/// A clock that is shown to the second has moved after this.
+const NEXT_SECOND: Duration = Duration::from_millis(1000);
+
+/// A rendering, and what of it cannot be promised. Hooks count like objects.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Foreseen {
+    /// What is rendered.
+    pub manifest: Manifest,
+    /// What is different each time.
+    pub unstable: Vec<UnstableField>,
+    /// What depends on write-only values.
+    pub hidden: Vec<UnstableField>,
+}
+
+/// Renders the chart as often as it takes to know what is certain.
+///
+/// # Errors
+/// When the chart does not render, at `chart`.
+pub(crate) async fn foresee(
+    cluster: &Cluster,
+    kit: &HelmKit,
+    inputs: &Inputs,
+    chart: &Chart,
+    exists: bool,
+    cancel: &Cancel,
+) -> Result<Foreseen, Diagnostics> {
+    let values = inputs.values.to_document().unwrap_or_default();
+    let varies = chart.varies.max(Varies::of_text(&values));
+    let renderer = Renderer::new(cluster, kit, inputs, chart, exists, cancel).await?;
+    let stand_in = async {
+        match stand_in::values(&inputs.config) {
+            Some(values) => Some(renderer.render(&values).await.ok()),
+            None => None,
+        }
+    };
+    let again = async {
+        match varies {
+            Varies::No => Ok(None),
+            _ => renderer.render(&inputs.values).await.map(Some),
+        }
+    };
+    let (first, again, stand_in) = if varies == Varies::WithTheClock {
+        let (first, stand_in) = tokio::join!(renderer.render(&inputs.values), stand_in);
+        tokio::time::sleep(NEXT_SECOND).await;
+        (first, again.await, stand_in)
+    } else {
+        tokio::join!(renderer.render(&inputs.values), again, stand_in)
+    };
+    let first = first.map_err(|error| not_rendered(inputs, &error))?;
+    let again = again.map_err(|error| not_rendered(inputs, &error))?;
+
+    let whole = with_hooks(&first);
+    let mut unstable = again.map(|again| whole.unstable_fields(&with_hooks(&again))).unwrap_or_default();
+    if varies == Varies::WithTheClock {
+        let today = jiff::Zoned::now();
+        unstable.extend(stand_in::dated(&whole, &today));
+    }
+    unstable.sort();
+    unstable.dedup();
+    let hidden = match stand_in {
+        None => Vec::new(),
+        Some(Some(other)) => whole.unstable_fields(&with_hooks(&other)),
+        // The chart does not render with other values: what shows them as they are is known all the same.
+        Some(None) => stand_in::holding(&whole, &inputs.redactor()),
+    };
+    let hidden = hidden.into_iter().filter(|field| !unstable.contains(field)).collect();
+    Ok(Foreseen { manifest: first, unstable, hidden })
+}
+
+/// Renders once, where what cannot be promised is known from the plan.
 ///
 /// # Errors
 /// When the chart does not render, at `chart`.
@@ -25,25 +98,62 @@ pub(crate) async fn render(
     exists: bool,
     cancel: &Cancel,
 ) -> Result<Manifest, Diagnostics> {
-    let version =
-        cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
-    let request = |mode| RenderRequest {
-        mode,
-        kube_version: Some(&version),
-        skip_crds: inputs.config.crds.as_str() == Some("skip"),
-        take_ownership: inputs.config.take_ownership.known() == Some(&true),
-        ..RenderRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values)
-    };
-    let helm = kit.helm.with_secrets(inputs.helm_secrets());
-    let live = if exists { RenderMode::Upgrade } else { RenderMode::Install };
-    let mut rendered = helm.render(&request(live), cancel).await;
-    let unknown_kind =
-        |error: &ffe_helm::Error| error.failure().is_some_and(|failure| failure.cause == Cause::UnknownKind);
-    if !exists && rendered.as_ref().is_err_and(unknown_kind) {
-        rendered = helm.render(&request(RenderMode::Offline { is_upgrade: false }), cancel).await;
+    let renderer = Renderer::new(cluster, kit, inputs, chart, exists, cancel).await?;
+    Ok(renderer.render(&inputs.values).await.map_err(|error| not_rendered(inputs, &error))?)
+}
+
+/// Objects and hooks alike; hooks that only tests run are left out.
+pub(crate) fn with_hooks(manifest: &Manifest) -> Manifest {
+    let runs = |events: &[String]| events.iter().any(|event| !event.starts_with("test"));
+    let hooks = manifest.hooks.iter().filter(|hook| runs(&hook.events)).map(|hook| hook.object.clone());
+    let objects: Vec<Object> = manifest.objects.iter().cloned().chain(hooks).collect();
+    Manifest { objects, hooks: Vec::new() }
+}
+
+/// Renders one chart for one release.
+struct Renderer<'a> {
+    helm: Helm,
+    version: String,
+    inputs: &'a Inputs,
+    chart: &'a Chart,
+    exists: bool,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Renderer<'a> {
+    async fn new(
+        cluster: &Cluster,
+        kit: &HelmKit,
+        inputs: &'a Inputs,
+        chart: &'a Chart,
+        exists: bool,
+        cancel: &'a Cancel,
+    ) -> Result<Renderer<'a>, Diagnostics> {
+        let version =
+            cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
+        let helm = kit.helm.with_secrets(inputs.helm_secrets());
+        Ok(Renderer { helm, version, inputs, chart, exists, cancel })
     }
-    let rendered = rendered.map_err(|error| not_rendered(inputs, &error))?;
-    Ok(rendered.manifest)
+
+    /// Renders as the API server sees it: as an upgrade of the live release where there is one, else as an install. Where the
+    /// chart brings kinds that the server does not know yet (its own CRDs), an install is rendered offline.
+    async fn render(&self, values: &Values) -> ffe_helm::Result<Manifest> {
+        let request = |mode| RenderRequest {
+            mode,
+            kube_version: Some(&self.version),
+            skip_crds: self.inputs.config.crds.as_str() == Some("skip"),
+            take_ownership: self.inputs.config.take_ownership.known() == Some(&true),
+            ..RenderRequest::new(&self.inputs.name, &self.inputs.namespace, &self.chart.path, values)
+        };
+        let live = if self.exists { RenderMode::Upgrade } else { RenderMode::Install };
+        let mut rendered = self.helm.render(&request(live), self.cancel).await;
+        let unknown_kind =
+            |error: &ffe_helm::Error| error.failure().is_some_and(|failure| failure.cause == Cause::UnknownKind);
+        if !self.exists && rendered.as_ref().is_err_and(unknown_kind) {
+            rendered = self.helm.render(&request(RenderMode::Offline { is_upgrade: false }), self.cancel).await;
+        }
+        rendered.map(|rendered| rendered.manifest)
+    }
 }
 
 /// The error for a chart that was not rendered: at `chart` where it is the chart's fault, and not that of Helm or of the
@@ -57,65 +167,8 @@ fn not_rendered(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
         _ => true,
     };
     if elsewhere {
-        return Diagnostic::error(format!("The chart {} cannot be rendered", inputs.chart.chart), error.to_string());
+        return Diagnostic::error(format!("The chart {} cannot be rendered", inputs.chart.chart), error.with_advice());
     }
     Diagnostic::error(format!("The chart {} does not render", inputs.chart.chart), error.to_string())
         .at(Path::attribute("chart"))
-}
-
-/// How a name is shown: `Kind/name`, with the namespace where it is another than the release's.
-pub(crate) fn display(id: &ObjectId, namespace: &str) -> String {
-    match &id.namespace {
-        Some(other) if other != namespace => format!("{}/{other}/{}", id.kind, id.name),
-        _ => format!("{}/{}", id.kind, id.name),
-    }
-}
-
-/// What becomes of each object: created, changed, removed. Unchanged ones are left out.
-pub(crate) fn changes(before: Option<&Manifest>, after: &Manifest, namespace: &str) -> Vec<Change> {
-    // Contents of Secrets are digested under a key of this moment: they are compared, and nothing of them is kept.
-    let key = ffe_session::new_run_id();
-    let digests = Digests { unstable: &[], key: Some(key.as_bytes()) };
-    let before: BTreeMap<ObjectId, String> = before.map(|manifest| digests.each(manifest)).unwrap_or_default();
-    let after = digests.each(after);
-    let all: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
-    all.into_iter()
-        .filter_map(|id| {
-            let action = match (before.get(id), after.get(id)) {
-                (None, Some(_)) => "create",
-                (Some(_), None) => "remove",
-                (Some(old), Some(new)) if old != new => "change",
-                _ => return None,
-            };
-            Some(Change {
-                action: Attr::from(action),
-                object: Attr::Known(display(id, namespace)),
-                fields: Attr::Null,
-                digest: Attr::Null,
-            })
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    const BEFORE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: \"1\"}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n";
-    const AFTER: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: \"2\"}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: other}\n";
-
-    #[test]
-    fn only_what_differs_is_listed() {
-        let (before, after) = (Manifest::parse(BEFORE).unwrap(), Manifest::parse(AFTER).unwrap());
-        let list = |before: Option<&Manifest>, after: &Manifest| -> Vec<String> {
-            changes(before, after, "ffe")
-                .iter()
-                .map(|one| format!("{} {}", one.action.as_str().unwrap(), one.object.as_str().unwrap()))
-                .collect()
-        };
-        assert_eq!(list(Some(&before), &after), ["change ConfigMap/a", "remove ConfigMap/b", "create Secret/other/d"]);
-        assert!(list(Some(&after), &after).is_empty());
-        assert_eq!(list(None, &before).len(), 3);
-    }
 }

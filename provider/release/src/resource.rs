@@ -9,14 +9,17 @@ use tfplugin::{
     Update, async_trait,
 };
 
+use crate::drift::correct;
 use crate::inputs::Inputs;
 use crate::journal::Outcome;
 use crate::model::Release;
 use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 use crate::pipeline::{self, End};
+use crate::promise::Promise;
 use crate::run::Run;
 use crate::start::prepare;
-use crate::{delete, import, plan, read, validate};
+use crate::value_changes::{Before, value_changes};
+use crate::{delete, import, plan, read, since, validate};
 
 /// The resource.
 pub struct ReleaseResource {
@@ -51,8 +54,15 @@ impl ReleaseResource {
 }
 
 /// What the plan could not foresee is what the run has found; what it promised stays.
-fn complete(run: &Run, planned: &mut Release) {
+fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
     planned.changes = Attr::Known(run.changes().to_vec());
+    if planned.unstable_fields.is_unknown() {
+        planned.unstable_fields = Attr::Known(run.unstable.clone());
+    }
+    if planned.value_changes.is_unknown() {
+        let before = prior.map_or(Before::Nothing, Before::Ours);
+        planned.value_changes = value_changes(before, &run.inputs.config, false).ok().into();
+    }
     if planned.pending_revisions.is_unknown() {
         let ran = run.record().pending.iter().map(|one| Attr::Known(one.revision.clone())).collect();
         let wanted = run.inputs.config.migration.known().is_some_and(|migration| migration.scripts.is_known());
@@ -69,6 +79,7 @@ fn is_left_as_it_is(run: &Run) -> bool {
 async fn state_after(run: &Run, mut model: Release, private: &mut Private, outcome: Outcome) -> Release {
     settle_unknown(&mut model);
     let mut seen = Seen::load(private);
+    seen.chart.clear();
     if let Ok(identity) = run.cluster.identity().await {
         seen.cluster = identity;
     }
@@ -118,10 +129,13 @@ impl Resource for ReleaseResource {
         let mut planned = request.planned;
         run.promised = planned.changes.known().cloned();
         let mut private = request.private;
-        let End { outcome, diagnostics } = pipeline::go(&mut run).await;
+        run.promise = Promise::load(&private);
+        Promise::forget(&mut private);
+        let End { outcome, mut diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
-            complete(&run, &mut planned);
-            let state = state_after(&run, planned, &mut private, outcome).await;
+            complete(&run, &mut planned, None);
+            let mut state = state_after(&run, planned, &mut private, outcome).await;
+            diagnostics.extend(correct::after(&run, &mut state, Attr::Null, &mut private, true).await);
             return Applied { state: Some(state), private, diagnostics };
         }
         Applied::failed(diagnostics)
@@ -129,7 +143,7 @@ impl Resource for ReleaseResource {
 
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
         match self.parts() {
-            Ok((cluster, kit)) => read::read(&cluster, &kit.records, request).await,
+            Ok((cluster, kit)) => since::noted(read::read(&cluster, &kit.records, request).await),
             Err(why) => read::without_cluster(request, why),
         }
     }
@@ -142,24 +156,32 @@ impl Resource for ReleaseResource {
         let mut planned = request.planned;
         run.promised = planned.changes.known().cloned();
         let mut private = request.private;
-        let End { outcome, diagnostics } = pipeline::go(&mut run).await;
+        run.promise = Promise::load(&private);
+        Promise::forget(&mut private);
+        run.corrects = correct::is_wanted(&request.config, Some(&request.prior));
+        run.correction = correct::is_alone(&private);
+        let drifted = request.prior.drifted.clone();
+        let End { outcome, mut diagnostics } = pipeline::go(&mut run).await;
         if outcome == Outcome::Succeeded {
-            complete(&run, &mut planned);
-            let state = state_after(&run, planned, &mut private, outcome).await;
+            complete(&run, &mut planned, Some(&request.prior));
+            let mut state = state_after(&run, planned, &mut private, outcome).await;
+            diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, true).await);
             return Applied { state: Some(state), private, diagnostics };
         }
         if outcome == Outcome::Failed && run.after.is_some() && is_left_as_it_is(&run) {
             // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
-            complete(&run, &mut planned);
+            complete(&run, &mut planned, Some(&request.prior));
             let mut state = state_after(&run, planned, &mut private, outcome).await;
             let mut seen = Seen::load(&private);
             seen.applied_digest.clear();
             seen.store(&mut private);
             state.status = Attr::from("failed");
+            diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, false).await);
             return Applied { state: Some(state), private, diagnostics };
         }
         // What was undone leaves the inputs as they were, so that the next plan shows the change again.
-        let state = state_after(&run, request.prior, &mut private, outcome).await;
+        let mut state = state_after(&run, request.prior, &mut private, outcome).await;
+        diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, false).await);
         Applied { state: Some(state), private, diagnostics }
     }
 

@@ -14,9 +14,10 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::migration::task::remove_job;
-use crate::model::Change;
+use crate::model::{Change, Migration, UnstableOutput};
 use crate::phases::lock::either;
 use crate::pipeline::Phase;
+use crate::promise::Promise;
 
 /// Why a phase did not go on.
 #[derive(Debug)]
@@ -48,7 +49,11 @@ impl Stop {
 
     /// An error of Helm while doing what `summary` says.
     pub(crate) fn helm(error: &ffe_helm::Error, summary: &str) -> Stop {
-        if error.is_cancelled() { Stop::Cancelled } else { Stop::failed(Diagnostic::error(summary, error.to_string())) }
+        if error.is_cancelled() {
+            Stop::Cancelled
+        } else {
+            Stop::failed(Diagnostic::error(summary, error.with_advice()))
+        }
     }
 }
 
@@ -74,8 +79,12 @@ pub(crate) struct Run {
     pub manifest: Option<Manifest>,
     /// What the plan has promised to change, where it could be foreseen.
     pub promised: Option<Vec<Change>>,
+    /// What the plan has promised to render, to be compared again before anything changes.
+    pub promise: Option<Promise>,
     /// What preflight has found to change.
     pub found: Vec<Change>,
+    /// What preflight has found to be different each time.
+    pub unstable: Vec<UnstableOutput>,
     /// The release was in state before this run: what was deployed is good to go back to, also if no run of ours has
     /// verified it yet (a release that was imported).
     pub was_managed: bool,
@@ -87,6 +96,10 @@ pub(crate) struct Run {
     pub after_key: Option<RecordKey>,
     /// The release is as wanted already: do not deploy.
     pub in_place: bool,
+    /// There is drift to put right: deploy, also if what is deployed is as wanted.
+    pub corrects: bool,
+    /// There is nothing but drift to put right: neither take a backup nor migrate.
+    pub correction: bool,
     /// The database is where the image wants it: do not migrate.
     pub nothing_pending: bool,
     /// Where the database's schema stands, after preflight.
@@ -132,12 +145,16 @@ impl Run {
             chart: None,
             manifest: None,
             promised: None,
+            promise: None,
             found: Vec::new(),
+            unstable: Vec::new(),
             was_managed: false,
             before: None,
             after: None,
             after_key: None,
             in_place: false,
+            corrects: false,
+            correction: false,
             nothing_pending: false,
             stands_at: None,
             release_back: None,
@@ -152,6 +169,11 @@ impl Run {
     /// What this run changes: as the plan has promised, else as preflight has found.
     pub(crate) fn changes(&self) -> &[Change] {
         self.promised.as_deref().unwrap_or(&self.found)
+    }
+
+    /// The database's migration, unless this run has nothing to do with it.
+    pub(crate) fn migration(&self) -> Option<&Migration> {
+        self.inputs.config.migration.known().filter(|_| !self.correction)
     }
 
     /// This run's page in the journal.

@@ -2,14 +2,17 @@
 
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cluster, Object};
+use ffe_helm::chart::Chart;
 use ffe_helm::manifest::{Reference, Referenced};
 use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
+use crate::changes::{changes, is_nothing, unstable_fields};
 use crate::journal::Outcome;
 use crate::migration;
 use crate::phases::inspect;
-use crate::render::{changes, render};
+use crate::promise::changed_since_plan;
+use crate::render::{Foreseen, foresee, render};
 use crate::run::{Run, Stop};
 
 /// Renders and checks.
@@ -18,9 +21,8 @@ use crate::run::{Run, Stop};
 /// With everything that is missing at once.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
-    let manifest = render(&run.cluster, &run.kit, &run.inputs, &chart, run.before.is_some(), &run.cancel)
-        .await
-        .map_err(|errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) })?;
+    let foreseen = rendered(run, &chart).await?;
+    let manifest = foreseen.manifest.clone();
 
     let mut errors = Diagnostics::new();
     for reference in manifest.references(&run.inputs.namespace) {
@@ -51,7 +53,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     if errors.has_errors() {
         return Err(Stop::Failed(errors));
     }
-    if let Some(settings) = run.inputs.config.migration.known().cloned() {
+    if let Some(settings) = run.migration().cloned() {
         let image = migration::image(&settings, &manifest, &run.inputs.namespace).map_err(Stop::failed)?;
         run.manifest = Some(manifest.clone());
         inspect::go(run, &settings, &image).await?;
@@ -59,10 +61,28 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 
     let deployed = deployed(run).await?;
     let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
-    run.found = changes(before.as_ref(), &manifest, &run.inputs.namespace);
-    run.in_place = deployed.is_some_and(|release| is_in_place(run, &release));
+    run.found = changes(before.as_ref(), &foreseen, &run.inputs.namespace, true);
+    run.unstable = unstable_fields(&foreseen, &run.inputs.namespace);
+    run.in_place = !run.corrects && deployed.is_some_and(|release| is_in_place(run, &release));
     run.manifest = Some(manifest);
     Ok(Outcome::Succeeded)
+}
+
+/// Renders what will be deployed. What the plan has promised is compared with it, before anything has changed; without a promise
+/// (the plan could not foresee it) it is found out now what is different each time.
+async fn rendered(run: &Run, chart: &Chart) -> Result<Foreseen, Stop> {
+    let exists = run.before.is_some();
+    let stop = |errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) };
+    let Some(promise) = &run.promise else {
+        return foresee(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop);
+    };
+    let manifest = render(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop)?;
+    let broken = promise.broken_by(&chart.digest, &manifest, &run.inputs.namespace);
+    if broken.is_empty() {
+        return Ok(promise.foreseen(manifest));
+    }
+    let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
+    Err(Stop::failed(changed_since_plan(&release, &broken)))
 }
 
 /// The release as it is before this run.
@@ -80,7 +100,7 @@ fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
     // Before the first finished run there is nothing of ours to compare with but the objects.
     let same_inputs = applied.chart_digest.is_empty()
         || (chart_digest == Some(&applied.chart_digest) && deployed.config == *run.inputs.values.as_map());
-    deployed.status == Status::Deployed && run.found.is_empty() && same_inputs
+    deployed.status == Status::Deployed && is_nothing(&run.found) && same_inputs
 }
 
 async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop> {
