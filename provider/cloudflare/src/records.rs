@@ -1,0 +1,271 @@
+//! Records: looked at, brought about, released.
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answer;
+use crate::client::{Call, Cloudflare};
+use crate::decision::{Decision, decide};
+use crate::error::{Error, Reason};
+use crate::name;
+use crate::owner::{Holder, Owner};
+use crate::patience::Patience;
+use crate::record::{Record, Wish};
+use crate::zones::Zone;
+
+/// How often what is found may be another thing than what was looked at before.
+const SURPRISES: u32 = 3;
+
+/// What was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: it was as wished.
+    Nothing,
+    /// There was none; one was made.
+    Created,
+    /// Ours was changed.
+    Updated,
+    /// One of somebody else was taken over.
+    Adopted,
+}
+
+/// A record that is as wished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ensured {
+    /// The record as it is now.
+    pub record: Record,
+    /// What had to be changed for that.
+    pub change: Change,
+}
+
+/// What became of a host's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Those that we had made: deleted.
+    pub deleted: Vec<Record>,
+    /// Those that we had adopted: they stay, with the comment that they had.
+    pub let_go: Vec<Record>,
+    /// Those of others: untouched.
+    pub left: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(default)]
+    posts: Option<Vec<Record>>,
+}
+
+impl Cloudflare {
+    /// All records of exactly this name, of any type.
+    ///
+    /// # Errors
+    /// What Cloudflare says.
+    pub async fn records(&self, zone: &Zone, name: &str, cancel: &CancellationToken) -> Result<Vec<Record>, Error> {
+        self.list(zone, name, &mut self.patience(), cancel).await
+    }
+
+    async fn list(
+        &self,
+        zone: &Zone,
+        name: &str,
+        patience: &mut Patience,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Record>, Error> {
+        let reason = || format!("\"{name}\" is no host name that a zone could have");
+        let name = name::normal(name).ok_or_else(|| Error::Wish { attribute: "hosts", reason: reason() })?;
+        let operation = format!("list the records of {name}");
+        let path = ["zones", &zone.id, "dns_records"];
+        let all: Vec<Record> = self.all(&operation, &path, ("name.exact", &name), "100", patience, cancel).await?;
+        // A server that does not know the filter sends the whole zone.
+        Ok(all.into_iter().filter(|record| record.name.trim_end_matches('.').eq_ignore_ascii_case(&name)).collect())
+    }
+
+    /// Brings about that the host has the one record that is wished, and that it is ours. Looks before every write, so
+    /// a write whose answer did not come is not repeated where it was done.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is one of somebody else; and what Cloudflare says.
+    pub async fn ensure(
+        &self,
+        zone: &Zone,
+        wish: &Wish,
+        owner: &Owner,
+        adopt: bool,
+        cancel: &CancellationToken,
+    ) -> Result<Ensured, Error> {
+        let mut patience = self.patience();
+        let mut change = Change::Nothing;
+        let mut surprises = 0;
+        loop {
+            let existing = self.list(zone, wish.name(), &mut patience, cancel).await?;
+            let written = match decide(&existing, wish, owner, adopt) {
+                Decision::Nothing(record) => return Ok(Ensured { record, change }),
+                Decision::Refused { records, adoptable } => {
+                    return Err(Error::Refused { name: wish.name().to_owned(), records, adoptable });
+                }
+                Decision::Create { comment } => {
+                    change = Change::Created;
+                    self.post(zone, wish, &comment, &patience, cancel).await.map(Some)
+                }
+                Decision::Update { record, comment, adopts } => {
+                    change = if adopts { Change::Adopted } else { Change::Updated };
+                    self.patch(zone, &record, wish.body(&comment), &patience, cancel).await.map(Some)
+                }
+                Decision::Replace { records, comment, adopts } => {
+                    change = if adopts { Change::Adopted } else { Change::Updated };
+                    self.batch(zone, wish, &records, Some(&comment), &patience, cancel).await
+                }
+                Decision::Tidy { records, .. } => {
+                    change = Change::Updated;
+                    self.batch(zone, wish, &records, None, &patience, cancel).await
+                }
+            };
+            match written {
+                Ok(Some(record)) => {
+                    tracing::info!(%record, ?change, "DNS record");
+                    return Ok(Ensured { record, change });
+                }
+                // A batch says little of what it did.
+                Ok(None) if surprises < SURPRISES => surprises += 1,
+                // Somebody was quicker, perhaps our own request whose answer was lost.
+                Err(error) if surprises < SURPRISES && overtaken(&error) => surprises += 1,
+                Ok(None) => {
+                    return Err(Error::Unreadable {
+                        operation: format!("change the records of {}", wish.name()),
+                        host: self.base_url().to_owned(),
+                        status: 200,
+                    });
+                }
+                Err(error) => patience.pause(error, &format!("change the records of {}", wish.name()), cancel).await?,
+            }
+        }
+    }
+
+    /// Deletes the records of a host that this owner made, lets go those that it adopted, leaves all others. What is
+    /// gone already is fine.
+    ///
+    /// # Errors
+    /// What Cloudflare says.
+    pub async fn release(
+        &self,
+        zone: &Zone,
+        name: &str,
+        owner: &Owner,
+        cancel: &CancellationToken,
+    ) -> Result<Released, Error> {
+        let mut patience = self.patience();
+        let mut released = Released::default();
+        let existing = self.list(zone, name, &mut patience, cancel).await?;
+        for record in existing.into_iter().filter(|record| record.kind.is_address()) {
+            match owner.holder(record.comment.as_deref()) {
+                Holder::Made => {
+                    self.delete(zone, &record, &mut patience, cancel).await?;
+                    released.deleted.push(record);
+                }
+                Holder::Adopted { former_comment } => {
+                    let comment = json!({ "comment": former_comment });
+                    let operation = format!("let go the record of {}", record.name);
+                    let path = ["zones", &zone.id, "dns_records", &record.id];
+                    let call = Call {
+                        operation: &operation,
+                        method: Method::PATCH,
+                        path: &path,
+                        query: &[],
+                        body: Some(comment),
+                    };
+                    match self.again::<Record>(&call, &mut patience, cancel).await {
+                        Ok(answer) => released.let_go.push(answer.result),
+                        Err(error) if error.reason() == Some(Reason::UnknownRecord) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Holder::Another(_) | Holder::Foreign => released.left.push(record),
+            }
+        }
+        Ok(released)
+    }
+
+    async fn post(
+        &self,
+        zone: &Zone,
+        wish: &Wish,
+        comment: &str,
+        patience: &Patience,
+        cancel: &CancellationToken,
+    ) -> Result<Record, Error> {
+        let operation = format!("create the record of {}", wish.name());
+        let path = ["zones", &zone.id, "dns_records"];
+        let call = Call {
+            operation: &operation,
+            method: Method::POST,
+            path: &path,
+            query: &[],
+            body: Some(wish.body(comment)),
+        };
+        let answer: Answer<Record> = self.once(&call, patience, cancel).await?;
+        Ok(answer.result)
+    }
+
+    async fn patch(
+        &self,
+        zone: &Zone,
+        record: &Record,
+        body: Value,
+        patience: &Patience,
+        cancel: &CancellationToken,
+    ) -> Result<Record, Error> {
+        let operation = format!("change the record of {}", record.name);
+        let path = ["zones", &zone.id, "dns_records", &record.id];
+        let call = Call { operation: &operation, method: Method::PATCH, path: &path, query: &[], body: Some(body) };
+        let answer: Answer<Record> = self.once(&call, patience, cancel).await?;
+        Ok(answer.result)
+    }
+
+    /// Deletes records and, with a comment, makes the wished one, in one transaction: the host is never without a
+    /// record in between, and a failure leaves everything as it was.
+    async fn batch(
+        &self,
+        zone: &Zone,
+        wish: &Wish,
+        gone: &[Record],
+        comment: Option<&str>,
+        patience: &Patience,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Record>, Error> {
+        let operation = format!("replace the record of {}", wish.name());
+        let path = ["zones", &zone.id, "dns_records", "batch"];
+        let deletes: Vec<Value> = gone.iter().map(|record| json!({ "id": record.id })).collect();
+        let posts: Vec<Value> = comment.map(|comment| wish.body(comment)).into_iter().collect();
+        let body = json!({ "deletes": deletes, "posts": posts });
+        let call = Call { operation: &operation, method: Method::POST, path: &path, query: &[], body: Some(body) };
+        let answer: Answer<Batch> = self.once(&call, patience, cancel).await?;
+        Ok(answer.result.posts.and_then(|posts| posts.into_iter().next()))
+    }
+
+    async fn delete(
+        &self,
+        zone: &Zone,
+        record: &Record,
+        patience: &mut Patience,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let operation = format!("delete the record of {}", record.name);
+        let path = ["zones", &zone.id, "dns_records", &record.id];
+        let call = Call { operation: &operation, method: Method::DELETE, path: &path, query: &[], body: None };
+        match self.again::<Value>(&call, patience, cancel).await {
+            Ok(_) => tracing::info!(%record, "DNS record deleted"),
+            Err(error) if error.reason() == Some(Reason::UnknownRecord) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn overtaken(error: &Error) -> bool {
+    matches!(error.reason(), Some(Reason::Duplicate | Reason::UnknownRecord))
+}
+
+#[cfg(test)]
+mod tests;
