@@ -55,6 +55,9 @@ impl Selection {
         if self.chosen.iter().any(|name| name.contains("s3")) {
             parts.push(Part::S3);
         }
+        if self.chosen.iter().any(|name| ["tls", "certificate", "https"].iter().any(|word| name.contains(word))) {
+            parts.extend(Part::TLS);
+        }
         parts
     }
 }
