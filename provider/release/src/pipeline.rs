@@ -8,6 +8,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::journal::Outcome;
 use crate::phases::{backup, deploy, lock, migrate, notify, preflight, record, rollout, verify};
 use crate::run::{Run, Stop};
+use crate::start::recover_pending;
 use crate::way_back::{old_rollout, pods_gone, release_back, schema_back};
 
 /// A step forward.
@@ -208,6 +209,12 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         diagnostics.extend(stop.into_diagnostics());
     }
     let mut broken_off = false;
+    // What a Helm that died has begun is not somebody else's, for the next run to wait for.
+    if failed >= Phase::Deploy
+        && let Err(stop) = recover_pending(run, true).await
+    {
+        diagnostics.extend(stop.into_diagnostics());
+    }
     for (undo, from) in WAY_BACK {
         if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
             continue;

@@ -103,7 +103,7 @@ pub(crate) async fn prepare(
 ///
 /// # Errors
 /// When somebody else is at work.
-pub(crate) async fn recover_pending(run: &mut Run, ours: bool) -> Result<(), Stop> {
+pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
     let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
     let history = run.kit.records.history_now(namespace, name).await;
     let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;

@@ -51,6 +51,8 @@ pub(crate) struct Task {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TaskOutcome {
+    /// Its Job, as `Job namespace/name`.
+    pub job: String,
     /// Whether every part succeeded.
     pub succeeded: bool,
     /// Of the part that failed.
@@ -127,6 +129,7 @@ impl Task {
         })?;
         let logs = self.logs(run).await;
         Ok(TaskOutcome {
+            job: format!("Job {}/{}", run.inputs.namespace, self.job_name(&run.record().id)),
             succeeded: outcome.succeeded,
             exit_code: outcome.exit_code,
             logs,
@@ -179,7 +182,7 @@ impl TaskOutcome {
 
     /// The error of a task that failed: `what` in one sentence, then the log's end, or why the pod did not run.
     pub(crate) fn failure(&self, summary: &str, what: &str, image: &str) -> Diagnostic {
-        let mut detail = format!("{what} (image {image}");
+        let mut detail = format!("{what} ({}, image {image}", self.job);
         if let Some(code) = self.exit_code {
             detail.push_str(&format!(", exit code {code}"));
         }

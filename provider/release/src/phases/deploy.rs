@@ -76,5 +76,9 @@ async fn failure(run: &Run, error: &ffe_helm::Error) -> Diagnostics {
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);
         detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object, &run.redactor()).await));
     }
+    // A diagnosis ends with the next step itself.
+    if detail == said {
+        detail = error.with_advice();
+    }
     Diagnostic::error(format!("Helm could not deploy the release {}", run.inputs.name), detail).into()
 }

@@ -76,7 +76,12 @@ fn read(outcome: &TaskOutcome, image: &str) -> Result<Inspection, Stop> {
 
 fn unclear(outcome: &TaskOutcome, image: &str) -> Stop {
     let what = "Nothing was changed; where the database's schema stands could not be found out";
-    Stop::failed(outcome.failure("The database cannot be migrated", what, image))
+    let mut error = outcome.failure("The database cannot be migrated", what, image);
+    error.detail.push_str(
+        "\n\nWhat to do: See that the database runs and lets the user in that migration.database_secret names, and that the \
+         image has its migrations where migration.config says; then apply again.",
+    );
+    Stop::failed(error)
 }
 
 /// Where a run that failed or died has left the schema ahead of the last good release: the revisions that one ran on,

@@ -40,6 +40,9 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         };
         let mut error = outcome.failure("The database migration failed", what, &image);
         error.detail.push_str(&leftover(run));
+        error
+            .detail
+            .push_str("\n\nWhat to do: Correct the migration where its log says that it stopped, and apply again.");
         return Err(Stop::failed(error));
     }
     let current = outcome.log(Part::Current);

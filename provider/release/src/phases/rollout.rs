@@ -1,10 +1,17 @@
 //! Every workload of the release is ready, or it is known why not.
 
+use std::time::Duration;
+
 use ffe_cluster::ObjectRef;
 use ffe_helm::manifest::Manifest;
 
+use serde_json::Value as Json;
+
 use crate::journal::Outcome;
 use crate::run::{Run, Stop};
+
+/// After how long what has no readiness probe is looked at again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Waits. What can never become ready fails at once.
 ///
@@ -19,11 +26,32 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     if workloads.is_empty() {
         return Ok(Outcome::Skipped);
     }
-    run.cluster
-        .wait_all(&workloads, &run.wait(run.inputs.timeout))
-        .await
-        .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
+    let runs_on = |kind: &str| matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Pod");
+    let all = manifest.workloads(&run.inputs.namespace);
+    let unprobed = all.iter().any(|workload| runs_on(&workload.id.kind) && is_unprobed(&workload.pod_spec));
+    ready(run, &workloads).await?;
+    if unprobed {
+        // What has no readiness probe counts as ready from its start on, also when it ends with an error a moment later.
+        tokio::select! {
+            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+        ready(run, &workloads).await?;
+    }
     Ok(Outcome::Succeeded)
+}
+
+async fn ready(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop> {
+    run.cluster
+        .wait_all(workloads, &run.wait(run.inputs.timeout))
+        .await
+        .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))
+}
+
+/// Whether one of a pod's containers has no readiness probe.
+fn is_unprobed(pod: &Json) -> bool {
+    let containers = pod.get("containers").and_then(Json::as_array);
+    containers.into_iter().flatten().any(|container| container.get("readinessProbe").is_none_or(Json::is_null))
 }
 
 /// The objects that are waited for.
@@ -41,4 +69,19 @@ pub(crate) fn workloads(manifest: &Manifest, namespace: &str, jobs: bool) -> Vec
             ObjectRef::new(&workload.id.api_version, &workload.id.kind, Some(namespace), &workload.id.name)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_unprobed;
+
+    #[test]
+    fn a_container_without_a_readiness_probe_is_seen() {
+        let probe = json!({ "httpGet": { "path": "/ready", "port": 8000 } });
+        assert!(!is_unprobed(&json!({ "containers": [{ "name": "a", "readinessProbe": probe }] })));
+        assert!(is_unprobed(&json!({ "containers": [{ "name": "a", "readinessProbe": probe }, { "name": "b" }] })));
+        assert!(!is_unprobed(&json!({})));
+    }
 }

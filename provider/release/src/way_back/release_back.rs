@@ -70,10 +70,16 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
         force_conflicts: true,
         ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
     };
-    let done = helm.rollback(&request, &run.cancel).await;
+    let mut done = helm.rollback(&request, &run.cancel).await;
+    if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
+        // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
+        tracing::warn!(release = %run.inputs.name, "helm rollback failed and is tried again");
+        crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;
+        done = helm.rollback(&request, &run.cancel).await;
+    }
     run.kit.records.invalidate(&run.inputs.namespace);
     done.map_err(|error| {
-        Diagnostics::error(format!("The release could not be rolled back to revision {revision}"), error.to_string())
+        Diagnostics::error(format!("The release could not be rolled back to revision {revision}"), error.with_advice())
     })?;
 
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;

@@ -200,7 +200,7 @@ const POINTS: &[Point] = &[
     row(First, Provider, After, Helm("POST", "/secrets", "pending-install")),
     row(First, HelmDies, After, Helm("PATCH", "/deployments/", "")),
     row(First, Provider, Before, Close("succeeded")),
-    row(First, User, After, Helm("POST", "/deployments", "")),
+    row(First, User, After, Helm("PATCH", "/deployments/", "")),
     row(FirstFails, Provider, After, Note("unwinding")),
     row(FirstFails, Provider, After, Helm("DELETE", "/deployments/", "")),
     row(FirstFails, Provider, Before, Close("uninstalled")),

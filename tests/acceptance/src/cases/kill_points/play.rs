@@ -170,7 +170,7 @@ fn die(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
     }
     let ended = terraform.wait()?;
     if point.who == Who::User {
-        return stopped(scene, point, ended.success());
+        return stopped(scene, point);
     }
     // Once all is recorded, only the notice is lost.
     let told = scene.stage.started_log();
@@ -179,19 +179,20 @@ fn die(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
 }
 
 /// The user's wish to stop was heard, and the journal says how far it has come.
-fn stopped(scene: &mut Scene<'_>, point: &Point, succeeded: bool) -> Result<()> {
+fn stopped(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
     let told = scene.stage.started_log();
-    if matches!(point.at, At::Close("succeeded")) {
-        ensure!(succeeded, "what was recorded as done failed:\n{told}");
-        return Ok(());
-    }
-    ensure!(!succeeded, "terraform succeeded although it was interrupted:\n{told}");
     let journal = journal(&scene.stage.kube, &scene.stage.name, "ffe-backend")?.context("no journal")?;
     let run = super::journal::last(&journal);
     // Terraform kills a provider that does not answer: then the run would still be open.
     if run["outcome"] == "running" || !run["finished"].is_string() {
         bail!("the run was not closed: {journal:#}\n{told}");
     }
+    if matches!(point.at, At::Close("succeeded")) {
+        // What is recorded as done is done, whatever the user wishes now.
+        ensure!(run["outcome"] == "succeeded", "{journal:#}\n{told}");
+        return Ok(());
+    }
+    ensure!(run["outcome"] == "interrupted", "{journal:#}\n{told}");
     let flat = told.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
     let sentence = if run["unwinding"] == true { "interrupted" } else { "the next apply goes on from there" };
     ensure!(flat.contains(sentence), "does not say {sentence:?}:\n{told}");
