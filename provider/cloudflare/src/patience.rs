@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +41,7 @@ impl Default for RetryOptions {
 pub(crate) struct Patience {
     deadline: Instant,
     request: Duration,
-    delays: Box<dyn Iterator<Item = Duration> + Send>,
+    delays: ExponentialBackoff,
 }
 
 impl Patience {
@@ -52,7 +52,7 @@ impl Patience {
             .with_max_times(options.retries as usize)
             .with_jitter()
             .build();
-        Patience { deadline: Instant::now() + options.total, request: options.request, delays: Box::new(delays) }
+        Patience { deadline: Instant::now() + options.total, request: options.request, delays }
     }
 
     fn left(&self) -> Duration {

@@ -42,6 +42,15 @@ pub enum Fault {
         /// The message.
         message: String,
     },
+    /// Does what was asked, and refuses it all the same: as if an earlier request for it had come through late.
+    RefuseAfter {
+        /// The status.
+        status: u16,
+        /// The code.
+        code: u32,
+        /// The message.
+        message: String,
+    },
     /// Sends the client elsewhere.
     Redirect(String),
     /// Closes the connection without doing anything.

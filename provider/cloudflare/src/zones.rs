@@ -63,3 +63,6 @@ impl Cloudflare {
         Err(Error::NoZone { of_host: given.is_none(), wanted: given.unwrap_or(host) })
     }
 }
+
+#[cfg(test)]
+mod tests;

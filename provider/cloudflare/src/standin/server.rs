@@ -108,6 +108,10 @@ async fn take(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Res
             Some(Fault::Refuse { status, code, message }) => {
                 Outcome::Answer(Reply::refused(status, code, &message), Duration::ZERO)
             }
+            Some(Fault::RefuseAfter { status, code, message }) => {
+                let _ = work();
+                Outcome::Answer(Reply::refused(status, code, &message), Duration::ZERO)
+            }
             Some(Fault::RateLimited(after)) => Outcome::Answer(Reply::rate_limited(after), Duration::ZERO),
         };
         let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
