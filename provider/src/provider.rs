@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ffe_environment::{EnvironmentResource, PresetFunction};
 use ffe_release::ReleaseResource;
 use ffe_session::{ProviderConfig, Session};
-use tfplugin::{AnyResource, Context, Diagnostics, Function, Provider, async_trait};
+use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
+use tfplugin::{AnyDataSource, AnyResource, Context, Diagnostics, Function, Provider, async_trait};
 
 /// The ffe provider.
 pub struct Ffe {
@@ -37,7 +38,12 @@ impl Provider for Ffe {
         vec![
             AnyResource::new(EnvironmentResource::new(Arc::clone(&self.session))),
             AnyResource::new(ReleaseResource::new(Arc::clone(&self.session))),
+            AnyResource::new(TlsEndpointResource::new(Arc::clone(&self.session))),
         ]
+    }
+
+    fn data_sources(&self) -> Vec<AnyDataSource> {
+        vec![AnyDataSource::new(CertificateDataSource::new(Arc::clone(&self.session)))]
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {

@@ -156,36 +156,45 @@ pub(crate) fn email() -> Check {
 
 /// A DNS server, with or without a port.
 pub(crate) fn nameserver() -> Check {
-    Check::text("a host name or address, with or without a port, such as \"10.0.0.53\" or \"ns.example.com:5353\"", |text| {
-        if text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4()) || text.parse::<std::net::SocketAddr>().is_ok() {
-            return Ok(());
-        }
-        if text.parse::<IpAddr>().is_ok() || (text.starts_with('[') && text.ends_with(']')) {
-            // As cert-manager wants it.
-            return if text.starts_with('[') {
-                text[1..text.len() - 1].parse::<IpAddr>().map(drop).map_err(|_| format!("\"{text}\" is none"))
-            } else {
-                Err(format!("an IPv6 address stands in brackets: \"[{text}]\""))
-            };
-        }
-        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-        let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-        if port && is_subdomain(host) { Ok(()) } else { Err(format!("\"{text}\" is none")) }
-    })
+    Check::text(
+        "a host name or address, with or without a port, such as \"10.0.0.53\" or \"ns.example.com:5353\"",
+        |text| {
+            if text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
+                || text.parse::<std::net::SocketAddr>().is_ok()
+            {
+                return Ok(());
+            }
+            if text.parse::<IpAddr>().is_ok() || (text.starts_with('[') && text.ends_with(']')) {
+                // As cert-manager wants it.
+                return if text.starts_with('[') {
+                    text[1..text.len() - 1].parse::<IpAddr>().map(drop).map_err(|_| format!("\"{text}\" is none"))
+                } else {
+                    Err(format!("an IPv6 address stands in brackets: \"[{text}]\""))
+                };
+            }
+            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+            let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+            if port && is_subdomain(host) { Ok(()) } else { Err(format!("\"{text}\" is none")) }
+        },
+    )
 }
 
 /// Anything but nothing.
 pub(crate) fn not_blank() -> Check {
-    Check::text("text that is not empty", |text| {
-        if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
-    })
+    Check::text(
+        "text that is not empty",
+        |text| {
+            if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
+        },
+    )
 }
 
 /// Labels: Kubernetes' syntax, and none of ours.
 pub(crate) fn label_pairs() -> Check {
     Check::new("labels as Kubernetes takes them (name or prefix/name), with a value each", |value| {
         for (key, text) in value.as_map().into_iter().flatten() {
-            let (prefix, name) = key.rsplit_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
+            let (prefix, name) =
+                key.rsplit_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
             if name.is_empty() || !label_value(name) || !prefix.is_none_or(is_subdomain) {
                 return Err(format!("\"{key}\" is no such key"));
             }
@@ -230,7 +239,11 @@ mod tests {
     fn good_values_pass_and_bad_ones_are_named() {
         for (check, good, bad) in [
             (port(), &["8000", "http", "65535"][..], &["0", "65536", "Http", "", "a-name-that-is-too-long"][..]),
-            (dns_target(), &["ingress", "192.0.2.1", "2001:db8::1", "lb.example.com"], &["lb", "1.2.3", "https://a.b", ""]),
+            (
+                dns_target(),
+                &["ingress", "192.0.2.1", "2001:db8::1", "lb.example.com"],
+                &["lb", "1.2.3", "https://a.b", ""],
+            ),
             (zone_name(), &["example.com"], &["com", "*.example.com", "Example.com"]),
             (header_value(), &["default-src 'self'; img-src *", ""], &["a\nb", "ключ"]),
             (resolve_to(), &["10.0.0.1", "10.0.0.1:8443", "lb.example.com"], &["", "http://a"]),
@@ -242,7 +255,14 @@ mod tests {
             (email(), &["ops@example.com"], &["ops", "@example.com", "a@b@c"]),
             (
                 nameserver(),
-                &["10.0.0.53", "10.0.0.53:5353", "ns.example.com", "ns.example.com:53", "[2001:db8::1]", "[2001:db8::1]:53"],
+                &[
+                    "10.0.0.53",
+                    "10.0.0.53:5353",
+                    "ns.example.com",
+                    "ns.example.com:53",
+                    "[2001:db8::1]",
+                    "[2001:db8::1]:53",
+                ],
                 &["", "ns:port", "2001:db8::1", "a b"],
             ),
             (not_blank(), &["x"], &["", "  "]),

@@ -1,9 +1,44 @@
-//! wip
+//! The resource `ffe_tls_endpoint`: how the world reaches a service. And the data source `ffe_certificate`.
+//!
+//! The story, in the order of its modules: what a user writes (`model`); what the configuration settles by itself
+//! (`settle`); what is refused (`validate`); everything decided (`spec`), and the objects as they should be (`objects`,
+//! `desired`); whose is what stands in their place (`claim`); making them, step by step (`run`, `steps`); what a plan
+//! foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing endpoint (`import`);
+//! and taking it down (`remove`, `delete`).
+//!
+//! The systems behind it are crates of their own that do not know each other: ingresses and routes (`ffe_routing`), DNS
+//! (`ffe_cloudflare`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).
+
 mod checks;
+mod claim;
+mod data_source;
+mod delete;
+mod desired;
+mod drift;
+mod errors;
+mod import;
+mod issuances;
 mod model;
 mod names;
+mod objects;
+mod plan;
+mod read;
+mod remove;
+mod resource;
+mod run;
 mod settle;
+mod spec;
+mod status;
+mod steps;
 #[cfg(test)]
 mod testing;
 mod validate;
-pub use model::*;
+mod waiting;
+
+pub use data_source::{CertificateData, CertificateDataSource, CertificateDiagnosis};
+pub use model::{
+    Acme, Alert, Backend, Certificate, CertificateAuthority, CertificateStatus, Controller, Dns, Dns01Cloudflare,
+    Dns01Rfc2136, Drift, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SelfSigned, Solver, SolverGateway,
+    TlsEndpoint, Verify, VerifyResult,
+};
+pub use resource::TlsEndpointResource;

@@ -183,7 +183,10 @@ mod tests {
         assert_eq!(urls, ["https://a.example.com", "https://b.example.com"]);
         assert_eq!(planned.drifted, Attr::Known(Vec::new()));
         assert_eq!(settled(json!({ "hosts": ["*.example.com"] })).url, Attr::Null);
-        assert_eq!(settled(json!({ "gateway": { "name": "web" } })).gateway.known().unwrap().namespace.as_str(), Some("ffe"));
+        assert_eq!(
+            settled(json!({ "gateway": { "name": "web" } })).gateway.known().unwrap().namespace.as_str(),
+            Some("ffe")
+        );
     }
 
     #[test]
@@ -202,7 +205,8 @@ mod tests {
         let whole = settled(json!({})).security;
         assert_eq!(whole.known().unwrap().hsts_max_age, Attr::Known(31_536_000));
         assert_eq!(settled(json!({ "security": {} })).security, whole);
-        let other = settled(json!({ "security": { "frame_options": "SAMEORIGIN", "requests_per_minute": 100 } })).security;
+        let other =
+            settled(json!({ "security": { "frame_options": "SAMEORIGIN", "requests_per_minute": 100 } })).security;
         let other = other.known().unwrap();
         assert_eq!(other.frame_options.as_str(), Some("SAMEORIGIN"));
         assert_eq!((other.requests_per_minute, other.ssl_redirect), (Attr::Known(100), Attr::Known(true)));
@@ -211,7 +215,9 @@ mod tests {
 
     #[test]
     fn a_short_certificate_is_renewed_in_its_last_third_and_the_alert_is_later() {
-        let renew = |certificate: Json| settled(json!({ "certificate": certificate })).certificate.known().unwrap().renew_before.clone();
+        let renew = |certificate: Json| {
+            settled(json!({ "certificate": certificate })).certificate.known().unwrap().renew_before.clone()
+        };
         assert_eq!(renew(json!({})), "720h".into());
         assert_eq!(renew(json!({ "duration": "2160h" })), "720h".into());
         assert_eq!(renew(json!({ "duration": "24h" })), "8h".into());

@@ -50,7 +50,9 @@ mod tests {
             json!({ "issuer": { "ca": { "secret_name": "root" }, "kind": "ClusterIssuer" } }),
             acme(json!({ "http01": {} })),
             acme(json!({ "dns01_cloudflare": { "api_token_wo": "x" } })),
-            acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_key_name": "k", "tsig_secret_wo": "cw==" } })),
+            acme(
+                json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_key_name": "k", "tsig_secret_wo": "cw==" } }),
+            ),
             acme(json!("?")),
             json!({ "dns": { "target": "192.0.2.1", "ttl": 300, "zone": "example.com" } }),
             json!({ "dns": { "proxied": true, "ttl": 1 } }),
@@ -73,20 +75,41 @@ mod tests {
         for (bad, expected) in [
             (json!({ "ingress_class": "traefik", "gateway": { "name": "web" } }), "gateway: ingress_class and gateway"),
             (json!({ "gateway": { "name": "w" }, "backend": { "service": "a", "port": "http" } }), "backend.port: "),
-            (json!({ "gateway": { "name": "w" }, "path_type": "ImplementationSpecific", "backend": { "service": "a", "port": "1" } }), "path_type: "),
+            (
+                json!({ "gateway": { "name": "w" }, "path_type": "ImplementationSpecific", "backend": { "service": "a", "port": "1" } }),
+                "path_type: ",
+            ),
             (json!({ "security": { "hsts_max_age": 0, "hsts_subdomains": true } }), "security.hsts_subdomains: "),
             (json!({ "security": { "ssl_redirect": false }, "verify": { "redirect": true } }), "verify.redirect: "),
             (json!({ "verify": { "from": "inside", "resolve_to": "10.0.0.1" } }), "verify.resolve_to: "),
-            (json!({ "verify": { "from": "here", "controller": { "namespace": "a", "service": "b" } } }), "verify.controller: "),
+            (
+                json!({ "verify": { "from": "here", "controller": { "namespace": "a", "service": "b" } } }),
+                "verify.controller: ",
+            ),
             (json!({ "issuer": {} }), "issuer.name: "),
             (json!({ "issuer": { "self_signed": {}, "ca": { "secret_name": "root" } } }), "issuer.self_signed: "),
             (acme(json!({})), "issuer.acme.solver: "),
-            (acme(json!({ "http01": {}, "dns01_rfc2136": { "nameserver": "10.0.0.53" } })), "issuer.acme.solver.dns01_rfc2136: "),
-            (acme(json!({ "http01": { "ingress_class": "a", "gateway": { "name": "b" } } })), "issuer.acme.solver.http01.gateway: "),
+            (
+                acme(json!({ "http01": {}, "dns01_rfc2136": { "nameserver": "10.0.0.53" } })),
+                "issuer.acme.solver.dns01_rfc2136: ",
+            ),
+            (
+                acme(json!({ "http01": { "ingress_class": "a", "gateway": { "name": "b" } } })),
+                "issuer.acme.solver.http01.gateway: ",
+            ),
             (acme(json!({ "dns01_cloudflare": {} })), "issuer.acme.solver.dns01_cloudflare.api_token_wo: "),
-            (acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_key_name": "k" } })), "issuer.acme.solver.dns01_rfc2136.tsig_secret_wo: "),
-            (acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_secret_wo": "cw==" } })), "issuer.acme.solver.dns01_rfc2136.tsig_key_name: "),
-            (acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_algorithm": "HMACSHA512" } })), "issuer.acme.solver.dns01_rfc2136.tsig_key_name: "),
+            (
+                acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_key_name": "k" } })),
+                "issuer.acme.solver.dns01_rfc2136.tsig_secret_wo: ",
+            ),
+            (
+                acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_secret_wo": "cw==" } })),
+                "issuer.acme.solver.dns01_rfc2136.tsig_key_name: ",
+            ),
+            (
+                acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_algorithm": "HMACSHA512" } })),
+                "issuer.acme.solver.dns01_rfc2136.tsig_key_name: ",
+            ),
             (wildcard(json!({ "http01": {} })), "hosts[1]: "),
             (json!({ "dns": { "proxied": true, "ttl": 300 } }), "dns.ttl: "),
             (json!({ "dns": { "zone": "example.org" } }), "hosts[0]: "),
@@ -94,9 +117,15 @@ mod tests {
             (json!({ "certificate": { "duration": "30m" } }), "certificate.duration: "),
             (json!({ "certificate": { "renew_before": "1m" } }), "certificate.renew_before: "),
             (json!({ "certificate": { "duration": "24h", "renew_before": "24h" } }), "certificate.renew_before: "),
-            (json!({ "certificate": { "private_key": { "algorithm": "Ed25519", "size": 256 } } }), "certificate.private_key.size: "),
+            (
+                json!({ "certificate": { "private_key": { "algorithm": "Ed25519", "size": 256 } } }),
+                "certificate.private_key.size: ",
+            ),
             (json!({ "certificate": { "private_key": { "size": 256 } } }), "certificate.private_key.size: "),
-            (json!({ "certificate": { "private_key": { "algorithm": "ECDSA", "size": 2048 } } }), "certificate.private_key.size: "),
+            (
+                json!({ "certificate": { "private_key": { "algorithm": "ECDSA", "size": 2048 } } }),
+                "certificate.private_key.size: ",
+            ),
             (json!({ "alert": { "expiry_warning": "720h" } }), "alert.expiry_warning: "),
         ] {
             let said = said(bad.clone());

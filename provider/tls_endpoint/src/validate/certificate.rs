@@ -20,7 +20,8 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     }
     let at = Path::attribute("certificate");
     let certificate = config.certificate.known();
-    let time = |attribute: Option<&Attr<String>>| attribute.and_then(Attr::as_str).and_then(|text| parse_duration(text).ok());
+    let time =
+        |attribute: Option<&Attr<String>>| attribute.and_then(Attr::as_str).and_then(|text| parse_duration(text).ok());
     let whole = time(certificate.map(|certificate| &certificate.duration));
     let renew_before = time(certificate.map(|certificate| &certificate.renew_before));
     let mut object = |attribute: &str, summary: String, detail: String| {
@@ -47,8 +48,10 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
         object(
             "renew_before",
             "certificate.renew_before must be less than certificate.duration".to_owned(),
-            format!("A certificate that is valid for {whole} cannot be renewed {before} before its end. A third of its \
-                     life is usual, which is the default."),
+            format!(
+                "A certificate that is valid for {whole} cannot be renewed {before} before its end. A third of its \
+                     life is usual, which is the default."
+            ),
         );
     }
     if let Some(key) = certificate.and_then(|certificate| certificate.private_key.known()) {

@@ -36,8 +36,10 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
             diagnostics.push(
                 Diagnostic::error(
                     "dns.target is one of the hosts",
-                    format!("A record of {host} that points to {host} leads nowhere. Give the load balancer's own name or \
-                             address, or leave dns.target out."),
+                    format!(
+                        "A record of {host} that points to {host} leads nowhere. Give the load balancer's own name or \
+                             address, or leave dns.target out."
+                    ),
                 )
                 .at(at.child("target")),
             );

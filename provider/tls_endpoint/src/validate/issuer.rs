@@ -10,8 +10,11 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Some(issuer) = config.issuer.known() else { return diagnostics };
     let at = Path::attribute("issuer");
-    let kinds =
-        [("acme", issuer.acme.is_known()), ("ca", issuer.ca.is_known()), ("self_signed", issuer.self_signed.is_known())];
+    let kinds = [
+        ("acme", issuer.acme.is_known()),
+        ("ca", issuer.ca.is_known()),
+        ("self_signed", issuer.self_signed.is_known()),
+    ];
     let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     if let [first, second, ..] = given.as_slice() {
         diagnostics.push(

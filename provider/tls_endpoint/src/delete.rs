@@ -1,0 +1,151 @@
+//! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
+//! stays unless told otherwise.
+
+#[allow(unused_imports)]
+use crate::waiting::CloudflareOf as _;
+use std::collections::BTreeMap;
+
+use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions};
+use ffe_session::{Session, Unavailable, diagnostic, new_run_id};
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::desired::find;
+use crate::errors::{cloudflare, routing};
+use crate::model::TlsEndpoint;
+use crate::names::TYPE_NAME;
+use crate::objects;
+use crate::remove::{self, Keep, remove_ours};
+use crate::run::{Stop, failed};
+use crate::spec::Spec;
+use crate::steps::{dns, lock, route};
+
+/// Takes the endpoint down. What is gone already is no error.
+///
+/// # Errors
+/// When something of ours could not be removed: it stays in the state.
+pub(crate) async fn delete(
+    session: &Session,
+    cluster: &Cluster,
+    state: &TlsEndpoint,
+    spec: &Spec,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Diagnostics> {
+    let names = &spec.names;
+    if matches!(cluster.namespace(&names.namespace).await, Ok(None)) {
+        // Everything in it is gone; what lies elsewhere is not.
+        return outside(session, cluster, state, spec, cancel).await.map_err(told);
+    }
+    let options =
+        LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
+    let holder = Holder::this_process(new_run_id(), format!("terraform destroy of {TYPE_NAME} {}", names.import_id()));
+    let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
+    let lease = lease.map_err(|error| told(lock::refused(&error)))?;
+    let ended = end(session, cluster, state, spec, cancel).await.map_err(told);
+    // Given back also when it failed; removed when nothing is left to lock.
+    let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
+    if let Err(error) = given {
+        tracing::warn!(%error, "the lease was not given back");
+    }
+    ended
+}
+
+fn told(stop: Stop) -> Diagnostics {
+    match stop {
+        Stop::Failed(diagnostics) => diagnostics,
+        Stop::Cancelled => Diagnostics::error(
+            "The destroy was interrupted",
+            "Terraform was told to stop. What is left is in the state; the next destroy goes on from there.",
+        ),
+    }
+}
+
+async fn end(
+    session: &Session,
+    cluster: &Cluster,
+    state: &TlsEndpoint,
+    spec: &Spec,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Stop> {
+    let (names, owner) = (&spec.names, spec.names.owner());
+    remove_ours(cluster, &remove::alert_object(names), &owner)
+        .await
+        .map_err(failed("The alert could not be removed"))?;
+    let mut warnings = outside(session, cluster, state, spec, cancel).await?;
+    for object in ffe_routing::names(&names.namespace, &names.name) {
+        if cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        remove_ours(cluster, &object, &owner).await.map_err(failed(&format!("{object} could not be removed")))?;
+    }
+    let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
+    warnings.extend(remove::certificates_and_issuers(cluster, names, &keep).await?);
+    let summary = "The digests of the credentials could not be removed";
+    cluster.delete_digests(&names.namespace, &owner).await.map_err(failed(summary))?;
+    // Last: until it is gone, a delete that was interrupted is still ours to finish.
+    let record = remove::record_object(names);
+    remove_ours(cluster, &record, &owner).await.map_err(failed("The record could not be removed"))?;
+    if spec.keep_secret {
+        tracing::info!(secret = %spec.certificate.secret_name, namespace = %names.namespace, "the Secret with the certificate is kept");
+    }
+    Ok(warnings)
+}
+
+/// What lies outside of the endpoint's namespace: DNS records, the listener at a Gateway, an issuer for all namespaces.
+async fn outside(
+    session: &Session,
+    cluster: &Cluster,
+    state: &TlsEndpoint,
+    spec: &Spec,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Stop> {
+    let names = &spec.names;
+    release_records(session, cluster, state, spec, cancel).await?;
+    if let Some(gateway) = route::gateway(spec).filter(|gateway| gateway.manage_listener) {
+        let detached = ffe_routing::detach(cluster, &gateway, &names.namespace, &names.name).await;
+        detached.map_err(|error| routing(&error, "The Gateway could not be left"))?;
+    }
+    if matches!(cluster.namespace(&names.namespace).await, Ok(None)) {
+        let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
+        return remove::certificates_and_issuers(cluster, names, &keep).await;
+    }
+    Ok(Diagnostics::new())
+}
+
+async fn release_records(
+    session: &Session,
+    cluster: &Cluster,
+    state: &TlsEndpoint,
+    spec: &Spec,
+    cancel: &Cancel,
+) -> Result<(), Stop> {
+    let names = &spec.names;
+    let record =
+        find(cluster, &remove::record_object(names)).await.map_err(failed("The record could not be looked at"))?;
+    let record = record.and_then(|record| serde_json::to_value(record).ok());
+    let mut hosts: BTreeMap<String, Option<String>> = objects::recorded(record.as_ref());
+    let zone = spec.dns.as_ref().and_then(|dns| dns.zone.clone());
+    for (host, _) in state.dns_records.known().into_iter().flatten() {
+        hosts.entry(host.clone()).or_insert_with(|| zone.clone());
+    }
+    if hosts.is_empty() {
+        return Ok(());
+    }
+    let client = session.cloudflare().map_err(|why: Unavailable| {
+        let mut errors = why.into_diagnostics();
+        let list = hosts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        errors.push(Diagnostic::warning(
+            "DNS records would stay behind",
+            format!("Without a token the records of {list} cannot be removed, so nothing was removed."),
+        ));
+        Stop::Failed(errors)
+    })?;
+    let owner = dns::owner(cluster, names).await.map_err(failed("The DNS records could not be removed"))?;
+    for (host, zone) in hosts {
+        if cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let released = dns::release(&client, &host, zone.as_deref(), &owner, cancel).await;
+        released.map_err(|error| cloudflare(&error, &format!("The DNS record of {host} could not be removed")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! One object as it should be, beside what is there in its place.
+
+use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
+use ffe_cluster::{ApplyOptions, Cluster, Error, Kind, Mark, ObjectRef, Owner, Ownership, Result, ownership};
+use serde_json::{Value as Json, json};
+
+/// What an object is of the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Stands for the endpoint.
+    Record,
+    Route,
+    Credentials,
+    Issuer,
+    Certificate,
+    Alert,
+}
+
+/// An object as it should be. Not `Debug`: it may hold a secret.
+#[derive(Clone)]
+pub(crate) struct Desired {
+    pub(crate) part: Part,
+    pub(crate) reference: ObjectRef,
+    /// Without our mark.
+    pub(crate) object: Json,
+}
+
+impl Desired {
+    /// An object that has apiVersion, kind, name and namespace.
+    ///
+    /// # Errors
+    /// Without one of them.
+    pub(crate) fn new(part: Part, object: Json) -> Result<Desired> {
+        Ok(Desired { part, reference: ObjectRef::from_value(&object)?, object })
+    }
+
+    /// What is in the cluster in its place. A kind that is not served has no objects.
+    ///
+    /// # Errors
+    /// Those of a request.
+    pub(crate) async fn find(self, cluster: &Cluster) -> Result<Found> {
+        let live = find(cluster, &self.reference).await?;
+        Ok(Found { desired: self, live })
+    }
+
+    /// Applies it, with a mark.
+    ///
+    /// # Errors
+    /// Those of a request.
+    pub(crate) async fn apply(&self, cluster: &Cluster, mark: &Mark) -> Result<()> {
+        cluster.apply_value(&self.marked(mark), ApplyOptions::forced()).await.map(drop)
+    }
+
+    /// With a mark.
+    pub(crate) fn marked(&self, mark: &Mark) -> Json {
+        let mut object = self.object.clone();
+        mark.write_value(&mut object);
+        object
+    }
+}
+
+/// An object as it should be, beside what is there.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) desired: Desired,
+    pub(crate) live: Option<DynamicObject>,
+}
+
+impl Found {
+    /// Whose the live object is.
+    pub(crate) fn ownership(&self, owner: &Owner) -> Ownership {
+        ownership(self.meta(), owner)
+    }
+
+    /// The live object's metadata.
+    pub(crate) fn meta(&self) -> Option<&ObjectMeta> {
+        self.live.as_ref().map(|live| &live.metadata)
+    }
+
+    /// The live object.
+    pub(crate) fn json(&self) -> Option<Json> {
+        self.live.as_ref().and_then(|live| serde_json::to_value(live).ok())
+    }
+}
+
+/// An object, if there is one. A kind that is not served has none.
+///
+/// # Errors
+/// Those of a request.
+pub(crate) async fn find(cluster: &Cluster, object: &ObjectRef) -> Result<Option<DynamicObject>> {
+    unserved(cluster.find_ref(object).await)
+}
+
+/// Looks for all of them at once.
+///
+/// # Errors
+/// Those of a request.
+pub(crate) async fn find_all(cluster: &Cluster, desired: Vec<Desired>) -> Result<Vec<Found>> {
+    futures::future::try_join_all(desired.into_iter().map(|desired| desired.find(cluster))).await
+}
+
+/// Gives up every field that was applied: those that nobody else owns go away. Then the mark goes.
+///
+/// # Errors
+/// Those of a request.
+pub(crate) async fn give_back(cluster: &Cluster, object: &ObjectRef) -> Result<()> {
+    let mut empty =
+        json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name } });
+    if let Some(namespace) = &object.namespace {
+        empty["metadata"]["namespace"] = Json::from(namespace.clone());
+    }
+    match cluster.apply_value(&empty, ApplyOptions::forced()).await {
+        // Others' admission rules may want the fields: then they stay.
+        Err(error) if error.kind() == Kind::Invalid => {
+            tracing::info!(object = %object, %error, "the fields that were applied stay");
+        }
+        other => drop(other?),
+    }
+    cluster.release_mark(object).await
+}
+
+/// The answer of a request, none where the kind is not served.
+///
+/// # Errors
+/// Every other error.
+pub(crate) fn unserved<T: Default>(answer: Result<T, Error>) -> Result<T, Error> {
+    match answer {
+        Err(error) if error.kind() == Kind::NotServed => Ok(T::default()),
+        other => other,
+    }
+}

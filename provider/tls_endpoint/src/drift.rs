@@ -1,0 +1,114 @@
+//! What differs in the cluster from what was applied.
+//!
+//! Only what an endpoint sets is compared, field by field: defaults of the API server, and what other tools add, are
+//! none of its business.
+
+use serde_json::Value as Json;
+
+use crate::model::Drift;
+
+/// The field of an object that is gone.
+pub(crate) const MISSING: &str = "(missing)";
+/// The field of an object whose mark is gone.
+pub(crate) const MARK: &str = "metadata.annotations[\"ffe.three-rivers.tech/resource\"]";
+/// The field that says that an apply did not get through a step; the step's name follows.
+const NOT_DONE: &str = "(not done: ";
+
+/// One difference.
+pub(crate) fn drift(object: impl ToString, field: &str) -> Drift {
+    Drift { object: object.to_string().into(), field: field.into() }
+}
+
+/// An apply that failed is not over: as long as no other one went through, a plan says so.
+pub(crate) fn not_done(endpoint: &str, step: &str) -> Drift {
+    drift(endpoint, &format!("{NOT_DONE}{step})"))
+}
+
+/// Whether it was noted by [`not_done`].
+pub(crate) fn is_not_done(drift: &Drift) -> bool {
+    drift.field.as_str().is_some_and(|field| field.starts_with(NOT_DONE))
+}
+
+/// The fields at which `live` is not as `desired` says.
+pub(crate) fn differences(desired: &Json, live: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    compare(desired, live, "", &mut found);
+    found
+}
+
+fn compare(desired: &Json, live: &Json, at: &str, found: &mut Vec<String>) {
+    match (desired, live) {
+        (Json::Object(entries), live) => {
+            for (key, value) in entries {
+                compare(value, live.get(key).unwrap_or(&Json::Null), &below(at, key), found);
+            }
+        }
+        (Json::Array(wanted), Json::Array(there)) if wanted.len() == there.len() => {
+            for (index, (element, live)) in wanted.iter().zip(there).enumerate() {
+                compare(element, live, &format!("{at}[{index}]"), found);
+            }
+        }
+        _ if desired == live => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+fn below(at: &str, key: &str) -> String {
+    let simple = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match (at.is_empty(), simple) {
+        (true, _) => key.to_owned(),
+        (false, true) => format!("{at}.{key}"),
+        (false, false) => format!("{at}[{key:?}]"),
+    }
+}
+
+/// A JSON pointer in the same notation.
+pub(crate) fn field(pointer: &str) -> String {
+    if pointer.is_empty() {
+        return MISSING.to_owned();
+    }
+    pointer.split('/').skip(1).fold(String::new(), |at, step| {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if step.bytes().all(|byte| byte.is_ascii_digit()) && !at.is_empty() {
+            format!("{at}[{step}]")
+        } else {
+            below(&at, &step)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_others_add_is_no_drift_and_what_they_change_or_take_away_is() {
+        let desired = json!({
+            "metadata": { "labels": { "team": "core", "example.com/a": "b" }, "annotations": {} },
+            "spec": { "dnsNames": ["a", "b"], "issuerRef": { "name": "x" } },
+        });
+        let live = json!({
+            "metadata": { "labels": { "team": "other", "more": "x" }, "uid": "u" },
+            "spec": { "dnsNames": ["a"], "issuerRef": { "name": "x", "group": "cert-manager.io" }, "usages": ["digital signature"] },
+        });
+        assert_eq!(
+            differences(&desired, &live),
+            ["metadata.labels.team", "metadata.labels[\"example.com/a\"]", "spec.dnsNames"]
+        );
+    }
+
+    #[test]
+    fn pointers_read_like_fields() {
+        assert_eq!(field(""), MISSING);
+        assert_eq!(field("/spec/rules/0/host"), "spec.rules[0].host");
+        assert_eq!(field("/metadata/annotations/a.b~1c"), "metadata.annotations[\"a.b/c\"]");
+    }
+
+    #[test]
+    fn what_was_not_done_is_known_again() {
+        assert!(is_not_done(&not_done("ffe/api", "verify")));
+        assert!(!is_not_done(&drift("Ingress ffe/api", MISSING)));
+    }
+}

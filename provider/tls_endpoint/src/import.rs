@@ -1,0 +1,122 @@
+//! Finding an endpoint that exists: ours by what it keeps of its inputs, a foreign ingress by its name.
+
+use ffe_cluster::k8s_openapi::api::core::v1::ConfigMap;
+use ffe_cluster::{Cluster, Mark, MarkState};
+use ffe_routing::{Class, Described, Route};
+use ffe_session::diagnostic;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
+
+use crate::errors::routing_diagnostic;
+use crate::model::{Backend, TlsEndpoint};
+use crate::names::Names;
+use crate::objects::INPUTS;
+use crate::resource::private;
+use crate::settle::settle;
+
+const SUMMARY: &str = "The endpoint could not be looked for";
+
+/// The endpoint that an import id means: `namespace/name`.
+///
+/// # Errors
+/// When the id is malformed, or there is neither an endpoint nor an ingress of that name.
+pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEndpoint>, Diagnostics> {
+    let Some((namespace, name)) =
+        id.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains('/'))
+    else {
+        return Err(Diagnostics::error(
+            "The import identifier is malformed",
+            format!("Expected namespace/name, such as ffe/api; got \"{id}\"."),
+        ));
+    };
+    let names = Names::new(namespace, name);
+    let mut private = Private::default();
+    let identity = cluster.identity().await.map_err(|error| diagnostic(&error, SUMMARY))?;
+    private::set_cluster(&mut private, &identity, cluster.server());
+
+    let record: Option<ConfigMap> =
+        cluster.find(Some(namespace), &names.record()).await.map_err(|error| diagnostic(&error, SUMMARY))?;
+    let ours = record.filter(|record| {
+        Mark::read(&record.metadata)
+            .is_some_and(|mark| mark.owner == names.owner() && mark.state == MarkState::Complete)
+    });
+    if let Some(state) = ours.as_ref().and_then(|record| inputs(record, &names)) {
+        return Ok(Imported { state, private, diagnostics: Diagnostics::new() });
+    }
+    private::set_taken_over(&mut private, true);
+    let mut diagnostics = Diagnostics::new();
+    if ours.is_some() {
+        diagnostics.push(Diagnostic::warning(
+            format!("The inputs of endpoint {id} are not recorded"),
+            format!(
+                "The annotation {INPUTS} of ConfigMap {namespace}/{} is missing or cannot be read. The first plan takes every \
+                 input from the configuration.",
+                names.record()
+            ),
+        ));
+    }
+    let state = match ffe_routing::describe(cluster, namespace, name).await {
+        Ok(described) => {
+            diagnostics.extend(untold(id, &described));
+            foreign(&names, Some(&described.route))?
+        }
+        Err(ffe_routing::Error::NotThere { .. }) if ours.is_some() => foreign(&names, None)?,
+        Err(ffe_routing::Error::NotThere { .. }) => {
+            return Err(Diagnostics::error(
+                format!("There is no endpoint \"{id}\""),
+                format!("Cluster {} has neither an endpoint nor an ingress of that name.", cluster.server()),
+            ));
+        }
+        Err(error) => return Err(routing_diagnostic(&error, SUMMARY).into()),
+    };
+    Ok(Imported { state, private, diagnostics })
+}
+
+/// What an ingress has that an endpoint cannot say: the first apply takes it away or leaves it, and that is to be known.
+fn untold(id: &str, described: &Described) -> Option<Diagnostic> {
+    (!described.untold.is_empty()).then(|| {
+        let list = described.untold.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n");
+        Diagnostic::warning(
+            format!("Ingress {id} has more than an endpoint says"),
+            format!("The first apply makes it as the configuration says. It does not know of:\n{list}"),
+        )
+    })
+}
+
+/// The configuration as it was written, without write-only values; settled, as it is in the state.
+fn inputs(record: &ConfigMap, names: &Names) -> Option<TlsEndpoint> {
+    let text = record.metadata.annotations.as_ref()?.get(INPUTS)?;
+    let schema = TlsEndpoint::schema();
+    let value = ffe_session::inputs::from_text(text, &schema)?;
+    let config = TlsEndpoint::from_value(&value, &Path::root()).ok()?;
+    if config.name.as_str() != Some(&names.name) || config.namespace.as_str() != Some(&names.namespace) {
+        return None;
+    }
+    // Where the configuration is silent, the default that a plan would fill in.
+    let with_defaults = tfplugin::plan::propose(&schema, &value, &value);
+    let mut state = TlsEndpoint::from_value(&with_defaults, &Path::root()).ok()?;
+    settle(&config, &mut state);
+    Some(state)
+}
+
+/// Only what is known of it: the first plan is a change in place that brings the rest.
+fn foreign(names: &Names, route: Option<&Route>) -> Result<TlsEndpoint, Diagnostics> {
+    let mut value = TlsEndpoint::schema().empty();
+    if let Value::Map(entries) = &mut value {
+        entries.insert("namespace".to_owned(), Value::from(names.namespace.clone()));
+        entries.insert("name".to_owned(), Value::from(names.name.clone()));
+    }
+    let mut state = TlsEndpoint::from_value(&value, &Path::root())?;
+    if let Some(route) = route {
+        state.hosts = Attr::Known(route.hosts.iter().cloned().map(Attr::Known).collect());
+        state.secret_name = Some(route.secret_name.clone()).filter(|name| !name.is_empty()).into();
+        state.path = route.path.clone().into();
+        state.path_type = route.path_type.as_str().into();
+        state.backend =
+            Backend { service: route.backend.service.clone().into(), port: route.backend.port.to_string().into() }
+                .into();
+        if let Class::Ingress(class) = &route.class {
+            state.ingress_class = class.clone().into();
+        }
+    }
+    Ok(state)
+}

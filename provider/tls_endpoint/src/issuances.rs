@@ -1,0 +1,47 @@
+//! What it costs to make an endpoint anew: Let's Encrypt issues five certificates a week for the same names.
+
+use ffe_cluster::Cluster;
+use jiff::{SignedDuration, Timestamp};
+use tfplugin::Diagnostic;
+
+use crate::plan::acme_server;
+use crate::spec::Spec;
+
+/// Certificates for the very same names in a week (Let's Encrypt, "Duplicate Certificate").
+const PER_WEEK: usize = 5;
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A warning about an endpoint that is to be destroyed or replaced, where its issuer is Let's Encrypt's own.
+pub(crate) async fn warning(cluster: &Cluster, spec: &Spec, what: &str) -> Option<Diagnostic> {
+    let names = &spec.names;
+    let production = spec.is_production()
+        || (spec.own_issuer.is_none()
+            && acme_server(cluster, &spec.issuer, &names.namespace)
+                .await
+                .is_some_and(|server| ffe_cert_manager::is_letsencrypt_production(&server)));
+    if !production {
+        return None;
+    }
+    let secret = &spec.certificate.secret_name;
+    let seen = match ffe_cert_manager::issuances(cluster, &names.namespace, secret).await {
+        Ok(seen) => {
+            let now = Timestamp::now();
+            let recent = seen.iter().filter_map(|one| one.created).filter(|at| now.duration_since(*at) < WEEK).count();
+            format!("{recent} of them were asked for in the last seven days, as far as the cluster still shows it.")
+        }
+        Err(error) => format!("How many were asked for lately could not be seen: {error}"),
+    };
+    let after = if spec.keep_secret {
+        format!(
+            "The Secret {}/{secret} stays, so that an endpoint of the same namespace, secret_name and hosts orders nothing; \
+             any other one orders anew.",
+            names.namespace
+        )
+    } else {
+        "keep_secret = false removes the certificate, so that making the endpoint again orders anew.".to_owned()
+    };
+    Some(Diagnostic::warning(
+        format!("Endpoint {} with a certificate of Let's Encrypt is {what}", names.import_id()),
+        format!("Let's Encrypt issues {PER_WEEK} certificates a week for the same names. {seen} {after}"),
+    ))
+}

@@ -1,0 +1,289 @@
+//! The objects of an endpoint as they should be: pure functions of its specification, of what the cluster has for
+//! its route, and of where its issuer reads Secrets.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ffe_cert_manager::{Acme, IssuerKind, IssuerSpec, SecretKey, Solver, Tsig};
+use ffe_cluster::Result;
+use ffe_routing::Resolved;
+use serde_json::{Value as Json, json};
+
+use crate::desired::{Desired, Part};
+use crate::names::{self, Names};
+use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
+
+/// Annotation with the inputs as written, on the record: what an import knows the endpoint from.
+pub(crate) const INPUTS: &str = "ffe.three-rivers.tech/inputs";
+/// Key of the record: the hosts whose DNS records an apply has made, or was about to make.
+pub(crate) const RECORDS: &str = "dns-records";
+/// Entry of the Secret with Cloudflare's token.
+const API_TOKEN: &str = "api-token";
+/// Entry of the Secret with the key that signs updates.
+const TSIG_SECRET: &str = "tsig-secret";
+
+/// What the objects depend on beside the specification.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// What the cluster has for the route.
+    pub(crate) resolved: Resolved,
+    /// Where the issuer reads Secrets; `None` where nobody knows.
+    pub(crate) secrets: Option<String>,
+}
+
+/// Every object but the record and the alert, in the order in which they are made. The Secret is without its content,
+/// which the specification does not have.
+///
+/// # Errors
+/// When one of them is malformed.
+pub(crate) fn all(spec: &Spec, around: &Surroundings) -> Result<Vec<Desired>> {
+    let mut objects = routes(spec, around)?;
+    objects.extend(credentials(spec, around, None)?);
+    objects.extend(issuer(spec, around)?);
+    objects.push(certificate(spec)?);
+    Ok(objects)
+}
+
+/// The ingresses or routes and what belongs to them.
+///
+/// # Errors
+/// When one of them is malformed.
+pub(crate) fn routes(spec: &Spec, around: &Surroundings) -> Result<Vec<Desired>> {
+    let objects = ffe_routing::objects(&spec.route, &around.resolved).into_iter();
+    objects.map(|object| Desired::new(Part::Route, labelled(spec, object))).collect()
+}
+
+/// What stands for the endpoint: made first, removed last.
+///
+/// # Errors
+/// Never, as names are checked.
+pub(crate) fn record(
+    names: &Names,
+    inputs: Option<&str>,
+    records: &BTreeMap<String, Option<String>>,
+) -> Result<Desired> {
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": names.record(), "namespace": names.namespace, "labels": labels(names, "endpoint") },
+    });
+    if let Some(inputs) = inputs {
+        object["metadata"]["annotations"] = json!({ INPUTS: inputs });
+    }
+    if !records.is_empty() {
+        object["data"] = json!({ RECORDS: json!(records).to_string() });
+    }
+    Desired::new(Part::Record, object)
+}
+
+/// The Secret that an owned issuer reads; `None` where it needs none.
+///
+/// # Errors
+/// Never, as names are checked.
+pub(crate) fn credentials(spec: &Spec, around: &Surroundings, content: Option<&str>) -> Result<Option<Desired>> {
+    let Some(namespace) = around.secrets.as_deref().filter(|_| has_credentials(spec)) else { return Ok(None) };
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {
+            "name": names::credentials(&spec.issuer.name), "namespace": namespace,
+            "labels": labels(&spec.names, "issuer"),
+        },
+    });
+    if let Some(content) = content {
+        object["data"] = json!({ credentials_key(spec): STANDARD.encode(content) });
+    }
+    Desired::new(Part::Credentials, object).map(Some)
+}
+
+/// Whether an owned issuer reads a Secret of ours.
+pub(crate) fn has_credentials(spec: &Spec) -> bool {
+    spec.own_issuer.as_ref().is_some_and(OwnIssuer::has_credentials)
+}
+
+/// The entry of that Secret.
+pub(crate) fn credentials_key(spec: &Spec) -> &'static str {
+    match spec.own_issuer.as_ref().and_then(OwnIssuer::solver) {
+        Some(SolverSpec::Rfc2136 { .. }) => TSIG_SECRET,
+        _ => API_TOKEN,
+    }
+}
+
+/// The issuer of the endpoint's own.
+///
+/// # Errors
+/// Never, as names are checked.
+pub(crate) fn issuer(spec: &Spec, around: &Surroundings) -> Result<Option<Desired>> {
+    let Some(own) = &spec.own_issuer else { return Ok(None) };
+    let what = match own {
+        OwnIssuer::SelfSigned => IssuerSpec::SelfSigned,
+        OwnIssuer::Ca { secret_name } => IssuerSpec::Ca { secret_name: secret_name.clone() },
+        OwnIssuer::Acme(acme) => IssuerSpec::Acme(acme_issuer(spec, acme)),
+    };
+    let mut object = ffe_cert_manager::issuer_object(&spec.issuer, &spec.names.namespace, &what);
+    if let OwnIssuer::Acme(acme) = own {
+        if let Some(profile) = &acme.profile {
+            object["spec"]["acme"]["profile"] = Json::from(profile.clone());
+        }
+        if acme.solver == SolverSpec::Http01 {
+            object["spec"]["acme"]["solvers"][0]["http01"] = ffe_routing::http01(&around.resolved).to_value();
+        }
+    }
+    Desired::new(Part::Issuer, labelled(spec, object)).map(Some)
+}
+
+/// The Certificate. It has the name of its Secret: so is the one called that cert-manager makes by an ingress's
+/// annotations, and there are never two for one Secret.
+///
+/// # Errors
+/// Never, as names are checked.
+pub(crate) fn certificate(spec: &Spec) -> Result<Desired> {
+    let object =
+        ffe_cert_manager::certificate_object(&spec.names.namespace, &spec.certificate.secret_name, &spec.certificate);
+    Desired::new(Part::Certificate, labelled(spec, object))
+}
+
+/// The alert; `None` where there is to be none.
+///
+/// # Errors
+/// Never, as names are checked.
+pub(crate) fn alert(spec: &Spec) -> Result<Option<Desired>> {
+    let Some(alert) = &spec.alert else { return Ok(None) };
+    let (names, secret) = (&spec.names, &spec.certificate.secret_name);
+    let object = ffe_cert_manager::expiry_alert(&names.namespace, &names.alert(), secret, alert.before, &alert.labels);
+    Desired::new(Part::Alert, labelled(spec, object)).map(Some)
+}
+
+fn acme_issuer(spec: &Spec, acme: &AcmeSpec) -> Acme {
+    let secret = || SecretKey::new(&names::credentials(&spec.issuer.name), credentials_key(spec));
+    Acme {
+        server: ffe_cert_manager::directory_url(&acme.server).to_owned(),
+        email: acme.email.clone(),
+        ca_bundle: acme.ca_bundle.clone(),
+        account_key_secret: names::account_key(&spec.issuer.name),
+        solver: match &acme.solver {
+            // Its place is filled in with what serves the endpoint itself.
+            SolverSpec::Http01 => Solver::Http01Ingress { class: None },
+            SolverSpec::Http01Ingress(class) => Solver::Http01Ingress { class: Some(class.clone()) },
+            SolverSpec::Http01Gateway(namespace, name) => {
+                Solver::Http01Gateway { name: name.clone(), namespace: Some(namespace.clone()), section: None }
+            }
+            SolverSpec::Cloudflare => Solver::Dns01Cloudflare { token: secret() },
+            SolverSpec::Rfc2136 { nameserver, key } => Solver::Dns01Rfc2136 {
+                nameserver: nameserver.clone(),
+                tsig: key.as_ref().map(|key| Tsig {
+                    key_name: key.name.clone(),
+                    algorithm: key.algorithm.clone(),
+                    secret: secret(),
+                }),
+            },
+        },
+    }
+}
+
+fn labels(names: &Names, component: &str) -> Json {
+    json!({ "app.kubernetes.io/part-of": names.name, "app.kubernetes.io/component": component })
+}
+
+fn labelled(spec: &Spec, mut object: Json) -> Json {
+    let component = object["kind"].as_str().unwrap_or_default().to_lowercase();
+    let Json::Object(own) = labels(&spec.names, &component) else { return object };
+    let metadata = &mut object["metadata"];
+    if !metadata["labels"].is_object() {
+        metadata["labels"] = json!({});
+    }
+    for (key, value) in own {
+        // What the configuration says wins.
+        if metadata["labels"][&key].is_null() {
+            metadata["labels"][key] = value;
+        }
+    }
+    object
+}
+
+/// Whether the issuer's Secrets are in the endpoint's own namespace.
+pub(crate) fn reads_here(spec: &Spec) -> bool {
+    spec.issuer.kind == IssuerKind::Issuer
+}
+
+/// The hosts that a record remembers to have DNS records, each with the zone that was configured.
+pub(crate) fn recorded(record: Option<&Json>) -> BTreeMap<String, Option<String>> {
+    let text = record.and_then(|record| record["data"][RECORDS].as_str());
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use ffe_routing::{Dialect, Served};
+
+    use super::*;
+    use crate::testing::{minimal, settled};
+
+    fn around() -> Surroundings {
+        let served = Served { class: "traefik".to_owned(), controller: None, dialect: Dialect::Traefik };
+        Surroundings { resolved: Resolved::Ingress(served), secrets: Some("ffe".to_owned()) }
+    }
+
+    fn spec(more: Json) -> Spec {
+        Spec::of(&settled(minimal(more))).unwrap()
+    }
+
+    fn acme(solver: Json) -> Spec {
+        spec(json!({ "issuer": { "acme": {
+            "server": "letsencrypt-staging", "email": "ops@example.com", "profile": "shortlived", "solver": solver,
+        } } }))
+    }
+
+    fn issuer_spec(spec: &Spec) -> Json {
+        issuer(spec, &around()).unwrap().unwrap().object["spec"].clone()
+    }
+
+    #[test]
+    fn an_issuer_that_is_referred_to_is_not_made() {
+        let all = all(&spec(json!({})), &around()).unwrap();
+        assert!(all.iter().all(|one| !matches!(one.part, Part::Issuer | Part::Credentials)));
+        assert_eq!(all.last().unwrap().reference.to_string(), "Certificate ffe/api-tls");
+        assert_eq!(all[0].reference.namespace.as_deref(), Some("ffe"));
+    }
+
+    #[test]
+    fn an_acme_issuer_solves_by_what_serves_the_endpoint_or_by_what_it_is_told() {
+        let own = issuer_spec(&acme(json!({ "http01": {} })));
+        assert_eq!(own["acme"]["solvers"][0]["http01"]["ingress"]["ingressClassName"], "traefik");
+        assert_eq!(own["acme"]["profile"], "shortlived");
+        assert_eq!(own["acme"]["privateKeySecretRef"]["name"], "api-account");
+        let told = issuer_spec(&acme(json!({ "http01": { "ingress_class": "other" } })));
+        assert_eq!(told["acme"]["solvers"][0]["http01"]["ingress"]["ingressClassName"], "other");
+        let signed = json!({ "nameserver": "10.0.0.53:53", "tsig_key_name": "k.", "tsig_secret_wo": "cw==" });
+        let signed = issuer_spec(&acme(json!({ "dns01_rfc2136": signed })));
+        let solver = &signed["acme"]["solvers"][0]["dns01"]["rfc2136"];
+        assert_eq!(solver["tsigSecretSecretRef"], json!({ "name": "api-credentials", "key": "tsig-secret" }));
+        assert_eq!(solver["tsigAlgorithm"], "HMACSHA256");
+    }
+
+    #[test]
+    fn the_secret_is_where_the_issuer_reads_it_and_has_content_only_when_given() {
+        let cloudflare = acme(json!({ "dns01_cloudflare": { "api_token_wo": "x" } }));
+        let secret = credentials(&cloudflare, &around(), None).unwrap().unwrap();
+        assert_eq!(secret.reference.to_string(), "Secret ffe/api-credentials");
+        assert!(secret.object.get("data").is_none());
+        let filled = credentials(&cloudflare, &around(), Some("t0ken")).unwrap().unwrap();
+        assert_eq!(filled.object["data"]["api-token"], STANDARD.encode("t0ken"));
+        assert!(credentials(&acme(json!({ "http01": {} })), &around(), None).unwrap().is_none());
+        let nowhere = Surroundings { secrets: None, ..around() };
+        assert!(credentials(&cloudflare, &nowhere, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_record_remembers_what_was_written() {
+        let names = Names::new("ffe", "api");
+        let records = BTreeMap::from([
+            ("a.example.com".to_owned(), None),
+            ("b.example.com".to_owned(), Some("example.com".to_owned())),
+        ]);
+        let made = record(&names, Some("{}"), &records).unwrap();
+        assert_eq!(recorded(Some(&made.object)), records);
+        assert_eq!(made.object["metadata"]["annotations"][INPUTS], "{}");
+        assert!(recorded(Some(&record(&names, None, &BTreeMap::new()).unwrap().object)).is_empty());
+    }
+}

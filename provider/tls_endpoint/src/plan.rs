@@ -1,0 +1,212 @@
+//! What a plan has to ask the cluster, and what it refuses or warns of.
+//!
+//! What does not exist yet may be made in the same run: nothing that is missing fails a plan.
+
+#[allow(unused_imports)]
+use crate::waiting::CloudflareOf as _;
+use ffe_cert_manager::{IssuerRef, certificate_ref};
+use ffe_cloudflare::decide;
+use ffe_cluster::{Cancel, Cluster, Comparison, Kind, Ownership};
+use ffe_session::{Session, Unavailable};
+use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
+
+use crate::claim;
+use crate::desired::{Desired, Found, Part, find};
+use crate::errors::{cloudflare_diagnostic, path};
+use crate::issuances;
+use crate::model::TlsEndpoint;
+use crate::run::{credentials, credentials_bytes, credentials_version};
+use crate::spec::Spec;
+use crate::steps::issuer::CREDENTIALS;
+use crate::steps::{dns, route};
+
+pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel: &Cancel) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let cluster = match session.cluster() {
+        Ok(cluster) => cluster,
+        Err(Unavailable::Unknown) => {
+            plan.deferred = Some(Deferred::ProviderConfigUnknown);
+            return diagnostics;
+        }
+        Err(Unavailable::Invalid(errors)) => return errors,
+    };
+    let replaced = !plan.is_create() && !plan.requires_replace.is_empty();
+    if replaced {
+        let prior = plan.prior.as_ref().and_then(Spec::of);
+        if let Some(prior) = prior {
+            diagnostics.extend(issuances::warning(&cluster, &prior, "replaced").await);
+        }
+        return diagnostics;
+    }
+    if !plan.is_create() {
+        diagnostics.extend(notice_credentials(&cluster, plan).await);
+    }
+    if !plan.is_change() {
+        return diagnostics;
+    }
+    keep_address(plan);
+    let Some(spec) = Spec::of(&plan.planned) else { return diagnostics };
+    if plan.is_create() && plan.config.adopt != Attr::Known(true) && !plan.config.adopt.is_unknown() {
+        diagnostics.extend(taken(&cluster, &spec).await);
+    }
+    diagnostics.extend(foresee_route(&cluster, &spec).await);
+    if spec.dns.is_some() {
+        diagnostics.extend(foresee_dns(session, &cluster, &spec, cancel).await);
+    }
+    diagnostics
+}
+
+/// The address belongs to the controller: what changes here does not change it while the class stays.
+fn keep_address(plan: &mut Plan<TlsEndpoint>) {
+    let Some(prior) = &plan.prior else { return };
+    let same = prior.ingress_class == plan.planned.ingress_class && prior.gateway == plan.planned.gateway;
+    if same && prior.address.is_known() {
+        plan.planned.address = prior.address.clone();
+    }
+}
+
+/// Objects that exist and belong to nobody of ours. Those with a mark of ours may be on their way out in the same run (a
+/// replacement): that is looked at when they are made.
+async fn taken(cluster: &Cluster, spec: &Spec) -> Diagnostics {
+    let names = &spec.names;
+    let certificate = certificate_ref(&names.namespace, &spec.certificate.secret_name);
+    let route = route::main_object(spec).map(|object| (Part::Route, object));
+    let issuer = spec.own_issuer.as_ref().map(|_| (Part::Issuer, spec.issuer.object(&names.namespace)));
+    let mut diagnostics = Diagnostics::new();
+    for (part, reference) in route.into_iter().chain([(Part::Certificate, certificate)]).chain(issuer) {
+        match find(cluster, &reference).await {
+            Ok(live) => {
+                let desired = Desired { part, object: serde_json::Value::Null, reference };
+                let found = Found { desired, live };
+                let ownership = found.ownership(&names.owner());
+                let theirs = match ownership {
+                    Ownership::Foreign { .. } => true,
+                    Ownership::OtherResource(_) => part == Part::Issuer,
+                    _ => false,
+                };
+                if theirs {
+                    diagnostics.push(claim::refuse(&found, names, &ownership));
+                }
+            }
+            // The cluster may be on its way up. What is wrong with it is said when it is needed.
+            Err(error) => {
+                let summary = format!("Whether {reference} exists already could not be checked");
+                diagnostics.push(warning(ffe_session::diagnostic(&error, &summary)));
+                return diagnostics;
+            }
+        }
+    }
+    diagnostics
+}
+
+/// Makes the plan a change when the credentials changed and no version speaks for them.
+async fn notice_credentials(cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> Option<Diagnostic> {
+    if plan.is_change() || !credentials_version(&plan.config).is_null() {
+        return None;
+    }
+    let names = Spec::of(&plan.planned)?.names;
+    let secret = match credentials(&plan.config) {
+        Attr::Null => return None,
+        Attr::Unknown => {
+            // It comes from something that is made or changed in the same run.
+            plan.touch();
+            return None;
+        }
+        Attr::Known(secret) => secret,
+    };
+    match cluster.find_digests(&names.namespace, &names.owner()).await {
+        Ok(digests) => {
+            let compared = digests.map(|digests| digests.compare(CREDENTIALS, &credentials_bytes(&secret)));
+            if compared != Some(Comparison::Same) {
+                plan.touch();
+            }
+            None
+        }
+        Err(error) => Some(warning(ffe_session::diagnostic(
+            &error,
+            "Whether the issuer's credentials changed could not be checked; the plan does not show it if they did",
+        ))),
+    }
+}
+
+/// What the class cannot do, and others who serve the same.
+async fn foresee_route(cluster: &Cluster, spec: &Spec) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            tracing::info!(%error, "what serves the route is not there yet");
+            return diagnostics;
+        }
+    };
+    for one in ffe_routing::warnings(&spec.route, &resolved) {
+        let told = Diagnostic::warning(one.summary.clone(), one.detail.clone());
+        diagnostics.push(told.at(path(&one.attribute)));
+    }
+    match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
+        Ok(conflicts) => {
+            for conflict in conflicts {
+                diagnostics.push(
+                    Diagnostic::warning("Another route serves the same", conflict.to_string())
+                        .at(Path::attribute("hosts")),
+                );
+            }
+        }
+        Err(error) => tracing::info!(%error, "other routes were not looked at"),
+    }
+    diagnostics
+}
+
+/// Records of somebody else's, as far as the target is known.
+async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: &Cancel) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let Some(dns) = &spec.dns else { return diagnostics };
+    let client = match session.cloudflare() {
+        Ok(client) => client,
+        Err(Unavailable::Unknown) => return diagnostics,
+        Err(Unavailable::Invalid(errors)) => return errors,
+    };
+    let target = match &dns.target {
+        Some(target) => Some(target.clone()),
+        None => current_address(cluster, spec).await,
+    };
+    let Some(target) = target else { return diagnostics };
+    let Ok(owner) = dns::owner(cluster, &spec.names).await else { return diagnostics };
+    for host in &spec.hosts {
+        let looked = async {
+            let zone = client.zone_of(host, dns.zone.as_deref(), cancel).await?;
+            let records = client.records(&zone, host, cancel).await?;
+            Ok::<_, ffe_cloudflare::Error>(decide(&records, &dns::wish(dns, host, &target)?, &owner, dns.adopt))
+        };
+        match looked.await {
+            Ok(decision) => diagnostics.extend(dns::refusal(host, decision)),
+            Err(error) => {
+                let told = cloudflare_diagnostic(&error, &format!("The DNS records of {host} could not be looked at"));
+                diagnostics.push(warning(told));
+                break;
+            }
+        }
+    }
+    diagnostics
+}
+
+async fn current_address(cluster: &Cluster, spec: &Spec) -> Option<String> {
+    let resolved = ffe_routing::inspect(cluster, &spec.route).await.ok()?;
+    let found = ffe_routing::current_address(cluster, &spec.route, &resolved).await.ok()?;
+    crate::steps::address::texts(found).into_iter().next()
+}
+
+/// The directory's URL of an issuer that is referred to; none where it is not an ACME issuer, or cannot be looked at.
+pub(crate) async fn acme_server(cluster: &Cluster, issuer: &IssuerRef, namespace: &str) -> Option<String> {
+    match find(cluster, &issuer.object(namespace)).await {
+        Ok(found) => found?.data["spec"]["acme"]["server"].as_str().map(str::to_owned),
+        Err(error) => {
+            tracing::info!(%error, forbidden = error.kind() == Kind::Forbidden, "the issuer was not looked at");
+            None
+        }
+    }
+}
+
+fn warning(diagnostic: Diagnostic) -> Diagnostic {
+    Diagnostic { severity: Severity::Warning, ..diagnostic }
+}

@@ -1,0 +1,327 @@
+//! Looking at an endpoint: how its certificate is, and what differs from what was applied.
+//!
+//! Nothing is written. Whatever is no proof of absence keeps the prior state, and says why.
+
+#[allow(unused_imports)]
+use crate::waiting::CloudflareOf as _;
+use ffe_cert_manager::{Certificate, certificate_ref};
+use ffe_cloudflare::{Decision, decide};
+use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use ffe_cluster::{Cancel, Cluster, Comparison, Error, Ownership, Presence};
+use ffe_session::{Session, Unavailable};
+use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
+
+use crate::desired::{Found, Part, find, find_all};
+use crate::drift::{MARK, MISSING, differences, drift, field, is_not_done};
+use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
+use crate::model::{Drift, TlsEndpoint};
+use crate::objects::{self, Surroundings};
+use crate::resource::private;
+use crate::run::credentials_bytes;
+use crate::spec::Spec;
+use crate::status;
+use crate::steps::issuer::CREDENTIALS;
+use crate::steps::{address, dns, route};
+
+/// The state as it is now.
+pub(crate) async fn read(session: &Session, request: Read<TlsEndpoint>, cancel: &Cancel) -> Refreshed<TlsEndpoint> {
+    let kept = |diagnostic: Diagnostic| {
+        Refreshed::present(request.state.clone(), request.private.clone()).with(diagnostic.into())
+    };
+    let name = request.state.name.as_str().unwrap_or_default().to_owned();
+    let cluster = match session.cluster() {
+        Ok(cluster) => cluster,
+        Err(Unavailable::Unknown) => {
+            let mut refreshed = kept(Diagnostic::warning(
+                format!("Endpoint {name} was not refreshed"),
+                "The provider's configuration is not known yet, so the cluster was not asked. The prior state is kept.",
+            ));
+            refreshed.deferred = Some(Deferred::ProviderConfigUnknown);
+            return refreshed;
+        }
+        Err(Unavailable::Invalid(diagnostics)) => {
+            return Refreshed::present(request.state, request.private).with(diagnostics);
+        }
+    };
+    match look(session, &cluster, &request, cancel).await {
+        Ok(refreshed) => refreshed,
+        Err(error) => {
+            let mut diagnostic = ffe_session::diagnostic_of_recorded(
+                &error,
+                &format!("Endpoint {name} could not be refreshed"),
+                private::server(&request.private).as_deref(),
+            );
+            diagnostic.detail.push_str("\n\nThe prior state is kept.");
+            kept(diagnostic)
+        }
+    }
+}
+
+async fn look(
+    session: &Session,
+    cluster: &Cluster,
+    request: &Read<TlsEndpoint>,
+    cancel: &Cancel,
+) -> Result<Refreshed<TlsEndpoint>, Error> {
+    let (mut state, mut private) = (request.state.clone(), request.private.clone());
+    let recorded = match private::cluster(&private) {
+        Some(recorded) => recorded,
+        None => cluster.identity().await?,
+    };
+    cluster.check_same(&recorded).await?;
+    private::set_cluster(&mut private, &recorded, cluster.server());
+    // Imported and not taken over yet: nothing of ours is there to be looked at.
+    let Some(spec) = Spec::of(&state) else { return Ok(Refreshed::present(state, private)) };
+    if is_gone(cluster, &spec, &recorded).await? {
+        return Ok(Refreshed::gone());
+    }
+    let mut eye = Eye { cluster, spec: &spec, drifted: Vec::new(), warnings: Diagnostics::new() };
+    if let Some(around) = eye.surroundings().await? {
+        eye.objects(&around).await?;
+        eye.routes(&around, &mut state).await?;
+    }
+    eye.certificate(&mut state).await?;
+    eye.credentials(&mut state).await?;
+    if spec.dns.is_some() {
+        eye.records(session, &mut state, cancel).await;
+    }
+    // An apply that failed is not over: as long as no other one went through, a plan says so.
+    let pending = request.state.drifted.known().into_iter().flatten().filter(|one| is_not_done(one));
+    eye.drifted.extend(pending.cloned());
+    state.drifted = eye.drifted.into();
+    Ok(Refreshed::present(state, private).with(eye.warnings))
+}
+
+/// Gone is an endpoint of which neither the record nor the route nor the certificate is there.
+async fn is_gone(cluster: &Cluster, spec: &Spec, recorded: &str) -> Result<bool, Error> {
+    let names = &spec.names;
+    if let Presence::Present(_) =
+        cluster.confirm::<ConfigMap>(Some(&names.namespace), &names.record(), recorded).await?
+    {
+        return Ok(false);
+    }
+    let certificate = certificate_ref(&names.namespace, &spec.certificate.secret_name);
+    for object in route::main_object(spec).into_iter().chain([certificate]) {
+        if find(cluster, &object).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+struct Eye<'a> {
+    cluster: &'a Cluster,
+    spec: &'a Spec,
+    drifted: Vec<Drift>,
+    warnings: Diagnostics,
+}
+
+impl Eye<'_> {
+    /// What the cluster has for the route. A class or Gateway that is gone is a warning: the plan need not fail for it.
+    async fn surroundings(&mut self) -> Result<Option<Surroundings>, Error> {
+        let secrets = if objects::reads_here(self.spec) {
+            Some(self.spec.names.namespace.clone())
+        } else if objects::has_credentials(self.spec) {
+            ffe_cert_manager::secret_namespace(self.cluster, &self.spec.issuer, &self.spec.names.namespace).await.ok()
+        } else {
+            None
+        };
+        match ffe_routing::inspect(self.cluster, &self.spec.route).await {
+            Ok(resolved) => Ok(Some(Surroundings { resolved, secrets })),
+            Err(ffe_routing::Error::Cluster(error)) => Err(error),
+            Err(error) => {
+                let summary = format!("The route of endpoint {} has nothing to serve it", self.spec.names.name);
+                let told = routing_diagnostic(&error, &summary);
+                self.warnings.push(Diagnostic { severity: tfplugin::Severity::Warning, ..told });
+                Ok(None)
+            }
+        }
+    }
+
+    /// All objects but the routes.
+    async fn objects(&mut self, around: &Surroundings) -> Result<(), Error> {
+        let spec = self.spec;
+        let mut wished = vec![objects::record(&spec.names, None, &Default::default())?];
+        wished.extend(objects::all(spec, around)?.into_iter().filter(|one| one.part != Part::Route));
+        let supported = match ffe_cert_manager::alerts_supported(self.cluster).await {
+            Ok(supported) => supported,
+            Err(error) => {
+                tracing::info!(%error, "whether there can be an alert is not known");
+                false
+            }
+        };
+        if supported {
+            wished.extend(objects::alert(spec)?);
+        }
+        for found in find_all(self.cluster, wished).await? {
+            self.compare(&found).await;
+        }
+        Ok(())
+    }
+
+    async fn compare(&mut self, found: &Found) {
+        let object = &found.desired.reference;
+        let Some(live) = found.json() else {
+            self.drifted.push(drift(object, MISSING));
+            return;
+        };
+        let ownership = found.ownership(&self.spec.names.owner());
+        if found.desired.part == Part::Record {
+            // An unfinished one is of a create that failed and of nothing else.
+            if !matches!(ownership, Ownership::OursComplete(_)) {
+                self.drifted.push(drift(object, MARK));
+            }
+            return;
+        }
+        let adopted = match &ownership {
+            Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) => mark.adopted,
+            _ => {
+                self.drifted.push(drift(object, MARK));
+                false
+            }
+        };
+        if found.desired.part == Part::Certificate && adopted && is_cert_managers(&live) {
+            // Used as it is.
+            return;
+        }
+        self.drifted.extend(differences(&found.desired.object, &live).iter().map(|field| drift(object, field)));
+    }
+
+    async fn routes(&mut self, around: &Surroundings, state: &mut TlsEndpoint) -> Result<(), Error> {
+        match ffe_routing::drift(self.cluster, &self.spec.route, &around.resolved).await {
+            Ok(found) => {
+                self.drifted.extend(found.iter().map(|one| drift(&one.object, &field(&one.path))));
+            }
+            Err(ffe_routing::Error::Cluster(error)) => return Err(error),
+            Err(error) => tracing::info!(%error, "the routes were not compared"),
+        }
+        match ffe_routing::current_address(self.cluster, &self.spec.route, &around.resolved).await {
+            Ok(found) => {
+                if let Some(address) = address::texts(found).into_iter().next() {
+                    state.address = address.into();
+                }
+            }
+            Err(ffe_routing::Error::Cluster(error)) => return Err(error),
+            Err(error) => tracing::info!(%error, "the address is not known now"),
+        }
+        Ok(())
+    }
+
+    /// How the certificate is; one that should have been renewed is said.
+    async fn certificate(&mut self, state: &mut TlsEndpoint) -> Result<(), Error> {
+        let (namespace, name) = (&self.spec.names.namespace, &self.spec.certificate.secret_name);
+        let found = match ffe_cert_manager::certificate(self.cluster, namespace, name).await {
+            Ok(found) => found,
+            Err(ffe_cert_manager::Error::Cluster(error)) => return Err(error),
+            Err(error) => {
+                self.warnings.push(Diagnostic::warning(
+                    format!("The certificate of endpoint {} was not looked at", self.spec.names.name),
+                    error.to_string(),
+                ));
+                return Ok(());
+            }
+        };
+        let pair = status::pair(self.cluster, namespace, name).await?;
+        match found {
+            Some(certificate) => {
+                state.certificate_status = status::status(&certificate, pair.as_ref()).into();
+                self.judge(&certificate).await;
+            }
+            None => state.certificate_status = Attr::Null,
+        }
+        Ok(())
+    }
+
+    async fn judge(&mut self, certificate: &Certificate) {
+        let (namespace, name) = (&self.spec.names.namespace, &self.spec.certificate.secret_name);
+        let is_overdue = certificate.status.overdue(jiff::Timestamp::now());
+        if certificate.status.ready && !is_overdue {
+            return;
+        }
+        let diagnosis = ffe_cert_manager::diagnose(self.cluster, namespace, name).await;
+        let summary = if is_overdue {
+            let since = status::text(certificate.status.renewal_time).unwrap_or_default();
+            format!("The certificate {namespace}/{name} should have been renewed at {since}")
+        } else {
+            format!("The certificate {namespace}/{name} is not ready")
+        };
+        let end = status::text(certificate.status.not_after).into_known();
+        let end = end.map(|end| format!("It is valid until {end}. ")).unwrap_or_default();
+        self.warnings.push(Diagnostic::warning(summary, format!("{end}{diagnosis}")));
+    }
+
+    /// The digest that stays in the cluster says whether the Secret is what was applied.
+    async fn credentials(&mut self, state: &mut TlsEndpoint) -> Result<(), Error> {
+        if !objects::has_credentials(self.spec) {
+            return Ok(());
+        }
+        let names = &self.spec.names;
+        let digests = self.cluster.find_digests(&names.namespace, &names.owner()).await?;
+        let revision = digests.as_ref().and_then(|digests| digests.revision(CREDENTIALS));
+        // Known in every state: nothing recorded is a revision too.
+        state.credentials_revision = revision.unwrap_or_default().into();
+        if !objects::reads_here(self.spec) {
+            return Ok(());
+        }
+        let secret = crate::names::credentials(&self.spec.issuer.name);
+        let found: Option<Secret> = self.cluster.find(Some(&names.namespace), &secret).await?;
+        let key = objects::credentials_key(self.spec);
+        let value = found.and_then(|found| found.data).and_then(|mut data| data.remove(key));
+        let value = value.and_then(|value| String::from_utf8(value.0).ok()).unwrap_or_default();
+        if digests
+            .is_some_and(|digests| digests.compare(CREDENTIALS, &credentials_bytes(&value)) == Comparison::Changed)
+        {
+            let object = ffe_cluster::ObjectRef::of::<Secret>(Some(&names.namespace), &secret);
+            let field = format!("data.{key}");
+            if !self.drifted.contains(&drift(&object, MISSING)) {
+                self.drifted.push(drift(&object, &field));
+            }
+        }
+        Ok(())
+    }
+
+    /// The DNS records. What cannot be looked at is a warning: the rest was.
+    async fn records(&mut self, session: &Session, state: &mut TlsEndpoint, cancel: &Cancel) {
+        let client = match session.cloudflare() {
+            Ok(client) => client,
+            Err(why) => {
+                let detail = why.into_diagnostics().to_string();
+                self.warnings.push(Diagnostic::warning("The DNS records were not looked at", detail));
+                return;
+            }
+        };
+        let Some(dns) = &self.spec.dns else { return };
+        let Ok(owner) = dns::owner(self.cluster, &self.spec.names).await else { return };
+        let target = dns.target.clone().or_else(|| state.address.as_str().map(str::to_owned));
+        let mut ids = std::collections::BTreeMap::new();
+        for host in &self.spec.hosts {
+            let found = async {
+                let zone = client.zone_of(host, dns.zone.as_deref(), cancel).await?;
+                client.records(&zone, host, cancel).await
+            };
+            let records = match found.await {
+                Ok(records) => records,
+                Err(error) => {
+                    let told = cloudflare_diagnostic(&error, &format!("The DNS record of {host} was not looked at"));
+                    self.warnings.push(Diagnostic { severity: tfplugin::Severity::Warning, ..told });
+                    return;
+                }
+            };
+            let wish = target.as_deref().and_then(|target| dns::wish(dns, host, target).ok());
+            match wish.map(|wish| decide(&records, &wish, &owner, dns.adopt)) {
+                Some(Decision::Nothing(record)) => {
+                    ids.insert(host.clone(), Attr::Known(record.id));
+                }
+                Some(Decision::Create { .. }) => self.drifted.push(drift(format!("DNS record {host}"), MISSING)),
+                Some(_) => self.drifted.push(drift(format!("DNS record {host}"), "content")),
+                None => {}
+            }
+        }
+        state.dns_records = ids.into();
+    }
+}
+
+fn is_cert_managers(live: &serde_json::Value) -> bool {
+    let owners = live["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    owners.into_iter().any(|owner| matches!(owner["kind"].as_str(), Some("Ingress" | "Gateway" | "HTTPRoute")))
+}

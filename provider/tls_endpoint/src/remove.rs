@@ -1,0 +1,259 @@
+//! Taking away what is ours: all of it when the endpoint goes, what was superseded after a change.
+
+use ffe_cert_manager::{API, IssuerKind, IssuerRef, certificate_ref};
+use ffe_cluster::k8s_openapi::api::core::v1::Secret;
+use ffe_cluster::kube::api::DynamicObject;
+use ffe_cluster::{Cluster, DeleteOptions, Deleted, Kind, ObjectRef, Owner, Ownership, Result, ownership};
+use serde_json::{Value as Json, json};
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::desired::{find, give_back, unserved};
+use crate::errors::cert_manager;
+use crate::names::{self, Names};
+use crate::objects;
+use crate::run::{Run, Stop, failed};
+use crate::spec::Spec;
+
+/// cert-manager's note on a Secret: whose Certificate it is.
+const CERTIFICATE_NAME: &str = "cert-manager.io/certificate-name";
+
+/// Removes an object that we made, and gives back one that we took over. Anything else stays.
+///
+/// # Errors
+/// Those of requests.
+pub(crate) async fn remove_ours(cluster: &Cluster, object: &ObjectRef, owner: &Owner) -> Result<()> {
+    let Some(found) = find(cluster, object).await? else { return Ok(()) };
+    match ownership(Some(&found.metadata), owner) {
+        Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) if mark.adopted => {
+            give_back(cluster, object).await?;
+            tracing::info!(%object, "given back");
+        }
+        Ownership::OursComplete(_) | Ownership::OursUnfinished(_) => {
+            delete(cluster, object, found.metadata.uid).await?;
+            tracing::info!(%object, "removed");
+        }
+        Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => {}
+    }
+    Ok(())
+}
+
+async fn delete(cluster: &Cluster, object: &ObjectRef, uid: Option<String>) -> Result<Deleted> {
+    cluster.delete(object, &DeleteOptions { uid, ..DeleteOptions::default() }).await
+}
+
+/// What is left of certificates, issuers and alerts once `spec` does not ask for them any more.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn superseded(run: &Run<'_>) -> std::result::Result<Diagnostics, Stop> {
+    let spec = run.spec;
+    if spec.alert.is_none() {
+        let alert = alert_object(&spec.names);
+        let summary = "The former alert could not be removed";
+        remove_ours(run.cluster, &alert, &spec.names.owner()).await.map_err(failed(summary))?;
+    }
+    let keep = Keep {
+        certificate: Some(&spec.certificate.secret_name),
+        issuer: spec.own_issuer.as_ref().map(|_| &spec.issuer),
+        credentials: objects::has_credentials(spec),
+        secrets: spec.keep_secret,
+    };
+    certificates_and_issuers(run.cluster, &spec.names, &keep).await
+}
+
+/// What is to stay.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keep<'a> {
+    /// The name of a Certificate.
+    pub(crate) certificate: Option<&'a str>,
+    /// The issuer of the endpoint's own.
+    pub(crate) issuer: Option<&'a IssuerRef>,
+    /// That issuer's credentials.
+    pub(crate) credentials: bool,
+    /// The Secrets that cert-manager wrote.
+    pub(crate) secrets: bool,
+}
+
+/// Removes the endpoint's Certificates and issuers but for those to keep. They are found by their marks, so that those
+/// are removed too that no state knows of.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn certificates_and_issuers(
+    cluster: &Cluster,
+    names: &Names,
+    keep: &Keep<'_>,
+) -> std::result::Result<Diagnostics, Stop> {
+    let owner = names.owner();
+    let mut warnings = Diagnostics::new();
+    for found in owned(cluster, "Certificate", Some(&names.namespace), &owner)
+        .await
+        .map_err(failed("The certificates could not be looked at"))?
+    {
+        let name = found.metadata.name.clone().unwrap_or_default();
+        if keep.certificate == Some(name.as_str()) {
+            continue;
+        }
+        remove_certificate(cluster, names, &found, keep.secrets)
+            .await
+            .map_err(failed(&format!("Certificate {}/{name} could not be removed", names.namespace)))?;
+    }
+    for kind in [IssuerKind::Issuer, IssuerKind::ClusterIssuer] {
+        let namespace = (kind == IssuerKind::Issuer).then_some(names.namespace.as_str());
+        let all = owned(cluster, kind.as_str(), namespace, &owner).await;
+        for found in all.map_err(failed("The issuers could not be looked at"))? {
+            let issuer = IssuerRef { name: found.metadata.name.clone().unwrap_or_default(), kind };
+            warnings.extend(remove_issuer(cluster, names, &issuer, keep).await?);
+        }
+    }
+    Ok(warnings)
+}
+
+/// Everything of a kind that carries the mark of the owner. A kind that is not served has none; what may not be listed
+/// cluster-wide was not made by whoever may not.
+async fn owned(cluster: &Cluster, kind: &str, namespace: Option<&str>, owner: &Owner) -> Result<Vec<DynamicObject>> {
+    match unserved(cluster.list_ref(API, kind, namespace, &owner.selector()).await) {
+        Err(error) if error.kind() == Kind::Forbidden && namespace.is_none() => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+async fn remove_certificate(cluster: &Cluster, names: &Names, found: &DynamicObject, keep_secret: bool) -> Result<()> {
+    let name = found.metadata.name.as_deref().unwrap_or_default();
+    let object = certificate_ref(&names.namespace, name);
+    let mark = match ownership(Some(&found.metadata), &names.owner()) {
+        Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) => mark,
+        Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => return Ok(()),
+    };
+    if mark.adopted {
+        // One that cert-manager made for an ingress has none of our fields; giving back takes the mark alone then.
+        return give_back(cluster, &object).await;
+    }
+    let secret = found.data["spec"]["secretName"].as_str().unwrap_or(name).to_owned();
+    if keep_secret {
+        release_secret(cluster, names, &secret, found.metadata.uid.as_deref()).await?;
+    }
+    delete(cluster, &object, found.metadata.uid.clone()).await?;
+    tracing::info!(%object, "removed");
+    if !keep_secret {
+        remove_secret(cluster, &names.namespace, &secret, |annotations| {
+            annotations.get(CERTIFICATE_NAME).is_some_and(|of| of == name)
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// cert-manager can be told to let Secrets go with their Certificate; this one shall stay.
+async fn release_secret(cluster: &Cluster, names: &Names, secret: &str, certificate: Option<&str>) -> Result<()> {
+    let found: Option<Secret> = cluster.find(Some(&names.namespace), secret).await?;
+    let owners = found.and_then(|found| found.metadata.owner_references).unwrap_or_default();
+    if !owners.iter().any(|owner| Some(owner.uid.as_str()) == certificate) {
+        return Ok(());
+    }
+    let others: Vec<Json> = owners
+        .iter()
+        .filter(|owner| Some(owner.uid.as_str()) != certificate)
+        .filter_map(|owner| serde_json::to_value(owner).ok())
+        .collect();
+    let patch = json!({ "metadata": { "ownerReferences": others } });
+    cluster.merge::<Secret>(Some(&names.namespace), secret, &patch).await.map(drop)
+}
+
+async fn remove_secret(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    is_ours: impl Fn(&std::collections::BTreeMap<String, String>) -> bool,
+) -> Result<()> {
+    let found: Option<Secret> = cluster.find(Some(namespace), name).await?;
+    let Some(found) = found else { return Ok(()) };
+    if found.metadata.annotations.as_ref().is_none_or(|annotations| !is_ours(annotations)) {
+        return Ok(());
+    }
+    delete(cluster, &ObjectRef::of::<Secret>(Some(namespace), name), found.metadata.uid).await.map(drop)
+}
+
+/// Removes an issuer of ours with its Secrets, unless it is to stay or other certificates use it.
+async fn remove_issuer(
+    cluster: &Cluster,
+    names: &Names,
+    issuer: &IssuerRef,
+    keep: &Keep<'_>,
+) -> std::result::Result<Option<Diagnostic>, Stop> {
+    let owner = names.owner();
+    let stays = keep.issuer == Some(issuer);
+    let secrets = match ffe_cert_manager::secret_namespace(cluster, issuer, &names.namespace).await {
+        Ok(namespace) => Some(namespace),
+        Err(error) => {
+            tracing::info!(%error, "where the issuer's Secrets are is not known");
+            None
+        }
+    };
+    let credentials =
+        secrets.as_deref().map(|namespace| ObjectRef::of::<Secret>(Some(namespace), &names::credentials(&issuer.name)));
+    let summary = format!("{issuer} could not be removed");
+    if stays {
+        if let Some(credentials) = credentials.filter(|_| !keep.credentials) {
+            remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
+        }
+        return Ok(None);
+    }
+    let users = ffe_cert_manager::users(cluster, issuer, &names.namespace).await;
+    let users = users.map_err(|error| cert_manager(&error, &summary))?;
+    let others: Vec<String> = users.iter().map(ToString::to_string).collect();
+    if !others.is_empty() {
+        return Ok(Some(in_use(issuer, &names.namespace, &others)));
+    }
+    let object = issuer.object(&names.namespace);
+    remove_ours(cluster, &object, &owner).await.map_err(failed(&summary))?;
+    if let Some(credentials) = credentials {
+        remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
+        if !keep.secrets {
+            let account = ObjectRef::of::<Secret>(credentials.namespace.as_deref(), &names::account_key(&issuer.name));
+            delete(cluster, &account, None).await.map_err(failed(&summary))?;
+        }
+    }
+    Ok(None)
+}
+
+fn in_use(issuer: &IssuerRef, namespace: &str, others: &[String]) -> Diagnostic {
+    let object = issuer.object(namespace);
+    let place = object.namespace.map(|namespace| format!(" --namespace {namespace}")).unwrap_or_default();
+    Diagnostic::warning(
+        format!("{issuer} stays"),
+        format!(
+            "Other certificates use it, and could not be renewed without it:\n{}\n\nLet them use another issuer first. Then \
+             remove it:\n\n  kubectl delete {}{place} {}",
+            others.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n"),
+            issuer.kind.as_str().to_lowercase(),
+            issuer.name
+        ),
+    )
+}
+
+/// The PrometheusRule.
+pub(crate) fn alert_object(names: &Names) -> ObjectRef {
+    ObjectRef::new("monitoring.coreos.com/v1", "PrometheusRule", Some(&names.namespace), &names.alert())
+}
+
+/// The record.
+pub(crate) fn record_object(names: &Names) -> ObjectRef {
+    ObjectRef::new("v1", "ConfigMap", Some(&names.namespace), &names.record())
+}
+
+/// Every object that a state stands for, as far as its names are known.
+pub(crate) fn known_objects(spec: &Spec) -> Vec<ObjectRef> {
+    let names = &spec.names;
+    let mut known = ffe_routing::names(&names.namespace, &names.name);
+    known.extend([
+        record_object(names),
+        alert_object(names),
+        certificate_ref(&names.namespace, &spec.certificate.secret_name),
+    ]);
+    if spec.own_issuer.is_some() {
+        known.push(spec.issuer.object(&names.namespace));
+        known.push(ObjectRef::of::<Secret>(Some(&names.namespace), &names::credentials(&spec.issuer.name)));
+    }
+    known
+}

@@ -1,0 +1,350 @@
+//! The resource as the SDK calls it: each call in a few lines, the work in the modules around.
+
+use std::sync::Arc;
+
+use ffe_cluster::Cluster;
+use ffe_session::{Session, cancellation, diagnostic, diagnostic_of_recorded, new_run_id};
+use tfplugin::{
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private,
+    Read, Refreshed, Resource, Update, async_trait,
+};
+use tokio::time::Instant;
+
+use crate::claim::Terms;
+use crate::drift::not_done;
+use crate::model::TlsEndpoint;
+use crate::names::TYPE_NAME;
+use crate::remove::known_objects;
+use crate::run::{Done, Recorded, Run, bug};
+use crate::settle::settle;
+use crate::spec::Spec;
+use crate::steps::{self, Step};
+use crate::{delete, import, issuances, plan, read, validate};
+
+/// `ffe_tls_endpoint`.
+pub struct TlsEndpointResource {
+    session: Arc<Session>,
+}
+
+impl TlsEndpointResource {
+    /// The resource, on the configured provider.
+    pub fn new(session: Arc<Session>) -> TlsEndpointResource {
+        TlsEndpointResource { session }
+    }
+
+    fn cluster(&self) -> Result<Cluster, Diagnostics> {
+        self.session.cluster().map_err(ffe_session::Unavailable::into_diagnostics)
+    }
+}
+
+/// What is kept beside the state.
+pub(crate) mod private {
+    use tfplugin::Private;
+
+    const CLUSTER: &str = "cluster";
+    const SERVER: &str = "server";
+    const TAKEN_OVER: &str = "take_over";
+
+    /// The UID of the cluster's namespace kube-system.
+    pub(crate) fn cluster(private: &Private) -> Option<String> {
+        private.get(CLUSTER)
+    }
+
+    /// The URL at which it was reached, for messages.
+    pub(crate) fn server(private: &Private) -> Option<String> {
+        private.get(SERVER)
+    }
+
+    pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
+        private.set(CLUSTER, &uid);
+        private.set(SERVER, &server);
+    }
+
+    /// Whether an import found something of somebody else, which the next apply takes over.
+    pub(crate) fn taken_over(private: &Private) -> bool {
+        private.get(TAKEN_OVER).unwrap_or(false)
+    }
+
+    pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
+        if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
+    }
+}
+
+#[async_trait]
+impl Resource for TlsEndpointResource {
+    type Model = TlsEndpoint;
+
+    fn type_name(&self) -> &'static str {
+        TYPE_NAME
+    }
+
+    async fn validate(&self, _cx: &Context, config: &TlsEndpoint) -> Diagnostics {
+        validate::validate(config)
+    }
+
+    fn settle(&self, config: &TlsEndpoint, planned: &mut TlsEndpoint) {
+        settle(config, planned);
+    }
+
+    async fn plan(&self, cx: &Context, plan: &mut Plan<TlsEndpoint>) -> Diagnostics {
+        let guard = cancellation(cx);
+        plan::plan(&self.session, plan, &guard.token()).await
+    }
+
+    async fn plan_destroy(&self, _cx: &Context, prior: &TlsEndpoint, _private: &Private) -> Diagnostics {
+        let (Some(spec), Ok(cluster)) = (Spec::of(prior), self.session.cluster()) else { return Diagnostics::new() };
+        issuances::warning(&cluster, &spec, "destroyed").await.into_iter().collect()
+    }
+
+    async fn create(&self, cx: &Context, request: Create<TlsEndpoint>) -> Applied<TlsEndpoint> {
+        let mut done = Done::default();
+        let wish = Wish { config: &request.config, planned: &request.planned, prior: None };
+        let terms = Terms { creating: true, ..Terms::default() };
+        match self.make(cx, wish, terms, &mut done).await {
+            Ok((cluster, server)) => {
+                let mut private = Private::default();
+                private::set_cluster(&mut private, &cluster, &server);
+                finished(request.planned, private, done)
+            }
+            Err(mut diagnostics) => {
+                let remains = Spec::of(&request.planned).and_then(|spec| remains(&done, &spec));
+                if let Some(remains) = remains {
+                    diagnostics = with_detail(diagnostics, &remains);
+                }
+                Applied::failed(diagnostics).with(done.warnings)
+            }
+        }
+    }
+
+    async fn read(&self, cx: &Context, request: Read<TlsEndpoint>) -> Refreshed<TlsEndpoint> {
+        let guard = cancellation(cx);
+        read::read(&self.session, request, &guard.token()).await
+    }
+
+    async fn update(&self, cx: &Context, request: Update<TlsEndpoint>) -> Applied<TlsEndpoint> {
+        let mut done = Done::default();
+        let terms = Terms {
+            creating: false,
+            adopt: private::taken_over(&request.private),
+            known: Spec::of(&request.prior).map(|spec| known_objects(&spec)).unwrap_or_default(),
+        };
+        let mut private = request.private;
+        let wish = Wish { config: &request.config, planned: &request.planned, prior: Some(&request.prior) };
+        let made = match self.same_cluster(&private).await {
+            Ok(()) => self.make(cx, wish, terms, &mut done).await,
+            Err(diagnostics) => Err(diagnostics),
+        };
+        match made {
+            Ok((cluster, server)) => {
+                private::set_cluster(&mut private, &cluster, &server);
+                private::set_taken_over(&mut private, false);
+                finished(request.planned, private, done)
+            }
+            Err(diagnostics) => {
+                let mut applied = Applied::failed(diagnostics).with(std::mem::take(&mut done.warnings));
+                applied.state = Some(partial(request.prior, request.planned, &done));
+                applied.private = private;
+                applied
+            }
+        }
+    }
+
+    async fn delete(&self, cx: &Context, request: Delete<TlsEndpoint>) -> Diagnostics {
+        self.take_down(cx, &request).await.unwrap_or_else(|errors| errors)
+    }
+
+    async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
+        self.session.deferral()
+    }
+
+    async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<TlsEndpoint>, Diagnostics> {
+        import::import(&self.cluster()?, id).await
+    }
+}
+
+/// What an apply is about.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    config: &'a TlsEndpoint,
+    planned: &'a TlsEndpoint,
+    prior: Option<&'a TlsEndpoint>,
+}
+
+impl TlsEndpointResource {
+    /// Goes through the steps; returns the cluster's identity and where it was reached.
+    async fn make(
+        &self,
+        cx: &Context,
+        wish: Wish<'_>,
+        terms: Terms,
+        done: &mut Done,
+    ) -> Result<(String, String), Diagnostics> {
+        let cluster = self.cluster()?;
+        let spec =
+            Spec::of(wish.planned).ok_or_else(|| Diagnostics::from(bug("something in the plan is not known")))?;
+        let identity = cluster.identity().await;
+        let identity = identity.map_err(|error| diagnostic(&error, "The cluster could not be reached"))?;
+        let guard = cancellation(cx);
+        let mut run = Run {
+            cluster: &cluster,
+            session: &self.session,
+            spec: &spec,
+            config: wish.config,
+            planned: wish.planned,
+            prior: wish.prior,
+            inputs: ffe_session::inputs::to_text(&wish.config.to_value(), &TlsEndpoint::schema()),
+            run_id: new_run_id(),
+            terms: Terms { adopt: terms.adopt || wish.planned.adopt == Attr::Known(true), ..terms },
+            cancel: guard.token(),
+            deadline: Instant::now() + spec.timeout,
+            lease: None,
+            bridge: None,
+            around: None,
+            marks: Default::default(),
+            record: Recorded::default(),
+            keeps_certificate: false,
+            done: std::mem::take(done),
+        };
+        let ended = steps::go(&mut run).await;
+        *done = run.done;
+        ended?;
+        Ok((identity, cluster.server().to_owned()))
+    }
+
+    async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {
+        let cluster = self.cluster()?;
+        match private::cluster(private) {
+            Some(recorded) => cluster.check_same(&recorded).await.map_err(|error| {
+                diagnostic_of_recorded(&error, "Nothing was changed", private::server(private).as_deref()).into()
+            }),
+            None => Ok(()),
+        }
+    }
+
+    async fn take_down(&self, cx: &Context, request: &Delete<TlsEndpoint>) -> Result<Diagnostics, Diagnostics> {
+        self.same_cluster(&request.private).await?;
+        let cluster = self.cluster()?;
+        // Imported and never taken over: nothing there is ours.
+        let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
+        let guard = cancellation(cx);
+        delete::delete(&self.session, &cluster, &request.state, &spec, &guard.token()).await
+    }
+}
+
+/// The state after a run that went through.
+fn finished(planned: TlsEndpoint, private: Private, done: Done) -> Applied<TlsEndpoint> {
+    let mut state = planned;
+    outputs(&mut state, &done);
+    Applied::done(state, private).with(done.warnings)
+}
+
+/// Fills in what a run has found out; what was promised stays.
+fn outputs(state: &mut TlsEndpoint, done: &Done) {
+    if state.address.is_unknown() {
+        state.address = done.address().map(str::to_owned).into();
+    }
+    if state.dns_records.is_unknown() {
+        let records = done.dns_records.iter().map(|(host, id)| (host.clone(), Attr::Known(id.clone())));
+        state.dns_records = Attr::Known(records.collect());
+    }
+    if state.verify_results.is_unknown() {
+        state.verify_results = Attr::Known(done.results.clone());
+    }
+    if state.certificate_status.is_unknown() {
+        state.certificate_status = done.status.clone().into();
+    }
+    if state.credentials_revision.is_unknown() {
+        state.credentials_revision = done.credentials_revision.clone().into();
+    }
+}
+
+/// The state after an update that ended half-way: what it got through is as planned, the rest as before, and it says
+/// where it ended, so that the next plan shows that something is left.
+fn partial(prior: TlsEndpoint, planned: TlsEndpoint, done: &Done) -> TlsEndpoint {
+    let mut state = prior;
+    // These say how, not what.
+    for step in &done.steps {
+        match step {
+            Step::Route => {
+                state.backend = planned.backend.clone();
+                state.path = planned.path.clone();
+                state.path_type = planned.path_type.clone();
+                state.ingress_class = planned.ingress_class.clone();
+                state.gateway = planned.gateway.clone();
+                state.security = planned.security.clone();
+            }
+            Step::Address => state.address = done.address().map(str::to_owned).into(),
+            Step::Dns => {
+                state.dns = planned.dns.clone();
+                let records = done.dns_records.iter().map(|(host, id)| (host.clone(), Attr::Known(id.clone())));
+                state.dns_records = if planned.dns.is_null() { Attr::Null } else { Attr::Known(records.collect()) };
+            }
+            Step::Issuer => {
+                state.issuer = planned.issuer.clone();
+                state.credentials_revision = done.credentials_revision.clone().into();
+            }
+            Step::Certificate => {
+                state.hosts = planned.hosts.clone();
+                state.url = planned.url.clone();
+                state.urls = planned.urls.clone();
+                state.secret_name = planned.secret_name.clone();
+                state.certificate = planned.certificate.clone();
+            }
+            Step::Issued => state.certificate_status = done.status.clone().into(),
+            Step::Verify => {
+                state.verify = planned.verify.clone();
+                state.verify_results = Attr::Known(done.results.clone());
+            }
+            Step::Alert => state.alert = planned.alert.clone(),
+            Step::Lock | Step::Look | Step::Accepted | Step::Resolved | Step::Record => {}
+        }
+    }
+    if let Some(step) = done.failed.filter(|step| *step > Step::Look) {
+        let names = Spec::of(&planned).map(|spec| spec.names.import_id()).unwrap_or_default();
+        let pending = not_done(&format!("{TYPE_NAME} {names}"), step.name());
+        let mut drifted = state.drifted.into_known().unwrap_or_default();
+        drifted.retain(|one| !crate::drift::is_not_done(one));
+        drifted.push(pending);
+        state.drifted = drifted.into();
+    }
+    state
+}
+
+/// What a create that failed leaves behind, and how to be rid of it.
+fn remains(done: &Done, spec: &Spec) -> Option<String> {
+    if done.objects.is_empty() {
+        return None;
+    }
+    let names = &spec.names;
+    let mut list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
+    list.extend(done.dns_records.keys().map(|host| format!("  DNS record {host}")));
+    let mut commands: Vec<String> = Vec::new();
+    for object in done.objects.iter().rev() {
+        let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+        let place = object.namespace.as_deref().map(|place| format!(" --namespace {place}")).unwrap_or_default();
+        commands.push(format!("  kubectl delete{place} {}{group} {}", object.kind.to_lowercase(), object.name));
+    }
+    Some(format!(
+        "Nothing is in the state. These remain, marked as an unfinished endpoint {}:\n{}\n\nThe next apply finds them and goes \
+         on from there. To remove them instead{}:\n\n{}",
+        names.import_id(),
+        list.join("\n"),
+        if done.dns_records.is_empty() { "" } else { " (and the DNS records at their provider)" },
+        commands.join("\n")
+    ))
+}
+
+/// The same messages; the first error says more.
+fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
+    let mut said = false;
+    diagnostics
+        .into_iter()
+        .map(|diagnostic| {
+            if said || !diagnostic.is_error() {
+                return diagnostic;
+            }
+            said = true;
+            Diagnostic { detail: format!("{}\n\n{more}", diagnostic.detail), ..diagnostic }
+        })
+        .collect()
+}

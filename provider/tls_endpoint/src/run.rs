@@ -1,0 +1,234 @@
+//! One run over an endpoint: what the steps share, and what they have done so far.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Redactor, WaitOptions};
+use ffe_session::{Session, diagnostic};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tokio::time::Instant;
+
+use crate::claim::Terms;
+use crate::desired::Desired;
+use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
+use crate::objects::Surroundings;
+use crate::spec::Spec;
+use crate::steps::Step;
+
+/// Why a step did not go on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The user stopped it, or the lease is lost.
+    Cancelled,
+    /// It failed.
+    Failed(Diagnostics),
+}
+
+impl Stop {
+    /// A failure.
+    pub(crate) fn failed(diagnostics: impl Into<Diagnostics>) -> Stop {
+        Stop::Failed(diagnostics.into())
+    }
+
+    /// An error of the cluster while doing what `summary` says.
+    pub(crate) fn cluster(error: &Error, summary: &str) -> Stop {
+        if error.kind() == Kind::Cancelled { Stop::Cancelled } else { Stop::failed(diagnostic(error, summary)) }
+    }
+}
+
+/// The errors of the cluster under a summary.
+pub(crate) fn failed(summary: &str) -> impl FnOnce(Error) -> Stop + use<'_> {
+    move |error| Stop::cluster(&error, summary)
+}
+
+/// One run.
+pub(crate) struct Run<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) session: &'a Session,
+    pub(crate) spec: &'a Spec,
+    /// The configuration, for its write-only values.
+    pub(crate) config: &'a TlsEndpoint,
+    /// What it shall be.
+    pub(crate) planned: &'a TlsEndpoint,
+    /// What it was.
+    pub(crate) prior: Option<&'a TlsEndpoint>,
+    /// The configuration as it is kept for an import.
+    pub(crate) inputs: String,
+    pub(crate) run_id: String,
+    pub(crate) terms: Terms,
+    /// Set when the user wants to stop, or the lease is lost.
+    pub(crate) cancel: Cancel,
+    /// Until then the certificate is issued.
+    pub(crate) deadline: Instant,
+    pub(crate) lease: Option<HeldLease>,
+    pub(crate) bridge: Option<tokio::task::JoinHandle<()>>,
+    /// What the cluster has, once it was looked at.
+    pub(crate) around: Option<Surroundings>,
+    /// The marks that the objects get, once it was looked whose they are.
+    pub(crate) marks: BTreeMap<ObjectRef, Mark>,
+    /// The record as it was found.
+    pub(crate) record: Recorded,
+    /// The Certificate is cert-manager's own, made by an ingress's annotations: it is used as it is.
+    pub(crate) keeps_certificate: bool,
+    pub(crate) done: Done,
+}
+
+/// What the record says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recorded {
+    /// The inputs of the last apply that went through.
+    pub(crate) inputs: Option<String>,
+    /// Hosts that have, or may have, records at a provider of DNS; with the zone that was configured.
+    pub(crate) records: BTreeMap<String, Option<String>>,
+}
+
+/// What a run has done so far.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// Steps that are through.
+    pub(crate) steps: Vec<Step>,
+    /// The step that failed.
+    pub(crate) failed: Option<Step>,
+    /// Objects that were made or changed.
+    pub(crate) objects: Vec<ObjectRef>,
+    /// All addresses of the route; the first is shown.
+    pub(crate) addresses: Vec<String>,
+    /// Hosts with the identifiers of their records.
+    pub(crate) dns_records: BTreeMap<String, String>,
+    pub(crate) credentials_revision: Option<String>,
+    pub(crate) status: Option<CertificateStatus>,
+    pub(crate) results: Vec<VerifyResult>,
+    pub(crate) warnings: Diagnostics,
+}
+
+impl Done {
+    /// The address that is shown.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.addresses.first().map(String::as_str)
+    }
+}
+
+impl Run<'_> {
+    /// What the cluster has.
+    ///
+    /// # Errors
+    /// Before it was looked at, which is a mistake in the order of steps.
+    pub(crate) fn around(&self) -> Result<&Surroundings, Stop> {
+        self.around.as_ref().ok_or_else(|| Stop::failed(bug("the cluster was not looked at")))
+    }
+
+    /// The mark of an object; one that nobody looked for is new.
+    pub(crate) fn mark(&self, object: &ObjectRef) -> Mark {
+        let fresh = || Mark::complete(self.spec.names.owner(), &self.run_id);
+        self.marks.get(object).cloned().unwrap_or_else(fresh)
+    }
+
+    /// Applies an object.
+    ///
+    /// # Errors
+    /// When the cluster refuses, or the run shall stop.
+    pub(crate) async fn apply(&mut self, desired: &Desired) -> Result<(), Stop> {
+        self.stop_here()?;
+        let reference = &desired.reference;
+        let applied = desired.apply(self.cluster, &self.mark(reference)).await;
+        applied.map_err(failed(&format!("{reference} could not be applied")))?;
+        self.note(reference);
+        Ok(())
+    }
+
+    /// The same for cert-manager's kinds: its webhook is waited for where it is just starting.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn apply_by_webhook(&mut self, desired: &Desired) -> Result<(), Stop> {
+        self.stop_here()?;
+        let object = desired.marked(&self.mark(&desired.reference));
+        let options = ffe_cluster::ApplyOptions::forced();
+        let applied = ffe_cert_manager::apply(self.cluster, &object, options, &self.wait()).await;
+        applied.map_err(|error| {
+            crate::errors::cert_manager(&error, &format!("{} could not be applied", desired.reference))
+        })?;
+        self.note(&desired.reference);
+        Ok(())
+    }
+
+    /// Notes that an object was written.
+    pub(crate) fn note(&mut self, object: &ObjectRef) {
+        tracing::debug!(%object, "applied");
+        if !self.done.objects.contains(object) {
+            self.done.objects.push(object.clone());
+        }
+    }
+
+    /// The safe point between two writes.
+    ///
+    /// # Errors
+    /// When the run shall stop.
+    pub(crate) fn stop_here(&self) -> Result<(), Stop> {
+        if self.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        if self.lease.as_ref().is_some_and(|lease| !lease.still_held()) {
+            return Err(Stop::failed(Diagnostic::error(
+                "The lease on the endpoint is lost",
+                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
+                 apply goes on from there.",
+            )));
+        }
+        if Instant::now() >= self.deadline {
+            return Err(Stop::failed(
+                Diagnostic::error(
+                    "The time is over",
+                    "The operation took longer than the attribute timeout allows. What was done so far stays; the next \
+                     apply goes on from there.",
+                )
+                .at(Path::attribute("timeout")),
+            ));
+        }
+        Ok(())
+    }
+
+    /// How to wait for something before the certificate is there.
+    pub(crate) fn wait(&self) -> WaitOptions {
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        WaitOptions::new(left, self.cancel.clone()).redact(self.redactor())
+    }
+
+    /// Masks the secrets of the configuration.
+    pub(crate) fn redactor(&self) -> Redactor {
+        Redactor::new(secrets(self.config))
+    }
+}
+
+/// Everything in a configuration that must not be shown.
+pub(crate) fn secrets(config: &TlsEndpoint) -> Vec<String> {
+    let bearers = config.verify.known().and_then(|verify| verify.checks.known()).into_iter().flatten();
+    let bearers = bearers.filter_map(|check| check.bearer_wo.as_str().map(str::to_owned));
+    bearers.chain(credentials(config).into_known()).collect()
+}
+
+/// The one write-only value of an owned issuer's solver.
+pub(crate) fn credentials(config: &TlsEndpoint) -> Attr<String> {
+    let solver = config.issuer.known().and_then(|issuer| issuer.acme.known()).and_then(|acme| acme.solver.known());
+    let Some(solver) = solver else { return Attr::Null };
+    let cloudflare = solver.dns01_cloudflare.known().map(|one| one.api_token_wo.clone());
+    cloudflare.or(solver.dns01_rfc2136.known().map(|one| one.tsig_secret_wo.clone())).unwrap_or_default()
+}
+
+/// The version that speaks for it.
+pub(crate) fn credentials_version(config: &TlsEndpoint) -> Attr<String> {
+    let solver = config.issuer.known().and_then(|issuer| issuer.acme.known()).and_then(|acme| acme.solver.known());
+    let Some(solver) = solver else { return Attr::Null };
+    let cloudflare = solver.dns01_cloudflare.known().map(|one| one.api_token_wo_version.clone());
+    cloudflare.or(solver.dns01_rfc2136.known().map(|one| one.tsig_secret_wo_version.clone())).unwrap_or_default()
+}
+
+/// What its digest is made of.
+pub(crate) fn credentials_bytes(secret: &str) -> BTreeMap<String, Vec<u8>> {
+    BTreeMap::from([("secret".to_owned(), secret.as_bytes().to_vec())])
+}
+
+/// Something that cannot be.
+pub(crate) fn bug(what: &str) -> Diagnostic {
+    Diagnostic::error("The provider made a mistake", format!("In ffe_tls_endpoint {what}. Please report it."))
+}

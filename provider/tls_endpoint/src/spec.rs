@@ -1,0 +1,385 @@
+//! An endpoint with everything decided: what the objects are built from.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ffe_cert_manager::{CertificateSpec, IssuerKind, IssuerRef, KeyAlgorithm, PrivateKey, Rotation};
+use ffe_cluster::parse_duration;
+use ffe_routing::{Backend, Class, GatewayRef, PathType, Route, Security};
+use tfplugin::Attr;
+
+use crate::checks::{LETS_ENCRYPT_STAGING, TARGET_INGRESS};
+use crate::model::{self, TlsEndpoint};
+use crate::names::Names;
+use crate::settle::{default_expiry_warning, default_renew_before};
+
+/// A wholly known endpoint, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spec {
+    pub(crate) names: Names,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) route: Route,
+    /// Whom the certificate asks.
+    pub(crate) issuer: IssuerRef,
+    /// What that is, where it is the endpoint's own.
+    pub(crate) own_issuer: Option<OwnIssuer>,
+    pub(crate) certificate: CertificateSpec,
+    pub(crate) dns: Option<DnsSpec>,
+    pub(crate) alert: Option<AlertSpec>,
+    pub(crate) keep_secret: bool,
+    /// Until the certificate is issued.
+    pub(crate) timeout: Duration,
+}
+
+/// An issuer of the endpoint's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OwnIssuer {
+    Acme(Box<AcmeSpec>),
+    Ca { secret_name: String },
+    SelfSigned,
+}
+
+/// An issuer that asks an ACME server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AcmeSpec {
+    /// As configured.
+    pub(crate) server: String,
+    pub(crate) email: Option<String>,
+    pub(crate) ca_bundle: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) solver: SolverSpec,
+}
+
+/// How the hosts are shown to be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SolverSpec {
+    /// By whatever serves the endpoint itself.
+    Http01,
+    /// By another ingress class.
+    Http01Ingress(String),
+    /// By another Gateway: namespace and name.
+    Http01Gateway(String, String),
+    Cloudflare,
+    Rfc2136 {
+        nameserver: String,
+        key: Option<TsigKey>,
+    },
+}
+
+/// A key's name and algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TsigKey {
+    pub(crate) name: String,
+    pub(crate) algorithm: String,
+}
+
+/// The records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DnsSpec {
+    pub(crate) zone: Option<String>,
+    /// None: the address that the route gets.
+    pub(crate) target: Option<String>,
+    pub(crate) proxied: bool,
+    pub(crate) ttl: u32,
+    pub(crate) adopt: bool,
+}
+
+/// The alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AlertSpec {
+    pub(crate) before: Duration,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The configuration asks for it.
+    pub(crate) demanded: bool,
+}
+
+impl OwnIssuer {
+    /// The solver of an ACME issuer.
+    pub(crate) fn solver(&self) -> Option<&SolverSpec> {
+        match self {
+            OwnIssuer::Acme(acme) => Some(&acme.solver),
+            OwnIssuer::Ca { .. } | OwnIssuer::SelfSigned => None,
+        }
+    }
+
+    /// Whether the issuer reads a Secret that we write.
+    pub(crate) fn has_credentials(&self) -> bool {
+        matches!(self.solver(), Some(SolverSpec::Cloudflare | SolverSpec::Rfc2136 { key: Some(_), .. }))
+    }
+
+    /// Whether its certificates end at an authority that nobody trusts, by design.
+    pub(crate) fn is_staging(&self) -> bool {
+        matches!(self, OwnIssuer::Acme(acme) if is_staging(&acme.server))
+    }
+}
+
+/// Whether this is Let's Encrypt's server for trying things out.
+pub(crate) fn is_staging(server: &str) -> bool {
+    let directory = |server| ffe_cert_manager::directory_url(server).trim_end_matches('/').to_owned();
+    directory(server) == directory(LETS_ENCRYPT_STAGING)
+}
+
+impl Spec {
+    /// From a plan or a state; `None` where something is not known, as in the state of an endpoint that was
+    /// imported and is not taken over yet.
+    pub(crate) fn of(model: &TlsEndpoint) -> Option<Spec> {
+        let names = Names::new(model.namespace.as_str()?, model.name.as_str()?);
+        let hosts: Vec<String> =
+            model.hosts.known()?.iter().map(|host| host.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        let secret_name = model.secret_name.as_str()?.to_owned();
+        let issuer = model.issuer.known()?;
+        let reference = issuer_ref(issuer)?;
+        let certificate = certificate(model, &secret_name, &hosts, &reference)?;
+        Some(Spec {
+            route: route(model, &names, &hosts, &secret_name)?,
+            own_issuer: own_issuer(issuer, &names)?,
+            issuer: reference,
+            dns: match &model.dns {
+                Attr::Null => None,
+                dns => Some(dns_spec(dns.known()?)?),
+            },
+            alert: alert(model, certificate.renew_before),
+            certificate,
+            keep_secret: model.keep_secret.unwrap_or(true),
+            timeout: duration(&model.timeout, 600),
+            names,
+            hosts,
+        })
+    }
+
+    /// The hosts that one can connect to: a wildcard is none.
+    pub(crate) fn plain_hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.iter().map(String::as_str).filter(|host| !host.starts_with("*."))
+    }
+
+    /// Whether every certificate counts against Let's Encrypt's limits, as far as the endpoint knows its issuer.
+    pub(crate) fn is_production(&self) -> bool {
+        matches!(&self.own_issuer, Some(OwnIssuer::Acme(acme)) if ffe_cert_manager::is_letsencrypt_production(&acme.server))
+    }
+}
+
+/// A duration that the schema has checked; `default` seconds where it is not set.
+pub(crate) fn duration(attribute: &Attr<String>, default: u64) -> Duration {
+    attribute.as_str().and_then(|text| parse_duration(text).ok()).unwrap_or(Duration::from_secs(default))
+}
+
+/// Known text, or nothing where it is null; `None` where it is unknown.
+fn optional(attribute: &Attr<String>) -> Option<Option<String>> {
+    match attribute {
+        Attr::Unknown => None,
+        attribute => Some(attribute.as_str().map(str::to_owned)),
+    }
+}
+
+fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str) -> Option<Route> {
+    let backend = model.backend.known()?;
+    let class = match &model.gateway {
+        Attr::Unknown => return None,
+        Attr::Null => Class::Ingress(optional(&model.ingress_class)?),
+        Attr::Known(gateway) => Class::Gateway(GatewayRef {
+            namespace: gateway.namespace.as_str().unwrap_or(&names.namespace).to_owned(),
+            name: gateway.name.as_str()?.to_owned(),
+            manage_listener: gateway.manage_listener.unwrap_or(false),
+        }),
+    };
+    let security = model.security.known()?;
+    let header = |text: &Attr<String>| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let backend = Backend::new(backend.service.as_str()?, backend.port.as_str()?);
+    Some(Route {
+        path: model.path.as_str()?.to_owned(),
+        path_type: PathType::parse(model.path_type.as_str()?)?,
+        security: Security {
+            ssl_redirect: security.ssl_redirect.unwrap_or(true),
+            hsts_max_age: security.hsts_max_age.known().and_then(|age| u64::try_from(*age).ok()).filter(|age| *age > 0),
+            hsts_subdomains: security.hsts_subdomains.unwrap_or(false),
+            frame_options: header(&security.frame_options),
+            content_security_policy: header(&security.content_security_policy),
+            content_type_nosniff: security.content_type_nosniff.unwrap_or(true),
+            requests_per_minute: security.requests_per_minute.known().and_then(|limit| u32::try_from(*limit).ok()),
+        },
+        ..Route::new(&names.namespace, &names.name, hosts, secret_name, backend, class)
+    })
+}
+
+fn issuer_ref(issuer: &model::Issuer) -> Option<IssuerRef> {
+    let kind: IssuerKind = issuer.kind.as_str()?.parse().ok()?;
+    Some(IssuerRef { name: issuer.name.as_str()?.to_owned(), kind })
+}
+
+fn own_issuer(issuer: &model::Issuer, names: &Names) -> Option<Option<OwnIssuer>> {
+    if let Some(acme) = issuer.acme.known() {
+        return Some(Some(OwnIssuer::Acme(Box::new(AcmeSpec {
+            server: acme.server.as_str()?.to_owned(),
+            email: optional(&acme.email)?,
+            ca_bundle: optional(&acme.ca_bundle)?,
+            profile: optional(&acme.profile)?,
+            solver: solver(acme.solver.known()?, names)?,
+        }))));
+    }
+    if let Some(ca) = issuer.ca.known() {
+        return Some(Some(OwnIssuer::Ca { secret_name: ca.secret_name.as_str()?.to_owned() }));
+    }
+    Some(issuer.self_signed.is_known().then_some(OwnIssuer::SelfSigned))
+}
+
+fn solver(solver: &model::Solver, names: &Names) -> Option<SolverSpec> {
+    if let Some(http01) = solver.http01.known() {
+        if let Some(gateway) = http01.gateway.known() {
+            let namespace = gateway.namespace.as_str().unwrap_or(&names.namespace).to_owned();
+            return Some(SolverSpec::Http01Gateway(namespace, gateway.name.as_str()?.to_owned()));
+        }
+        return Some(optional(&http01.ingress_class)?.map_or(SolverSpec::Http01, SolverSpec::Http01Ingress));
+    }
+    if solver.dns01_cloudflare.is_known() {
+        return Some(SolverSpec::Cloudflare);
+    }
+    let rfc2136 = solver.dns01_rfc2136.known()?;
+    let key = optional(&rfc2136.tsig_key_name)?
+        .map(|name| TsigKey { name, algorithm: rfc2136.tsig_algorithm.as_str().unwrap_or("HMACSHA256").to_owned() });
+    Some(SolverSpec::Rfc2136 { nameserver: rfc2136.nameserver.as_str()?.to_owned(), key })
+}
+
+fn certificate(
+    model: &TlsEndpoint,
+    secret_name: &str,
+    hosts: &[String],
+    issuer: &IssuerRef,
+) -> Option<CertificateSpec> {
+    let given = match &model.certificate {
+        Attr::Unknown => return None,
+        given => given.known(),
+    };
+    let time = |attribute: Option<&Attr<String>>| -> Option<Option<Duration>> {
+        let text = attribute.map_or(Some(None), optional)?;
+        Some(text.and_then(|text| parse_duration(&text).ok()))
+    };
+    let whole = time(given.map(|one| &one.duration))?;
+    let renew_before = time(given.map(|one| &one.renew_before))?.unwrap_or_else(|| default_renew_before(whole));
+    let key = given.and_then(|one| one.private_key.known());
+    let word = |attribute: fn(&model::PrivateKey) -> &Attr<String>| key.and_then(|key| attribute(key).as_str());
+    Some(CertificateSpec {
+        secret_name: secret_name.to_owned(),
+        dns_names: hosts.to_vec(),
+        issuer: issuer.clone(),
+        duration: whole,
+        renew_before: Some(renew_before),
+        private_key: PrivateKey {
+            algorithm: match word(|key| &key.algorithm) {
+                Some("RSA") => Some(KeyAlgorithm::Rsa),
+                Some("ECDSA") => Some(KeyAlgorithm::Ecdsa),
+                Some("Ed25519") => Some(KeyAlgorithm::Ed25519),
+                _ => None,
+            },
+            size: key.and_then(|key| key.size.known().and_then(|size| u32::try_from(*size).ok())),
+            rotation: match word(|key| &key.rotation) {
+                Some("Always") => Some(Rotation::Always),
+                Some("Never") => Some(Rotation::Never),
+                _ => None,
+            },
+        },
+    })
+}
+
+fn dns_spec(dns: &model::Dns) -> Option<DnsSpec> {
+    let target = dns.target.as_str().unwrap_or(TARGET_INGRESS);
+    // An address has many spellings, a record has one.
+    let target = target.parse::<IpAddr>().map_or_else(|_| target.to_owned(), |address| address.to_string());
+    Some(DnsSpec {
+        zone: optional(&dns.zone)?,
+        target: (target != TARGET_INGRESS).then_some(target),
+        proxied: dns.proxied.unwrap_or(false),
+        ttl: dns.ttl.known().and_then(|ttl| u32::try_from(*ttl).ok()).unwrap_or(1),
+        adopt: dns.adopt.unwrap_or(false),
+    })
+}
+
+fn alert(model: &TlsEndpoint, renew_before: Option<Duration>) -> Option<AlertSpec> {
+    let given = model.alert.known();
+    if given.is_some_and(|alert| alert.enabled == Attr::Known(false)) {
+        return None;
+    }
+    let default = default_expiry_warning(renew_before.unwrap_or_else(|| default_renew_before(None)));
+    let labels = given.and_then(|alert| alert.labels.known()).into_iter().flatten();
+    Some(AlertSpec {
+        before: given.map_or(default, |alert| duration(&alert.expiry_warning, default.as_secs())),
+        labels: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+        demanded: given.is_some(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::testing::{minimal, settled};
+
+    fn spec(more: Json) -> Spec {
+        Spec::of(&settled(minimal(more))).unwrap()
+    }
+
+    #[test]
+    fn the_least_that_can_be_said_is_enough() {
+        let spec = spec(json!({}));
+        assert_eq!((spec.issuer, spec.own_issuer, spec.dns), (IssuerRef::issuer("internal"), None, None));
+        assert_eq!(spec.route.class, Class::Ingress(None));
+        assert_eq!(spec.route.security.hsts_max_age, Some(31_536_000));
+        assert_eq!(spec.certificate.renew_before, Some(Duration::from_secs(720 * 3600)));
+        let alert = spec.alert.unwrap();
+        assert_eq!((alert.before.as_secs(), alert.demanded), (604_800, false));
+    }
+
+    #[test]
+    fn what_is_not_known_makes_no_endpoint() {
+        for unknown in [
+            json!({ "hosts": ["?"] }),
+            json!({ "issuer": "?" }),
+            json!({ "gateway": "?" }),
+            json!({ "certificate": { "duration": "?" } }),
+            json!({ "dns": { "zone": "?" } }),
+        ] {
+            assert_eq!(Spec::of(&settled(minimal(unknown.clone()))), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn headers_can_be_switched_off_one_by_one() {
+        let off = json!({ "hsts_max_age": 0, "frame_options": "", "content_security_policy": "", "content_type_nosniff": false });
+        let security = spec(json!({ "security": off })).route.security;
+        assert_eq!(security, Security { ssl_redirect: true, ..Security::default() });
+    }
+
+    #[test]
+    fn a_solver_without_words_is_the_endpoints_own_class() {
+        let solver = |solver: Json| {
+            let acme = json!({ "server": "letsencrypt-staging", "solver": solver });
+            spec(json!({ "issuer": { "acme": acme } })).own_issuer.unwrap()
+        };
+        let own = solver(json!({ "http01": {} }));
+        assert!(own.is_staging() && !own.has_credentials());
+        assert_eq!(own.solver(), Some(&SolverSpec::Http01));
+        assert_eq!(
+            solver(json!({ "http01": { "gateway": { "name": "web" } } })).solver(),
+            Some(&SolverSpec::Http01Gateway("ffe".to_owned(), "web".to_owned()))
+        );
+        let signed = json!({ "nameserver": "10.0.0.53", "tsig_key_name": "k", "tsig_secret_wo": "cw==" });
+        assert!(solver(json!({ "dns01_rfc2136": signed })).has_credentials());
+        assert!(!solver(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53" } })).has_credentials());
+    }
+
+    #[test]
+    fn an_alert_can_be_refused_and_follows_the_renewal() {
+        assert_eq!(spec(json!({ "alert": { "enabled": false } })).alert, None);
+        let short = spec(json!({ "certificate": { "duration": "24h" }, "alert": {} })).alert.unwrap();
+        assert_eq!((short.before, short.demanded), (Duration::from_secs(4 * 3600), true));
+    }
+
+    #[test]
+    fn addresses_have_one_spelling() {
+        let dns = spec(json!({ "dns": { "target": "2001:DB8:0::1" } })).dns.unwrap();
+        assert_eq!((dns.target.as_deref(), dns.ttl), (Some("2001:db8::1"), 1));
+        assert_eq!(spec(json!({ "dns": {} })).dns.unwrap().target, None);
+    }
+}

@@ -1,0 +1,10 @@
+//! The controller serves the routes with the certificate: what a Gateway says of them. Ingresses say nothing.
+
+use crate::errors::routing;
+use crate::run::{Run, Stop};
+
+pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
+    let around = run.around()?;
+    let accepted = ffe_routing::accepted(run.cluster, &run.spec.route, &around.resolved, &run.wait()).await;
+    accepted.map_err(|error| routing(&error, "The route is not served"))
+}

@@ -1,0 +1,124 @@
+//! One record for each host, pointing to the address; never one of somebody else's.
+
+#[allow(unused_imports)]
+use crate::waiting::CloudflareOf as _;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Wish, decide};
+use ffe_cluster::Cluster;
+use ffe_session::Unavailable;
+use tfplugin::{Diagnostic, Diagnostics};
+
+use super::address;
+use crate::errors::{cloudflare, cloudflare_diagnostic};
+use crate::names::Names;
+use crate::run::{Run, Stop, failed};
+use crate::spec::DnsSpec;
+
+pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
+    let left = left_over(run);
+    if run.spec.dns.is_none() && left.is_empty() {
+        return Ok(());
+    }
+    let client = client(run)?;
+    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
+    if let Some(dns) = &run.spec.dns {
+        let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
+        for host in &run.spec.hosts {
+            run.stop_here()?;
+            let summary = format!("The DNS record of {host} could not be set");
+            let wish = wish(dns, host, &target).map_err(|error| cloudflare(&error, &summary))?;
+            let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
+            let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
+            let ensured = client.ensure(&zone, &wish, &owner, dns.adopt, &run.cancel).await;
+            let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
+            tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
+            run.done.dns_records.insert(host.clone(), ensured.record.id.clone());
+        }
+    }
+    for (host, zone) in left {
+        run.stop_here()?;
+        release(&client, &host, zone.as_deref(), &owner, &run.cancel)
+            .await
+            .map_err(|error| cloudflare(&error, &format!("The former DNS record of {host} could not be removed")))?;
+    }
+    Ok(())
+}
+
+/// Refuses what is somebody else's before anything is written, as far as the target is known by then.
+pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Result<(), Stop> {
+    let Some(dns) = &run.spec.dns else { return Ok(()) };
+    let client = client(run)?;
+    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be looked at"))?;
+    let now = match &dns.target {
+        Some(target) => Some(target.clone()),
+        None => {
+            let found = ffe_routing::current_address(run.cluster, &run.spec.route, &run.around()?.resolved).await;
+            found.ok().and_then(|found| address::texts(found).into_iter().next())
+        }
+    };
+    for host in &run.spec.hosts {
+        let summary = format!("The DNS records of {host} could not be looked at");
+        let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
+        let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
+        let Some(target) = &now else { continue };
+        let wish = wish(dns, host, target).map_err(|error| cloudflare(&error, &summary))?;
+        let records = client.records(&zone, host, &run.cancel).await;
+        let records = records.map_err(|error| cloudflare(&error, &summary))?;
+        refused.extend(refusal(host, decide(&records, &wish, &owner, dns.adopt)));
+    }
+    Ok(())
+}
+
+/// The error for records of somebody else.
+pub(crate) fn refusal(host: &str, decision: Decision) -> Option<Diagnostic> {
+    let Decision::Refused { records, adoptable } = decision else { return None };
+    let error = Error::Refused { name: host.to_owned(), records, adoptable };
+    Some(cloudflare_diagnostic(&error, &format!("The DNS record of {host} is somebody else's")))
+}
+
+/// How the comments of records name the endpoint: several clusters may share a zone.
+pub(crate) async fn owner(cluster: &Cluster, names: &Names) -> ffe_cluster::Result<Owner> {
+    let identity = cluster.identity().await?;
+    let id = identity.split('-').next().unwrap_or_default();
+    Ok(Owner::new(&names.namespace, &names.name).in_cluster(id))
+}
+
+/// Takes our record away.
+pub(crate) async fn release(
+    client: &Cloudflare,
+    host: &str,
+    zone: Option<&str>,
+    owner: &Owner,
+    cancel: &ffe_cluster::Cancel,
+) -> Result<(), ffe_cloudflare::Error> {
+    let zone = client.zone_of(host, zone, cancel).await?;
+    let released = client.release(&zone, host, owner, cancel).await?;
+    tracing::info!(%host, ?released, "the DNS record is given up");
+    Ok(())
+}
+
+/// The client, or an error that says what it lacks.
+pub(crate) fn client(run: &Run<'_>) -> Result<Arc<Cloudflare>, Stop> {
+    run.session.cloudflare().map_err(|why: Unavailable| Stop::Failed(why.into_diagnostics()))
+}
+
+/// The record that is wished for a host.
+pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_cloudflare::Error> {
+    Wish::new(host, target, dns.proxied, Some(dns.ttl))
+}
+
+/// Hosts that had a record of ours and are to have none any more.
+fn left_over(run: &Run<'_>) -> BTreeMap<String, Option<String>> {
+    let mut left = run.record.records.clone();
+    let prior = run.prior.and_then(|prior| prior.dns_records.known()).into_iter().flatten();
+    let zone = run.prior.and_then(|prior| prior.dns.known()).and_then(|dns| dns.zone.as_str().map(str::to_owned));
+    for (host, _) in prior {
+        left.entry(host.clone()).or_insert_with(|| zone.clone());
+    }
+    if run.spec.dns.is_some() {
+        left.retain(|host, _| !run.spec.hosts.contains(host));
+    }
+    left
+}

@@ -1,0 +1,57 @@
+//! Who issues the certificate is there and ready. One of the endpoint's own is made, with the Secret that it reads.
+
+use ffe_cluster::Mark;
+use tfplugin::{Diagnostic, Path};
+
+use crate::errors::cert_manager;
+use crate::objects;
+use crate::run::{Run, Stop, credentials, credentials_bytes, failed};
+
+/// The name under which the digest of the solver's secret is recorded.
+pub(crate) const CREDENTIALS: &str = "issuer.credentials";
+
+pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
+    let (spec, around) = (run.spec, run.around()?.clone());
+    run.done.credentials_revision = write_credentials(run).await?;
+    if let Some(desired) = objects::issuer(spec, &around).map_err(failed("The issuer could not be made"))? {
+        run.apply_by_webhook(&desired).await?;
+        let again = ffe_cert_manager::retry_issuer(run.cluster, &spec.issuer, &spec.names.namespace).await;
+        if again.map_err(|error| cert_manager(&error, "The issuer could not be tried again"))? {
+            tracing::info!(issuer = %spec.issuer, "the issuer had been refused, and tries again");
+        }
+    }
+    let ready = ffe_cert_manager::wait_issuer(run.cluster, &spec.issuer, &spec.names.namespace, &run.wait()).await;
+    ready.map_err(|error| cert_manager(&error, &format!("{} is not ready", spec.issuer)))
+}
+
+async fn write_credentials(run: &mut Run<'_>) -> Result<Option<String>, Stop> {
+    let (spec, around) = (run.spec, run.around()?.clone());
+    let names = &spec.names;
+    let summary = "The digest of the issuer's credentials could not be kept";
+    if !objects::has_credentials(spec) {
+        let found = run.cluster.find_digests(&names.namespace, &names.owner()).await.map_err(failed(summary))?;
+        if let Some(mut digests) = found.filter(|digests| digests.revision(CREDENTIALS).is_some()) {
+            digests.forget(run.cluster, CREDENTIALS).await.map_err(failed(summary))?;
+        }
+        return Ok(None);
+    }
+    let Some(secret) = credentials(run.config).into_known() else {
+        return Err(Stop::failed(
+            Diagnostic::error(
+                "The solver needs its credentials",
+                "They are write-only and have to be in the configuration of every apply.",
+            )
+            .at(Path::attribute("issuer")),
+        ));
+    };
+    let desired =
+        objects::credentials(spec, &around, Some(&secret)).map_err(failed("The credentials could not be kept"))?;
+    if let Some(desired) = desired {
+        run.apply(&desired).await?;
+    }
+    // After the Secret: a run that ends in between leaves a digest that differs, and so a plan that says so.
+    let owner = Mark::complete(names.owner(), &run.run_id);
+    let mut digests = run.cluster.digests(&names.namespace, &owner).await.map_err(failed(summary))?;
+    let revision = digests.record(run.cluster, CREDENTIALS, &credentials_bytes(&secret)).await;
+    revision.map(Some).map_err(failed(summary))
+}

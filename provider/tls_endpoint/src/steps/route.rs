@@ -1,0 +1,54 @@
+//! The ingress or the routes; what another class or other settings had made goes.
+
+use ffe_cluster::ObjectRef;
+use ffe_routing::{Class, GatewayRef};
+
+use crate::errors::routing;
+use crate::objects;
+use crate::remove::remove_ours;
+use crate::run::{Run, Stop, failed};
+use crate::spec::Spec;
+
+pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
+    let summary = "The route could not be made";
+    let around = run.around()?.clone();
+    let wished = objects::routes(run.spec, &around).map_err(failed(summary))?;
+    for desired in &wished {
+        run.apply(desired).await?;
+    }
+    let wished: Vec<_> = wished.into_iter().map(|desired| desired.object).collect();
+    let owner = run.spec.names.owner();
+    for left in ffe_routing::leftovers(&run.spec.route, &wished) {
+        run.stop_here()?;
+        remove_ours(run.cluster, &left, &owner).await.map_err(failed(&format!("{left} could not be removed")))?;
+    }
+    if let Some(former) = former_gateway(run) {
+        let names = &run.spec.names;
+        let detached = ffe_routing::detach(run.cluster, &former, &names.namespace, &names.name).await;
+        detached.map_err(|error| routing(&error, "The former Gateway could not be left"))?;
+    }
+    let attached = ffe_routing::attach(run.cluster, &run.spec.route, &around.resolved).await;
+    attached.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))
+}
+
+/// The Gateway that has listeners of ours and is to have none any more.
+fn former_gateway(run: &Run<'_>) -> Option<GatewayRef> {
+    let former = gateway(&Spec::of(run.prior?)?).filter(|former| former.manage_listener)?;
+    let now = gateway(run.spec).filter(|now| now.manage_listener);
+    let same = now.is_some_and(|now| (now.namespace, now.name) == (former.namespace.clone(), former.name.clone()));
+    (!same).then_some(former)
+}
+
+/// The Gateway of an endpoint.
+pub(crate) fn gateway(spec: &Spec) -> Option<GatewayRef> {
+    match &spec.route.class {
+        Class::Gateway(gateway) => Some(gateway.clone()),
+        Class::Ingress(_) => None,
+    }
+}
+
+/// The object that shows that there is a route: its ingress or its main route.
+pub(crate) fn main_object(spec: &Spec) -> Option<ObjectRef> {
+    let kind = if gateway(spec).is_some() { "HTTPRoute" } else { "Ingress" };
+    ffe_routing::names(&spec.names.namespace, &spec.names.name).into_iter().find(|object| object.kind == kind)
+}

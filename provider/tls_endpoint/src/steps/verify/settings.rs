@@ -1,0 +1,101 @@
+//! How the endpoint is looked at: the configuration with its defaults.
+
+use std::time::Duration;
+
+use ffe_https::{Bearer, Bundle, ExtraCheck, ResolveTo};
+use tfplugin::Attr;
+
+use crate::model::{self, Verify};
+use crate::run::Run;
+use crate::spec::duration;
+
+/// From where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Auto,
+    Here,
+    Inside,
+}
+
+/// How it is looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) redirect: bool,
+    pub(crate) issuer: Option<String>,
+    pub(crate) from: From,
+    pub(crate) resolve_to: Option<ResolveTo>,
+    pub(crate) controller: Option<model::Controller>,
+    pub(crate) bundle: Option<Bundle>,
+    pub(crate) timeout: Duration,
+    pub(crate) checks: Vec<ExtraCheck>,
+}
+
+impl Settings {
+    /// Of a run; none where nothing is to be looked at.
+    pub(crate) fn of(run: &Run<'_>) -> Option<Settings> {
+        let redirects = run.spec.route.security.ssl_redirect;
+        let Some(given) = run.planned.verify.known() else { return Some(Settings::unsaid(redirects)) };
+        if given.enabled == Attr::Known(false) {
+            return None;
+        }
+        let status = |status: &Attr<i64>| status.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200);
+        Some(Settings {
+            path: given.path.as_str().unwrap_or("/health").to_owned(),
+            status: status(&given.status),
+            redirect: given.redirect.unwrap_or(redirects),
+            issuer: given.issuer.as_str().map(str::to_owned),
+            from: match given.from.as_str() {
+                Some("here") => From::Here,
+                Some("inside") => From::Inside,
+                _ => From::Auto,
+            },
+            resolve_to: given.resolve_to.as_str().and_then(|text| text.parse().ok()),
+            controller: given.controller.known().cloned(),
+            bundle: given.ca_bundle.as_str().and_then(|pem| Bundle::from_pem(pem.as_bytes()).ok()),
+            timeout: duration(&given.timeout, 600),
+            checks: checks(given, run.config.verify.known()),
+        })
+    }
+
+    fn unsaid(redirect: bool) -> Settings {
+        Settings {
+            path: "/health".to_owned(),
+            status: 200,
+            redirect,
+            issuer: None,
+            from: From::Auto,
+            resolve_to: None,
+            controller: None,
+            bundle: None,
+            timeout: Duration::from_secs(600),
+            checks: Vec::new(),
+        }
+    }
+
+    /// No other way than from here will do.
+    pub(crate) fn is_only_here(&self) -> bool {
+        self.from == From::Here
+    }
+
+    /// No other way than from inside will do.
+    pub(crate) fn is_only_inside(&self) -> bool {
+        self.from == From::Inside
+    }
+}
+
+/// The further requests; the tokens are in the configuration only.
+fn checks(given: &Verify, config: Option<&Verify>) -> Vec<ExtraCheck> {
+    let tokens = config.and_then(|config| config.checks.known());
+    let all = given.checks.known().into_iter().flatten().enumerate();
+    all.map(|(index, check)| {
+        let token = tokens.and_then(|tokens| tokens.get(index)).and_then(|check| check.bearer_wo.as_str());
+        ExtraCheck {
+            path: check.path.as_str().unwrap_or("/").to_owned(),
+            bearer: token.and_then(|token| Bearer::new(token).ok()),
+            status: check.status.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200),
+        }
+    })
+    .collect()
+}
