@@ -9,6 +9,7 @@
 //! into state or into a message; a migration that is recorded as done is never run again.
 
 mod changes;
+mod data_source;
 mod delete;
 mod drift;
 mod http;
@@ -36,5 +37,6 @@ mod value_changes;
 mod way_back;
 
 pub use merge_values::MergeValuesFunction;
+pub use data_source::ReleaseDataSource;
 pub use model::Release;
 pub use resource::ReleaseResource;

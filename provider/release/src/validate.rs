@@ -26,6 +26,7 @@ pub(crate) fn validate(config: &Release) -> Diagnostics {
     if let Some(verify) = config.verify.known() {
         diagnostics.extend(check_verify(verify).below(&Path::attribute("verify")));
     }
+    diagnostics.extend(crate::drift::validate(config));
     diagnostics
 }
 

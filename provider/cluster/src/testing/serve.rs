@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use kube::client::{Body, DynBody};
 use serde_json::{Value, json};
 
-use super::store::{Stored, merge};
+use super::store::{Stored, merge, take_string_data};
 use super::{FakeApi, Seen, State};
 use crate::object::ObjectRef;
 
@@ -227,6 +227,9 @@ impl State {
         };
         adorn(&mut object, &named);
         if asked.dry_run() {
+            if named.kind == "Secret" {
+                take_string_data(&mut object);
+            }
             return ok(&object);
         }
         let done = object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);

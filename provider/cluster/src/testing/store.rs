@@ -210,7 +210,7 @@ fn prune(live: &mut Value, before: &Value, now: &Value) {
     }
 }
 
-fn take_string_data(secret: &mut Value) {
+pub(super) fn take_string_data(secret: &mut Value) {
     use base64::Engine as _;
     let Some(given) = secret.as_object_mut().and_then(|fields| fields.remove("stringData")) else { return };
     for (name, value) in given.as_object().into_iter().flatten() {

@@ -53,15 +53,16 @@ fn leaves(value: Option<&Json>, texts: &mut Vec<String>) {
 
 /// Whether the field is a setting whose name says that its value is secret: an environment variable, or an entry of a map.
 fn is_sensitive(steps: &[Step]) -> bool {
-    let named = steps.iter().any(|step| match step {
-        Step::Element(_, told) => told.get("name").and_then(Json::as_str).is_some_and(sounds_sensitive),
+    let variable = steps.windows(2).any(|pair| match pair {
+        [Step::Field(env), Step::Element(_, told)] if env == "env" => {
+            told.get("name").and_then(Json::as_str).is_some_and(sounds_sensitive)
+        }
         _ => false,
     });
     let entry = matches!(steps, [Step::Field(data), Step::Field(name), ..] if data == "data" && sounds_sensitive(name));
     // The whole list of variables, or the whole of such a map, may hold any of them.
     let list = matches!(steps.last().and_then(Step::field), Some("env" | "data"));
-    let is_env = steps.iter().any(|step| step.field() == Some("env"));
-    entry || list || (named && is_env)
+    variable || entry || list
 }
 
 fn sounds_sensitive(name: &str) -> bool {

@@ -1,9 +1,11 @@
 //! What a release is seen to be, without Helm and without a cluster: reading, importing, refusing, planning.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod drifted;
 mod foreign;
 mod imported;
 mod input;
 mod refresh;
+mod standin;
 mod trouble;
 mod world;

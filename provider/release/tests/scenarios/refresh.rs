@@ -23,14 +23,18 @@ async fn an_unchanged_release_is_not_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_over_one_namespace_costs_one_list_and_opens_nothing() {
+async fn a_burst_over_one_namespace_costs_one_list_of_each_kind_and_opens_nothing() {
     let world = World::new();
     let mut tf = world.terraform().await;
     let names: Vec<String> = (0..100).map(|number| format!("r{number}")).collect();
     for name in &names {
         world.managed(&mut tf, name).await;
     }
-    // What the imports have asked for is over.
+    // What the imports have asked for is over, and what they share has been looked at.
+    later().await;
+    for name in &names {
+        tf.refresh(RELEASE, name).await.expect_silence();
+    }
     later().await;
     let (listed, opened, all) = (world.listed(), world.opened(), world.api.seen().len());
     for name in &names {
@@ -39,9 +43,10 @@ async fn a_burst_over_one_namespace_costs_one_list_and_opens_nothing() {
     let seen = world.api.seen();
     assert_eq!(world.opened(), opened);
     assert_eq!(world.listed() - listed, 1);
-    assert_eq!(seen.len() - all, 1, "something else was asked: {:?}", &seen[all..]);
-    let list = &seen[all];
-    assert!(list.query.contains("labelSelector=owner=helm"), "{list:?}");
+    assert_eq!(seen.len() - all, 2, "something else was asked: {:?}", &seen[all..]);
+    let (records, objects) = (&seen[all], &seen[all + 1]);
+    assert!(records.query.contains("labelSelector=owner=helm"), "{records:?}");
+    assert!(objects.path.ends_with("/configmaps"), "{objects:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,25 +1,28 @@
 //! Where a scenario happens: a Kubernetes API in memory with Helm's records in it, and no Helm at all.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ffe_cluster::testing::FakeApi;
-use ffe_cluster::{Cluster, Environment, Mark, ObjectRef, Owner};
+use ffe_cluster::{Cluster, Environment, KubernetesSettings, Mark, ObjectRef, Owner};
 use ffe_helm::binary::Config as HelmConfig;
 use ffe_helm::chart::Chart;
 use ffe_helm::launcher::Launcher;
-use ffe_helm::manifest::Manifest;
+use ffe_helm::manifest::{Manifest, ObjectId};
 use ffe_helm::records::object_name;
 use ffe_release::ReleaseResource;
 use ffe_session::{ProviderConfig, Session};
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value as Json, json};
 use tfplugin::{AnyResource, Attr, Context, Diagnostics, Field as _, Model, Path, Provider, Value, async_trait};
 use tfplugin_testing::Terraform;
+
+use crate::standin::StandIn;
 
 /// The type under test.
 pub(crate) const RELEASE: &str = "ffe_release";
@@ -46,6 +49,7 @@ pub(crate) struct Config {
 struct FfeProvider {
     session: Arc<Session>,
     cluster: Cluster,
+    helm: PathBuf,
 }
 
 #[async_trait]
@@ -66,11 +70,11 @@ impl Provider for FfeProvider {
             let unknown = ProviderConfig::from_value(&block, &Path::root()).unwrap();
             return self.session.configure_in(&unknown, &Environment::for_tests::<String, String>([], None));
         }
-        // A binary that is not there: whatever starts Helm fails.
-        let helm = HelmConfig {
-            binary: Some(PathBuf::from("/nonexistent/helm")),
-            ..HelmConfig::new(Some(self.cluster.clone()), Launcher::Direct)
-        };
+        // What Helm is handed to reach the cluster by; nobody answers there.
+        let settings =
+            KubernetesSettings { host: Some("https://127.0.0.1:1".to_owned()), ..KubernetesSettings::default() };
+        let reached = Cluster::connect(&settings, &Environment::for_tests::<String, String>([], None)).unwrap();
+        let helm = HelmConfig { binary: Some(self.helm.clone()), ..HelmConfig::new(Some(reached), Launcher::Direct) };
         self.session.use_cluster(self.cluster.clone(), helm);
         Diagnostics::new()
     }
@@ -81,6 +85,7 @@ pub(crate) struct World {
     /// The cluster.
     pub(crate) api: FakeApi,
     folder: tempfile::TempDir,
+    helm: Option<StandIn>,
 }
 
 /// One ConfigMap, as a chart renders it.
@@ -100,13 +105,63 @@ pub(crate) fn journal_of(name: &str) -> ObjectRef {
     ObjectRef::new("v1", "Secret", Some(NAMESPACE), &format!("ffe-journal.{name}"))
 }
 
+/// Puts Helm's record of a revision there.
+pub(crate) fn put_record(api: &FakeApi, name: &str, revision: u32, status: &str, manifest: &str, values: &Json) {
+    let release = json!({
+        "name": name, "namespace": NAMESPACE, "version": revision, "manifest": manifest, "config": values,
+        "info": {
+            "status": status, "description": "Install complete", "notes": "The text is hello.\n",
+            "first_deployed": "2026-01-02T03:04:05Z", "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
+        },
+        "chart": { "metadata": { "name": "one", "version": "0.1.0", "appVersion": "1.2" }, "values": {} },
+        "hooks": null,
+    });
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(release.to_string().as_bytes()).unwrap();
+    let text = STANDARD.encode(packed.finish().unwrap());
+    api.put(json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "metadata": {
+            "name": object_name(name, revision), "namespace": NAMESPACE,
+            "labels": {
+                "owner": "helm", "name": name, "version": revision.to_string(), "status": status,
+                "createdAt": "1767323045", "modifiedAt": "1767323045",
+            },
+        },
+        "data": { "release": STANDARD.encode(text) },
+    }));
+}
+
+/// What a record says.
+pub(crate) fn read_record(api: &FakeApi, name: &str, revision: u32) -> Json {
+    let secret = api.get(&record_of(name, revision)).unwrap();
+    let text = STANDARD.decode(secret["data"]["release"].as_str().unwrap()).unwrap();
+    let mut release = String::new();
+    GzDecoder::new(STANDARD.decode(text).unwrap().as_slice()).read_to_string(&mut release).unwrap();
+    serde_json::from_str(&release).unwrap()
+}
+
+/// Puts the objects of a manifest there.
+pub(crate) fn put_objects(api: &FakeApi, manifest: &str) {
+    for object in Manifest::parse(manifest).unwrap().objects {
+        let mut body = object.body;
+        body["metadata"]["namespace"] = object.id.namespace.as_deref().unwrap_or(NAMESPACE).into();
+        api.put(body);
+    }
+}
+
+/// An object of a manifest by its full name.
+pub(crate) fn reference(id: &ObjectId, namespace: &str) -> ObjectRef {
+    ObjectRef::new(&id.api_version, &id.kind, Some(id.namespace.as_deref().unwrap_or(namespace)), &id.name)
+}
+
 impl World {
     /// A cluster with the namespace, and a chart of one ConfigMap.
     pub(crate) fn new() -> World {
         let api = FakeApi::new();
         api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }));
         let folder = tempfile::tempdir().unwrap();
-        let world = World { api, folder };
+        let world = World { api, folder, helm: None };
         std::fs::create_dir_all(world.chart().join("templates")).unwrap();
         world.write("Chart.yaml", "apiVersion: v2\nname: one\nversion: 0.1.0\nappVersion: \"1.2\"\n");
         world.write("values.yaml", "text: hello\n");
@@ -115,6 +170,18 @@ impl World {
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  text: {{ .Values.text }}\n",
         );
         world
+    }
+
+    /// The same, with a stand-in for Helm: then a release can be applied. In real time, since a program is waited for.
+    pub(crate) fn with_helm() -> World {
+        let mut world = World::new();
+        world.helm = Some(StandIn::new(&world.api));
+        world
+    }
+
+    /// The stand-in.
+    pub(crate) fn helm(&self) -> &StandIn {
+        self.helm.as_ref().unwrap()
     }
 
     /// The folder of the chart.
@@ -134,7 +201,9 @@ impl World {
 
     /// Terraform whose provider is not configured yet.
     pub(crate) fn unconfigured(&self) -> Terraform {
-        Terraform::new(FfeProvider { session: Session::new(), cluster: self.api.cluster() })
+        // A binary that is not there: whatever starts Helm fails.
+        let helm = self.helm.as_ref().map_or_else(|| PathBuf::from("/nonexistent/helm"), StandIn::binary);
+        Terraform::new(FfeProvider { session: Session::new(), cluster: self.api.cluster(), helm })
     }
 
     /// A configuration of a release of the chart.
@@ -146,31 +215,12 @@ impl World {
         config
     }
 
-    /// Puts Helm's record of a revision there, as Helm itself would.
+    /// Puts Helm's record of a revision there, and the objects of one that is deployed, as Helm itself would.
     pub(crate) fn record(&self, name: &str, revision: u32, status: &str, manifest: &str) {
-        let release = json!({
-            "name": name, "namespace": NAMESPACE, "version": revision, "manifest": manifest, "config": {},
-            "info": {
-                "status": status, "description": "Install complete", "notes": "The text is hello.\n",
-                "first_deployed": "2026-01-02T03:04:05Z", "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
-            },
-            "chart": { "metadata": { "name": "one", "version": "0.1.0", "appVersion": "1.2" }, "values": {} },
-            "hooks": null,
-        });
-        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(release.to_string().as_bytes()).unwrap();
-        let text = STANDARD.encode(packed.finish().unwrap());
-        self.api.put(json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
-            "metadata": {
-                "name": object_name(name, revision), "namespace": NAMESPACE,
-                "labels": {
-                    "owner": "helm", "name": name, "version": revision.to_string(), "status": status,
-                    "createdAt": "1767323045", "modifiedAt": "1767323045",
-                },
-            },
-            "data": { "release": STANDARD.encode(text) },
-        }));
+        if status == "deployed" {
+            put_objects(&self.api, manifest);
+        }
+        put_record(&self.api, name, revision, status, manifest, &json!({}));
     }
 
     /// Puts the journal of a release there that was applied with this configuration and rendered to this manifest.
@@ -218,6 +268,11 @@ impl World {
         self.record(name, 1, "deployed", &manifest("hello"));
         self.journal(name, &config, &manifest("hello"), Mark::complete(owner(name), "0123456789ab"));
         config
+    }
+
+    /// The journal of a finished release of ours, for a record that is there.
+    pub(crate) fn ours_of(&self, name: &str, config: &Json, manifest: &str) {
+        self.journal(name, config, manifest, Mark::complete(owner(name), "0123456789ab"));
     }
 
     /// The same, in Terraform's state already.

@@ -1,0 +1,166 @@
+//! Stands for Helm: a program that hands each call over to the test, which does to the API in memory what Helm would do to
+//! a cluster. A chart renders to one ConfigMap with the value `text`, or to the value `manifest` as it is.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ffe_cluster::testing::FakeApi;
+use ffe_helm::manifest::Manifest;
+use serde_json::{Value as Json, json};
+
+use crate::world::{NAMESPACE, manifest, put_objects, put_record, read_record, record_of, reference};
+
+const SCRIPT: &str = r#"
+if [ "$1" = version ]; then echo v4.3.1; exit 0; fi
+at="$(dirname "$0")/call.$$"
+cat > "$at.in"
+printf '%s\n' "$@" > "$at.tmp" && mv "$at.tmp" "$at.args"
+while [ ! -e "$at.code" ]; do sleep 0.01; done
+cat "$at.out"; cat "$at.err" >&2
+code=$(cat "$at.code"); rm -f "$at".*; exit "$code"
+"#;
+
+/// The stand-in; it ends when this is dropped.
+pub(crate) struct StandIn {
+    folder: tempfile::TempDir,
+    state: Arc<State>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    over: AtomicBool,
+    /// Calls, without those that render.
+    calls: Mutex<Vec<String>>,
+    /// Operations that fail, with what they say.
+    failing: Mutex<Vec<(String, String)>>,
+}
+
+impl StandIn {
+    /// One that works on this API.
+    pub(crate) fn new(api: &FakeApi) -> StandIn {
+        let folder = tempfile::tempdir().unwrap();
+        // A link to a program that was there before: one that is written and run at once may still be open elsewhere.
+        let player = Path::new(env!("CARGO_MANIFEST_DIR")).join("../helm/tests/fake-helm");
+        symlink(player, folder.path().join("helm")).unwrap();
+        std::fs::write(folder.path().join("helm.script"), SCRIPT).unwrap();
+        let state = Arc::new(State::default());
+        let (api, place, shared) = (api.clone(), folder.path().to_owned(), Arc::clone(&state));
+        let thread = std::thread::spawn(move || {
+            while !shared.over.load(Ordering::Relaxed) {
+                answer_all(&api, &place, &shared);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        StandIn { folder, state, thread: Some(thread) }
+    }
+
+    /// The program.
+    pub(crate) fn binary(&self) -> PathBuf {
+        self.folder.path().join("helm")
+    }
+
+    /// The next call of this operation fails and says this; a deployment leaves a record that says so.
+    pub(crate) fn fail(&self, operation: &str, words: &str) {
+        self.state.failing.lock().unwrap().push((operation.to_owned(), words.to_owned()));
+    }
+
+    /// What it was called for since the last time, without rendering.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.calls.lock().unwrap())
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.state.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn answer_all(api: &FakeApi, place: &Path, state: &State) {
+    let calls = std::fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
+    for call in calls.filter(|path| path.extension().is_some_and(|extension| extension == "args")) {
+        let read = |extension: &str| std::fs::read_to_string(call.with_extension(extension)).unwrap_or_default();
+        let arguments: Vec<String> = read("args").lines().map(str::to_owned).collect();
+        let values = serde_json::from_str(&read("in")).unwrap_or_else(|_| json!({}));
+        std::fs::remove_file(&call).unwrap();
+        let (code, out, err) = match carry_out(api, state, &arguments, &values) {
+            Ok(out) => (0, out, String::new()),
+            Err(words) => (1, String::new(), format!("Error: {words}\n")),
+        };
+        std::fs::write(call.with_extension("out"), out).unwrap();
+        std::fs::write(call.with_extension("err"), err).unwrap();
+        std::fs::write(call.with_extension("writing"), code.to_string()).unwrap();
+        std::fs::rename(call.with_extension("writing"), call.with_extension("code")).unwrap();
+    }
+}
+
+fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) -> Result<String, String> {
+    let (operation, name) = (arguments[0].as_str(), arguments[1].as_str());
+    let rendered = || match values["manifest"].as_str() {
+        Some(text) => text.to_owned(),
+        None => manifest(values["text"].as_str().unwrap_or("hello")),
+    };
+    if arguments.iter().any(|argument| argument == "--dry-run=server") {
+        return Ok(json!({ "manifest": rendered(), "hooks": [], "info": { "notes": "" } }).to_string());
+    }
+    state.calls.lock().unwrap().push(operation.to_owned());
+    let mut failing = state.failing.lock().unwrap();
+    let words = failing.iter().position(|(failing, _)| failing == operation).map(|at| failing.remove(at).1);
+    let newest = (1..100).rev().find(|revision| api.get(&record_of(name, *revision)).is_some()).unwrap_or(0);
+    match operation {
+        "install" | "upgrade" => deploy(api, name, newest, &rendered(), values, words),
+        "rollback" => {
+            let to: u32 = arguments[2].parse().unwrap();
+            let old = read_record(api, name, to);
+            deploy(api, name, newest, old["manifest"].as_str().unwrap(), &old["config"], words)
+        }
+        "uninstall" => {
+            for revision in 1..=newest {
+                if api.get(&record_of(name, revision)).is_some() {
+                    remove_objects(api, read_record(api, name, revision)["manifest"].as_str().unwrap());
+                    api.remove(&record_of(name, revision));
+                }
+            }
+            Ok(String::new())
+        }
+        other => Err(format!("the stand-in does not know {other}")),
+    }
+}
+
+fn deploy(
+    api: &FakeApi,
+    name: &str,
+    newest: u32,
+    text: &str,
+    values: &Json,
+    fails: Option<String>,
+) -> Result<String, String> {
+    if let Some(words) = fails {
+        put_record(api, name, newest + 1, "failed", text, values);
+        return Err(words);
+    }
+    for revision in 1..=newest {
+        if api.get(&record_of(name, revision)).is_some() {
+            let old = read_record(api, name, revision);
+            remove_objects(api, old["manifest"].as_str().unwrap());
+            put_record(api, name, revision, "superseded", old["manifest"].as_str().unwrap(), &old["config"]);
+        }
+    }
+    put_objects(api, text);
+    put_record(api, name, newest + 1, "deployed", text, values);
+    Ok(String::new())
+}
+
+fn remove_objects(api: &FakeApi, text: &str) {
+    for object in Manifest::parse(text).unwrap().objects {
+        api.remove(&reference(&object.id, NAMESPACE));
+    }
+}
