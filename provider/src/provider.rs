@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ffe_environment::{EnvironmentResource, PresetFunction};
-use ffe_release::ReleaseResource;
+use ffe_environment::{DatabaseCredentialsResource, EnvironmentResource, PresetFunction};
+use ffe_release::{MergeValuesFunction, ReleaseResource};
 use ffe_session::{ProviderConfig, Session};
 use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
-use tfplugin::{AnyDataSource, AnyResource, Context, Diagnostics, Function, Provider, async_trait};
+use tfplugin::{AnyDataSource, AnyEphemeralResource, AnyResource, Context, Diagnostics, Function, Provider, async_trait};
 
 /// The ffe provider.
 pub struct Ffe {
@@ -46,8 +46,12 @@ impl Provider for Ffe {
         vec![AnyDataSource::new(CertificateDataSource::new(Arc::clone(&self.session)))]
     }
 
+    fn ephemeral_resources(&self) -> Vec<AnyEphemeralResource> {
+        vec![AnyEphemeralResource::new(DatabaseCredentialsResource::new(Arc::clone(&self.session)))]
+    }
+
     fn functions(&self) -> Vec<Arc<dyn Function>> {
-        vec![Arc::new(PresetFunction)]
+        vec![Arc::new(PresetFunction), Arc::new(MergeValuesFunction)]
     }
 
     async fn configure(&self, _cx: &Context, config: ProviderConfig) -> Diagnostics {
