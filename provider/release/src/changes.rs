@@ -131,6 +131,7 @@ pub(crate) fn unstable_fields(foreseen: &Foreseen, namespace: &str) -> Vec<Unsta
             },
         })
         .collect();
+    found.sort_by(|a, b| (a.object.as_str(), a.field.as_str()).cmp(&(b.object.as_str(), b.field.as_str())));
     found.dedup();
     found
 }

@@ -139,16 +139,16 @@ mod tests {
             promise().broken_by("sha256:2", &render("y", "c", "j3", "2"), "ffe"),
             ["the content of the chart", "ConfigMap/c is rendered differently", "Job/h is rendered differently"]
         );
-        let other = Manifest::parse("{apiVersion: v1, kind: Secret, metadata: {name: n}}").unwrap();
+        let other = Manifest::parse("{apiVersion: v1, kind: Secret, metadata: {name: s}}").unwrap();
         assert_eq!(
             promise().broken_by("sha256:1", &other, "ffe"),
-            ["ConfigMap/c is not rendered any more", "Job/h is not rendered any more", "Secret/n is new"]
+            ["ConfigMap/c is not rendered any more", "Job/h is not rendered any more", "Secret/s is new"]
         );
     }
 
     #[test]
     fn it_travels_in_private_state_without_secrets() {
-        let secret = "{apiVersion: v1, kind: Secret, metadata: {name: n}, stringData: {k: canary}}";
+        let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: canary}}";
         let promise = Promise::of("d", &Foreseen { manifest: Manifest::parse(secret).unwrap(), ..Foreseen::default() });
         let other = Promise::of(
             "d",

@@ -71,8 +71,7 @@ pub(crate) async fn foresee(
     let whole = with_hooks(&first);
     let mut unstable = again.map(|again| whole.unstable_fields(&with_hooks(&again))).unwrap_or_default();
     if varies == Varies::WithTheClock {
-        let today = jiff::Zoned::now();
-        unstable.extend(stand_in::dated(&whole, &today));
+        unstable.extend(stand_in::dated(&whole, jiff::Timestamp::now()));
     }
     unstable.sort();
     unstable.dedup();

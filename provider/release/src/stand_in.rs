@@ -77,12 +77,13 @@ pub(crate) fn holding(manifest: &Manifest, redactor: &Redactor) -> Vec<UnstableF
     texts(manifest, &|path, text| path.contains("/annotations/checksum") || redactor.clean(text) != text)
 }
 
-/// The fields that show the date: of a chart that looks at the clock they are different tomorrow.
-pub(crate) fn dated(manifest: &Manifest, now: &jiff::Zoned) -> Vec<UnstableField> {
-    let days = [now.clone(), now.with_time_zone(jiff::tz::TimeZone::UTC)];
+/// The fields that show the date: of a chart that looks at the clock they are different tomorrow. Where Helm runs it may be
+/// yesterday still, or tomorrow already.
+pub(crate) fn dated(manifest: &Manifest, now: jiff::Timestamp) -> Vec<UnstableField> {
     let formats = ["%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %b %Y", "%d %b %y"];
-    let shown: Vec<String> =
-        days.iter().flat_map(|day| formats.map(|format| day.strftime(format).to_string())).collect();
+    let days =
+        [-24, 0, 24].into_iter().filter_map(|hours| now.checked_add(jiff::SignedDuration::from_hours(hours)).ok());
+    let shown: Vec<String> = days.flat_map(|day| formats.map(|format| day.strftime(format).to_string())).collect();
     texts(manifest, &|_, text| shown.iter().any(|day| text.contains(day)))
 }
 
@@ -162,8 +163,8 @@ mod tests {
         .unwrap();
         let paths = |found: Vec<UnstableField>| found.into_iter().map(|field| field.path).collect::<Vec<_>>();
         let redactor = Redactor::new(["hunter2"]);
-        assert_eq!(paths(holding(&manifest, &redactor)), ["/data/p", "/metadata/annotations/checksum~1secret"]);
-        let now: jiff::Zoned = "2026-11-21T08:00:05+00:00[UTC]".parse().unwrap();
-        assert_eq!(paths(dated(&manifest, &now)), ["/data/at"]);
+        assert_eq!(paths(holding(&manifest, &redactor)), ["/metadata/annotations/checksum~1secret", "/data/p"]);
+        let now: jiff::Timestamp = "2026-11-21T08:00:05Z".parse().unwrap();
+        assert_eq!(paths(dated(&manifest, now)), ["/data/at"]);
     }
 }

@@ -199,7 +199,7 @@ mod tests {
                 "db.host \"a\" \"b\"",
                 "db.password (sensitive value) (sensitive value)",
                 "list - [{\"apiKey\":\"(sensitive value)\"}]",
-                "url - \"postgres://u:***@h/d\"",
+                "url - \"postgres://u:(redacted)@h/d\"",
             ]
         );
         assert!(!format!("{found:?}").contains("canary"));
