@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ffe_environment::{DatabaseCredentialsResource, EnvironmentResource, PresetFunction};
-use ffe_release::{MergeValuesFunction, ReleaseResource};
+use ffe_release::{MergeValuesFunction, ReleaseDataSource, ReleaseResource};
 use ffe_session::{ProviderConfig, Session};
 use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
 use tfplugin::{AnyDataSource, AnyEphemeralResource, AnyResource, Context, Diagnostics, Function, Provider, async_trait};
@@ -43,7 +43,10 @@ impl Provider for Ffe {
     }
 
     fn data_sources(&self) -> Vec<AnyDataSource> {
-        vec![AnyDataSource::new(CertificateDataSource::new(Arc::clone(&self.session)))]
+        vec![
+            AnyDataSource::new(CertificateDataSource::new(Arc::clone(&self.session))),
+            AnyDataSource::new(ReleaseDataSource::new(Arc::clone(&self.session))),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<AnyEphemeralResource> {

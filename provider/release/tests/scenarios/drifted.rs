@@ -209,7 +209,9 @@ async fn contents_of_secrets_are_compared_and_never_shown() {
     assert!(!told.contains("other-one") && !told.contains("b3RoZXItb25l"), "{told}");
     // Records of Helm's are Secrets too, one for each revision, and are not listed along.
     let lists = world.api.seen().into_iter().filter(|seen| seen.path.ends_with("/secrets")).map(|seen| seen.query);
-    assert!(lists.filter(|query| !query.contains("owner=helm")).all(|query| query.contains("type!=helm.sh/release.v1")));
+    assert!(
+        lists.filter(|query| !query.contains("owner=helm")).all(|query| query.contains("type!=helm.sh/release.v1"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,7 +286,9 @@ async fn what_cannot_be_looked_at_is_said_and_stays_as_it_was_found() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_ends_itself_is_not_missed() {
-    let job = |more: &str| format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once}}\nspec: {{parallelism: 1{more}}}\n");
+    let job = |more: &str| {
+        format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: once}}\nspec: {{parallelism: 1{more}}}\n")
+    };
     for (more, told) in [(", ttlSecondsAfterFinished: 60", false), ("", true)] {
         let world = World::new();
         let mut tf = world.terraform().await;
@@ -311,7 +315,9 @@ async fn hundreds_of_releases_share_one_list_of_each_kind() {
             ("v1", "Service", "spec: {type: ClusterIP}"),
             ("apps/v1", "Deployment", "spec: {replicas: 1}"),
         ]
-        .map(|(version, kind, body)| format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{body}\n"))
+        .map(|(version, kind, body)| {
+            format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\n{body}\n")
+        })
         .concat();
         let config = world.release(name, json!({}));
         world.record(name, 1, "deployed", &manifest);

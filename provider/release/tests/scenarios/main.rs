@@ -5,6 +5,7 @@ mod drifted;
 mod foreign;
 mod imported;
 mod input;
+mod looked_up;
 mod refresh;
 mod standin;
 mod trouble;

@@ -13,13 +13,13 @@ use ffe_helm::chart::Chart;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::manifest::{Manifest, ObjectId};
 use ffe_helm::records::object_name;
-use ffe_release::ReleaseResource;
+use ffe_release::{ReleaseDataSource, ReleaseResource};
 use ffe_session::{ProviderConfig, Session};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value as Json, json};
-use tfplugin::{AnyResource, Attr, Context, Diagnostics, Field as _, Model, Path, Provider, Value, async_trait};
+use tfplugin::{AnyDataSource, AnyResource, Attr, Context, Diagnostics, Field as _, Model, Path, Provider, Value, async_trait};
 use tfplugin_testing::Terraform;
 
 use crate::standin::StandIn;
@@ -62,6 +62,10 @@ impl Provider for FfeProvider {
 
     fn resources(&self) -> Vec<AnyResource> {
         vec![ReleaseResource::new(Arc::clone(&self.session)).into()]
+    }
+
+    fn data_sources(&self) -> Vec<AnyDataSource> {
+        vec![AnyDataSource::new(ReleaseDataSource::new(Arc::clone(&self.session)))]
     }
 
     async fn configure(&self, _cx: &Context, config: Config) -> Diagnostics {
