@@ -21,6 +21,9 @@ pub struct ProviderConfig {
     /// How Helm is run.
     #[attr(optional)]
     pub helm: Attr<Helm>,
+    /// How DNS records are kept at Cloudflare.
+    #[attr(optional)]
+    pub cloudflare: Attr<Cloudflare>,
     /// Who is told about releases, and of what.
     #[attr(optional)]
     pub notifications: Attr<Vec<Notification>>,
@@ -166,13 +169,26 @@ pub struct Registry {
     pub password: Attr<String>,
 }
 
+/// How Cloudflare's API is reached.
+#[derive(Model, Clone, Debug)]
+pub struct Cloudflare {
+    /// An API token with the permissions Zone / Zone / Read and Zone / DNS / Edit for the zones that are used.
+    /// Environment variable `CLOUDFLARE_API_TOKEN`.
+    #[attr(optional, sensitive)]
+    pub api_token: Attr<String>,
+    /// The URL of the API, where it is not Cloudflare's own: `https`, or `http` to this machine itself. Environment
+    /// variable `CLOUDFLARE_BASE_URL`.
+    #[attr(optional, check = checks::url())]
+    pub base_url: Attr<String>,
+}
+
 fn texts(list: &Attr<Vec<Attr<String>>>) -> Vec<String> {
     list.known()
         .map(|list| list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
         .unwrap_or_default()
 }
 
-fn text(attribute: &Attr<String>) -> Option<String> {
+pub(crate) fn text(attribute: &Attr<String>) -> Option<String> {
     // An empty string is how a variable without a value is passed; the Helm provider reads it as not set.
     attribute.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }

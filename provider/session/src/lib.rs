@@ -1,6 +1,6 @@
 //! What the provider's configuration comes to, and the rules that hold for every resource.
 //!
-//! Resources share one [`Session`]. It hands out the cluster and Helm, made on first use, or says why there
+//! Resources share one [`Session`]. It hands out the cluster, Helm and Cloudflare, made on first use, or says why there
 //! are none. The other modules are what two resources would otherwise write twice: errors of the
 //! cluster as diagnostics, refusing what is not ours, checks of attributes, inputs kept for import.
 //!
@@ -8,6 +8,7 @@
 
 mod cancel;
 pub mod checks;
+mod cloudflare;
 mod config;
 mod errors;
 pub mod inputs;
@@ -15,7 +16,8 @@ mod ownership;
 mod session;
 
 pub use cancel::{CancelGuard, cancellation};
-pub use config::{Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
+pub use cloudflare::cloudflare_diagnostic;
+pub use config::{Cloudflare, Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
 pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded};
 pub use ownership::refuse_foreign;
 pub use session::{HelmKit, Session, Unavailable};

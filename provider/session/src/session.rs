@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ffe_cloudflare::Cloudflare;
 use ffe_cluster::{Cluster, Environment, KubernetesSettings};
 use ffe_helm::Secret;
 use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
@@ -10,15 +11,16 @@ use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
 use ffe_notify::{Channel, Notifier, RetryOptions};
-use tfplugin::{Deferred, Diagnostic, Diagnostics, Field, Path};
+use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Field, Path};
 
+use crate::cloudflare::{self, Access};
 use crate::config::{Notification, ProviderConfig};
 use crate::errors::configuration_diagnostic;
 
 /// Helm's own variable for where it keeps records.
 const DRIVER_VARIABLE: &str = "HELM_DRIVER";
 
-/// Why there is no cluster.
+/// Why there is no cluster, or no Cloudflare.
 #[derive(Clone, Debug)]
 pub enum Unavailable {
     /// The provider's configuration depends on something that is made in the same run. Plan with unknowns, keep
@@ -35,8 +37,8 @@ impl Unavailable {
             Unavailable::Invalid(diagnostics) => diagnostics,
             Unavailable::Unknown => Diagnostics::error(
                 "The provider's configuration is not known yet",
-                "The kubernetes or helm settings of provider \"ffe\" depend on values that are known only after another \
-                 resource has been applied. Apply that resource first, for example with -target.",
+                "The settings of provider \"ffe\" (kubernetes, helm or cloudflare) depend on values that are known only \
+                 after another resource has been applied. Apply that resource first, for example with -target.",
             ),
         }
     }
@@ -54,7 +56,11 @@ pub struct HelmKit {
 
 /// The configured provider.
 #[derive(Default)]
-pub struct Session(RwLock<State>);
+pub struct Session {
+    state: RwLock<State>,
+    /// On its own: a token that is not known yet takes nothing from what needs the cluster alone.
+    cloudflare: RwLock<Access>,
+}
 
 #[derive(Default)]
 enum State {
@@ -93,6 +99,15 @@ impl Session {
 
     /// The same with environment variables given.
     pub fn configure_in(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
+        let (access, refused) = cloudflare::access(config, environment);
+        *self.cloudflare.write().unwrap_or_else(PoisonError::into_inner) = access;
+        let mut diagnostics = self.configure_cluster(config, environment);
+        diagnostics.extend(refused);
+        diagnostics
+    }
+
+    fn configure_cluster(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
+        let config = &ProviderConfig { cloudflare: Attr::Null, ..config.clone() };
         if !config.to_value().is_wholly_known() {
             tracing::info!(
                 "the provider's configuration has values that are not known yet; planning without a cluster"
@@ -136,11 +151,11 @@ impl Session {
     }
 
     fn set(&self, state: State) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     fn ready(&self) -> Result<Arc<Ready>, Unavailable> {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Ready(ready) => Ok(Arc::clone(ready)),
             State::Unknown => Err(Unavailable::Unknown),
             State::Unconfigured => Err(Unavailable::Invalid(Diagnostics::error(
@@ -161,6 +176,19 @@ impl Session {
     /// Who is told about releases; nobody where the provider is not configured.
     pub fn notifier(&self) -> Notifier {
         self.ready().map_or_else(|_| Notifier::new(Vec::new(), RetryOptions::default()), |ready| ready.notifier.clone())
+    }
+
+    /// Cloudflare's API with the configured token. Nothing has been asked of it yet.
+    ///
+    /// # Errors
+    /// When the token is not known yet, there is none, or token or URL cannot be used.
+    pub fn cloudflare(&self) -> Result<Arc<Cloudflare>, Unavailable> {
+        self.cloudflare.read().unwrap_or_else(PoisonError::into_inner).get()
+    }
+
+    /// Uses this one: for tests of resources.
+    pub fn use_cloudflare(&self, cloudflare: Cloudflare) {
+        *self.cloudflare.write().unwrap_or_else(PoisonError::into_inner) = Access::Ready(Arc::new(cloudflare));
     }
 
     /// Why everything is to be put off, where the client allows it: the configuration is not known yet.
