@@ -1,12 +1,10 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-#[allow(unused_imports)]
-use crate::waiting::CloudflareOf as _;
 use std::collections::BTreeMap;
 
 use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions};
-use ffe_session::{Session, Unavailable, diagnostic, new_run_id};
+use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::desired::find;
@@ -130,8 +128,8 @@ async fn release_records(
     if hosts.is_empty() {
         return Ok(());
     }
-    let client = session.cloudflare().map_err(|why: Unavailable| {
-        let mut errors = why.into_diagnostics();
+    let client = session.cloudflare().map_err(|why| {
+        let mut errors = dns::unavailable(why);
         let list = hosts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         errors.push(Diagnostic::warning(
             "DNS records would stay behind",

@@ -82,16 +82,12 @@ pub(crate) fn cloudflare(error: &ffe_cloudflare::Error, summary: &str) -> Stop {
 
 /// The same as a message.
 pub(crate) fn cloudflare_diagnostic(error: &ffe_cloudflare::Error, summary: &str) -> Diagnostic {
-    let mut detail = error.to_string();
-    if let Some(remedy) = error.remedy() {
-        detail.push_str(&format!("\n\n{remedy}"));
-    }
     let path = match error {
         ffe_cloudflare::Error::Wish { attribute: "hosts", .. } => Path::attribute("hosts"),
         ffe_cloudflare::Error::Refused { .. } => Path::attribute("dns").child("adopt"),
         _ => Path::attribute("dns"),
     };
-    Diagnostic::error(summary, detail).at(path)
+    ffe_session::cloudflare_diagnostic(error, summary).at(path)
 }
 
 /// The path that a text such as `security.hsts_max_age` or `hosts[0]` names.

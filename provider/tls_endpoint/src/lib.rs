@@ -33,7 +33,6 @@ mod steps;
 #[cfg(test)]
 mod testing;
 mod validate;
-mod waiting;
 
 pub use data_source::{CertificateData, CertificateDataSource, CertificateDiagnosis};
 pub use model::{

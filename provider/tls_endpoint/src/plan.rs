@@ -2,8 +2,6 @@
 //!
 //! What does not exist yet may be made in the same run: nothing that is missing fails a plan.
 
-#[allow(unused_imports)]
-use crate::waiting::CloudflareOf as _;
 use ffe_cert_manager::{IssuerRef, certificate_ref};
 use ffe_cloudflare::decide;
 use ffe_cluster::{Cancel, Cluster, Comparison, Kind, Ownership};
@@ -164,7 +162,7 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
     let client = match session.cloudflare() {
         Ok(client) => client,
         Err(Unavailable::Unknown) => return diagnostics,
-        Err(Unavailable::Invalid(errors)) => return errors,
+        Err(why) => return dns::unavailable(why),
     };
     let target = match &dns.target {
         Some(target) => Some(target.clone()),

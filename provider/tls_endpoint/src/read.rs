@@ -2,8 +2,6 @@
 //!
 //! Nothing is written. Whatever is no proof of absence keeps the prior state, and says why.
 
-#[allow(unused_imports)]
-use crate::waiting::CloudflareOf as _;
 use ffe_cert_manager::{Certificate, certificate_ref};
 use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -285,7 +283,7 @@ impl Eye<'_> {
         let client = match session.cloudflare() {
             Ok(client) => client,
             Err(why) => {
-                let detail = why.into_diagnostics().to_string();
+                let detail = dns::unavailable(why).to_string();
                 self.warnings.push(Diagnostic::warning("The DNS records were not looked at", detail));
                 return;
             }

@@ -1,14 +1,12 @@
 //! One record for each host, pointing to the address; never one of somebody else's.
 
-#[allow(unused_imports)]
-use crate::waiting::CloudflareOf as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Wish, decide};
 use ffe_cluster::Cluster;
 use ffe_session::Unavailable;
-use tfplugin::{Diagnostic, Diagnostics};
+use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use super::address;
 use crate::errors::{cloudflare, cloudflare_diagnostic};
@@ -100,8 +98,13 @@ pub(crate) async fn release(
 }
 
 /// The client, or an error that says what it lacks.
-pub(crate) fn client(run: &Run<'_>) -> Result<Arc<Cloudflare>, Stop> {
-    run.session.cloudflare().map_err(|why: Unavailable| Stop::Failed(why.into_diagnostics()))
+fn client(run: &Run<'_>) -> Result<Arc<Cloudflare>, Stop> {
+    run.session.cloudflare().map_err(|why| Stop::Failed(unavailable(why)))
+}
+
+/// Why there is no client, at the attribute that asks for one.
+pub(crate) fn unavailable(why: Unavailable) -> Diagnostics {
+    why.into_diagnostics().into_iter().map(|one| one.at(Path::attribute("dns"))).collect()
 }
 
 /// The record that is wished for a host.
