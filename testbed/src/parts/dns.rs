@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 
 use super::Component;
 use crate::bed::Bed;
+use crate::command;
 use crate::debian::{self, Package};
 use crate::files;
 use crate::host;
@@ -146,27 +147,38 @@ impl Component for DnsServer {
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
         let process = Process::new(bed.paths, NAME);
         let dns = Dns::of(bed.paths)?;
-        let node_ip = *dns.server.ip();
         let folder = folder(bed.paths);
-        let address_file = folder.join("address");
-        if process.pid().is_some() {
-            if std::fs::read_to_string(&address_file).is_ok_and(|address| address == node_ip.to_string()) {
-                return Ok(());
-            }
+        let texts = texts(&folder, IpAddr::V4(*dns.server.ip()))?;
+        // Written last, and of all that the configuration depends on.
+        let (made_for, wanted) = (folder.join("made-for"), files::sha256(format!("{texts:?}").as_bytes()));
+        let same = std::fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted);
+        if same && process.pid().is_some() {
+            return Ok(());
+        }
+        if !same {
             self.stop(bed)?;
         }
         let address = SocketAddr::V4(dns.server);
         if host::is_taken_at(address) {
             bail!("something else answers on {address}, where the DNS server would: stop it first");
         }
-        write(&dns, &folder)?;
-        files::write_atomically(&address_file, node_ip.to_string().as_bytes(), 0o644)?;
-        let configuration = folder.join("named.conf");
-        process.start(
-            &bed.paths.binary(NAME),
-            &["-f".into(), "-g".into(), "-c".into(), configuration.display().to_string()],
-        )?;
+        // One that ended by itself goes on with its key and its records.
+        if !same {
+            write(&dns, &folder, &texts)?;
+            files::write_atomically(&made_for, wanted.as_bytes(), 0o644)?;
+        }
+        let configuration = folder.join("named.conf").display().to_string();
+        process.start(&bed.paths.binary(NAME), &["-f".into(), "-g".into(), "-c".into(), configuration])?;
         process.wait_until_listening(address)?;
+        // It listens before it has read its zones.
+        let started = Instant::now();
+        while !answers(&dns) {
+            process.check()?;
+            if started.elapsed() > Duration::from_secs(20) {
+                bail!("the DNS server on {address} does not know its zone; see {}", process.log().display());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         bed.say(format!("the DNS server answers on {address} for {ZONE}"));
         Ok(())
     }
@@ -181,10 +193,19 @@ impl Component for DnsServer {
     }
 }
 
+/// Whether it has both zones.
+fn answers(dns: &Dns) -> bool {
+    let server = format!("@{}", dns.server.ip());
+    [dns.zone, dns.foreign_zone].iter().all(|zone| {
+        let mut dig = host::system("dig");
+        dig.args(["+short", "+time=1", "+tries=1", &server, &format!("x.{zone}"), "A"]);
+        command::output(&mut dig).is_ok_and(|address| address.trim() == dns.server.ip().to_string())
+    })
+}
+
 /// The configuration, a new key, and zones as they begin.
-fn write(dns: &Dns, folder: &Path) -> Result<()> {
-    files::remove_folder(folder)?;
-    for (name, text) in texts(folder, IpAddr::V4(*dns.server.ip()))? {
+fn write(dns: &Dns, folder: &Path, texts: &[(&str, String)]) -> Result<()> {
+    for (name, text) in texts {
         files::write_atomically(&folder.join(name), text.as_bytes(), 0o644)?;
     }
     let secret = secret()?;
@@ -249,7 +270,8 @@ mod tests {
         let paths = Paths::at(root.path(), root.path());
         let dns = Dns::of(&paths).unwrap();
         let made = || {
-            write(&dns, &folder(&paths)).unwrap();
+            let folder = folder(&paths);
+            write(&dns, &folder, &texts(&folder, "192.0.2.1".parse().unwrap()).unwrap()).unwrap();
             std::fs::read_to_string(&dns.secret_file).unwrap()
         };
         let first = made();
