@@ -21,8 +21,11 @@ const LEGACY_CLASS: &str = "kubernetes.io/ingress.class";
 pub struct Described {
     /// As far as it can be said in our terms. Without a certificate, `secret_name` is what we would call it.
     pub route: Route,
-    /// What it does and a route of ours cannot say, in words; adopting it leaves these things as they are
+    /// What it does and a route of ours cannot say, in words
     pub untold: Vec<String>,
+    /// Those of [`Described::untold`] that an apply of the route takes away: rules, certificates and Traefik's chain of
+    /// Middlewares are wholes. Everything else stays as it is.
+    pub lost: Vec<String>,
     /// Whether cert-manager makes a Certificate from its annotations, which is then kept
     pub has_certificate_annotation: bool,
 }
@@ -45,8 +48,8 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
         Err(error) => return Err(error),
     };
 
-    let mut untold = Vec::new();
-    let mut route = skeleton(namespace, name, &spec, class, &mut untold);
+    let mut lost = Vec::new();
+    let mut route = skeleton(namespace, name, &spec, class, &mut lost);
     let mut kept = annotations;
     kept.retain(|key, _| key != LEGACY_CLASS && !is_bookkeeping(key));
     let has_certificate_annotation = kept.keys().any(|key| key.starts_with("cert-manager.io/"));
@@ -55,18 +58,23 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
         Dialect::Traefik => {
             kept.remove(TRAEFIK_TLS);
             let names = kept.remove(TRAEFIK_MIDDLEWARES).unwrap_or_default();
-            let specs = middlewares(cluster, namespace, &names, &mut untold).await?;
-            route.security = security::of_middlewares(&specs, &mut untold);
+            let specs = middlewares(cluster, namespace, &names, &mut lost).await?;
+            route.security = security::of_middlewares(&specs, &mut lost);
             route.security.ssl_redirect |= is_redirected(cluster, namespace, name).await?;
         }
         Dialect::IngressNginx | Dialect::TraefikNginx => {
-            route.security = security::of_annotations(&mut kept, !spec.tls.unwrap_or_default().is_empty(), &mut untold);
+            route.security =
+                security::of_annotations(&mut kept, spec.tls.is_some_and(|tls| !tls.is_empty()), &mut lost);
         }
         Dialect::Gateway | Dialect::Other => route.security = Security::default(),
     }
+    let mut untold = lost.clone();
+    if spec.default_backend.is_some() {
+        untold.push("a default backend".to_owned());
+    }
     // by their keys alone: values may be secrets of somebody else's
     untold.extend(kept.keys().map(|key| format!("annotation {key}")));
-    Ok(Described { route, untold, has_certificate_annotation })
+    Ok(Described { route, untold, lost, has_certificate_annotation })
 }
 
 /// What kubectl, Helm and we note for ourselves says nothing of what an Ingress does.
@@ -77,7 +85,7 @@ fn is_bookkeeping(key: &str) -> bool {
         || key.starts_with(ffe_cluster::mark::PREFIX)
 }
 
-fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<String>, untold: &mut Vec<String>) -> Route {
+fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<String>, lost: &mut Vec<String>) -> Route {
     let rules = spec.rules.as_deref().unwrap_or_default();
     let mut hosts: Vec<String> = Vec::new();
     let mut paths: Vec<&HTTPIngressPath> = Vec::new();
@@ -85,7 +93,7 @@ fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<Strin
         match rule.host.as_deref() {
             Some(host) if !hosts.iter().any(|known| known == host) => hosts.push(host.to_owned()),
             Some(_) => {}
-            None => untold.push("a rule for every host".to_owned()),
+            None => lost.push("a rule for every host".to_owned()),
         }
         for path in rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default() {
             if !paths.contains(&path) {
@@ -97,28 +105,25 @@ fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<Strin
         Some((first, others)) => (Some(*first), others),
         None => (None, [].as_slice()),
     };
-    untold.extend(others.iter().map(|path| {
+    lost.extend(others.iter().map(|path| {
         format!(
             "path {} to {}",
             path.path.as_deref().unwrap_or("/"),
             backend(path).map_or("a resource".to_owned(), |found| format!("Service {}:{}", found.service, found.port))
         )
     }));
-    if spec.default_backend.is_some() {
-        untold.push("a default backend".to_owned());
-    }
     let backend = first.and_then(backend).unwrap_or_else(|| {
-        untold.push("it leads to no Service".to_owned());
+        lost.push("it leads to no Service".to_owned());
         Backend::new("", 80)
     });
 
     let tls = spec.tls.as_deref().unwrap_or_default();
     let secrets: Vec<&str> = tls.iter().filter_map(|tls| tls.secret_name.as_deref()).collect();
-    untold.extend(secrets.iter().skip(1).map(|secret| format!("a second certificate, of Secret {secret}")));
+    lost.extend(secrets.iter().skip(1).map(|secret| format!("a second certificate, of Secret {secret}")));
     let covered: Vec<&String> = tls.iter().filter_map(|tls| tls.hosts.as_ref()).flatten().collect();
     if !tls.is_empty() && !covered.is_empty() {
         let bare = hosts.iter().filter(|host| !covered.contains(host));
-        untold.extend(bare.map(|host| format!("host {host} without a certificate")));
+        lost.extend(bare.map(|host| format!("host {host} without a certificate")));
     }
     let secret = secrets.first().map_or_else(|| format!("{name}-tls"), |secret| (*secret).to_owned());
 

@@ -24,7 +24,7 @@ pub struct Attachment {
     /// Its GatewayClass
     pub class: String,
     /// The controller of that class; None when the class does not exist
-    pub controller: Option<String>,
+    pub controller: Option<Controller>,
     /// Listeners for plain HTTP that let the route in
     pub http: Vec<String>,
     /// Listeners for HTTPS that the route hangs on: ours, or those that have the Secret already
@@ -35,6 +35,32 @@ pub struct Attachment {
     pub missing: Vec<MissingListener>,
     /// The number of the backend's port: a route knows no names
     pub backend_port: u16,
+}
+
+/// Who serves a GatewayClass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Controller {
+    /// `spec.controllerName`; empty when the class may not be read
+    pub name: String,
+    /// What it says that it can do beyond the core, `HTTPRouteResponseHeaderModification`; None when it says nothing
+    pub features: Option<Vec<String>>,
+}
+
+impl Controller {
+    /// Reads a GatewayClass.
+    pub(crate) fn of_class(class: &Value) -> Self {
+        let name = class.pointer("/spec/controllerName").and_then(Value::as_str).unwrap_or_default().to_owned();
+        // objects with a name since 1.2, texts before
+        let text = |feature: &Value| feature["name"].as_str().or(feature.as_str()).map(str::to_owned);
+        let features = class.pointer("/status/supportedFeatures").and_then(Value::as_array);
+        let features: Vec<String> = features.into_iter().flatten().filter_map(text).collect();
+        Self { name, features: Some(features).filter(|features| !features.is_empty()) }
+    }
+
+    /// Whether it says what it can do, and this is not among it.
+    pub fn lacks(&self, feature: &str) -> bool {
+        self.features.as_ref().is_some_and(|features| !features.iter().any(|known| known == feature))
+    }
 }
 
 /// A listener that we add to a Gateway.

@@ -8,6 +8,7 @@
 //! The crate knows neither Terraform nor cert-manager; marks are written by the caller.
 
 mod address;
+mod backend;
 mod conflicts;
 mod describe;
 mod drift;
@@ -22,11 +23,12 @@ mod support;
 mod warnings;
 
 pub use address::{Address, accepted, address, current_address};
+pub use backend::backend_problem;
 pub use conflicts::{Conflict, conflicts};
 pub use describe::{Described, describe};
 pub use drift::{Drift, drift};
 pub use error::{Error, Result};
-pub use gateway::{Attachment, MissingListener, OurListener, attach, detach};
+pub use gateway::{Attachment, Controller, MissingListener, OurListener, attach, detach};
 pub use names::{leftovers, names};
 pub use resolve::{IngressClassInfo, Resolved, Served, classes, inspect, resolve, served};
 pub use route::{Backend, Class, GatewayRef, PathType, Port, Problem, Route, Security};

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Pod, Service};
+use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Pod};
 use ffe_cluster::k8s_openapi::api::networking::v1::IngressClass;
 use ffe_cluster::{Cluster, Kind, ObjectRef, Query};
 use serde_json::Value;
 
+use crate::backend::port_number;
 use crate::error::{Error, Result};
-use crate::gateway::{Attachment, survey};
+use crate::gateway::{Attachment, Controller, survey};
 use crate::names::{GATEWAY, TRAEFIK, gateway_object};
-use crate::route::{Class, GatewayRef, Port, Route};
+use crate::route::{Class, GatewayRef, Route};
 use crate::support::Dialect;
 
 /// `spec.controller` of Traefik's IngressClasses.
@@ -223,17 +224,15 @@ async fn gateway(cluster: &Cluster, route: &Route, wished: &GatewayRef) -> Resul
     let class = found.data.pointer("/spec/gatewayClassName").and_then(Value::as_str).unwrap_or_default();
     let controller = controller(cluster, class).await?;
     let labels = namespace_labels(cluster, &route.namespace).await?;
-    let backend_port = port(cluster, route).await?;
+    let backend_port = port_number(cluster, route).await?;
     Ok(survey(route, wished, &found.data, controller, &labels, backend_port))
 }
 
-/// The controller of a GatewayClass; empty when the class may not be read, None when there is no such class.
-async fn controller(cluster: &Cluster, class: &str) -> Result<Option<String>> {
+/// The controller of a GatewayClass; without a name when the class may not be read, None when there is no such class.
+async fn controller(cluster: &Cluster, class: &str) -> Result<Option<Controller>> {
     match cluster.find_ref(&ObjectRef::new(GATEWAY, "GatewayClass", None, class)).await {
-        Ok(found) => Ok(found.map(|found| {
-            found.data.pointer("/spec/controllerName").and_then(Value::as_str).unwrap_or_default().to_owned()
-        })),
-        Err(error) if error.kind() == Kind::Forbidden => Ok(Some(String::new())),
+        Ok(found) => Ok(found.map(|found| Controller::of_class(&found.data))),
+        Err(error) if error.kind() == Kind::Forbidden => Ok(Some(Controller::default())),
         Err(error) => Err(error.into()),
     }
 }
@@ -248,29 +247,6 @@ async fn namespace_labels(cluster: &Cluster, namespace: &str) -> Result<BTreeMap
     let mut labels = found.and_then(|found| found.metadata.labels).unwrap_or_default();
     labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
     Ok(labels)
-}
-
-async fn port(cluster: &Cluster, route: &Route) -> Result<u16> {
-    let name = match &route.backend.port {
-        Port::Number(number) => return Ok(*number),
-        Port::Name(name) => name,
-    };
-    let none =
-        |message: String| Error::NoPort { service: format!("{}/{}", route.namespace, route.backend.service), message };
-    let found: Option<Service> = cluster.find(Some(&route.namespace), &route.backend.service).await?;
-    let ports = found
-        .ok_or_else(|| none("does not exist yet".to_owned()))?
-        .spec
-        .and_then(|spec| spec.ports)
-        .unwrap_or_default();
-    let wanted = ports.iter().find(|port| port.name.as_deref() == Some(name));
-    wanted.and_then(|port| u16::try_from(port.port).ok()).ok_or_else(|| {
-        let known: Vec<&str> = ports.iter().filter_map(|port| port.name.as_deref()).collect();
-        none(format!(
-            "has no port named {name:?}; it has {}",
-            if known.is_empty() { "none with a name".to_owned() } else { known.join(", ") }
-        ))
-    })
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub fn warnings(route: &Route, resolved: &Resolved) -> Vec<Warning> {
     for setting in Setting::ALL.into_iter().filter(|setting| is_on(&route.security, *setting)) {
         let attribute = format!("security.{}", setting.attribute());
         match support(dialect, setting) {
-            How::Object { .. } | How::Annotation { .. } => {}
+            How::Object { .. } | How::Annotation { .. } => found.extend(lacking(resolved, setting, &attribute)),
             How::Administrator { setting: place } => found.push(Warning {
                 summary: format!("{attribute} is up to the administrator of {dialect}"),
                 detail: format!(
@@ -93,6 +93,17 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     format!("Its GatewayClass {:?} does not exist.", attachment.class),
                 );
             }
+            if !attachment.missing.is_empty() {
+                let hosts: Vec<&str> = attachment.missing.iter().map(|missing| missing.host.as_str()).collect();
+                warn(
+                    "gateway",
+                    format!("{gateway} has no HTTPS listener for {}", hosts.join(", ")),
+                    format!(
+                        "An apply is refused until it has one that serves them with Secret {}/{}, or manage_listener = true is set.",
+                        route.namespace, route.secret_name
+                    ),
+                );
+            }
             if attachment.http.is_empty() {
                 warn(
                     if route.security.ssl_redirect { "security.ssl_redirect" } else { "gateway" },
@@ -106,6 +117,21 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
         }
     }
     found
+}
+
+/// On a Gateway, redirects and headers are extended features, and a controller may say that it has them not.
+fn lacking(resolved: &Resolved, setting: Setting, attribute: &str) -> Option<Warning> {
+    let Resolved::Gateway(attachment) = resolved else { return None };
+    let controller = attachment.controller.as_ref()?;
+    let feature = match setting {
+        Setting::SslRedirect => "HTTPRouteSchemeRedirect",
+        _ => "HTTPRouteResponseHeaderModification",
+    };
+    controller.lacks(feature).then(|| Warning {
+        attribute: attribute.to_owned(),
+        summary: format!("{attribute} has no effect with GatewayClass {:?}", attachment.class),
+        detail: format!("Its controller {} does not list {feature} among its supported features.", controller.name),
+    })
 }
 
 fn title(resolved: &Resolved) -> String {

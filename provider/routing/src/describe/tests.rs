@@ -34,7 +34,7 @@ async fn what_is_made_here_is_read_back_as_it_was_described() {
             api.put(object);
         }
         let found = describe(&api.cluster(), "ffe", "api").await.unwrap();
-        assert_eq!(found, Described { route, untold: Vec::new(), has_certificate_annotation: false });
+        assert_eq!(found, Described { route, untold: Vec::new(), lost: Vec::new(), has_certificate_annotation: false });
     }
 }
 
@@ -71,6 +71,15 @@ async fn what_cannot_be_said_is_listed() {
     assert!(found.has_certificate_annotation);
     assert!(!found.untold.join(" ").contains("canary"), "{:?}", found.untold);
     insta::assert_snapshot!(found.untold.join("\n"));
+    let stays: Vec<&String> = found.untold.iter().filter(|one| !found.lost.contains(one)).collect();
+    assert_eq!(
+        stays,
+        [
+            "a default backend",
+            "annotation nginx.ingress.kubernetes.io/configuration-snippet",
+            "annotation nginx.ingress.kubernetes.io/proxy-body-size",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Attachment, MissingListener, OurListener};
+use super::{Attachment, Controller, MissingListener, OurListener};
 use crate::names::listener_name;
 use crate::route::{GatewayRef, Route};
 
@@ -24,7 +24,7 @@ pub(crate) fn survey(
     route: &Route,
     wished: &GatewayRef,
     gateway: &Value,
-    controller: Option<String>,
+    controller: Option<Controller>,
     labels: &BTreeMap<String, String>,
     backend_port: u16,
 ) -> Attachment {

@@ -6,6 +6,7 @@ use ffe_cluster::testing::FakeApi;
 use serde_json::json;
 
 use super::*;
+use crate::Port;
 use crate::tests::{api, class, gateway, on_gateway, resolved, route};
 
 async fn dialect(api: &FakeApi, class: &str) -> Dialect {
@@ -137,7 +138,7 @@ async fn a_listener_that_is_missing_is_named_with_its_secret() {
         panic!("it is a Gateway")
     };
     assert_eq!(found.missing.len(), 2);
-    assert_eq!(found.controller.as_deref(), Some("traefik.io/gateway-controller"));
+    assert_eq!(found.controller.map(|controller| controller.name).as_deref(), Some("traefik.io/gateway-controller"));
 }
 
 #[tokio::test]
@@ -153,6 +154,6 @@ async fn a_port_by_name_becomes_a_number() {
     assert_eq!(found.backend_port, 8000);
     route.backend.port = Port::Name("web".to_owned());
     let error = refused(&api, &route).await;
-    assert!(error.to_string().contains("it has metrics, http"), "{error}");
+    assert!(error.to_string().contains("it has 9100 (metrics), 8000 (http)"), "{error}");
     assert_eq!(error.attribute(), Some("backend.port"));
 }

@@ -5,6 +5,9 @@ use super::{Class, Port, Route};
 /// Longest name of a label of a DNS name, and of an object that is made here.
 pub(crate) const LABEL: usize = 63;
 
+/// Most hosts of an HTTPRoute.
+const ROUTE_HOSTS: usize = 16;
+
 /// Something in a [`Route`] that no cluster would take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -61,6 +64,12 @@ impl Route {
         match &self.class {
             Class::Ingress(Some(name)) if !is_subdomain(name) => problem("ingress_class", not_a_label(name)),
             Class::Gateway(gateway) => {
+                if self.hosts.len() > ROUTE_HOSTS {
+                    problem(
+                        "hosts",
+                        format!("an HTTPRoute takes {ROUTE_HOSTS} hosts at most, found {}", self.hosts.len()),
+                    );
+                }
                 for (attribute, name) in [("gateway.namespace", &gateway.namespace), ("gateway.name", &gateway.name)] {
                     if !is_subdomain(name) {
                         problem(attribute, not_a_label(name));

@@ -103,6 +103,29 @@ async fn gateway_without_plain_http() {
 }
 
 #[tokio::test]
+async fn a_controller_that_lists_what_it_can_is_believed() {
+    let api = api();
+    let class = ffe_cluster::ObjectRef::new("gateway.networking.k8s.io/v1", "GatewayClass", None, "traefik");
+    let http =
+        json!([{"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": {"from": "All"}}}]);
+    api.put(gateway(http));
+    let route = on_gateway("infra", true);
+    let mut attributes = Vec::new();
+    for features in
+        [json!([]), json!([{"name": "HTTPRouteSchemeRedirect"}]), json!(["HTTPRouteResponseHeaderModification"])]
+    {
+        api.edit(&class, |class| class["status"] = json!({"supportedFeatures": features}));
+        let warnings = warnings(&route, &resolved(&api, &route).await);
+        attributes.push(warnings.iter().map(|warning| warning.attribute.replace("security.", "")).collect::<Vec<_>>());
+    }
+    let headers =
+        ["hsts_max_age", "hsts_subdomains", "frame_options", "content_security_policy", "content_type_nosniff"];
+    assert_eq!(attributes[0], ["requests_per_minute"], "who says nothing is trusted");
+    assert_eq!(attributes[1], [headers.as_slice(), &["requests_per_minute"]].concat());
+    assert_eq!(attributes[2], ["ssl_redirect", "requests_per_minute"]);
+}
+
+#[tokio::test]
 async fn what_is_not_wished_is_left_over() {
     let mut route = route("traefik");
     let resolved = resolved(&api(), &route).await;
