@@ -6,6 +6,7 @@
 mod bare;
 mod client;
 mod gateway;
+mod issuance;
 mod nginx;
 mod traefik;
 mod world;
