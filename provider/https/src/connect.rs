@@ -87,12 +87,14 @@ fn resolver_words(error: &io::Error) -> String {
 #[async_trait]
 impl Connect for Direct {
     async fn connect(&self, target: &Target) -> Result<Connection, Failure> {
-        let deadline = Instant::now() + target.timeout;
+        // A little before the whole look ends, so that it is told where it got stuck.
+        let limit = target.timeout.mul_f64(0.95);
+        let deadline = Instant::now() + limit;
         let (host, port) = match &target.resolve_to {
             Some(other) => (other.host.as_str(), other.port.unwrap_or(target.port)),
             None => (target.host.as_str(), target.port),
         };
-        let addresses = resolve(host, target.timeout).await?;
+        let addresses = resolve(host, limit).await?;
         let mut refusals = Vec::new();
         let mut timed_out = false;
         for (index, address) in addresses.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Whether a chain is trusted, and if not, exactly why.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -129,13 +130,27 @@ pub(crate) fn distrust(
     };
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
     let mut reasons = Vec::new();
-    if let Err(error) = verify_server_cert_signed_by_trust_anchor(&parsed, roots, rest, now, algorithms) {
-        reasons.push(reason(&error, &facts, own, now));
+    let verify = |at| verify_server_cert_signed_by_trust_anchor(&parsed, roots, rest, at, algorithms);
+    if let Err(error) = verify(now) {
+        let first = reason(&error, &facts, own, now);
+        // Dates are looked at before issuers: at a time that suits, the issuer may turn out to be unknown besides.
+        let besides = matches!(first, Distrust::Expired { .. } | Distrust::NotYetValid { .. })
+            .then(|| verify(midlife(own)).err())
+            .flatten()
+            .map(|error| reason(&error, &facts, own, midlife(own)))
+            .filter(|reason| !matches!(reason, Distrust::Expired { .. } | Distrust::NotYetValid { .. }));
+        reasons.push(first);
+        reasons.extend(besides);
     }
     if verify_server_name(&parsed, host).is_err() {
         reasons.push(Distrust::WrongName { host: host.to_str().into_owned(), names: own.sans.clone() });
     }
     reasons
+}
+
+fn midlife(own: &CertificateFacts) -> UnixTime {
+    let middle = own.not_before.as_second().midpoint(own.not_after.as_second());
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(middle).unwrap_or(0)))
 }
 
 fn reason(error: &TlsError, chain: &[CertificateFacts], own: &CertificateFacts, now: UnixTime) -> Distrust {

@@ -135,6 +135,20 @@ async fn nobody_there_is_told_with_the_address() {
 }
 
 #[tokio::test]
+async fn every_address_of_a_name_is_tried() {
+    // Where the machine's own name has an IPv6 address too, nobody listens there.
+    let server = Server::http(Page::new(200, &[])).await;
+    let seen = look(&Target::http("localhost").port(server.address.port())).await.unwrap();
+    assert_eq!((seen.peer.address, seen.answer.unwrap().status), (Some(server.address), 200));
+    assert_eq!(server.requests()[0].headers()["host"], format!("localhost:{}", server.address.port()));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let text = look(&Target::http("localhost").port(port)).await.unwrap_err().to_string();
+    assert!(text.contains("localhost") && text.contains("127.0.0.1") && text.contains("connection refused"), "{text}");
+}
+
+#[tokio::test]
 async fn how_far_it_came_is_told_when_the_time_is_over() {
     let silent = listen(|stream| async move {
         let _stream = stream;

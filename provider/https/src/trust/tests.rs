@@ -91,6 +91,14 @@ fn each_reason_is_told_exactly() {
         ),
         // Two things at once are told both.
         (
+            vec![&Wanted { from: days(-90), until: days(-12), ..Wanted::server() }.self_signed()],
+            &root,
+            vec![
+                format!("the certificate \"{me}\" expired on "),
+                format!("\"{me}\" is self-signed and not among the trusted certificates"),
+            ],
+        ),
+        (
             vec![
                 &Wanted { cn: "TRAEFIK DEFAULT CERT", names: vec!["x.traefik.default"], ..Wanted::server() }
                     .self_signed(),
