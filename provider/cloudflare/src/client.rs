@@ -117,7 +117,8 @@ impl Cloudflare {
         let host = self.host();
         let failed =
             |cause: String| Error::Unreachable { operation: call.operation.to_owned(), host: host.clone(), cause };
-        let client = self.0.client.get_or_init(client).as_ref().map_err(|error| failed(error.clone()))?;
+        let client =
+            self.0.client.get_or_init(|| client(&self.0.base)).as_ref().map_err(|error| failed(error.clone()))?;
         let mut request = client
             .request(call.method.clone(), self.url(call))
             .header(AUTHORIZATION, self.0.header.clone())
@@ -245,8 +246,11 @@ fn base(text: &str) -> Result<Url, Error> {
     }
 }
 
-fn client() -> Result<Client, String> {
-    Client::builder()
+fn client(base: &Url) -> Result<Client, String> {
+    let builder = Client::builder();
+    // What is meant for this machine itself goes over no proxy, and over no wire.
+    let builder = if base.scheme() == "http" { builder.no_proxy() } else { builder };
+    builder
         .user_agent(concat!("terraform-provider-ffe/", env!("CARGO_PKG_VERSION")))
         // The token goes where the user said and nowhere else.
         .redirect(reqwest::redirect::Policy::none())
