@@ -9,4 +9,5 @@ pub(crate) mod notify;
 pub(crate) mod preflight;
 pub(crate) mod record;
 pub(crate) mod rollout;
+pub(crate) mod steady;
 pub(crate) mod verify;

@@ -61,7 +61,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         Err(error) if error.is_cancelled() => return Err(Stop::Cancelled),
         Err(error) => {
             run.end_job(&job).await?;
-            let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
+            let advice = error.advice().map(|advice| format!("\n\nWhat to do: {advice}")).unwrap_or_default();
             let detail = format!("Nothing was changed.\n\n{}{advice}", run.redactor().clean(&error.to_string()));
             return Err(Stop::failed(
                 Diagnostic::error("The backup before the migration failed", detail)

@@ -1,17 +1,13 @@
 //! Every workload of the release is ready, or it is known why not.
 
-use std::time::Duration;
-
 use ffe_cluster::ObjectRef;
 use ffe_helm::manifest::Manifest;
 
 use serde_json::Value as Json;
 
 use crate::journal::Outcome;
+use crate::phases::steady;
 use crate::run::{Run, Stop};
-
-/// After how long what has no readiness probe is looked at again.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// Waits. What can never become ready fails at once.
 ///
@@ -29,23 +25,14 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let runs_on = |kind: &str| matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Pod");
     let all = manifest.workloads(&run.inputs.namespace);
     let unprobed = all.iter().any(|workload| runs_on(&workload.id.kind) && is_unprobed(&workload.pod_spec));
-    ready(run, &workloads).await?;
+    run.cluster
+        .wait_all(&workloads, &run.wait(run.inputs.timeout))
+        .await
+        .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
     if unprobed {
-        // What has no readiness probe counts as ready from its start on, also when it ends with an error a moment later.
-        tokio::select! {
-            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
-            () = tokio::time::sleep(AGAIN) => {}
-        }
-        ready(run, &workloads).await?;
+        steady::go(run, &workloads).await?;
     }
     Ok(Outcome::Succeeded)
-}
-
-async fn ready(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop> {
-    run.cluster
-        .wait_all(workloads, &run.wait(run.inputs.timeout))
-        .await
-        .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))
 }
 
 /// Whether one of a pod's containers has no readiness probe.

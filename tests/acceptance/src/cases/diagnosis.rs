@@ -54,7 +54,7 @@ const IMAGE_NOT_FOUND: Failure = Failure {
 
 const CRASH_LOOP: Failure = Failure {
     setting: Setting {
-        container: "image: ffe-backend:1.0.0\n        command: [python3, -c, \"print('no vault at vault:8200'); raise SystemExit(3)\"]",
+        container: "image: ffe-backend:1.0.0\n        command: [sh, -c, \"echo 'no vault at vault:8200'; exit 3\"]",
         ..setting::PLAIN
     },
     says: &[
