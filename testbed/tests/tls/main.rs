@@ -69,7 +69,6 @@ fn the_dialect_of_ingress_nginx_redirects_and_serves() {
     world.page();
     world.acme_issuer("acme", &format!("http01: {{ ingress: {{ ingressClassName: {CLASS_NGINX} }} }}"));
     world.certificate("web", "acme", &[&host]);
-    world.wait_issued("web");
     world.apply(&world.ingress(
         "web",
         CLASS_NGINX,
@@ -80,6 +79,8 @@ fn the_dialect_of_ingress_nginx_redirects_and_serves() {
             ("nginx.ingress.kubernetes.io/force-ssl-redirect", "true"),
         ],
     ));
+    // Also what redirects everything lets the validation through.
+    world.wait_issued("web");
     world.until_answer(&format!("http://{host}/page"), &format!("308 https://{host}/page"));
     world.until_answer(&format!("https://{host}/page"), "200 ");
     assert_eq!(world.get("ingress/web", "{.status.loadBalancer.ingress[0].ip}"), world.node_ip);
@@ -93,7 +94,6 @@ fn a_gateway_takes_listeners_of_others_and_their_routes() {
     let listener = "parentRefs: [{ name: shared, namespace: traefik, sectionName: http }]";
     world.acme_issuer("acme", &format!("http01: {{ gatewayHTTPRoute: {{ {listener} }} }}"));
     world.certificate("web", "acme", &[&host]);
-    world.wait_issued("web");
     world.apply(&format!(
         "apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -133,6 +133,8 @@ spec:
 ",
         namespace = world.namespace,
     ));
+    // The listener waits for its Secret, and the redirect lets the validation through.
+    world.wait_issued("web");
     world.until_answer(&format!("http://{host}/page"), &format!("301 https://{host}/page"));
     world.until_answer(&format!("https://{host}/page"), "200 ");
     // The listener goes when its manager no longer names it; that of the testbed stays.
