@@ -76,7 +76,8 @@ fn with_evidence(evidence: &Evidence, finding: Finding) -> Diagnosis {
     let status = evidence.certificate.as_ref().map(CertificateStatus::of);
     let retries_at = status.and_then(|status| status.retries_at(&evidence.installation.backoff));
     let mut lines = judge::lines(evidence);
-    lines.extend(events::lines(&evidence.events));
+    let said = events::lines(&evidence.events, &lines);
+    lines.extend(said);
     lines.extend(evidence.missing.iter().map(|what| format!("not looked at: {what}")));
     Diagnosis {
         object: evidence.object.clone(),

@@ -10,23 +10,26 @@ use super::texts::tidy;
 const MOST: usize = 6;
 
 struct Line {
-    warning: bool,
     seen: Option<Timestamp>,
     count: i32,
     text: String,
 }
 
-/// Warnings before the rest, newest first, each text once.
-pub(super) fn lines(events: &[Event]) -> Vec<String> {
+/// Warnings, newest first, each text once, without what `said` has already.
+pub(super) fn lines(events: &[Event], said: &[String]) -> Vec<String> {
     let mut lines: Vec<Line> = Vec::new();
-    for event in events {
+    for event in events.iter().filter(|event| event.type_.as_deref() == Some("Warning")) {
         let object = &event.involved_object;
+        let message = tidy(event.message.as_deref().unwrap_or_default());
+        if said.iter().any(|line| line.contains(&message) || repeats(&message, line)) {
+            continue;
+        }
         let text = format!(
             "event of {} {}: {}: {}",
             object.kind.as_deref().unwrap_or_default(),
             object.name.as_deref().unwrap_or_default(),
             event.reason.as_deref().unwrap_or_default(),
-            tidy(event.message.as_deref().unwrap_or_default())
+            message
         );
         let count = event.series.as_ref().and_then(|series| series.count).or(event.count).unwrap_or(1).max(1);
         match lines.iter_mut().find(|line| line.text == text) {
@@ -34,18 +37,20 @@ pub(super) fn lines(events: &[Event]) -> Vec<String> {
                 known.count += count;
                 known.seen = known.seen.max(last_seen(event));
             }
-            None => lines.push(Line {
-                warning: event.type_.as_deref() == Some("Warning"),
-                seen: last_seen(event),
-                count,
-                text,
-            }),
+            None => lines.push(Line { seen: last_seen(event), count, text }),
         }
     }
-    lines.sort_by(|a, b| b.warning.cmp(&a.warning).then(b.seen.cmp(&a.seen)));
+    lines.sort_by_key(|line| std::cmp::Reverse(line.seen));
     lines.truncate(MOST);
     lines
         .into_iter()
         .map(|line| if line.count > 1 { format!("{} ({} times)", line.text, line.count) } else { line.text })
         .collect()
+}
+
+/// Whether a message only hands on what stands in a line, `Order ffe/api-1: errored: Failed to create …`.
+fn repeats(message: &str, line: &str) -> bool {
+    const TELLING: usize = 30;
+    let said = line.splitn(3, ": ").nth(2).unwrap_or_default();
+    said.len() > TELLING && message.contains(said)
 }

@@ -109,7 +109,7 @@ async fn a_certificate_that_is_issued_has_nothing_wrong() {
 async fn one_that_gets_on_says_how_far_it_is() {
     let seen = diagnosed(chain("HTTP-01", "")).await;
     assert_eq!(seen.cause, Cause::InProgress);
-    assert_eq!(seen.sentence, "challenge HTTP-01 for api.test: it waits for its turn");
+    assert_eq!(seen.sentence, "challenge HTTP-01 for api.test: its answer is being set up");
     let mut fresh = certificate();
     fresh["metadata"]["creationTimestamp"] = json!(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let seen = diagnosed(vec![fresh, issuer()]).await;
@@ -124,7 +124,7 @@ async fn the_text_shows_chain_events_and_remedy() {
     objects.push(event("Pod", "somebody", "BackOff", "not of this chain"));
     let text = diagnosed(objects).await.to_string();
     let expected = "Certificate ffe/api: Port80WrongAnswer: port 80 of api.test answers, but not with the challenge: \
-        Waiting for HTTP-01 challenge propagation: wrong status code '404', expected '200'\n\n\
+        wrong status code '404', expected '200'\n\n\
         The chain, and what was said of it:\n  \
         - Certificate ffe/api: not ready: Issuing certificate as Secret does not exist\n  \
         - Issuer ffe/acme: ready: The ACME account was registered with the ACME server\n  \

@@ -35,8 +35,8 @@ pub(crate) fn recognise(speaker: Speaker, text: &str) -> Option<Recognised> {
     }
     let lower = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
-    let cause = if lower.contains("failed calling webhook") {
-        Cause::WebhookAway
+    let cause = if let Some((_, why)) = text.split_once("failed to call webhook: ") {
+        return Some(Recognised { cause: Cause::WebhookAway, detail: gist(why) });
     } else if speaker == Speaker::Challenge && !lower.starts_with("error accepting") {
         challenge(&lower)?
     } else if says(&["no configured challenge solvers can be used"]) {
@@ -54,7 +54,7 @@ pub(crate) fn recognise(speaker: Speaker, text: &str) -> Option<Recognised> {
     } else {
         return None;
     };
-    Some(Recognised { cause, detail: tidy(text) })
+    Some(Recognised { cause, detail: gist(text) })
 }
 
 /// A connection that does not come about.
@@ -154,11 +154,12 @@ fn cloudflare(lower: &str, network: bool) -> Option<Cause> {
     }
 }
 
-/// RFC 2136. A server answers NOTAUTH to a key that it does not know, and to an update of a zone that it
-/// is not the primary of; the second is NOTZONE only when the name lies outside of the zone.
+/// RFC 2136. A wrong key, or a wrong content of it, shows in the signature of the answer, which cannot be
+/// verified then; so an answer that says REFUSED or NOTAUTH is about the zone: this key may not update
+/// it, or the server is not its primary.
 fn dynamic_update(lower: &str, network: bool) -> Cause {
     let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
-    if says(&["notzone", "nxdomain"]) {
+    if says(&["replied: refused", "replied: notauth", "notzone", "nxdomain"]) {
         Cause::WrongZone
     } else if says(&["servfail", "notimp", "formerr"]) {
         Cause::DnsFailing
@@ -172,7 +173,7 @@ fn dynamic_update(lower: &str, network: bool) -> Cause {
 /// What cert-manager's own look at `http://host/.well-known/acme-challenge/` found, or the authority's.
 fn reach(lower: &str) -> Option<Cause> {
     let says = |words: &[&str]| words.iter().any(|words| lower.contains(words));
-    if says(&["no such host", "nxdomain", "no valid a records", "no valid ip addresses"]) {
+    if says(&["no such host", "nxdomain", "no valid a records", "no valid ip addresses", "could not resolve url"]) {
         Some(Cause::DnsMissing)
     } else if says(&["server misbehaving", "servfail"]) || lower.contains("lookup ") && lower.contains("i/o timeout") {
         Some(Cause::DnsFailing)
@@ -220,7 +221,7 @@ impl Problem {
         let kind: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
         let rest = rest.get(kind.len()..)?.trim_start_matches([':', ' ']);
         let (detail, more) = rest.split_once("; subproblems:").map_or((rest, None), |(a, b)| (a, Some(b)));
-        let mut detail = tidy(detail);
+        let mut detail = gist(detail);
         // where one of several names is refused, only the subproblem says which one and why
         if let Some(more) = more.and_then(|more| more.lines().map(str::trim).find(|line| !line.is_empty())) {
             detail = tidy(&format!("{detail}; {}", more.split_once(": ").map_or(more, |(_, said)| said)));
@@ -264,6 +265,42 @@ pub(crate) fn retry_after(text: &str) -> Option<Timestamp> {
     let at = text.to_ascii_lowercase().find(MARK)? + MARK.len();
     let time = text.get(at..at + 19)?;
     format!("{}Z", time.replacen(' ', "T", 1)).parse().ok()
+}
+
+/// What stands before the part that matters; whole, it is in the evidence.
+const PREFIXES: [(&str, &str); 11] = [
+    ("Waiting for HTTP-01 challenge propagation: ", ""),
+    ("Waiting for DNS-01 challenge propagation: ", ""),
+    ("failed to perform self check GET request '", "': "),
+    ("Get \"", "\": "),
+    ("Post \"", "\": "),
+    ("Head \"", "\": "),
+    ("Error presenting challenge: ", ""),
+    ("Error accepting challenge: ", ""),
+    ("Failed to register ACME account: ", ""),
+    ("Failed to determine a valid solver configuration for the set of domains on the Order: ", ""),
+    ("while attempting to find Zones for domain ", ". "),
+];
+
+/// The part of a text that matters, in one line.
+fn gist(text: &str) -> String {
+    let line = tidy(text);
+    let mut rest = line.as_str();
+    while let Some(shorter) = PREFIXES.iter().find_map(|(begins, ends)| {
+        let rest = rest.strip_prefix(begins)?;
+        if ends.is_empty() { Some(rest) } else { rest.split_once(ends).map(|(_, rest)| rest) }
+    }) {
+        rest = shorter;
+    }
+    // `while querying the Cloudflare API for GET "/zones?name=x" Error: 9109: Invalid access token`
+    let said = rest.strip_prefix("while querying the Cloudflare API for ").and_then(|rest| {
+        let (_, rest) = rest.split_once("\" ").or_else(|| rest.split_once("\": "))?;
+        Some(rest.strip_prefix("Error: ").unwrap_or(rest))
+    });
+    match said {
+        Some(said) => gist(said),
+        None => rest.to_owned(),
+    }
 }
 
 /// One line, not longer than a reader bears.

@@ -147,9 +147,10 @@ impl<'a> Context<'a> {
                 ),
             ),
             Cause::WrongZone => (
-                format!("{provider} has no zone for {host}: {detail}"),
+                format!("{provider} has no zone for {host} that the solver may change: {detail}"),
                 format!(
-                    "See that {provider} serves the zone of {host}, and that the credential may read and edit just that zone."
+                    "See that {provider} is the one that serves the zone of {host}, and that {} may read and change just that zone; then begin a new attempt.",
+                    solver.tsig_key.as_ref().map_or_else(|| "the credential".to_owned(), |key| format!("key {key}"))
                 ),
             ),
             Cause::TokenRefused => {

@@ -116,3 +116,19 @@ async fn another_product_with_the_same_component_is_none_of_it() {
     let installation = installation(&api.cluster()).await.unwrap();
     assert!(matches!(installation.controller, Part::Unseen { .. }));
 }
+
+#[tokio::test]
+async fn what_the_chart_makes_is_recognised() {
+    let api = crate::testing::bare();
+    let objects: Vec<Value> = serde_json::from_str(include_str!("installation.json")).unwrap();
+    for object in objects {
+        api.put(object);
+    }
+    let found = installation(&api.cluster()).await.unwrap();
+    for part in [&found.controller, &found.webhook, &found.ca_injector] {
+        assert!(matches!(part, Part::Available { .. }), "{part:?}");
+    }
+    assert_eq!(found.cluster_resource_namespace.as_deref(), Some("cert-manager"));
+    assert_eq!(found.version.as_deref(), Some("v1.21.2"));
+    assert_eq!(found.gateway_api, Some(true));
+}

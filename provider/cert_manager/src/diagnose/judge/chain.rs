@@ -20,7 +20,10 @@ pub(super) fn judge(evidence: &Evidence) -> Option<Finding> {
         && evidence.condition("Issuing").is_some_and(Condition::holds)
         && evidence.request.is_none()
     {
-        return Some(Finding::of(Cause::KeyKept, kept.message.as_deref().unwrap_or_default(), &context));
+        let message = kept.message.as_deref().unwrap_or_default();
+        let fields = message.split_once("mismatching fields: ").map_or(message, |(_, rest)| rest);
+        let fields = fields.split_once(']').map_or_else(|| tidy(fields), |(fields, _)| format!("{fields}]"));
+        return Some(Finding::of(Cause::KeyKept, &format!("it differs in {fields}"), &context));
     }
     let Some(request) = &evidence.request else {
         let refused = newest(evidence.events_of(certificate.uid()), "RequestFailed")?;
@@ -112,7 +115,8 @@ pub(super) fn progress(evidence: &Evidence, status: &CertificateStatus) -> Strin
         .filter(|challenge| challenge.status.state != "valid")
         .map(|challenge| {
             let state = match (challenge.status.reason.as_str(), challenge.status.presented) {
-                ("", true) => "the answer is being made available".to_owned(),
+                ("", true) => "its answer has been set up and is being checked".to_owned(),
+                ("", false) if challenge.status.processing => "its answer is being set up".to_owned(),
                 ("", false) => "it waits for its turn".to_owned(),
                 (reason, _) => tidy(reason),
             };
@@ -147,10 +151,13 @@ pub(crate) fn lines(evidence: &Evidence) -> Vec<String> {
         let message = status.message.as_deref().map(|message| format!(": {}", tidy(message))).unwrap_or_default();
         lines.push(format!("{}: {state}{message}", found.title()));
         if let Some(failed) = status.last_failure {
-            let times = status.failed_attempts;
+            let times = match status.failed_attempts {
+                0 | 1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
             let again = status.retries_at(&evidence.installation.backoff);
             let again = again.map(|at| format!("; cert-manager tries again at {}", super::utc(at))).unwrap_or_default();
-            lines.push(format!("failed {times} times, last at {}{again}", super::utc(failed)));
+            lines.push(format!("failed {times}, last at {}{again}", super::utc(failed)));
         }
     }
     if let Some(found) = &evidence.issuer {

@@ -1,6 +1,6 @@
 //! What cert-manager has given up: the cause is as far down the chain as something is said.
 
-use super::Finding;
+use super::{Finding, newest};
 use crate::diagnose::cause::Cause;
 use crate::diagnose::evidence::Evidence;
 use crate::diagnose::texts::{Speaker, recognise, tidy};
@@ -34,7 +34,11 @@ pub(super) fn judge(evidence: &Evidence) -> Option<Finding> {
 
     let mut said: Vec<(Speaker, &str, Context<'_>)> = Vec::new();
     for challenge in &lost {
-        said.push((Speaker::Challenge, &challenge.status.reason, context.at(challenge)));
+        let at = context.at(challenge);
+        // the reason may have been overwritten by a second look at the challenge; the event stays
+        let event = newest(evidence.events_of(challenge.uid()), "Failed").and_then(|event| event.message.as_deref());
+        said.extend(event.map(|event| (Speaker::Challenge, event, at)));
+        said.push((Speaker::Challenge, &challenge.status.reason, at));
     }
     if let Some(order) = order {
         said.push((Speaker::Order, &order.status.reason, context));

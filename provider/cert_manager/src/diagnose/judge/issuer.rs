@@ -22,7 +22,7 @@ pub(super) fn judge(evidence: &Evidence) -> Option<Finding> {
         return None;
     }
     if let Some((namespace, secret)) = evidence.missing_secrets.first() {
-        let detail = format!("{namespace}/{} has no entry {}", secret.name, secret.key);
+        let detail = format!("Secret {namespace}/{} with entry {}", secret.name, secret.key);
         return Some(Finding::of(Cause::SecretMissing, &detail, &context));
     }
     let finding = by_text(Speaker::Issuer, &ready.message, &context)

@@ -58,7 +58,7 @@ async fn dns_missing() {
     assert_says(
         &seen,
         Cause::DnsMissing,
-        &format!("api.test does not resolve: {reason}"),
+        "api.test does not resolve: dial tcp: lookup api.test on 10.43.0.10:53: no such host",
         "Make an A, AAAA or CNAME record for api.test",
     );
     assert!(!seen.is_final);
@@ -87,7 +87,7 @@ async fn dns_not_propagated() {
     assert_says(
         &seen,
         Cause::DnsNotPropagated,
-        "the TXT record _acme-challenge.api.test is not seen on all name servers of its zone: Waiting for DNS-01 challenge propagation: DNS record for \"api.test\" not yet propagated",
+        "the TXT record _acme-challenge.api.test is not seen on all name servers of its zone: DNS record for \"api.test\" not yet propagated",
         "Wait, name servers may take minutes",
     );
 }
@@ -99,7 +99,7 @@ async fn port_80_closed() {
     assert_says(
         &seen,
         Cause::Port80Closed,
-        &format!("port 80 of api.test cannot be reached: {reason}"),
+        "port 80 of api.test cannot be reached: dial tcp 203.0.113.7:80: connect: connection refused",
         "See that api.test leads to the controller of ingress class traefik and that port 80 is open all the way",
     );
 }
@@ -124,7 +124,7 @@ async fn token_refused_by_cloudflare() {
     assert_says(
         &seen,
         Cause::TokenRefused,
-        "Cloudflare refuses the token in Secret ffe/cf: while attempting to find Zones for domain _acme-challenge.api.test. while querying the Cloudflare API for GET \"/zones?name=test\" Error: 9109: Invalid access token",
+        "Cloudflare refuses the token in Secret ffe/cf: 9109: Invalid access token",
         "Put an API token into Secret ffe/cf that is valid and has Zone:Read and DNS:Edit for the zone of api.test",
     );
 }
@@ -147,13 +147,13 @@ async fn wrong_zone() {
     assert_says(
         &seen,
         Cause::WrongZone,
-        &format!("Cloudflare has no zone for api.test: {}", reason.trim_end_matches('.')),
-        "may read and edit just that zone",
+        &format!("Cloudflare has no zone for api.test that the solver may change: {}", reason.trim_end_matches('.')),
+        "the credential may read and change just that zone",
     );
     let seen = diagnosed(chain("DNS-01", "DNS update failed. Server replied: NOTZONE")).await;
     assert_eq!(
         seen.sentence,
-        "the name server 10.0.0.53:53 has no zone for api.test: DNS update failed. Server replied: NOTZONE"
+        "the name server 10.0.0.53:53 has no zone for api.test that the solver may change: DNS update failed. Server replied: NOTZONE"
     );
 }
 
@@ -166,7 +166,7 @@ async fn no_solver_fits() {
     assert_says(
         &seen,
         Cause::NoSolver,
-        "no solver of Issuer ffe/acme fits api.test: Failed to determine a valid solver configuration for the set of domains on the Order: no configured challenge solvers can be used for this challenge",
+        "no solver of Issuer ffe/acme fits api.test: no configured challenge solvers can be used for this challenge",
         "names with * need DNS-01",
     );
     assert!(seen.is_final);
@@ -298,7 +298,7 @@ async fn an_acme_server_that_is_not_trusted() {
     assert_says(
         &seen,
         Cause::AcmeUntrusted,
-        &format!("cert-manager does not trust the certificate of the ACME server https://acme.test/dir: {message}"),
+        "cert-manager does not trust the certificate of the ACME server https://acme.test/dir: tls: failed to verify certificate: x509: certificate signed by unknown authority",
         "caBundle",
     );
     assert!(!seen.is_final);
@@ -316,7 +316,7 @@ async fn a_secret_that_the_issuer_lacks() {
     assert_says(
         &seen,
         Cause::SecretMissing,
-        "a Secret that ClusterIssuer acme reads is missing: cert-manager/cf has no entry token",
+        "a Secret that ClusterIssuer acme reads is missing: Secret cert-manager/cf with entry token",
         "cluster resource namespace",
     );
 }

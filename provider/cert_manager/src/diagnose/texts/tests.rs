@@ -46,6 +46,7 @@ fn dns_that_is_missing() {
             "Error accepting authorization: acme: authorization error for api.test: 400 urn:ietf:params:acme:error:dns: DNS problem: NXDOMAIN looking up A for api.test - check that a DNS record exists for this domain; DNS problem: NXDOMAIN looking up AAAA for api.test - check that a DNS record exists for this domain",
             "Error accepting authorization: acme: authorization error for api.test: 400 urn:ietf:params:acme:error:dns: no valid A records found for api.test; no valid AAAA records found for api.test",
             "Error accepting authorization: acme: authorization error for api.test: 400 urn:ietf:params:acme:error:connection: Get \"http://api.test/.well-known/acme-challenge/t\": dial tcp: lookup api.test on 10.0.0.9:53: no such host",
+            "Error accepting authorization: acme: authorization error for api.test: 400 urn:ietf:params:acme:error:connection: Get \"http://api.test:80/.well-known/acme-challenge/t\": could not resolve URL \"http://api.test:80/.well-known/acme-challenge/t\"",
         ],
     );
 }
@@ -114,8 +115,6 @@ fn tokens_that_are_refused() {
             "error instantiating cloudflare challenge solver: the Cloudflare API token is invalid (does the API token contain a newline?)",
             "DNS update failed: dns: bad authentication",
             "DNS update failed: dns: bad signature",
-            "DNS update failed. Server replied: NOTAUTH",
-            "DNS update failed. Server replied: REFUSED",
             "error decoding the provided TSIG secret: illegal base64 data at input byte 4",
         ],
     );
@@ -130,6 +129,8 @@ fn zones_that_are_not_there() {
             "Could not find the SOA record in the DNS tree for the domain '_acme-challenge.api.test.' using nameservers [10.43.0.10:53]",
             "Could not find the start of authority for _acme-challenge.api.test.",
             "DNS update failed. Server replied: NOTZONE",
+            "DNS update failed. Server replied: NOTAUTH",
+            "DNS update failed. Server replied: REFUSED",
             "while querying the Cloudflare API for POST \"/zones/1/dns_records\" \n\t Error: 7003: Could not route to /zones/1/dns_records, perhaps your object identifier is invalid?",
         ],
     );
@@ -283,4 +284,28 @@ fn hostile_texts_do_no_harm() {
         assert_eq!(retry_after(text), None, "{text}");
     }
     assert!(tidy(&"ä".repeat(2000)).chars().count() < 510);
+}
+
+#[test]
+fn only_the_part_that_matters_is_said() {
+    let detail = |text: &str| recognise(Speaker::Challenge, text).unwrap().detail;
+    assert_eq!(
+        detail(
+            "Waiting for HTTP-01 challenge propagation: failed to perform self check GET request 'http://api.test/t': Get \"http://api.test/t\": dial tcp 127.0.0.1:80: connect: connection refused"
+        ),
+        "dial tcp 127.0.0.1:80: connect: connection refused"
+    );
+    assert_eq!(
+        detail(
+            "while attempting to find Zones for domain _acme-challenge.api.test.\nwhile querying the Cloudflare API for GET \"/zones?name=test\" \n\t Error: 9109: Invalid access token"
+        ),
+        "9109: Invalid access token"
+    );
+    assert_eq!(
+        detail(
+            "while querying the Cloudflare API for GET \"/zones?name=test\": Get \"https://api.cloudflare.com/client/v4/zones?name=test\": dial tcp: lookup api.cloudflare.com on 10.96.0.10:53: no such host"
+        ),
+        "dial tcp: lookup api.cloudflare.com on 10.96.0.10:53: no such host"
+    );
+    assert_eq!(gist("Get \"unfinished"), "Get \"unfinished");
 }
