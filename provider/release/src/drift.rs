@@ -123,7 +123,9 @@ pub(crate) fn validate(config: &Release) -> Diagnostics {
         for (position, path) in rule.paths.known().into_iter().flatten().enumerate() {
             if let Some(text) = path.as_str().filter(|text| !text.starts_with('/')) {
                 let at = at.child("paths").index(position);
-                let detail = format!("Expected a JSON pointer such as \"/spec/replicas\"; \"{text}\" does not begin with \"/\".");
+                let detail = format!(
+                    "Expected a JSON pointer such as \"/spec/replicas\"; \"{text}\" does not begin with \"/\"."
+                );
                 errors.push(Diagnostic::error(format!("Invalid value for {at}"), detail).at(at));
             }
         }

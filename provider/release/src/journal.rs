@@ -227,6 +227,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Takes the version of what is in the cluster, so that the next write replaces just that.
+    pub(crate) fn follow(&mut self, there: &Journal) {
+        self.resource_version.clone_from(&there.resource_version);
+    }
+
     /// Removes it from the cluster.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub applied_digest: String,
     /// Helm's revision as the last apply left it; another one in state is somebody else's.
     pub applied_revision: i64,
+    /// The journal does not say yet what the last apply left.
+    pub unrecorded: bool,
     /// Digest of the chart on this machine when the release was read; empty when it is not here.
     pub chart: String,
 }

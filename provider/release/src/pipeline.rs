@@ -169,7 +169,11 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
         }
         return Ok(());
     }
-    run.begin(phase).await?;
+    // Nothing is done that is not written down first; once it is deployed, only what comes of it is.
+    let begun = run.begin(phase).await;
+    if phase <= Phase::Deploy {
+        begun?;
+    }
     let result = phase.go(run).await;
     let outcome = match &result {
         Ok(outcome) => *outcome,
@@ -179,7 +183,14 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     // The phase's own error counts more than one of writing it down.
     let written = run.end(phase, outcome).await;
     result.map(|_| ())?;
-    written
+    match written {
+        // What is deployed is not taken back because of the journal: the record phase tries again.
+        Err(Stop::Failed(why)) if phase >= Phase::Deploy => {
+            tracing::warn!(%why, "the end of the phase {} was not written down", phase.name());
+            Ok(())
+        }
+        written => written,
+    }
 }
 
 async fn interrupted(run: &mut Run, phase: Phase) -> End {
@@ -264,10 +275,14 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         (_, Phase::Deploy) => "No new revision was made; what ran before runs on.",
         _ => "It was left as it is.",
     };
+    let backup = match &run.record().backup {
+        Some(backup) => format!(" The backup that was taken is kept at {}.", backup.location),
+        None => String::new(),
+    };
     Diagnostic::warning(
         format!("State of release {release} after the failure"),
         format!(
-            "The phase {} failed. {text}{schema} What was done is in the Secret ffe-journal.{} of the namespace.",
+            "The phase {} failed. {text}{schema}{backup} What was done is in the Secret ffe-journal.{} of the namespace.",
             failed.name(),
             run.inputs.name
         ),

@@ -17,6 +17,7 @@ use crate::drift::correct;
 use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
 use crate::journal::{Outcome, owner};
 use crate::model::Release;
+use crate::moves::Moved;
 use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
 use crate::promise::Promise;
@@ -72,6 +73,10 @@ async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagn
     let seen = Seen::load(&plan.private);
     if prior.status.as_str() != Some("deployed") {
         tracing::info!(status = ?prior.status, "the release is not deployed; planning to deploy it");
+        return Ok(true);
+    }
+    if seen.unrecorded {
+        tracing::info!("the last run is not recorded yet; planning to do so");
         return Ok(true);
     }
     let outcome = prior.last_run.known().and_then(|run| run.outcome.as_str());
@@ -131,7 +136,7 @@ async fn promise(
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let inputs = Inputs::read(&plan.config, pinned_version(&plan.config, plan.prior.as_ref()))?;
+    let inputs = Inputs::read(&plan.config, chart_version(plan))?;
     let adopt = plan.config.adopt.known() == Some(&true);
     if plan.is_create()
         && let Claim::Refused(refusal) = look(cluster, kit, &inputs.namespace, &inputs.name, adopt).await?
@@ -178,6 +183,14 @@ async fn promise(
     diagnostics.extend(foreseen.warnings);
     diagnostics.extend(lint(kit, &inputs, &chart, cancel).await?);
     Ok(diagnostics)
+}
+
+/// The version of the chart that was found before. A state that was moved from `helm_release` always names a version, whether it
+/// was asked for or not: not asking for one is no wish for another.
+fn chart_version(plan: &Plan<Release>) -> Option<&str> {
+    let prior = plan.prior.as_ref();
+    let moved = Moved::load(&plan.private).is_some() && plan.config.version.is_null();
+    pinned_version(&plan.config, prior).or_else(|| prior.filter(|_| moved)?.chart_version.as_str())
 }
 
 /// What `helm lint` finds, where it is wanted.

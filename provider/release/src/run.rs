@@ -100,6 +100,8 @@ pub(crate) struct Run {
     pub corrects: bool,
     /// There is nothing but drift to put right: neither take a backup nor migrate.
     pub correction: bool,
+    /// The release is in, and the journal does not say so.
+    pub unrecorded: bool,
     /// The database is where the image wants it: do not migrate.
     pub nothing_pending: bool,
     /// Where the database's schema stands, after preflight.
@@ -155,6 +157,7 @@ impl Run {
             in_place: false,
             corrects: false,
             correction: false,
+            unrecorded: false,
             nothing_pending: false,
             stands_at: None,
             release_back: None,
@@ -261,6 +264,18 @@ impl Run {
             )));
         }
         self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
+    }
+
+    /// Takes the journal's version as it is in the cluster, where its last page is this run's: an answer of the API server
+    /// may have been lost after the journal was written, or somebody has written something of no concern on it.
+    pub(crate) async fn catch_up(&mut self) {
+        match Journal::find(&self.cluster, &self.inputs.namespace, &self.inputs.name).await {
+            Ok(Some(found)) if found.content.runs.last().is_some_and(|last| last.id == self.record().id) => {
+                self.journal.follow(&found);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the journal cannot be read"),
+        }
     }
 
     /// Writes down that a phase begins.

@@ -1,13 +1,15 @@
 //! The journal says that the release is what the configuration says; old revisions are pruned.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ffe_cluster::{Mark, MarkState};
 use ffe_helm::manifest::Manifest;
 use ffe_session::{diagnostic, inputs as kept};
-use tfplugin::{Diagnostic, Field, Model};
+use tfplugin::{Diagnostic, Diagnostics, Field, Model};
+use tokio::time::Instant;
 
-use crate::journal::Outcome;
+use crate::journal::{Journal, Outcome};
 use crate::migration::task::remove_job;
 use crate::model::Release;
 use crate::run::{Run, Stop, now};
@@ -15,11 +17,45 @@ use crate::run::{Run, Stop, now};
 /// The attribute whose digest is kept.
 pub(crate) const SET_WO: &str = "set_wo";
 
-/// Writes the end of the run.
+/// How long the journal is tried to be written, and how often: the release is in, so there is time.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Writes the end of the run. A release that is ready and checked is never taken back because that could not be written
+/// down: it is said, and the next apply does it.
 ///
 /// # Errors
-/// When the cluster refuses.
+/// When the user stops it.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let begun = Instant::now();
+    loop {
+        let before = run.journal.clone();
+        let why = match write(run).await {
+            Ok(()) => {
+                prune(run).await;
+                return Ok(Outcome::Succeeded);
+            }
+            Err(Stop::Cancelled) => {
+                run.journal = before;
+                return Err(Stop::Cancelled);
+            }
+            Err(Stop::Failed(why)) => why,
+        };
+        if begun.elapsed() >= PATIENCE {
+            unrecorded(run, &before, &why);
+            return Ok(Outcome::Interrupted);
+        }
+        tracing::warn!(%why, "the end of the run cannot be written down; trying again");
+        run.journal = before;
+        tokio::select! {
+            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+        run.catch_up().await;
+    }
+}
+
+async fn write(run: &mut Run) -> Result<(), Stop> {
     // A run that died after it had written down what a Job had come to left the Job to this one.
     for job in run.record().jobs.clone() {
         remove_job(run, &job).await?;
@@ -37,7 +73,6 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         .iter()
         .map(|change| (change.action.clone().unwrap_or_default(), change.object.clone().unwrap_or_default()))
         .collect();
-    run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
     run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     run.note(|record| {
         record.outcome = Outcome::Succeeded;
@@ -47,9 +82,30 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
             page.outcome = Outcome::Succeeded;
         }
     });
-    run.save().await?;
-    prune(run).await;
-    Ok(Outcome::Succeeded)
+    run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
+    run.save().await
+}
+
+/// What the state says of a run that is not written down: what was applied is what is there, and the run has no end yet.
+fn unrecorded(run: &mut Run, before: &Journal, why: &Diagnostics) {
+    run.unrecorded = true;
+    run.journal.mark = before.mark.clone();
+    run.note(|record| {
+        record.outcome = Outcome::Interrupted;
+        record.finished = None;
+        record.verified = false;
+    });
+    let causes: Vec<String> = why.iter().map(|one| format!("{}: {}", one.summary, one.detail)).collect();
+    run.warnings.push(Diagnostic::warning(
+        format!("The release {}/{} is in and is not recorded", run.inputs.namespace, run.inputs.name),
+        format!(
+            "It is ready and its checks have passed, so nothing was undone. The end of the run could not be written into the \
+             Secret ffe-journal.{} for {}. The next apply does that; it repeats no migration.\n\n{}",
+            run.inputs.name,
+            ffe_cluster::format_duration(PATIENCE),
+            causes.join("\n")
+        ),
+    ));
 }
 
 /// The write-only values as the cluster's digest of them has it.

@@ -27,7 +27,10 @@ async fn status_history_and_journal_are_told() {
     found.expect_silence();
     let result = &found.result;
     assert_eq!((&result["revision"], &result["status"]), (&json!(10), &json!("deployed")));
-    assert_eq!((&result["chart"], &result["chart_version"], &result["app_version"]), (&json!("one"), &json!("0.1.0"), &json!("1.2")));
+    assert_eq!(
+        (&result["chart"], &result["chart_version"], &result["app_version"]),
+        (&json!("one"), &json!("0.1.0"), &json!("1.2"))
+    );
     assert_eq!(result["schema_revision"], json!(["0003"]));
     let history: Vec<(i64, &str)> = result["history"]
         .as_array()
@@ -42,11 +45,17 @@ async fn status_history_and_journal_are_told() {
         (&json!("one-0.1.0"), &json!("2026-01-02T03:04:05Z"), &json!("Install complete"))
     );
     let runs = &result["journal"];
-    assert_eq!((&runs[0]["id"], &runs[0]["outcome"], &runs[0]["verified"]), (&json!("0123456789ab"), &json!("succeeded"), &json!(true)));
+    assert_eq!(
+        (&runs[0]["id"], &runs[0]["outcome"], &runs[0]["verified"]),
+        (&json!("0123456789ab"), &json!("succeeded"), &json!(true))
+    );
     assert_eq!((&runs[0]["schema_before"], &runs[0]["schema_after"]), (&json!([]), &json!(["0003"])));
     assert_eq!((&runs[0]["backup"]["name"], &runs[0]["backup"]["size_bytes"]), (&json!("b1"), &json!(12)));
     assert_eq!((&runs[1]["outcome"], &runs[1]["phases"][0]["name"]), (&json!("rolled_back"), &json!("verify")));
-    assert_eq!((&runs[1]["revision_before"], &runs[1]["revision_after"], &runs[1]["backup"]), (&json!(1), &json!(3), &Json::Null));
+    assert_eq!(
+        (&runs[1]["revision_before"], &runs[1]["revision_after"], &runs[1]["backup"]),
+        (&json!(1), &json!(3), &Json::Null)
+    );
     assert_eq!(world.writes(), 0);
 }
 
@@ -76,7 +85,9 @@ async fn what_is_not_there_or_not_to_be_read_is_an_error() {
     world.api.fail("GET", "/secrets/ffe-journal.one", None, 403, "Forbidden", "User \"reader\" cannot get");
     tf.data(RELEASE, named("one")).await.expect_error("", "User \"reader\" cannot get");
     world.api.heal();
-    for (config, path) in [(json!({ "namespace": "No", "name": "a" }), "namespace"), (json!({ "namespace": "a", "name": "No" }), "name")] {
+    for (config, path) in
+        [(json!({ "namespace": "No", "name": "a" }), "namespace"), (json!({ "namespace": "a", "name": "No" }), "name")]
+    {
         tf.data(RELEASE, config).await.expect_error(path, "lower case");
     }
 }

@@ -9,4 +9,5 @@ mod looked_up;
 mod refresh;
 mod standin;
 mod trouble;
+mod truth;
 mod world;

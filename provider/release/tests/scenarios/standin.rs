@@ -38,7 +38,11 @@ struct State {
     calls: Mutex<Vec<String>>,
     /// Operations that fail, with what they say.
     failing: Mutex<Vec<(String, String)>>,
+    /// What happens right after an operation.
+    after: Mutex<Vec<(String, After)>>,
 }
+
+type After = Box<dyn Fn(&FakeApi) + Send>;
 
 impl StandIn {
     /// One that works on this API.
@@ -67,6 +71,11 @@ impl StandIn {
     /// The next call of this operation fails and says this; a deployment leaves a record that says so.
     pub(crate) fn fail(&self, operation: &str, words: &str) {
         self.state.failing.lock().unwrap().push((operation.to_owned(), words.to_owned()));
+    }
+
+    /// Does this right after the next call of this operation, before Helm itself has ended.
+    pub(crate) fn on(&self, operation: &str, then: impl Fn(&FakeApi) + Send + 'static) {
+        self.state.after.lock().unwrap().push((operation.to_owned(), Box::new(then)));
     }
 
     /// What it was called for since the last time, without rendering.
@@ -115,7 +124,7 @@ fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) 
     let mut failing = state.failing.lock().unwrap();
     let words = failing.iter().position(|(failing, _)| failing == operation).map(|at| failing.remove(at).1);
     let newest = (1..100).rev().find(|revision| api.get(&record_of(name, *revision)).is_some()).unwrap_or(0);
-    match operation {
+    let done = match operation {
         "install" | "upgrade" => deploy(api, name, newest, &rendered(), values, words),
         "rollback" => {
             let to: u32 = arguments[2].parse().unwrap();
@@ -132,7 +141,12 @@ fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) 
             Ok(String::new())
         }
         other => Err(format!("the stand-in does not know {other}")),
+    };
+    let mut after = state.after.lock().unwrap();
+    if let Some(at) = after.iter().position(|(wanted, _)| wanted == operation) {
+        after.remove(at).1(api);
     }
+    done
 }
 
 fn deploy(

@@ -19,7 +19,9 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value as Json, json};
-use tfplugin::{AnyDataSource, AnyResource, Attr, Context, Diagnostics, Field as _, Model, Path, Provider, Value, async_trait};
+use tfplugin::{
+    AnyDataSource, AnyResource, Attr, Context, Diagnostics, Field as _, Model, Path, Provider, Value, async_trait,
+};
 use tfplugin_testing::Terraform;
 
 use crate::standin::StandIn;
