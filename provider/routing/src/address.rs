@@ -219,15 +219,18 @@ async fn advice(cluster: &Cluster, resolved: &Resolved) -> String {
     let (setting, app) = match resolved {
         Resolved::Ingress(served) => match served.dialect {
             Dialect::Traefik => (
-                "Traefik writes addresses only with providers.kubernetesIngress.ingressEndpoint (publishedService, ip or hostname)",
+                "Traefik writes addresses only with providers.kubernetesIngress.ingressEndpoint (publishedService, ip \
+                    or hostname)",
                 Some("traefik"),
             ),
             Dialect::TraefikNginx => (
-                "Traefik writes addresses only with providers.kubernetesIngressNGINX.publishService or publishStatusAddress",
+                "Traefik writes addresses only with providers.kubernetesIngressNGINX.publishService or \
+                    publishStatusAddress",
                 Some("traefik"),
             ),
             Dialect::IngressNginx => (
-                "ingress-nginx writes addresses with --publish-service (of type LoadBalancer) or --publish-status-address",
+                "ingress-nginx writes addresses with --publish-service (of type LoadBalancer) or \
+                    --publish-status-address",
                 Some("ingress-nginx"),
             ),
             Dialect::Gateway | Dialect::Other => {
@@ -235,7 +238,8 @@ async fn advice(cluster: &Cluster, resolved: &Resolved) -> String {
             }
         },
         Resolved::Gateway(_) => (
-            "a Gateway gets its address from its controller, which may wait for a Service of type LoadBalancer (Traefik: providers.kubernetesGateway.statusAddress)",
+            "a Gateway gets its address from its controller, which may wait for a Service of type LoadBalancer \
+                (Traefik: providers.kubernetesGateway.statusAddress)",
             None,
         ),
     };
@@ -252,7 +256,8 @@ async fn advice(cluster: &Cluster, resolved: &Resolved) -> String {
         }
     };
     format!(
-        "See that the controller is running; {setting}.{pods} Where no address will come, give the target of DNS literally."
+        "See that the controller is running; {setting}.{pods} Where no address will come, give the target of DNS \
+            literally."
     )
 }
 

@@ -48,7 +48,8 @@ impl Conflict {
     pub fn advice(&self) -> String {
         match self.manager.as_deref() {
             Some("Helm") => format!(
-                "Switch it off in the values of its chart (`ingress.enabled = false`; the environment's `values` do), or delete {}.",
+                "Switch it off in the values of its chart (`ingress.enabled = false`; the environment's `values` do), \
+                    or delete {}.",
                 self.object
             ),
             _ => format!(

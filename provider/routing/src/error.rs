@@ -153,21 +153,32 @@ impl Error {
             }
             Self::NoDefaultClass { .. } => "Set ingress_class.".to_owned(),
             Self::NoSuchGateway { .. } => {
-                "Set gateway to one that exists, or make the Gateway first; listeners for our hosts may be left to us with manage_listener = true.".to_owned()
+                "Set gateway to one that exists, or make the Gateway first; listeners for our hosts may be left to us \
+                    with manage_listener = true."
+                    .to_owned()
             }
             Self::NotInstalled { kind: "Middleware", .. } => {
-                "Install Traefik's custom resource definitions and switch on its provider kubernetesCRD (the Helm chart and k3s do both).".to_owned()
+                "Install Traefik's custom resource definitions and switch on its provider kubernetesCRD (the Helm \
+                    chart and k3s do both)."
+                    .to_owned()
             }
             Self::NotInstalled { .. } => {
-                "Install the custom resource definitions of the Gateway API (standard channel) and a controller for them, or use ingress_class.".to_owned()
+                "Install the custom resource definitions of the Gateway API (standard channel) and a controller for \
+                    them, or use ingress_class."
+                    .to_owned()
             }
-            Self::NoListener { secret, manage_listener, missing, .. } => advice_for_listeners(secret, *manage_listener, missing),
+            Self::NoListener { secret, manage_listener, missing, .. } => {
+                advice_for_listeners(secret, *manage_listener, missing)
+            }
             Self::NoPort { .. } => "Give backend.port as a number that the Service has.".to_owned(),
             Self::Listener { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) if status.code == 403 => {
-                    "Ask for a Role that allows to patch this Gateway, or set manage_listener = false and let its administrator add the listener.".to_owned()
+                    "Ask for a Role that allows to patch this Gateway, or set manage_listener = false and let its \
+                        administrator add the listener."
+                        .to_owned()
                 }
-                _ => "See what the API server says about the Gateway's listeners, correct it, and apply again.".to_owned(),
+                _ => "See what the API server says about the Gateway's listeners, correct it, and apply again."
+                    .to_owned(),
             },
             Self::LastListener { .. } => {
                 "Add another listener to the Gateway, or delete the Gateway, and run the same command again.".to_owned()
@@ -198,11 +209,14 @@ fn advice_for_listeners(secret: &str, manage_listener: bool, missing: &[MissingL
     let (namespace, name) = secret.split_once('/').unwrap_or(("", secret));
     if manage_listener {
         return format!(
-            "{near}Another listener for the same host is not possible: let that one refer to Secret {name:?} of namespace {namespace:?}, or take it away."
+            "{near}Another listener for the same host is not possible: let that one refer to Secret {name:?} of \
+                namespace {namespace:?}, or take it away."
         );
     }
     format!(
-        "{near}Set manage_listener = true, or add for each host a listener with protocol HTTPS, this hostname, tls.certificateRefs with Secret {name:?} of namespace {namespace:?}, and allowedRoutes that admit namespace {namespace:?}."
+        "{near}Set manage_listener = true, or add for each host a listener with protocol HTTPS, this hostname, \
+            tls.certificateRefs with Secret {name:?} of namespace {namespace:?}, and allowedRoutes that admit \
+            namespace {namespace:?}."
     )
 }
 

@@ -134,12 +134,15 @@ pub fn support(dialect: Dialect, setting: Setting) -> How {
 const MIDDLEWARE_HEADERS: &str = "Middleware, `headers`";
 const FILTER: &str = "HTTPRoute, filter `ResponseHeaderModifier`";
 /// ingress-nginx has headers for all hosts only, or for those that its administrator lets through.
-const ADD_HEADERS: &str = "`add-headers` (headers for every host), or `global-allowed-response-headers` and the annotation `custom-headers`, in the ConfigMap of ingress-nginx";
+const ADD_HEADERS: &str = "`add-headers` (headers for every host), or `global-allowed-response-headers` and the \
+    annotation `custom-headers`, in the ConfigMap of ingress-nginx";
 const NO_HEADERS: How = How::Unsupported {
-    why: "Traefik reads no annotation of ingress-nginx for response headers; use the class of Traefik itself, or send the header from the application",
+    why: "Traefik reads no annotation of ingress-nginx for response headers; use the class of Traefik itself, or send \
+        the header from the application",
 };
 const NOT_KNOWN: How = How::Unsupported {
-    why: "this controller is not known, and the Ingress API has no field for it; set it in the controller, or send it from the application",
+    why: "this controller is not known, and the Ingress API has no field for it; set it in the controller, or send it \
+        from the application",
 };
 
 const fn middleware(trace: &'static str) -> How {
@@ -176,7 +179,8 @@ const TABLE: [(Setting, [How; 5]); 7] = [
         [
             middleware("stsSeconds"),
             How::Administrator {
-                setting: "`hsts` and `hsts-max-age` in the ConfigMap of ingress-nginx (its own defaults: \"true\" and 31536000, older releases 15724800)",
+                setting: "`hsts` and `hsts-max-age` in the ConfigMap of ingress-nginx (its own defaults: \"true\" and \
+                    31536000, older releases 15724800)",
             },
             NO_HEADERS,
             filter("Strict-Transport-Security"),
@@ -231,10 +235,12 @@ const TABLE: [(Setting, [How; 5]); 7] = [
             How::Object { what: "Middleware, `rateLimit` (429)", trace: "rateLimit" },
             How::Annotation { key: "nginx.ingress.kubernetes.io/limit-rpm" },
             How::Unsupported {
-                why: "Traefik 3.6 does not read the annotation limit-rpm, which is set nevertheless; use the class of Traefik itself",
+                why: "Traefik 3.6 does not read the annotation limit-rpm, which is set nevertheless; use the class of \
+                    Traefik itself",
             },
             How::Unsupported {
-                why: "the Gateway API has no rate limit; use a policy of the Gateway's implementation, or the class of Traefik",
+                why: "the Gateway API has no rate limit; use a policy of the Gateway's implementation, or the class \
+                    of Traefik",
             },
             NOT_KNOWN,
         ],

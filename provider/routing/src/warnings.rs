@@ -60,7 +60,9 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                 warn(
                     "ingress_class",
                     format!("IngressClass {:?} could not be read", served.class),
-                    "Reading IngressClasses is forbidden, so that its name had to tell what it understands. Allow get and list on ingressclasses.networking.k8s.io.".to_owned(),
+                    "Reading IngressClasses is forbidden, so that its name had to tell what it understands. Allow get \
+                        and list on ingressclasses.networking.k8s.io."
+                        .to_owned(),
                 );
             }
             if served.dialect == Dialect::IngressNginx {
@@ -68,7 +70,9 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     "ingress_class",
                     "ingress-nginx is retired".to_owned(),
                     format!(
-                        "There have been no releases and no security fixes since March 2026. Class {:?} works as long as it runs; Traefik reads most of its annotations (providers.kubernetesIngressNGINX), and Traefik's own class does all that can be asked for here.",
+                        "There have been no releases and no security fixes since March 2026. Class {:?} works as long \
+                            as it runs; Traefik reads most of its annotations (providers.kubernetesIngressNGINX), and \
+                            Traefik's own class does all that can be asked for here.",
                         served.class
                     ),
                 );
@@ -78,7 +82,8 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     "path",
                     format!("Traefik compares {:?} letter by letter", route.path),
                     format!(
-                        "Unless Traefik runs with providers.kubernetesIngress.strictPrefixMatching, {0}x is served too, not only {0} and what is below it.",
+                        "Unless Traefik runs with providers.kubernetesIngress.strictPrefixMatching, {0}x is served \
+                            too, not only {0} and what is below it.",
                         route.path
                     ),
                 );
@@ -99,7 +104,8 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     "gateway",
                     format!("{gateway} has no HTTPS listener for {}", hosts.join(", ")),
                     format!(
-                        "An apply is refused until it has one that serves them with Secret {}/{}, or manage_listener = true is set.",
+                        "An apply is refused until it has one that serves them with Secret {}/{}, or manage_listener \
+                            = true is set.",
                         route.namespace, route.secret_name
                     ),
                 );
@@ -109,7 +115,8 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     if route.security.ssl_redirect { "security.ssl_redirect" } else { "gateway" },
                     format!("{gateway} does not serve our hosts over plain HTTP"),
                     format!(
-                        "None of its listeners with protocol HTTP admits routes of namespace {:?} for them: there is nothing to redirect, and challenges by HTTP-01 are not answered.",
+                        "None of its listeners with protocol HTTP admits routes of namespace {:?} for them: there is \
+                            nothing to redirect, and challenges by HTTP-01 are not answered.",
                         route.namespace
                     ),
                 );

@@ -49,7 +49,8 @@ async fn the_same_host_and_path_of_another_ingress_is_a_conflict() {
         found(&api, &route).await,
         [
             "! Ingress other/chart already serves ffe.example.com/ (managed by Helm)",
-            "Ingress other/old already serves api.ffe.example.com/, by another class: which of the two answers depends on where DNS leads",
+            "Ingress other/old already serves api.ffe.example.com/, by another class: which of the two answers \
+                depends on where DNS leads",
         ]
     );
     let all = conflicts(&api.cluster(), &route, &resolved).await.unwrap();
@@ -92,7 +93,8 @@ async fn routes_on_the_same_gateway_are_conflicts() {
     assert_eq!(
         found(&api, &route).await,
         [
-            "HTTPRoute infra/elsewhere already serves ffe.example.com/, by another class: which of the two answers depends on where DNS leads",
+            "HTTPRoute infra/elsewhere already serves ffe.example.com/, by another class: which of the two answers \
+                depends on where DNS leads",
             "! HTTPRoute infra/whole already serves ffe.example.com/",
         ]
     );

@@ -129,7 +129,8 @@ async fn a_listener_that_is_missing_is_named_with_its_secret() {
     let error = refused(&api, &on_gateway("infra", false)).await;
     assert_eq!(
         error.to_string(),
-        "Gateway infra/web has no HTTPS listener that serves ffe.example.com, api.ffe.example.com with Secret ffe/api-tls"
+        "Gateway infra/web has no HTTPS listener that serves ffe.example.com, api.ffe.example.com with Secret \
+            ffe/api-tls"
     );
     let advice = error.advice().unwrap();
     assert!(advice.contains("manage_listener = true") && advice.contains("listener \"wild\""), "{advice}");

@@ -127,7 +127,8 @@ fn check_host(host: &str) -> Result<(), String> {
 
 fn not_a_label(name: &str) -> String {
     format!(
-        "{name:?} is no name of an object: lowercase letters, digits and hyphens, beginning and ending with a letter or digit"
+        "{name:?} is no name of an object: lowercase letters, digits and hyphens, beginning and ending with a letter \
+            or digit"
     )
 }
 

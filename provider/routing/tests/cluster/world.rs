@@ -53,7 +53,8 @@ impl World {
         let script = format!(
             "mkdir -p /tmp/app /tmp/solver/.well-known/acme-challenge && echo application > /tmp/app/index.html &&
              echo {CHALLENGE} > /tmp/solver{CHALLENGE_PATH} &&
-             {{ python3 -m http.server 8089 --directory /tmp/solver & exec python3 -m http.server 8000 --directory /tmp/app; }}"
+             {{ python3 -m http.server 8089 --directory /tmp/solver & exec python3 -m http.server 8000 --directory \
+                 /tmp/app; }}"
         );
         self.apply(&json!({"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "app", "namespace": self.namespace, "labels": {"app": "app"}},
