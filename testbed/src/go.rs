@@ -54,7 +54,12 @@ pub(crate) fn no_variables(_: &Versions<'_>) -> Vec<(String, String)> {
 /// The version at which a go.mod requires a module; a `replace` of the module with another version goes before.
 fn required_version(go_mod: &str, module: &str) -> Option<String> {
     let mut required = None;
+    let mut excluding = false;
     for line in go_mod.lines() {
+        excluding = line == "exclude (" || excluding && line != ")";
+        if excluding || line.starts_with("exclude ") {
+            continue;
+        }
         let words: Vec<&str> =
             line.split_whitespace().skip_while(|word| matches!(*word, "require" | "replace")).collect();
         match words.as_slice() {
@@ -166,7 +171,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const GO_MOD: &str = "module x\n\nrequire a.io/a v1.2.3\n\nrequire (\n\tb.io/b v0.0.0 // indirect\n\tc.io/c/v2 v2.1.0\n)\n\nreplace (\n\tb.io/b => b.io/b v0.36.3\n)\n";
+    const GO_MOD: &str = "module x\n\nrequire a.io/a v1.2.3\n\nrequire (\n\tb.io/b v0.0.0 // indirect\n\tc.io/c/v2 v2.1.0\n)\n\nreplace (\n\tb.io/b => b.io/b v0.36.3\n)\n\nexclude a.io/a v1.2.9\n\nexclude (\n\tc.io/c/v2 v2.2.0\n)\n";
 
     #[test]
     fn a_version_is_what_go_mod_pins() {
@@ -174,6 +179,24 @@ mod tests {
         assert_eq!(required_version(GO_MOD, "b.io/b").unwrap(), "v0.36.3");
         assert_eq!(required_version(GO_MOD, "c.io/c/v2").unwrap(), "v2.1.0");
         assert_eq!(required_version(GO_MOD, "c.io/c"), None);
+    }
+
+    /// Otherwise the compiler's cache is of no use to one of what was compiled for the other, for minutes.
+    #[test]
+    fn cert_manager_is_built_with_what_kubernetes_is_built_with() {
+        let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
+        let [ours, kubernetes] = ["certmanager", "kubernetes"]
+            .map(|graph| std::fs::read_to_string(graphs.join(graph).join("go.mod")).unwrap());
+        let shared =
+            ["api", "apimachinery", "client-go", "apiserver", "kube-openapi", "utils"].map(|m| format!("k8s.io/{m}"));
+        let below = ["x/net", "x/sys", "x/text", "protobuf", "grpc"].map(|module| match module.split_once('/') {
+            Some(_) => format!("golang.org/{module}"),
+            None => format!("google.golang.org/{module}"),
+        });
+        for module in shared.iter().chain(&below) {
+            let version = required_version(&kubernetes, module);
+            assert!(version.is_some() && required_version(&ours, module) == version, "{module}: {version:?}");
+        }
     }
 
     const UNIT: Unit = Unit {

@@ -2,9 +2,7 @@ module ffe-testbed/pebble
 
 go 1.26.0
 
-tool (
-	github.com/letsencrypt/pebble/v2/cmd/pebble
-)
+tool github.com/letsencrypt/pebble/v2/cmd/pebble
 
 require (
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
