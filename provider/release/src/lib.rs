@@ -19,6 +19,7 @@ mod journal;
 mod merge_values;
 mod migration;
 pub mod model;
+mod moves;
 mod outputs;
 mod phases;
 mod pipeline;
@@ -36,7 +37,7 @@ mod validate;
 mod value_changes;
 mod way_back;
 
-pub use merge_values::MergeValuesFunction;
 pub use data_source::ReleaseDataSource;
+pub use merge_values::MergeValuesFunction;
 pub use model::Release;
 pub use resource::ReleaseResource;

@@ -54,8 +54,12 @@ pub struct Release {
     /// the cluster is compared at plan.
     #[attr(optional)]
     pub set_wo_version: Attr<i64>,
-    /// What to do with the chart's custom resource definitions: `create` those that are missing, or `skip` them.
-    #[attr(default = "create", one_of("create", "skip"))]
+    /// Whether the chart must be signed (a `.prov` file beside it), and by whose keys.
+    #[attr(optional)]
+    pub provenance: Attr<Provenance>,
+    /// What to do with the custom resource definitions in the chart's `crds` folder: `create` those that are missing, `skip` them
+    /// all, or `create_replace`: create and bring up to date. None is ever deleted, since its objects would go with it.
+    #[attr(default = "create", one_of("create", "skip", "create_replace"))]
     pub crds: Attr<String>,
     /// How long the deployment may take until everything is ready.
     #[attr(default = "10m", check = checks::duration())]
@@ -148,6 +152,17 @@ pub struct Release {
     /// The last run of the pipeline.
     #[attr(computed)]
     pub last_run: Attr<LastRun>,
+}
+
+/// How a chart's provenance is checked.
+#[derive(Model, Clone, Debug)]
+pub struct Provenance {
+    /// Refuse a chart that is not signed, or was changed after it was. Not for charts in a directory.
+    #[attr(required)]
+    pub verify: Attr<bool>,
+    /// The file with the public keys to trust, in the binary form of `gpg --export`. Default: `~/.gnupg/pubring.gpg`.
+    #[attr(optional)]
+    pub keyring: Attr<String>,
 }
 
 /// A value at a path.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use ffe_cluster::Cluster;
 use ffe_session::{HelmKit, Session, Unavailable, cancellation};
 use tfplugin::{
-    Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Imported, Plan, Private, Read, Refreshed, Resource,
-    Update, async_trait,
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Imported, MoveSource, Plan, Private, Read,
+    Refreshed, Resource, Update, async_trait,
 };
 
 use crate::drift::correct;
 use crate::inputs::Inputs;
 use crate::journal::Outcome;
 use crate::model::Release;
+use crate::moves::{self, Moved};
 use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 use crate::pipeline::{self, End};
 use crate::promise::Promise;
@@ -80,6 +81,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
     settle_unknown(&mut model);
     let mut seen = Seen::load(private);
     seen.chart.clear();
+    Moved::forget(private);
     if let Ok(identity) = run.cluster.identity().await {
         seen.cluster = identity;
     }
@@ -95,6 +97,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
         Outcome::Succeeded => {
             seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
             seen.applied_revision = model.revision.unwrap_or_default();
+            seen.unrecorded = run.unrecorded;
         }
         // The rollback made a revision of its own, which holds what was applied before.
         Outcome::RolledBack => seen.applied_revision = model.revision.unwrap_or_default(),
@@ -143,7 +146,10 @@ impl Resource for ReleaseResource {
 
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
         match self.parts() {
-            Ok((cluster, kit)) => since::noted(read::read(&cluster, &kit.records, request).await),
+            Ok((cluster, kit)) => match moves::verify(&kit.records, cluster.server(), &request).await {
+                Ok(()) => moves::masked(since::noted(read::read(&cluster, &kit.records, request).await)),
+                Err(errors) => read::kept(request, errors),
+            },
             Err(why) => read::without_cluster(request, why),
         }
     }
@@ -181,6 +187,10 @@ impl Resource for ReleaseResource {
         }
         // What was undone leaves the inputs as they were, so that the next plan shows the change again.
         let mut state = state_after(&run, request.prior, &mut private, outcome).await;
+        if outcome == Outcome::Uninstalled {
+            // The next refresh finds nothing, and it is planned anew.
+            state.status = Attr::from("uninstalled");
+        }
         diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, false).await);
         Applied { state: Some(state), private, diagnostics }
     }
@@ -195,6 +205,10 @@ impl Resource for ReleaseResource {
 
     async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
         self.session.deferral()
+    }
+
+    async fn move_from(&self, _cx: &Context, source: &MoveSource) -> Result<Option<Imported<Release>>, Diagnostics> {
+        moves::move_from(source)
     }
 
     async fn import(&self, _cx: &Context, id: &str) -> Result<Imported<Release>, Diagnostics> {

@@ -8,12 +8,17 @@ mod environment;
 mod examples;
 mod failures;
 mod foreign;
+mod guide;
 mod interrupts;
 mod kill_points;
 mod kills;
+mod language;
 mod lifecycle;
+mod moves;
 mod pipeline;
 mod plugin;
+mod promise;
+mod remedies;
 mod secrets;
 mod sources;
 
@@ -27,6 +32,8 @@ pub fn all() -> Vec<Case> {
         interrupts::CASES,
         kill_points::CASES,
         failures::CASES,
+        remedies::CASES,
+        guide::CASES,
         diagnosis::CASES,
         pipeline::CASES,
         backups::CASES,
@@ -35,6 +42,9 @@ pub fn all() -> Vec<Case> {
         clusters::CASES,
         secrets::CASES,
         sources::CASES,
+        promise::CASES,
+        moves::CASES,
+        language::CASES,
         bad_input::CASES,
         plugin::CASES,
         examples::CASES,
