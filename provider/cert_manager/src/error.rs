@@ -5,6 +5,7 @@ use std::time::Duration;
 use ffe_cluster::{Kind, format_duration};
 
 use crate::diagnose::Diagnosis;
+use crate::webhook::{WebhookTrouble, webhook_trouble};
 
 /// Everything that can go wrong with issuers and certificates.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +57,17 @@ pub enum Error {
 }
 
 impl From<ffe_cluster::Error> for Error {
+    /// Where cert-manager's webhook, or its absence, stands behind an error, that is said.
     fn from(error: ffe_cluster::Error) -> Self {
+        match (webhook_trouble(&error), error.object()) {
+            (Some(WebhookTrouble::Away { why }), Some(object)) => {
+                return Self::Failed(Box::new(Diagnosis::webhook_away(object.clone(), &why)));
+            }
+            (Some(WebhookTrouble::Refused { message }), Some(object)) => {
+                return Self::Refused { object: object.to_string(), message };
+            }
+            _ => {}
+        }
         match (error.kind(), error.object()) {
             (Kind::NotServed, Some(object)) if object.api_version.contains("cert-manager.io/") => {
                 Self::NotInstalled { missing: vec![format!("{} of {}", object.kind, object.api_version)] }

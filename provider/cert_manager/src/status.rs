@@ -125,10 +125,14 @@ impl CertificateStatus {
         self.last_failure?.checked_add(pause).ok()
     }
 
-    /// Past its renewal time, and not renewed: a few minutes are what a renewal takes.
+    /// Past its renewal time by more than a renewal takes, and not renewed: ten minutes, for
+    /// certificates of a few hours or less a twentieth of their life.
     pub fn overdue(&self, now: Timestamp) -> bool {
         const GRACE: SignedDuration = SignedDuration::from_mins(10);
-        self.renewal_time.is_some_and(|renewal| now.duration_since(renewal) > GRACE)
+        const LEAST: SignedDuration = SignedDuration::from_secs(30);
+        let life = self.not_after.zip(self.not_before).map(|(end, begin)| end.duration_since(begin));
+        let grace = life.map_or(GRACE, |life| (life / 20).clamp(LEAST, GRACE));
+        self.renewal_time.is_some_and(|renewal| now.duration_since(renewal) > grace)
     }
 }
 
@@ -202,6 +206,16 @@ mod tests {
         assert_eq!(status.retries_at(&Backoff::default()), None);
         assert!(!status.overdue("2027-01-20T08:05:00Z".parse().unwrap()));
         assert!(status.overdue("2027-01-20T08:11:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_short_life_makes_for_less_patience() {
+        let mut object = issued();
+        object["status"]["notAfter"] = json!("2026-11-21T08:06:00Z");
+        object["status"]["renewalTime"] = json!("2026-11-21T08:01:00Z");
+        let status = read(object).status;
+        assert!(!status.overdue("2026-11-21T08:01:30Z".parse().unwrap()));
+        assert!(status.overdue("2026-11-21T08:01:31Z".parse().unwrap()));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{Cluster, ObjectRef, Progress, WaitOptions};
+use ffe_cluster::{Cluster, ObjectRef, Progress, Query, WaitOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::diagnose::{Diagnosis, Patience, diagnose, diagnose_issuer};
@@ -67,8 +68,27 @@ pub async fn wait_certificate(
         sleep(SETTLE).await;
         diagnose(cluster, namespace, name).await
     };
-    let found = wait(cluster, &object, &format!("{object} to be issued"), options, ready, look).await?;
-    Ok(CertificateItem::read(&object.kind, found).into())
+    let what = format!("{object} to be issued");
+    let deadline = Instant::now() + options.timeout;
+    loop {
+        let options = WaitOptions { timeout: deadline.saturating_duration_since(Instant::now()), ..options.clone() };
+        let found = wait(cluster, &object, &what, &options, ready, look).await?;
+        let found: Certificate = CertificateItem::read(&object.kind, found).into();
+        // a Secret that was deleted a moment ago: the status does not say so yet
+        if options.timeout.is_zero() || has_secret(cluster, namespace, &found.secret_name).await {
+            return Ok(found);
+        }
+        tokio::select! {
+            () = options.cancel.cancelled() => return Err(ffe_cluster::Error::Cancelled { what }.into()),
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
+/// False when the Secret is known not to exist; only its metadata are asked for.
+async fn has_secret(cluster: &Cluster, namespace: &str, name: &str) -> bool {
+    let found = cluster.list_metadata::<Secret>(Some(namespace), &Query::named(name)).await;
+    found.map_or(true, |found| !found.is_empty())
 }
 
 async fn wait<R, L, F>(

@@ -69,17 +69,11 @@ pub async fn apply(
             Ok(applied) => return Ok(applied),
             Err(error) => error,
         };
-        let named = ObjectRef::from_value(object)?;
         let why = match webhook_trouble(&error) {
-            None => return Err(error.into()),
-            Some(WebhookTrouble::Refused { message }) => {
-                return Err(Error::Refused { object: named.to_string(), message });
-            }
-            Some(WebhookTrouble::Away { why }) => why,
+            Some(WebhookTrouble::Away { why }) if Instant::now() + PAUSE <= deadline => why,
+            _ => return Err(error.into()),
         };
-        if Instant::now() + PAUSE > deadline {
-            return Err(Error::Failed(Box::new(Diagnosis::webhook_away(named, &why))));
-        }
+        let named = ObjectRef::from_value(object)?;
         tracing::info!(target: "ffe::wait", "{named}: waiting for cert-manager's webhook: {why} ({} s)", started.elapsed().as_secs());
         tokio::select! {
             () = options.cancel.cancelled() => {
@@ -92,7 +86,7 @@ pub async fn apply(
 }
 
 impl Diagnosis {
-    fn webhook_away(object: ObjectRef, why: &str) -> Self {
+    pub(crate) fn webhook_away(object: ObjectRef, why: &str) -> Self {
         Self::system(object, Cause::WebhookAway, why)
     }
 }

@@ -114,3 +114,13 @@ async fn without_the_certificate_the_error_says_so() {
     let error = renew(&api().cluster(), "ffe", "api").await.unwrap_err();
     assert_eq!(error.cluster().unwrap().kind(), Kind::NotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_is_away_is_named() {
+    let api = api();
+    api.put(failed());
+    let message = "Internal error occurred: failed calling webhook \"webhook.cert-manager.io\": failed to call webhook: Post \"https://x.svc:443/validate\": no endpoints available for service \"cert-manager-webhook\"";
+    api.fail("PATCH", "/certificates/api/status", None, 500, "InternalError", message);
+    let error = renew(&api.cluster(), "ffe", "api").await.unwrap_err();
+    assert_eq!(error.diagnosis().unwrap().cause, Cause::WebhookAway);
+}

@@ -17,6 +17,10 @@ fn put(api: &FakeApi, objects: Vec<Value>) {
     }
 }
 
+fn secret() -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api-tls", "namespace": "ffe"}})
+}
+
 fn issued(revision: i64) -> Value {
     json!({"revision": revision, "notAfter": "2100-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "True",
         "reason": "Ready", "observedGeneration": 1, "message": "Certificate is up to date and has not expired"}]})
@@ -26,6 +30,7 @@ fn issued(revision: i64) -> Value {
 async fn it_ends_when_the_certificate_is_issued() {
     let api = api();
     put(&api, chain("HTTP-01", ""));
+    api.put(secret());
     let later = api.clone();
     tokio::spawn(async move {
         sleep(Duration::from_secs(20)).await;
@@ -40,7 +45,7 @@ async fn a_renewal_is_awaited_by_its_revision() {
     let api = api();
     let mut object = certificate();
     object["status"] = issued(1);
-    put(&api, vec![object, issuer()]);
+    put(&api, vec![object, issuer(), secret()]);
     wait_certificate(&api.cluster(), "ffe", "api", Some(0), &options(30)).await.unwrap();
     let error = wait_certificate(&api.cluster(), "ffe", "api", Some(1), &options(30)).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
@@ -72,6 +77,7 @@ async fn what_may_heal_is_borne_with_for_a_while() {
 
     // it heals
     let api = api_with_slow_port();
+    api.put(secret());
     let later = api.clone();
     tokio::spawn(async move {
         sleep(Duration::from_secs(60)).await;
@@ -165,4 +171,20 @@ async fn without_cert_manager_it_does_not_wait() {
         Error::Failed(diagnosis) => assert_eq!(diagnosis.cause, Cause::NotInstalled),
         other => assert_eq!(other.to_string(), "not installed"),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_without_its_secret_is_about_to_change() {
+    let api = api();
+    let mut object = certificate();
+    object["status"] = issued(1);
+    put(&api, vec![object, issuer()]);
+    let later = api.clone();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(10)).await;
+        later.edit(&certificate_ref("ffe", "api"), |object| object["status"] = issued(2));
+        later.put(secret());
+    });
+    let found = wait_certificate(&api.cluster(), "ffe", "api", None, &options(600)).await.unwrap();
+    assert_eq!(found.status.revision, Some(2));
 }

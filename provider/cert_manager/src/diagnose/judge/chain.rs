@@ -187,6 +187,10 @@ pub(crate) fn lines(evidence: &Evidence) -> Vec<String> {
         let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
         lines.push(format!("{title}: {} for {}, {state}{presented}{reason}", found.spec.kind, found.spec.dns_name));
     }
+    for ingress in &evidence.solver_ingresses {
+        let class = ingress.spec.as_ref().and_then(|spec| spec.ingress_class_name.as_deref()).unwrap_or("the default");
+        lines.push(format!("Ingress {}: of class {class}", ingress.metadata.name.as_deref().unwrap_or_default()));
+    }
     for pod in &evidence.solver_pods {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Unknown");
         lines.push(format!("Pod {}: {phase}", pod.metadata.name.as_deref().unwrap_or_default()));
