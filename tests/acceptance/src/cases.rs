@@ -3,7 +3,9 @@
 mod backups;
 mod bad_input;
 mod clusters;
+mod data;
 mod diagnosis;
+mod drift;
 mod environment;
 mod examples;
 mod failures;
@@ -36,6 +38,8 @@ pub fn all() -> Vec<Case> {
         guide::CASES,
         diagnosis::CASES,
         pipeline::CASES,
+        drift::CASES,
+        data::CASES,
         backups::CASES,
         environment::CASES,
         foreign::CASES,
