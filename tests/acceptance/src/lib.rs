@@ -11,6 +11,7 @@ pub mod cases;
 mod charts;
 mod command;
 mod gate;
+mod guide;
 mod kube;
 mod processes;
 mod proxy;

@@ -129,6 +129,7 @@ const POINTS: &[Point] = &[
     row(Upgrade, Provider, After, Ask("lock", "PUT", "/leases/ffe-release.", "")),
     row(Upgrade, Provider, Before, Begin("lock")),
     row(Upgrade, Provider, After, Begin("lock")),
+    row(Upgrade, User, Before, Begin("lock")),
     // preflight
     row(Upgrade, Provider, After, Begin("preflight")),
     row(Upgrade, Provider, After, Ask("preflight", "POST", "/jobs", "ffe-inspect-")),
@@ -174,6 +175,7 @@ const POINTS: &[Point] = &[
     row(Upgrade, Provider, Before, Ask("notify", "DELETE", "/secrets/sh.helm.release", "")),
     // notify
     row(Upgrade, Provider, Before, Ask("notify", "GET", "/namespaces/", "")),
+    row(Upgrade, User, Before, Ask("notify", "GET", "/namespaces/", "")),
 
     // The way back, and then the change is taken back or put right.
     row(UpgradeFails, Provider, Before, Note("unwinding")),

@@ -189,7 +189,7 @@ fn stopped(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
     if run["outcome"] == "running" || !run["finished"].is_string() {
         bail!("the run was not closed: {journal:#}\n{told}");
     }
-    if matches!(point.at, At::Close("succeeded")) {
+    if matches!(point.at, At::Close("succeeded") | At::Ask("notify", ..)) {
         // What is recorded as done is done, whatever the user wishes now.
         ensure!(run["outcome"] == "succeeded", "{journal:#}\n{told}");
         return Ok(());
