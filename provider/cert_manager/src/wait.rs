@@ -104,7 +104,7 @@ where
     L: Fn() -> F,
     F: Future<Output = Diagnosis>,
 {
-    let said = Mutex::new("it has not been looked at yet".to_owned());
+    let said = Mutex::new("its chain is being looked at".to_owned());
     let status = |found: Option<&DynamicObject>| match found {
         Some(found) if ready(found) => Progress::Ready,
         _ => Progress::Waiting(said.lock().unwrap_or_else(PoisonError::into_inner).clone()),

@@ -268,7 +268,7 @@ pub(crate) fn retry_after(text: &str) -> Option<Timestamp> {
 }
 
 /// What stands before the part that matters; whole, it is in the evidence.
-const PREFIXES: [(&str, &str); 11] = [
+const PREFIXES: [(&str, &str); 12] = [
     ("Waiting for HTTP-01 challenge propagation: ", ""),
     ("Waiting for DNS-01 challenge propagation: ", ""),
     ("failed to perform self check GET request '", "': "),
@@ -278,6 +278,7 @@ const PREFIXES: [(&str, &str); 11] = [
     ("Error presenting challenge: ", ""),
     ("Error accepting challenge: ", ""),
     ("Failed to register ACME account: ", ""),
+    ("Error getting keypair for CA issuer: ", ""),
     ("Failed to determine a valid solver configuration for the set of domains on the Order: ", ""),
     ("while attempting to find Zones for domain ", ". "),
 ];

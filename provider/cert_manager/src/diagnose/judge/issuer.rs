@@ -21,12 +21,13 @@ pub(super) fn judge(evidence: &Evidence) -> Option<Finding> {
     if ready.holds() {
         return None;
     }
-    if let Some((namespace, secret)) = evidence.missing_secrets.first() {
+    let told = by_text(Speaker::Issuer, &ready.message, &context);
+    let of_a_secret = told.as_ref().is_none_or(|told| told.cause == Cause::SecretMissing);
+    if of_a_secret && let Some((namespace, secret)) = evidence.missing_secrets.first() {
         let detail = format!("Secret {namespace}/{} with entry {}", secret.name, secret.key);
         return Some(Finding::of(Cause::SecretMissing, &detail, &context));
     }
-    let finding = by_text(Speaker::Issuer, &ready.message, &context)
-        .unwrap_or_else(|| Finding::of(Cause::IssuerNotReady, &tidy(&ready.message), &context));
+    let finding = told.unwrap_or_else(|| Finding::of(Cause::IssuerNotReady, &tidy(&ready.message), &context));
     // a refusal with 4xx is not tried again
     let refused = Problem::find(&ready.message).and_then(|problem| problem.status).is_some_and(|status| status < 500);
     if refused || OVER.contains(&ready.reason.as_str()) { Some(finding.over()) } else { Some(finding) }

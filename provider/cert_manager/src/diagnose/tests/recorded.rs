@@ -212,3 +212,9 @@ async fn a_controller_that_was_scaled_away() {
         "cert-manager's controller is not at work, so nothing is issued: Deployment cert-manager/cert-manager: it is scaled to 0"
     );
 }
+
+#[tokio::test]
+async fn an_authority_that_is_none() {
+    let sentence = "the key pair of Issuer ffe-cm-rec/not-a-ca cannot sign: certificate is not a CA";
+    says("issuer_not_a_ca", Cause::BadKeyPair, false, sentence).await;
+}
