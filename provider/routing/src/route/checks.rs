@@ -219,6 +219,10 @@ mod tests {
         bad.class = Class::Gateway(GatewayRef { namespace: "A".into(), name: "b b".into(), manage_listener: false });
         bad.backend.port = Port::Name("HTTP".into());
         assert_eq!(attributes(&bad), ["backend.port", "gateway.namespace", "gateway.name"]);
+        bad = route();
+        bad.class = Class::Gateway(GatewayRef { namespace: "a".into(), name: "b".into(), manage_listener: false });
+        bad.hosts = (0..17).map(|host| format!("h{host}.example.com")).collect();
+        assert_eq!(attributes(&bad), ["hosts"]);
     }
 
     #[test]

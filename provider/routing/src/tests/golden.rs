@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use super::{api, everything, gateway, on_gateway, resolved, route};
 use crate::gateway::listeners;
-use crate::{Dialect, PathType, Port, Resolved, Route, Security, Served, http01, leftovers, names, objects, warnings};
+use crate::{
+    Attachment, Dialect, GatewayRef, PathType, Port, Resolved, Route, Security, Served, http01, leftovers, names,
+    objects, warnings,
+};
 
 /// Objects, warnings and solver as one text.
 fn told(route: &Route, resolved: &Resolved) -> String {
@@ -159,6 +162,19 @@ fn any_route() -> impl Strategy<Value = Route> {
     })
 }
 
+fn on_any_listener() -> Attachment {
+    Attachment {
+        gateway: GatewayRef { namespace: "infra".to_owned(), name: "web".to_owned(), manage_listener: true },
+        class: "any".to_owned(),
+        controller: None,
+        http: vec!["http".to_owned()],
+        https: vec!["https".to_owned()],
+        ours: Vec::new(),
+        missing: Vec::new(),
+        backend_port: 8000,
+    }
+}
+
 fn annotations(object: &Value) -> impl Iterator<Item = &String> {
     object["metadata"]["annotations"].as_object().into_iter().flatten().map(|(key, _)| key)
 }
@@ -166,14 +182,16 @@ fn annotations(object: &Value) -> impl Iterator<Item = &String> {
 proptest! {
     #[test]
     fn no_object_has_a_snippet_nor_asks_for_a_certificate_and_every_name_is_known(route in any_route()) {
-        for dialect in [Dialect::Traefik, Dialect::IngressNginx, Dialect::TraefikNginx, Dialect::Other] {
-            let objects = objects(&route, &ingress(dialect, "any", "any"));
-            let known = names(&route.namespace, &route.name);
-            for object in &objects {
-                for key in annotations(object) {
+        let classes = [Dialect::Traefik, Dialect::IngressNginx, Dialect::TraefikNginx, Dialect::Other];
+        let mut places: Vec<Resolved> = classes.into_iter().map(|dialect| ingress(dialect, "any", "any")).collect();
+        places.push(Resolved::Gateway(on_any_listener()));
+        let known = names(&route.namespace, &route.name);
+        for place in places {
+            for object in objects(&route, &place) {
+                for key in annotations(&object) {
                     prop_assert!(!key.contains("snippet") && !key.contains("cert-manager.io/"), "{}", key);
                 }
-                prop_assert!(known.contains(&ffe_cluster::ObjectRef::from_value(object).unwrap()));
+                prop_assert!(known.contains(&ffe_cluster::ObjectRef::from_value(&object).unwrap()));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use ffe_routing::Class;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use crate::client::Client;
 use crate::world::{CHALLENGE, CHALLENGE_PATH, World};
@@ -31,6 +31,7 @@ async fn no_name_and_no_setting_of_an_entry_point_matters() {
     command
         .args([
             &format!("--entrypoints.plain.address=127.0.0.1:{http}"),
+            "--entrypoints.plain.forwardedheaders.insecure=true",
             &format!("--entrypoints.secret.address=127.0.0.1:{https}"),
             &format!("--entrypoints.traefik.address=127.0.0.1:{}", free_port()),
             "--providers.kubernetescrd=true",
@@ -45,7 +46,7 @@ async fn no_name_and_no_setting_of_an_entry_point_matters() {
         .stderr(Stdio::null());
     let process = Process(command.spawn().unwrap());
 
-    let route = world.route(Class::Ingress(Some("traefik".to_owned())));
+    let mut route = world.route(Class::Ingress(Some("traefik".to_owned())));
     world.serve(&route).await;
     let a = world.host("a");
     world.challenge("traefik", &a).await;
@@ -57,6 +58,17 @@ async fn no_name_and_no_setting_of_an_entry_point_matters() {
     assert_eq!(redirect.header("location"), format!("https://{a}/"));
     let challenge = client.until_status(&format!("http://{a}{CHALLENGE_PATH}"), StatusCode::OK).await;
     assert_eq!(challenge.body.trim(), CHALLENGE);
+
+    // behind a proxy that ends TLS and is trusted: no redirect, which would loop, and the header all the same
+    let url = format!("http://{a}/");
+    let proxied = client.send_with(Method::GET, &url, &[("X-Forwarded-Proto", "https")]).await.unwrap();
+    assert_eq!(proxied.status, 200);
+    assert_eq!(proxied.header("strict-transport-security"), "max-age=31536000; includeSubDomains");
+
+    route.security.ssl_redirect = false;
+    world.serve(&route).await;
+    let plain = client.until_status(&url, StatusCode::OK).await;
+    assert_eq!((plain.header("x-frame-options"), plain.header("strict-transport-security")), ("DENY", ""));
     drop(process);
     world.end().await;
 }

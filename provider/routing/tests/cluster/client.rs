@@ -36,6 +36,16 @@ pub(crate) struct Client {
 impl Client {
     /// One request; the error's whole chain as text.
     pub(crate) async fn send(&self, method: Method, url: &str) -> Result<Answer, String> {
+        self.send_with(method, url, &[]).await
+    }
+
+    /// The same with headers of its own.
+    pub(crate) async fn send_with(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, String> {
         let url = reqwest::Url::parse(url).unwrap();
         let host = url.host_str().unwrap().to_owned();
         let port = if url.scheme() == "https" { self.https } else { self.http };
@@ -50,7 +60,9 @@ impl Client {
             .timeout(Duration::from_secs(10))
             .build()
             .unwrap();
-        let answer = client.request(method, at).header("Host", &host).send().await.map_err(|error| chain(&error))?;
+        let request = client.request(method, at).header("Host", &host);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.send().await.map_err(|error| chain(&error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok(Answer { status, headers, body: answer.text().await.map_err(|error| chain(&error))? })
     }
