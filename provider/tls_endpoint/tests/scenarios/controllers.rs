@@ -1,0 +1,132 @@
+//! Who plays the controllers: Traefik gives addresses, cert-manager makes issuers ready and issues certificates.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ffe_cluster::ObjectRef;
+use ffe_cluster::testing::FakeApi;
+use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
+use serde_json::{Value as Json, json};
+
+use crate::world::ADDRESS;
+
+/// The players; they stop with this.
+pub(crate) struct Controllers {
+    player: tokio::task::JoinHandle<()>,
+    orders: Arc<AtomicUsize>,
+    issues: Arc<AtomicBool>,
+}
+
+impl Drop for Controllers {
+    fn drop(&mut self) {
+        self.player.abort();
+    }
+}
+
+impl Controllers {
+    pub(crate) fn start(api: FakeApi) -> Controllers {
+        let (orders, issues) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+        let (counted, willing) = (Arc::clone(&orders), Arc::clone(&issues));
+        let player = tokio::spawn(async move {
+            loop {
+                for object in api.all() {
+                    play(&api, &object, &counted, willing.load(Ordering::SeqCst));
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        Controllers { player, orders, issues }
+    }
+
+    /// How many certificates were ordered.
+    pub(crate) fn orders(&self) -> usize {
+        self.orders.load(Ordering::SeqCst)
+    }
+
+    /// Whether cert-manager is at work.
+    pub(crate) fn issue(&self, issues: bool) {
+        self.issues.store(issues, Ordering::SeqCst);
+    }
+}
+
+fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
+    let Ok(named) = ObjectRef::from_value(object) else { return };
+    match named.kind.as_str() {
+        "Ingress" if object["status"].is_null() => {
+            api.edit(&named, |ingress| ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } }));
+        }
+        "Issuer" | "ClusterIssuer" if !is_current(object) => {
+            let generation = object["metadata"]["generation"].clone();
+            api.edit(&named, |issuer| {
+                issuer["status"] = json!({ "conditions": [{ "type": "Ready", "status": "True",
+                    "reason": "Ready", "observedGeneration": generation }] });
+            });
+        }
+        "Certificate" if issues && !is_current(object) => issue(api, &named, object, orders),
+        _ => {}
+    }
+}
+
+fn is_current(object: &Json) -> bool {
+    let ready = object["status"]["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == "Ready");
+    ready.is_some_and(|ready| ready["observedGeneration"] == object["metadata"]["generation"])
+}
+
+/// Issues, or finds that what is in the Secret is good for what is asked.
+fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize) {
+    let namespace = named.namespace.as_deref().unwrap();
+    let secret = ObjectRef::new("v1", "Secret", Some(namespace), certificate["spec"]["secretName"].as_str().unwrap());
+    let asked = certificate["spec"]["dnsNames"].to_string();
+    let revision = certificate["status"]["revision"].as_i64().unwrap_or(0) + 1;
+    let there = api.get(&secret);
+    if there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {
+        orders.fetch_add(1, Ordering::SeqCst);
+        let hosts: Vec<String> = serde_json::from_value(certificate["spec"]["dnsNames"].clone()).unwrap();
+        let Pair { chain, key, authority } = pair(&hosts);
+        api.put(json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": { "name": secret.name, "namespace": namespace,
+                "annotations": { "cert-manager.io/certificate-name": named.name, "test/asked": asked } },
+            "data": { "tls.crt": STANDARD.encode(chain), "tls.key": STANDARD.encode(key), "ca.crt": STANDARD.encode(authority) } }));
+        api.put(json!({ "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+            "metadata": { "name": format!("{}-{revision}", named.name), "namespace": namespace,
+                "annotations": { "cert-manager.io/certificate-name": named.name,
+                    "cert-manager.io/certificate-revision": revision.to_string() },
+                "creationTimestamp": jiff::Timestamp::now().to_string(),
+                "ownerReferences": [{ "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "controller": true,
+                    "name": named.name, "uid": certificate["metadata"]["uid"] }] },
+            "spec": { "issuerRef": certificate["spec"]["issuerRef"] },
+            "status": { "conditions": [{ "type": "Ready", "status": "True", "reason": "Issued" }] } }));
+    }
+    let generation = certificate["metadata"]["generation"].clone();
+    api.edit(named, |certificate| {
+        certificate["status"] = json!({
+            "conditions": [{ "type": "Ready", "status": "True", "reason": "Ready", "observedGeneration": generation,
+                "message": "Certificate is up to date and has not expired" }],
+            "notBefore": "2026-01-01T00:00:00Z", "notAfter": "2126-01-01T00:00:00Z",
+            "renewalTime": "2125-12-01T00:00:00Z", "revision": revision,
+        });
+    });
+}
+
+/// A certificate, its key, and the authority's certificate; PEM.
+pub(crate) struct Pair {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    pub(crate) authority: String,
+}
+
+/// A certificate for these hosts by an authority of its own.
+pub(crate) fn pair(hosts: &[String]) -> Pair {
+    let mut params = CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "Test Authority");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut leaf = CertificateParams::new(hosts.to_vec()).unwrap();
+    leaf.distinguished_name.push(DnType::CommonName, "endpoint");
+    let leaf = leaf.signed_by(&key, &authority).unwrap();
+    Pair { chain: leaf.pem(), key: key.serialize_pem(), authority: authority.pem() }
+}
