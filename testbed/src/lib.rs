@@ -153,6 +153,16 @@ impl Testbed {
         parts::acme_short_directory()
     }
 
+    /// The directory of the first ACME server by way of a door that refuses in the words of Let's Encrypt's: orders for
+    /// names below `limited.` of the zone have reached their limit (429, with the time from which it works again), and
+    /// names below `caa.` are, when they were validated, forbidden by their CAA record.
+    ///
+    /// # Errors
+    /// When this machine has no address but the loopback one.
+    pub fn acme_strict_directory(&self) -> Result<String> {
+        parts::acme_strict_directory()
+    }
+
     /// The authority (PEM) by which the ACME servers themselves are trusted.
     #[must_use]
     pub fn acme_ca(&self) -> PathBuf {
@@ -176,6 +186,7 @@ impl Testbed {
             ("FFE_NODE_IP", dns.server.ip().to_string()),
             ("FFE_ACME_DIRECTORY", self.acme_directory()?),
             ("FFE_ACME_SHORT_DIRECTORY", self.acme_short_directory()?),
+            ("FFE_ACME_STRICT_DIRECTORY", self.acme_strict_directory()?),
             ("FFE_ACME_CA", path(&self.acme_ca())),
             ("FFE_ACME_ROOTS", path(&self.acme_roots())),
             ("FFE_DNS_SERVER", dns.server.to_string()),

@@ -20,7 +20,10 @@ use crate::go::Unit;
 pub(crate) use cert_manager::is_ready as cert_manager_is_ready;
 pub use dns::Dns;
 pub(crate) use dns::{FOREIGN_ZONE, ZONE};
-pub(crate) use pebble::{directory as acme_directory, folder as acme_folder, short_directory as acme_short_directory};
+pub(crate) use pebble::{
+    directory as acme_directory, folder as acme_folder, short_directory as acme_short_directory,
+    strict_directory as acme_strict_directory,
+};
 pub use registry::REGISTRY_ADDRESS;
 pub(crate) use s3::address as s3_address;
 pub use s3::{S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
@@ -53,11 +56,12 @@ pub enum Part {
     ///
     /// [`Testbed::dns`]: crate::Testbed::dns
     Dns,
-    /// ACME servers that validate for real, at [`Testbed::acme_directory`] and, for certificates of six minutes,
-    /// [`Testbed::acme_short_directory`]. Brings [`Part::Dns`] along.
+    /// ACME servers that validate for real: [`Testbed::acme_directory`], [`Testbed::acme_short_directory`] and
+    /// [`Testbed::acme_strict_directory`]. Brings [`Part::Dns`] along.
     ///
     /// [`Testbed::acme_directory`]: crate::Testbed::acme_directory
     /// [`Testbed::acme_short_directory`]: crate::Testbed::acme_short_directory
+    /// [`Testbed::acme_strict_directory`]: crate::Testbed::acme_strict_directory
     Pebble,
     /// The kinds of the Prometheus operator that alerts and scrapes are declared with. Nobody acts on them.
     PrometheusCrds,

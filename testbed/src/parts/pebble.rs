@@ -1,4 +1,7 @@
-//! ACME servers that validate what they certify: one as servers on the internet are, one whose certificates end soon.
+//! ACME servers that validate what they certify: one as servers on the internet are, one whose certificates end soon,
+//! and a door to the first at which names are refused.
+
+mod strict;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -26,7 +29,7 @@ const CONFIGURATION: &str = include_str!("../../conf/tls/pebble.json");
 static UNIT: Unit = Unit {
     name: NAME,
     graph: NAME,
-    binaries: &[(NAME, "github.com/letsencrypt/pebble/v2/cmd/pebble")],
+    binaries: &[(NAME, "github.com/letsencrypt/pebble/v2/cmd/pebble"), (strict::NAME, "./strict")],
     version_of: "github.com/letsencrypt/pebble/v2",
     variables: no_variables,
 };
@@ -67,6 +70,11 @@ pub(crate) fn short_directory() -> Result<String> {
     SHORT.directory()
 }
 
+/// The same of the door at which names are refused.
+pub(crate) fn strict_directory() -> Result<String> {
+    strict::directory()
+}
+
 impl Component for Pebble {
     fn units(&self) -> &'static [&'static Unit] {
         UNITS
@@ -93,6 +101,7 @@ impl Component for Pebble {
         for server in [&USUAL, &SHORT] {
             all_run &= server.start(bed, &folder, node_ip, &roots)?;
         }
+        strict::start(bed, &folder, node_ip, &USUAL)?;
         if all_run && roots.exists() {
             return Ok(());
         }
@@ -104,13 +113,13 @@ impl Component for Pebble {
     }
 
     fn stop(&self, bed: &Bed<'_>) -> Result<()> {
-        let processes = [&USUAL, &SHORT].map(|server| Process::new(bed.paths, server.process));
+        let processes = self.processes().iter().map(|name| Process::new(bed.paths, name)).collect::<Vec<_>>();
         process::stop(&processes, Duration::from_secs(5))?;
         files::remove_folder(&folder(bed.paths))
     }
 
     fn processes(&self) -> &'static [&'static str] {
-        &[USUAL.process, SHORT.process]
+        &[USUAL.process, SHORT.process, strict::NAME]
     }
 }
 

@@ -169,6 +169,29 @@ fn dns_01_is_validated_by_way_of_updates_of_the_zone() {
 }
 
 #[test]
+fn a_strict_authority_limits_orders_and_heeds_caa_records() {
+    let Some(world) = World::begin("strict") else { return };
+    let solver = format!("http01: {{ ingress: {{ ingressClassName: {CLASS_TRAEFIK} }} }}");
+    world.acme_issuer_of(&world::variable("FFE_ACME_STRICT_DIRECTORY").unwrap(), "strict", &solver);
+    let zone = world::variable("FFE_DNS_ZONE").unwrap();
+    world.certificate("limited", "strict", &[&format!("{}.limited.{zone}", world.namespace)]);
+    world.certificate("caa", "strict", &[&format!("{}.caa.{zone}", world.namespace)]);
+    world.certificate("fine", "strict", &[&world.host("fine")]);
+    world.wait_issued("fine");
+    let failed = |certificate| {
+        world.until_object(
+            &format!("certificate/{certificate}"),
+            r#"{.status.conditions[?(@.reason=="Failed")].message}"#,
+        )
+    };
+    let limited = failed("limited");
+    assert!(limited.contains("error:rateLimited") && limited.contains("retry after 20"), "{limited}");
+    failed("caa");
+    let events = world.get("events", r#"{.items[?(@.involvedObject.kind=="Challenge")].message}"#);
+    assert!(events.contains("error:caa") && events.contains("prevents issuance"), "{events}");
+}
+
+#[test]
 fn names_are_set_removed_and_missing_for_pods_and_for_this_machine() {
     let Some(world) = World::begin("names") else { return };
     let dns = ffe_testbed::Testbed::locate().unwrap().dns().unwrap();

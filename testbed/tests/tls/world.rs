@@ -68,6 +68,11 @@ spec: {{ selector: {{ app: page }}, ports: [{{ port: 80, targetPort: 8000 }}] }}
 
     /// An Issuer for the ACME server with one solver, in YAML.
     pub(crate) fn acme_issuer(&self, name: &str, solver: &str) {
+        self.acme_issuer_of(&self.directory, name, solver);
+    }
+
+    /// The same for another directory.
+    pub(crate) fn acme_issuer_of(&self, directory: &str, name: &str, solver: &str) {
         let authority = std::fs::read(self.testbed.acme_ca()).unwrap();
         let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, authority);
         self.apply(&format!(
@@ -76,12 +81,11 @@ kind: Issuer
 metadata: {{ name: {name} }}
 spec:
   acme:
-    server: {}
+    server: {directory}
     caBundle: {authority}
     privateKeySecretRef: {{ name: {name}-account }}
     solvers: [{{ {solver} }}]
-",
-            self.directory
+"
         ));
     }
 
@@ -152,6 +156,19 @@ metadata:
                 return;
             }
             assert!(began.elapsed() < SOON, "{url}: {said:?} instead of {expected}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// A field of an object of this test, once it is there.
+    pub(crate) fn until_object(&self, object: &str, path: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let said = self.get(object, path);
+            if !said.is_empty() {
+                return said;
+            }
+            assert!(began.elapsed() < SOON, "{object} has no {path}:\n{}", self.get(object, "{.status}"));
             std::thread::sleep(Duration::from_millis(200));
         }
     }
