@@ -21,6 +21,11 @@ use crate::support::Dialect;
 /// How long a refusal is borne with: controllers judge while other objects of the same apply are still to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The field manager that Traefik writes statuses under: the name of its program.
+const TRAEFIK_MANAGER: &str = "traefik";
+/// The same of ingress-nginx.
+const NGINX_MANAGER: &str = "nginx-ingress-controller";
+
 /// Where the world reaches a controller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
@@ -67,6 +72,9 @@ pub async fn address(
         let Some(found) = found.and_then(|found| serde_json::to_value(found).ok()) else {
             return Progress::Waiting("it does not exist yet".to_owned());
         };
+        if let Some(former) = former_controller(&found, resolved) {
+            return Progress::Waiting(format!("its status is still that of its former controller, {former}"));
+        }
         if !addresses(&found).is_empty() {
             return Progress::Ready;
         }
@@ -102,7 +110,9 @@ pub async fn current_address(cluster: &Cluster, route: &Route, resolved: &Resolv
         Err(error) if error.kind() == Kind::NotServed => None,
         other => other?,
     };
-    Ok(found.and_then(|found| serde_json::to_value(found).ok()).map(|found| addresses(&found)).unwrap_or_default())
+    let found = found.and_then(|found| serde_json::to_value(found).ok());
+    let current = found.filter(|found| former_controller(found, resolved).is_none());
+    Ok(current.map(|found| addresses(&found)).unwrap_or_default())
 }
 
 /// Waits until the controller of the Gateway has taken up the route on each of its listeners, and our listeners are
@@ -193,6 +203,21 @@ fn routes(route: &Route, attachment: &Attachment) -> Vec<ObjectRef> {
     let main = main_object(route);
     let http = main.named(&object_name(&route.name, Role::Http));
     if attachment.http.is_empty() { vec![main] } else { vec![main, http] }
+}
+
+/// The controller that wrote the status, where that is surely not the one of the class: an Ingress whose class was
+/// changed keeps the address of its former controller until the new one has written its own.
+fn former_controller(ingress: &Value, resolved: &Resolved) -> Option<String> {
+    let other = match resolved.dialect() {
+        Dialect::Traefik | Dialect::TraefikNginx => NGINX_MANAGER,
+        Dialect::IngressNginx => TRAEFIK_MANAGER,
+        Dialect::Gateway | Dialect::Other => return None,
+    };
+    let managers = ingress.pointer("/metadata/managedFields").and_then(Value::as_array)?;
+    let of_status = managers.iter().filter(|entry| entry["subresource"] == "status");
+    // where both have written the same, the later one counts; times of one format compare as texts
+    let last = of_status.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
+    last["manager"].as_str().filter(|manager| *manager == other).map(str::to_owned)
 }
 
 /// Addresses in the status of an Ingress or a Gateway, each once.

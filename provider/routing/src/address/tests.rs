@@ -59,6 +59,28 @@ async fn no_address_says_who_should_have_written_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_address_of_a_former_controller_is_not_taken() {
+    let (api, route) = (api(), route("traefik"));
+    let resolved = applied(&api, &route).await;
+    let cluster = api.cluster();
+    let object = ObjectRef::new("networking.k8s.io/v1", "Ingress", Some("ffe"), "api");
+    let wrote = |manager: &str, time: &str| json!({"manager": manager, "operation": "Update", "subresource": "status", "time": time});
+    let nginx = wrote("nginx-ingress-controller", "2026-01-01T00:00:00Z");
+    api.edit(&object, |ingress| {
+        ingress["metadata"]["managedFields"] = json!([nginx]);
+        ingress["status"] = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}});
+    });
+    assert_eq!(current_address(&cluster, &route, &resolved).await.unwrap(), []);
+    let error = address(&cluster, &route, &resolved, &within(10)).await.unwrap_err();
+    assert!(error.to_string().contains("former controller, nginx-ingress-controller"), "{error}");
+
+    // it writes its own, which may be the same
+    let traefik = wrote("traefik", "2026-01-01T00:00:09Z");
+    api.edit(&object, |ingress| ingress["metadata"]["managedFields"] = json!([traefik, nginx]));
+    assert_eq!(address(&cluster, &route, &resolved, &within(10)).await.unwrap()[0].to_string(), "192.0.2.7");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_ends_the_wait() {
     let (api, route) = (api(), route("traefik"));
     let resolved = applied(&api, &route).await;

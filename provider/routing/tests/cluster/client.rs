@@ -22,6 +22,18 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
+
+    /// Has every header that a route of `World::route` asks for.
+    pub(crate) fn assert_safe(&self) {
+        for (name, value) in [
+            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+            ("x-frame-options", "DENY"),
+            ("content-security-policy", "default-src 'self'"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(self.header(name), value, "{name}");
+        }
+    }
 }
 
 /// Where the requests go.
