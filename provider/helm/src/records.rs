@@ -24,6 +24,10 @@ use crate::{Error, Result};
 
 /// The label that all records have.
 const OWNER: &str = "owner=helm";
+/// Records, and what is kept beside them: one list shows both.
+const ALL: &str = "owner in (helm,ffe)";
+/// Value of the label `owner` on a Secret that is kept beside a release's records: see [`Records::beside`].
+pub const BESIDE: &str = "ffe";
 /// Where the content is.
 const FIELD: &str = "release";
 
@@ -131,6 +135,19 @@ impl Records {
     pub async fn latest(&self, namespace: &str, name: &str) -> Result<Option<RecordKey>> {
         let metas = self.shared_list(Some(namespace)).await?;
         Ok(self.index(namespace, &metas).get(name).and_then(|history| history.last().cloned()))
+    }
+
+    /// The metadata of a Secret beside the records, labelled `owner` = [`BESIDE`], from the list that the records share.
+    /// Nothing where the records are kept in ConfigMaps: it would cost a list of its own.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn beside(&self, namespace: &str, name: &str) -> Result<Option<ObjectMeta>> {
+        if self.driver != Driver::Secret {
+            return Ok(None);
+        }
+        let metas = self.shared_list(Some(namespace)).await?;
+        Ok(metas.iter().find(|meta| meta.name.as_deref() == Some(name)).cloned())
     }
 
     /// All revisions of a release, oldest first, asked of the API server now.
@@ -256,7 +273,7 @@ impl Records {
     async fn shared_list(&self, namespace: Option<&str>) -> Result<Arc<Vec<ObjectMeta>>> {
         let lists = self.cluster.lists();
         Ok(match self.driver {
-            Driver::Secret => lists.list::<Secret>(&self.cluster, namespace, OWNER).await?,
+            Driver::Secret => lists.list::<Secret>(&self.cluster, namespace, ALL).await?,
             Driver::ConfigMap => lists.list::<ConfigMap>(&self.cluster, namespace, OWNER).await?,
         })
     }

@@ -9,6 +9,7 @@ use ffe_cluster::k8s_openapi::ByteString;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
+use ffe_helm::records::BESIDE;
 use serde::{Deserialize, Serialize};
 
 use crate::migration::inspect::Pending;
@@ -18,6 +19,9 @@ pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
 /// Runs kept beyond the newest; the newest verified run is kept whatever this says.
 const RUNS: usize = 20;
 const DATA_KEY: &str = "journal";
+/// Annotation: whether the newest run is finished.
+const RUN: &str = "ffe.three-rivers.tech/run";
+const OPEN: &str = "open";
 
 /// How a run or a phase ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +158,20 @@ pub(crate) fn owner(namespace: &str, release: &str) -> Owner {
     Owner::new("ffe_release", &format!("{namespace}/{release}"))
 }
 
-fn secret_name(release: &str) -> String {
+impl RunRecord {
+    /// It is going on, or died, or was stopped: what it has left is to be finished or taken back.
+    fn is_open(&self) -> bool {
+        matches!(self.outcome, Outcome::Running | Outcome::Interrupted)
+    }
+}
+
+/// Whether the newest run of a release is not finished, by the metadata of its journal alone.
+pub(crate) fn is_open(metadata: &ObjectMeta) -> bool {
+    metadata.annotations.as_ref().and_then(|all| all.get(RUN)).is_some_and(|word| word == OPEN)
+}
+
+/// The name of a release's journal.
+pub(crate) fn secret_name(release: &str) -> String {
     format!("ffe-journal.{release}")
 }
 
@@ -213,6 +230,11 @@ impl Journal {
             ..ObjectMeta::default()
         };
         self.mark.write(&mut metadata);
+        // So that a refresh sees it in the list that it makes anyway.
+        metadata.labels.get_or_insert_default().insert("owner".to_owned(), BESIDE.to_owned());
+        let open = self.content.runs.last().is_some_and(RunRecord::is_open);
+        let word = if open { OPEN } else { "closed" };
+        metadata.annotations.get_or_insert_default().insert(RUN.to_owned(), word.to_owned());
         let secret = Secret {
             metadata,
             type_: Some(SECRET_TYPE.to_owned()),
@@ -265,10 +287,7 @@ impl Journal {
 
     /// The run that is going on, or died, or was stopped.
     pub(crate) fn unfinished(&self) -> Option<&RunRecord> {
-        self.content
-            .runs
-            .last()
-            .filter(|run| matches!(run.outcome, Outcome::Running | Outcome::Interrupted) && !run.unwinding)
+        self.content.runs.last().filter(|run| run.is_open() && !run.unwinding)
     }
 
     /// The run going on.

@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     pub applied_revision: i64,
     /// The journal does not say yet what the last apply left.
     pub unrecorded: bool,
+    /// The last run is not finished: somebody died, or stopped it.
+    pub open_run: bool,
     /// Digest of the chart on this machine when the release was read; empty when it is not here.
     pub chart: String,
 }

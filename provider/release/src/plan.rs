@@ -75,6 +75,10 @@ async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagn
         tracing::info!(status = ?prior.status, "the release is not deployed; planning to deploy it");
         return Ok(true);
     }
+    if seen.open_run {
+        tracing::info!("the last run is not finished; planning to finish it or to take it back");
+        return Ok(true);
+    }
     if seen.unrecorded {
         tracing::info!("the last run is not recorded yet; planning to do so");
         return Ok(true);
@@ -156,16 +160,25 @@ async fn promise(
     plan.planned.chart_digest = Attr::Known(chart.digest.clone());
     plan.planned.chart_version = Attr::Known(chart.metadata.version.clone());
 
+    // What a Helm that died has begun goes before anything else: what there was before it is what will be upgraded.
     let half_done = key.as_ref().is_some_and(|key| is_half_done(key.status));
-    let deployed = match &key {
-        Some(key) if !half_done => kit.records.open(key).await.map_err(unreadable)?,
-        _ => None,
+    let base = if key.as_ref().is_some_and(|key| key.status.is_pending()) {
+        let history = kit.records.history(&inputs.namespace, &inputs.name).await.map_err(unreadable)?;
+        history.into_iter().rev().find(|key| !is_half_done(key.status))
+    } else {
+        key.filter(|_| !half_done)
+    };
+    let deployed = match &base {
+        Some(key) => kit.records.open(key).await.map_err(unreadable)?,
+        None => None,
     };
     let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
-    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some(), cancel).await?;
+    // Until then Helm renders no upgrade, so it is rendered as an install, and promised less.
+    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some() && !half_done, cancel).await?;
     // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
-    let certain =
+    let there =
         before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
+    let certain = there && !half_done;
     plan.planned.changes = Attr::Known(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
     plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
     let values = match (&plan.prior, &deployed) {

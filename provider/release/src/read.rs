@@ -9,6 +9,7 @@ use ffe_session::{Unavailable, diagnostic_of_recorded};
 use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::drift::{self, Place};
+use crate::journal::{is_open, secret_name};
 use crate::model::Release;
 use crate::outputs::{Seen, from_record};
 
@@ -79,7 +80,18 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
             Err(error) => return kept(request, unreadable(error)),
         };
     }
-    let warnings = drift::look(Place { cluster, records, key: &key, opened }, &mut state, &mut private).await;
+    let mut warnings = drift::look(Place { cluster, records, key: &key, opened }, &mut state, &mut private).await;
+    // Helm's record may be as it was, and the database is not: then the next apply has something to do.
+    let journal = records.beside(&namespace, &secret_name(&name)).await.unwrap_or_default();
+    seen = Seen::load(&private);
+    seen.open_run = journal.as_ref().is_some_and(is_open);
+    seen.store(&mut private);
+    if seen.open_run {
+        warnings.push(Diagnostic::warning(
+            format!("A run of the release {namespace}/{name} is not finished"),
+            "It was interrupted, or it is going on elsewhere. The next apply goes on with it, or takes back what it has left.",
+        ));
+    }
     Refreshed::present(state, private).with(warnings)
 }
 

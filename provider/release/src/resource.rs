@@ -103,6 +103,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
         Outcome::RolledBack => seen.applied_revision = model.revision.unwrap_or_default(),
         _ => {}
     }
+    seen.open_run = outcome == Outcome::Interrupted;
     seen.store(private);
     model
 }

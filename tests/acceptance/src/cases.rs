@@ -23,6 +23,8 @@ mod promise;
 mod remedies;
 mod secrets;
 mod sources;
+mod tls;
+mod tls_kills;
 
 use crate::Case;
 
@@ -52,6 +54,8 @@ pub fn all() -> Vec<Case> {
         bad_input::CASES,
         plugin::CASES,
         examples::CASES,
+        tls::CASES,
+        tls_kills::CASES,
     ];
     groups.iter().copied().flatten().map(|case| Case { name: case.name, when: case.when, run: case.run }).collect()
 }

@@ -72,7 +72,7 @@ impl Shared {
 pub(crate) struct Gate {
     address: SocketAddr,
     shared: Arc<Shared>,
-    proxy: Child,
+    proxy: Option<Child>,
 }
 
 impl Gate {
@@ -93,6 +93,18 @@ impl Gate {
                 let _ended = proxy.kill();
                 format!("kubectl proxy says {line:?}")
             })?;
+        Gate::listen(server, Some(proxy))
+    }
+
+    /// Opens a gate before another server that speaks HTTP/1.1.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub(crate) fn before(server: SocketAddr) -> Result<Gate> {
+        Gate::listen(server, None)
+    }
+
+    fn listen(server: SocketAddr, proxy: Option<Child>) -> Result<Gate> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let gate = Gate { address: listener.local_addr()?, shared: Arc::default(), proxy };
         let shared = Arc::clone(&gate.shared);
@@ -116,6 +128,11 @@ impl Gate {
              contexts: [{{ name: gate, context: {{ cluster: gate, user: gate }} }}]\ncurrent-context: gate\n",
             self.address
         )
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Stops the next request that passes the test, once.
@@ -161,8 +178,10 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        let _ended = self.proxy.kill();
-        let _reaped = self.proxy.wait();
+        if let Some(proxy) = &mut self.proxy {
+            let _ended = proxy.kill();
+            let _reaped = proxy.wait();
+        }
     }
 }
 

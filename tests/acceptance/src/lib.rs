@@ -18,6 +18,7 @@ mod proxy;
 mod server;
 mod stage;
 mod surroundings;
+mod tls;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub use kube::Kube;
 pub use proxy::Proxy;
 pub use server::serve;
 pub use stage::Stage;
-pub use surroundings::Surroundings;
+pub use surroundings::{Surroundings, Tls};
 
 /// When a case runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

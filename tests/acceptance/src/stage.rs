@@ -25,6 +25,7 @@ pub struct Stage {
     kept: tempfile::TempDir,
     story: Vec<String>,
     environment: Vec<(String, String)>,
+    last: Vec<String>,
 }
 
 impl Stage {
@@ -51,6 +52,7 @@ impl Stage {
             kept,
             story: Vec::new(),
             environment: Vec::new(),
+            last: Vec::new(),
             surroundings,
         })
     }
@@ -319,11 +321,19 @@ impl Stage {
         story.chars().skip(skip).collect()
     }
 
+    /// A command for when the case is over, also when it fails: for what does not go with its namespaces.
+    pub fn afterwards(&mut self, command: &str) {
+        self.last.push(command.to_owned());
+    }
+
     /// Removes what the case left in the cluster.
     pub fn clean_up(&self) {
         if std::env::var_os("FFE_KEEP").is_some() {
             eprintln!("kept: {} and namespaces {}*", self.kept.path().display(), self.name);
             return;
+        }
+        for command in &self.last {
+            let _done = self.shell(command);
         }
         let names = self.kube.run(&["get", "namespaces", "-o", "name"]).map(|output| output.stdout).unwrap_or_default();
         let prefix = format!("namespace/{}", self.name);

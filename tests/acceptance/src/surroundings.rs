@@ -23,6 +23,48 @@ pub struct Surroundings {
     pub root: PathBuf,
     /// A filesystem mirror with the provider in it, so that `terraform init` finds it as it would in a registry.
     pub mirror: PathBuf,
+    /// Names, certificates and the way to them, where the testbed runs those parts.
+    pub tls: Option<Tls>,
+}
+
+/// What the cases about HTTPS work with.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The address of this machine that pods reach too; the ingress controller listens there at 80 and 443.
+    pub node_ip: String,
+    /// The ACME server's directory; it issues certificates of 90 days.
+    pub directory: String,
+    /// The same of a server that issues certificates of six minutes.
+    pub short_directory: String,
+    /// The authority of the servers' own certificates, PEM.
+    pub authority: PathBuf,
+    /// The roots of the certificates that they issue, PEM.
+    pub roots: PathBuf,
+    /// The DNS server: `address:port`.
+    pub dns_server: String,
+    /// Its zone that takes updates. Every name in it has the node's address.
+    pub zone: String,
+    /// The name of the key (TSIG) that signs updates.
+    pub key_name: String,
+    /// A file with the key's secret, base64.
+    pub key_secret: PathBuf,
+}
+
+impl Tls {
+    fn from_environment() -> Option<Tls> {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Some(Tls {
+            node_ip: text("FFE_NODE_IP")?,
+            directory: text("FFE_ACME_DIRECTORY")?,
+            short_directory: text("FFE_ACME_SHORT_DIRECTORY")?,
+            authority: text("FFE_ACME_CA")?.into(),
+            roots: text("FFE_ACME_ROOTS")?.into(),
+            dns_server: text("FFE_DNS_SERVER")?,
+            zone: text("FFE_DNS_ZONE")?,
+            key_name: text("FFE_DNS_KEY_NAME")?,
+            key_secret: text("FFE_DNS_SECRET_FILE")?.into(),
+        })
+    }
 }
 
 impl Surroundings {
@@ -48,6 +90,7 @@ impl Surroundings {
             terraform: std::env::var_os("FFE_TERRAFORM").map_or_else(|| PathBuf::from("terraform"), PathBuf::from),
             root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?,
             mirror,
+            tls: Tls::from_environment(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tfplugin_testing::{Action, Told};
 
-use crate::world::{NO_HELM, RELEASE, World, later, manifest, record_of};
+use crate::world::{NO_HELM, RELEASE, World, journal_of, later, manifest, record_of};
 
 #[tokio::test(start_paused = true)]
 async fn an_unchanged_release_is_not_opened() {
@@ -45,8 +45,29 @@ async fn a_burst_over_one_namespace_costs_one_list_of_each_kind_and_opens_nothin
     assert_eq!(world.listed() - listed, 1);
     assert_eq!(seen.len() - all, 2, "something else was asked: {:?}", &seen[all..]);
     let (records, objects) = (&seen[all], &seen[all + 1]);
-    assert!(records.query.contains("labelSelector=owner=helm"), "{records:?}");
+    assert!(records.query.contains("labelSelector=owner in (helm,ffe)"), "{records:?}");
     assert!(objects.path.ends_with("/configmaps"), "{objects:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_not_finished_shows_and_is_planned_to_be_finished() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let config = world.managed(&mut tf, "one").await;
+    let say = |word: &str| {
+        world.api.edit(&journal_of("one"), |journal| {
+            journal["metadata"]["labels"]["owner"] = "ffe".into();
+            journal["metadata"]["annotations"]["ffe.three-rivers.tech/run"] = word.into();
+        });
+    };
+    say("open");
+    later().await;
+    tf.refresh(RELEASE, "one").await.expect_warning("", "A run of the release ffe/one is not finished");
+    tf.plan(RELEASE, "one", config.clone()).await.expect_action(Action::Refused).expect_error("", NO_HELM);
+    say("closed");
+    later().await;
+    tf.refresh(RELEASE, "one").await.expect_silence();
+    tf.assert_empty_plan(RELEASE, "one", config).await;
 }
 
 #[tokio::test(start_paused = true)]

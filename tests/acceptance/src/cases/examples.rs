@@ -1,10 +1,11 @@
 //! The examples, as users copy them.
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value as Json, json};
 
 use crate::{Case, Stage, When};
 
-pub(super) const CASES: &[Case] = &[Case { name: "examples::single_node", when: When::Always, run: single_node }];
+pub(super) const CASES: &[Case] = &[Case { name: "examples::single_node_https", when: When::Always, run: single_node }];
 
 fn single_node(stage: &mut Stage) -> Result<()> {
     let example = stage.surroundings.root.join("examples/terraform/single-node");
@@ -20,10 +21,25 @@ fn single_node(stage: &mut Stage) -> Result<()> {
     stage.set("TF_VAR_chart", stage.chart().display().to_string());
     stage.set("TF_VAR_namespace", stage.name.clone());
     stage.set("TF_VAR_api_key", "key-of-the-example");
+    let variable = |name: &str| std::env::var(name).with_context(|| format!("{name} is not set"));
+    let read = |name: &str| anyhow::Ok(std::fs::read_to_string(variable(name)?)?);
+    let host = format!("{}.{}", stage.name, variable("FFE_DNS_ZONE")?.trim_end_matches('.'));
+    let acme = json!({ "server": variable("FFE_ACME_DIRECTORY")?, "ca_bundle": read("FFE_ACME_CA")? });
+    stage.set("TF_VAR_host", host.clone());
+    stage.set("TF_VAR_ingress_class", "traefik");
+    stage.set("TF_VAR_acme", acme.to_string());
+    stage.set("TF_VAR_resolve_to", variable("FFE_NODE_IP")?);
+    stage.set("TF_VAR_trusted_roots", read("FFE_ACME_ROOTS")?);
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
     let outputs = stage.terraform(&["output", "-json"])?.ok()?;
-    let outputs: serde_json::Value = serde_json::from_str(&outputs.stdout)?;
+    let outputs: Json = serde_json::from_str(&outputs.stdout)?;
     ensure!(outputs["revision"]["value"] == 1, "{outputs:#}");
+    ensure!(outputs["url"]["value"] == format!("https://{host}"), "{outputs:#}");
+    let checks = outputs["checks"]["value"].as_object().context("no checks")?;
+    for check in ["chain", "names", "status", "redirect"] {
+        let seen = checks.get(&format!("{host} {check}")).and_then(Json::as_str).unwrap_or_default();
+        ensure!(seen.starts_with("passed"), "{check}: {checks:#?}");
+    }
     stage.destroy()?.ok().map(|_| ())
 }

@@ -177,7 +177,10 @@ const POINTS: &[Point] = &[
     row(Upgrade, Provider, Before, Ask("notify", "GET", "/namespaces/", "")),
     row(Upgrade, User, Before, Ask("notify", "GET", "/namespaces/", "")),
 
-    // The way back, and then the change is taken back or put right.
+    // Somebody dies on the way there, or on the way back; and then the change is taken back or put right.
+    row(UpgradeFails, Provider, After, Ask("migrate", "POST", "/jobs", "ffe-migrate-")),
+    row(UpgradeFails, Provider, After, Note("schema_after")),
+    row(UpgradeFails, Provider, After, Helm("PATCH", "/deployments/", "")),
     row(UpgradeFails, Provider, Before, Note("unwinding")),
     row(UpgradeFails, Provider, After, Note("unwinding")),
     row(UpgradeFails, Provider, After, Helm("POST", "/secrets", "pending-rollback")),
