@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: what a newcomer watches. The example `examples/terraform/single-node`, applied by the real
 //! terraform to a real Kubernetes.
 
+mod https;
 mod place;
 mod result;
 
@@ -13,7 +14,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
-use place::Place;
+use https::Https;
+use place::{Chosen, Place};
 
 use crate::kubectl::Kubectl;
 use crate::terraform::{self, Terraform};
@@ -35,6 +37,10 @@ pub(crate) struct Args {
     /// The application's image on that cluster, with its tag. Default: that of the last run there.
     #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
     image: Option<String>,
+    /// The host name of the application on that cluster, for HTTPS; what else that needs is said by `TF_VAR_…`, as the example's
+    /// README tells. Default: that of the last run there, else there is none.
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    host: Option<String>,
     /// The image of PostgreSQL on that cluster. Default: that of the last run there, else the official one.
     #[arg(long, value_name = "NAME:TAG", requires = "kubeconfig")]
     database_image: Option<String>,
@@ -50,8 +56,12 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         .map(|path| path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display())));
     let other = other.transpose()?;
     let place = Place::prepare(&workspace, other.as_deref())?;
-    let images = place.images(args.image.as_deref(), args.database_image.as_deref())?;
-    let image = images.application.as_deref().map(name_and_tag).transpose()?;
+    let chosen = place.chosen(Chosen {
+        image: args.image.clone(),
+        database_image: args.database_image.clone(),
+        host: args.host.clone(),
+    })?;
+    let image = chosen.image.as_deref().map(name_and_tag).transpose()?;
     if other.is_some() && image.is_none() {
         bail!("which image is the application's on that cluster? Say it with --image NAME:TAG");
     }
@@ -59,7 +69,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let (kubeconfig, kubectl) = match &other {
         None => {
             tell::headline("The testbed: a Kubernetes of one node on this machine");
-            workspace.testbed.up(&testbed::USUAL, &ToStderr)?;
+            workspace.testbed.up(&[&testbed::USUAL[..], &Part::TLS].concat(), &ToStderr)?;
             (workspace.testbed.kubeconfig(), Some(workspace.testbed.binary("kubectl")))
         }
         Some(path) => (path.clone(), workspace::in_path("kubectl")),
@@ -74,6 +84,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let terraform = Terraform::with_mirror(place.folder(), &provider)?;
     let helm = helm(&workspace, args)?;
     let key = place.api_key()?;
+    let https = if other.is_none() { Some(Https::of(&workspace)?) } else { None };
     let run = |arguments: &[&str]| -> Command {
         let mut command = terraform.command(&place.configuration(), arguments);
         command
@@ -84,10 +95,11 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         if let Some((name, tag)) = &image {
             command.env("TF_VAR_image", name).env("TF_VAR_image_tag", tag);
         }
-        match (&args.kubeconfig, &images.database) {
-            (None, _) => command.env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE),
-            (_, Some(image)) => command.env("TF_VAR_database_image", image),
-            (_, None) => &mut command,
+        match &https {
+            Some(https) => command.env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE).envs(https.variables()),
+            None => command
+                .envs(chosen.database_image.iter().map(|image| ("TF_VAR_database_image", image)))
+                .envs(chosen.host.iter().map(|host| ("TF_VAR_host", host))),
         };
         command
     };
@@ -111,7 +123,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     tell::headline("terraform apply");
     process::run(run(&["apply", "-auto-approve"]).args(plain))?;
     let outputs = process::output(&mut run(&["output", "-json"]))?;
-    result::show(&outputs, kubectl.as_ref(), &key, args.kubeconfig.is_none())?;
+    result::show(&outputs, kubectl.as_ref(), &key, https.as_ref())?;
     tell::note(format!(
         "\nDone in {}. To remove it: cargo xtask demo --destroy{}",
         tell::time(began.elapsed()),

@@ -65,3 +65,39 @@ resource "ffe_release" "backend" {
     timeout = "2m"
   }
 }
+
+# How the world reaches it: the route, the DNS record, a certificate that renews itself, and the proof that HTTPS works.
+resource "ffe_tls_endpoint" "api" {
+  count = var.host == null ? 0 : 1
+
+  namespace     = ffe_environment.this.namespace
+  name          = "ffe-backend"
+  hosts         = [var.host]
+  backend       = local.service
+  ingress_class = var.ingress_class
+
+  issuer = {
+    acme = {
+      server    = coalesce(var.acme.server, ffe_environment.this.tls.acme_server, "letsencrypt-staging")
+      email     = var.acme.email
+      ca_bundle = var.acme.ca_bundle
+      solver    = { http01 = {} }
+    }
+  }
+
+  # Without a zone the record is made elsewhere, and only looked at.
+  dns = var.dns_zone == null ? null : { zone = var.dns_zone }
+
+  security = {
+    requests_per_minute = ffe_environment.this.tls.requests_per_minute
+  }
+
+  verify = {
+    path       = "/health"
+    resolve_to = var.resolve_to
+    ca_bundle  = var.trusted_roots
+    checks = [
+      { path = "/api/v1/bot/status", bearer_wo = var.api_key },
+    ]
+  }
+}

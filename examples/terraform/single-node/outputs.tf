@@ -14,6 +14,21 @@ output "service" {
 }
 
 output "url" {
+  description = "The application's address, where it has a host name."
+  value       = one(ffe_tls_endpoint.api[*].url)
+}
+
+output "certificate_ends" {
+  description = "Until when the certificate is valid. It is renewed before."
+  value       = one(ffe_tls_endpoint.api[*].certificate_status.not_after)
+}
+
+output "checks" {
+  description = "What was seen of HTTPS."
+  value       = { for result in flatten(ffe_tls_endpoint.api[*].verify_results) : "${result.host} ${result.check}" => "${result.outcome}: ${result.detail}" }
+}
+
+output "url_inside" {
   description = "The application's address inside of the cluster."
   value       = "http://${local.service.service}.${ffe_environment.this.namespace}.svc:${local.service.port}"
 }

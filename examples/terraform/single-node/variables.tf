@@ -87,6 +87,46 @@ variable "log_level" {
   default     = "info"
 }
 
+variable "host" {
+  description = "The host name at which the world reaches the application. Left out: it is reached inside of the cluster only."
+  type        = string
+  default     = null
+}
+
+variable "ingress_class" {
+  description = "The class of the ingress, such as traefik. Left out: the cluster's default class."
+  type        = string
+  default     = null
+}
+
+variable "acme" {
+  description = "Who issues the certificate: letsencrypt, letsencrypt-staging or the URL of a directory. Left out: what the preset says, else staging."
+  type = object({
+    server    = optional(string)
+    email     = optional(string)
+    ca_bundle = optional(string)
+  })
+  default = {}
+}
+
+variable "dns_zone" {
+  description = "The zone at Cloudflare that the host's record is made in; the token is in CLOUDFLARE_API_TOKEN. Left out: the record is made elsewhere."
+  type        = string
+  default     = null
+}
+
+variable "resolve_to" {
+  description = "The address to look at HTTPS by, where the host does not resolve on this machine."
+  type        = string
+  default     = null
+}
+
+variable "trusted_roots" {
+  description = "Certificates (PEM) that the application's certificate is checked against. Left out: those of this system."
+  type        = string
+  default     = null
+}
+
 variable "api_key" {
   description = "The key that clients of the application show. Ephemeral: it reaches the cluster and nothing else."
   type        = string

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
 
 use crate::tell;
 use crate::workspace::Workspace;
@@ -13,11 +13,13 @@ use crate::workspace::Workspace;
 /// Files of the example that are the configuration.
 const CONFIGURATION: [&str; 4] = ["versions.tf", "variables.tf", "main.tf", "outputs.tf"];
 
-/// The images that were asked for on somebody's own cluster.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Images {
-    pub(super) application: Option<String>,
-    pub(super) database: Option<String>,
+/// What was chosen for somebody's own cluster.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    pub(super) image: Option<String>,
+    pub(super) database_image: Option<String>,
+    pub(super) host: Option<String>,
 }
 
 /// One place for the testbed, and one for each other kubeconfig.
@@ -72,18 +74,21 @@ impl Place {
         std::fs::write(&recorded, identity).with_context(|| format!("writing {}", recorded.display()))
     }
 
-    /// The images of this run, or else of the last one here: what is to be destroyed is still planned with them.
-    pub(super) fn images(&self, application: Option<&str>, database: Option<&str>) -> Result<Images> {
-        let path = self.folder.join("images.json");
-        let before: Json = match std::fs::read(&path) {
+    /// What this run says, or else what the last one here did: what is to be destroyed is still planned with it.
+    pub(super) fn chosen(&self, now: Chosen) -> Result<Chosen> {
+        let path = self.folder.join("chosen.json");
+        let before: Chosen = match std::fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?,
-            Err(_) => Json::Null,
+            Err(_) => Chosen::default(),
         };
-        let either = |now: Option<&str>, name: &str| now.or(before[name].as_str()).map(str::to_owned);
-        let images = Images { application: either(application, "application"), database: either(database, "database") };
-        let text = json!({ "application": images.application, "database": images.database }).to_string();
-        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        Ok(images)
+        let chosen = Chosen {
+            image: now.image.or(before.image),
+            database_image: now.database_image.or(before.database_image),
+            host: now.host.or(before.host),
+        };
+        std::fs::write(&path, serde_json::to_string(&chosen)?)
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(chosen)
     }
 
     /// The application's key: made at random in the first run, the same in all others.
@@ -164,13 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn images_are_those_of_the_last_run_until_others_are_named() {
+    fn what_was_chosen_stays_until_something_else_is() {
         let (_kept, place) = place();
-        assert_eq!(place.images(None, None).unwrap(), Images::default());
-        place.images(Some("a:1"), Some("postgres:16")).unwrap();
-        let images = place.images(Some("a:2"), None).unwrap();
-        assert_eq!(images.application.as_deref(), Some("a:2"));
-        assert_eq!(images.database.as_deref(), Some("postgres:16"));
+        assert_eq!(place.chosen(Chosen::default()).unwrap(), Chosen::default());
+        let first = Chosen { image: Some("a:1".into()), database_image: Some("postgres:16".into()), host: None };
+        place.chosen(first).unwrap();
+        let second = Chosen { image: Some("a:2".into()), ..Chosen::default() };
+        let chosen = place.chosen(second).unwrap();
+        assert_eq!(chosen.image.as_deref(), Some("a:2"));
+        assert_eq!(chosen.database_image.as_deref(), Some("postgres:16"));
     }
 
     #[test]

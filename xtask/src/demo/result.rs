@@ -4,21 +4,24 @@ use anyhow::{Context as _, Result, ensure};
 use http::StatusCode;
 use serde_json::Value as Json;
 
+use super::https::Https;
 use crate::kubectl::Kubectl;
 use crate::tell;
 
 /// Shows terraform's outputs and asks the application.
-///
-/// On the testbed, whose node is this machine, services answer here too.
-pub(super) fn show(outputs: &str, kubectl: Option<&Kubectl>, key: &str, testbed: bool) -> Result<()> {
+pub(super) fn show(outputs: &str, kubectl: Option<&Kubectl>, key: &str, testbed: Option<&Https>) -> Result<()> {
     let outputs = Outputs::read(outputs)?;
     tell::headline("The result");
-    if let (true, Some(kubectl)) = (testbed, kubectl) {
-        let service = ["get", "service", &outputs.service, "--namespace", &outputs.namespace];
-        let address = kubectl.output(&[&service[..], &["-o", "jsonpath={.spec.clusterIP}"]].concat())?;
-        tell::line(format!("URL                  http://{address}:{}/health", outputs.port));
+    if let Some(url) = &outputs.url {
+        tell::line(format!("URL                  {url}"));
     }
-    tell::line(format!("URL in the cluster   {}", outputs.url));
+    if let Some(https) = testbed {
+        tell::line(format!("  from this machine  {}", https.by_hand()));
+    }
+    if let Some(ends) = &outputs.certificate_ends {
+        tell::line(format!("certificate until    {ends}"));
+    }
+    tell::line(format!("URL in the cluster   {}", outputs.url_inside));
     tell::line(format!("Helm revision        {}", outputs.revision));
     tell::line(format!("schema revision      {}", outputs.schema.join(", ")));
     let Some(kubectl) = kubectl else {
@@ -42,7 +45,9 @@ struct Outputs {
     namespace: String,
     service: String,
     port: u64,
-    url: String,
+    url: Option<String>,
+    url_inside: String,
+    certificate_ends: Option<String>,
     revision: u64,
     schema: Vec<String>,
 }
@@ -62,7 +67,9 @@ impl Outputs {
             namespace: text("/namespace/value")?,
             service: text("/service/value/service")?,
             port: number("/service/value/port")?,
-            url: text("/url/value")?,
+            url: text("/url/value").ok(),
+            url_inside: text("/url_inside/value")?,
+            certificate_ends: text("/certificate_ends/value").ok(),
             revision: number("/revision/value")?,
             schema: schema.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
         })
@@ -85,10 +92,11 @@ mod tests {
     fn outputs_are_read_and_a_missing_one_is_named() {
         let text = r#"{
             "namespace": {"value": "ffe-demo"}, "service": {"value": {"service": "ffe-backend", "port": 8000}},
-            "url": {"value": "http://x"}, "revision": {"value": 2}, "schema_revision": {"value": ["0003"]}
+            "url_inside": {"value": "http://x"}, "url": {"value": "https://y"}, "revision": {"value": 2}, "schema_revision": {"value": ["0003"]}
         }"#;
         let outputs = Outputs::read(text).unwrap();
         assert_eq!((outputs.service.as_str(), outputs.port, outputs.revision), ("ffe-backend", 8000, 2));
+        assert_eq!((outputs.url.as_deref(), outputs.certificate_ends), (Some("https://y"), None));
         assert_eq!(outputs.schema, ["0003"]);
         let missing = Outputs::read(r#"{"namespace": {"value": "x"}}"#).unwrap_err();
         assert_eq!(missing.to_string(), "terraform's outputs have no /service/value/service");
