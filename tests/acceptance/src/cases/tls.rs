@@ -1,0 +1,26 @@
+//! An address by HTTPS, with certificates that are really issued and requests that really go through the controller.
+
+mod around;
+mod cloudflare;
+mod foreign;
+mod gateway;
+mod issuance;
+mod life;
+mod renewal;
+
+pub(super) use cloudflare::configure;
+
+use crate::{Case, When};
+
+pub(super) const CASES: &[Case] = &[
+    Case { name: "tls::from_apply_to_destroy_and_back", when: When::Always, run: life::http01 },
+    Case { name: "tls::class_nginx", when: When::Full, run: life::nginx },
+    Case { name: "tls::gateway_listener_of_ours", when: When::Always, run: gateway::listener },
+    Case { name: "tls::wildcard_by_dns01", when: When::Full, run: issuance::dns01 },
+    Case { name: "tls::internal_ca_and_self_signed", when: When::Always, run: issuance::internal },
+    Case { name: "tls::records_at_cloudflare", when: When::Full, run: cloudflare::records },
+    Case { name: "tls::renewed_by_cert_manager", when: When::Full, run: renewal::renewed },
+    Case { name: "tls::imported_own", when: When::Full, run: foreign::own },
+    Case { name: "tls::foreign_ingress_taken_over", when: When::Full, run: foreign::taken_over },
+    Case { name: "tls::certificate_data_alert_and_shared_issuer", when: When::Full, run: around::all },
+];

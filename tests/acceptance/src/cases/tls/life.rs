@@ -1,0 +1,111 @@
+//! From nothing to nothing, and again: a certificate by HTTP-01 through the ingress controller.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::Stage;
+use crate::tls::{
+    Endpoint, Ever, ask, backend, expect_gone, expect_outcomes, expect_served, host, objects, surroundings,
+};
+
+pub(super) fn http01(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let (web, api) = (host(stage, "web")?, host(stage, "api")?);
+    let (node, mut orders) = (surroundings(stage)?.node_ip, Ever::of(stage, "orders.acme.cert-manager.io")?);
+    let checks = "checks = [{ path = \"/secret\", bearer_wo = \"let-me-in\" }, { path = \"/secret\", status = 401 }]";
+    let endpoint = Endpoint::new(stage, "web", &[&web, &api])?.verify(checks);
+    endpoint.configure(stage)?;
+    stage.apply()?.ok()?;
+
+    // As a client sees it, without the provider's eyes.
+    for host in [&web, &api] {
+        let answer = expect_served(stage, host)?;
+        for (header, value) in [
+            ("strict-transport-security", "max-age=31536000"),
+            ("x-frame-options", "DENY"),
+            ("content-security-policy", "default-src 'self'"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            ensure!(answer.header(header) == Some(value), "{header} of {host}: {answer:?}");
+        }
+    }
+    let state = stage.expect_state("ffe_tls_endpoint.web")?;
+    let urls = json!([format!("https://{web}"), format!("https://{api}")]);
+    ensure!(state["url"] == urls[0] && state["urls"] == urls && state["address"] == json!(node), "{state:#}");
+    let certificate = &state["certificate_status"];
+    ensure!(certificate["ready"] == true && certificate["sans"] == json!([api, web]), "{certificate:#}");
+    ensure!(certificate["issuer"].as_str().is_some_and(|issuer| issuer.contains("Pebble")), "{certificate:#}");
+    for text in ["not_before", "not_after", "renewal_time", "serial", "fingerprint_sha256"] {
+        ensure!(certificate[text].as_str().is_some_and(|text| !text.is_empty()), "{text}: {certificate:#}");
+    }
+    let headers = ["Strict-Transport-Security", "X-Frame-Options", "Content-Security-Policy", "X-Content-Type-Options"];
+    let headers = headers.map(|name| format!("header {name}"));
+    let mut expected = vec!["chain", "names", "status", "redirect", "certificate"];
+    expected.extend(headers.iter().map(String::as_str));
+    expect_outcomes(&state, &api, "passed", &expected)?;
+    expected.push("check /secret");
+    expect_outcomes(&state, &web, "passed", &expected)?;
+    stage.expect_empty_plan()?;
+
+    // Other settings: in place, and without another order.
+    let limited = endpoint.more(
+        "security = { hsts_max_age = 3600, hsts_subdomains = true, frame_options = \"SAMEORIGIN\", requests_per_minute = 20 }",
+    );
+    limited.configure(stage)?;
+    ensure!(stage.planned_actions()? == [("ffe_tls_endpoint.web".to_owned(), "update".to_owned())]);
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let answer = expect_served(stage, &web)?;
+    ensure!(answer.header("strict-transport-security") == Some("max-age=3600; includeSubDomains"), "{answer:?}");
+    ensure!(answer.header("x-frame-options") == Some("SAMEORIGIN"), "{answer:?}");
+    let mut refused = 0;
+    for _ in 0..40 {
+        refused += usize::from(ask(stage, &format!("https://{web}/health"))?.status == 429);
+    }
+    ensure!(refused > 0, "40 requests at once, and none was refused");
+    let now = stage.expect_state("ffe_tls_endpoint.web")?["certificate_status"].clone();
+    ensure!(now["serial"] == certificate["serial"], "another certificate: {now:#}");
+    ensure!(orders.seen("")?.len() == 1, "{:?}", orders.seen("")?);
+
+    // What is ours goes; the certificate and the account's key stay, and an endpoint made anew orders nothing.
+    stage.destroy()?.ok()?;
+    expect_gone(stage, &["web-account", "web-tls"])?;
+    endpoint.more("keep_secret = false").configure(stage)?;
+    stage.apply()?.ok()?;
+    let again = stage.expect_state("ffe_tls_endpoint.web")?["certificate_status"].clone();
+    ensure!(again["serial"] == certificate["serial"], "another certificate: {again:#}");
+    expect_served(stage, &web)?;
+    ensure!(orders.seen("")?.len() == 1, "it was ordered anew: {:?}", orders.seen("")?);
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?;
+    expect_gone(stage, &[])
+}
+
+/// The dialect of ingress-nginx, as far as Traefik speaks it: the certificate and the redirect. Headers and HSTS are the
+/// administrator's, and the plan says so.
+pub(super) fn nginx(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let web = host(stage, "web")?;
+    let endpoint = Endpoint::new(stage, "web", &[&web])?.class("ingress_class = \"nginx\"");
+    endpoint.configure(stage)?;
+    let plan = stage.terraform(&["plan", "-no-color", "-input=false"])?.ok()?;
+    plan.says(&[
+        "ingress-nginx is retired",
+        "security.hsts_max_age is up to the administrator of",
+        "security.frame_options is up to the administrator of",
+        "security.content_security_policy is up to the administrator of",
+    ])?;
+    stage.apply()?.ok()?;
+    let answer = expect_served(stage, &web)?;
+    ensure!(answer.header("x-frame-options").is_none(), "nobody promised that: {answer:?}");
+    let state = stage.expect_state("ffe_tls_endpoint.web")?;
+    expect_outcomes(&state, &web, "passed", &["chain", "names", "status", "redirect"])?;
+    expect_outcomes(&state, &web, "skipped", &["header X-Frame-Options", "header Content-Security-Policy"])?;
+    let ingress = stage.kube.get(&["ingress", "-n", &stage.name, "web"])?.unwrap_or_default();
+    ensure!(ingress["spec"]["ingressClassName"] == "nginx", "{ingress:#}");
+    ensure!(!ingress.to_string().contains("snippet"), "a snippet: {ingress:#}");
+    ensure!(objects(stage, "ingresses,middlewares.traefik.io")?.len() == 1, "one ingress is enough");
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?;
+    expect_gone(stage, &["web-account", "web-tls"])
+}

@@ -1,0 +1,58 @@
+//! Certificates that cert-manager renews while nobody applies.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::Stage;
+use crate::tls::{Endpoint, Ever, SOON, acme, backend, expect_gone, expect_served, host, surroundings};
+
+/// The serial number in the state.
+fn serial(stage: &mut Stage) -> Result<String> {
+    let state = stage.expect_state("ffe_tls_endpoint.web")?;
+    let serial = state["certificate_status"]["serial"].as_str().context("no serial number")?;
+    Ok(serial.to_owned())
+}
+
+/// How many certificates there have been, as cert-manager counts, once the last one is there.
+fn wait_revision(stage: &Stage, revision: i64, limit: Duration) -> Result<()> {
+    let namespace = stage.name.clone();
+    stage.kube.until(&format!("certificate {revision} is there"), limit, |kube| {
+        let found = kube.get(&["certificate", "-n", &namespace, "web-tls"])?.unwrap_or_default();
+        let conditions = found["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let is = |kind: &str| conditions.iter().any(|one| one["type"] == kind && one["status"] == "True");
+        Ok(found["status"]["revision"] == revision && is("Ready") && !is("Issuing"))
+    })
+}
+
+pub(super) fn renewed(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let (web, tls) = (host(stage, "web")?, surroundings(stage)?);
+    let mut orders = Ever::of(stage, "orders.acme.cert-manager.io")?;
+    // Valid for six minutes, and renewed when one of them is over.
+    let endpoint = Endpoint::new(stage, "web", &[&web])?
+        .issuer(acme(stage, &tls.short_directory, "http01 = {}")?)
+        .more("certificate = { renew_before = \"5m\" }");
+    endpoint.configure(stage)?;
+    stage.apply()?.ok()?;
+    let first = serial(stage)?;
+
+    wait_revision(stage, 2, Duration::from_secs(180))?;
+    expect_served(stage, &web)?;
+    stage.expect_empty_plan()?;
+    stage.terraform(&["apply", "-refresh-only", "-auto-approve", "-no-color", "-input=false"])?.ok()?;
+    let second = serial(stage)?;
+    ensure!(second != first, "the state shows the old certificate");
+
+    // The Secret is lost: what cert-manager issues in its place is no change of ours either.
+    stage.kube.run(&["delete", "secret", "-n", &stage.name, "web-tls"])?.ok()?;
+    wait_revision(stage, 3, SOON)?;
+    stage.expect_empty_plan()?;
+    stage.terraform(&["apply", "-refresh-only", "-auto-approve", "-no-color", "-input=false"])?.ok()?;
+    ensure!(![first, second].contains(&serial(stage)?), "the state shows an old certificate");
+    expect_served(stage, &web)?;
+    let seen = orders.seen("")?.len();
+    ensure!((3..=4).contains(&seen), "{seen} orders for three certificates");
+    stage.destroy()?.ok()?;
+    expect_gone(stage, &["web-account", "web-tls"])
+}

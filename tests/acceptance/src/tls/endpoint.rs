@@ -1,0 +1,123 @@
+//! Configurations of endpoints.
+
+use anyhow::Result;
+
+use super::surroundings;
+use crate::Stage;
+
+/// An `ffe_tls_endpoint`: what differs from case to case is HCL.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    /// Name of the endpoint and of the resource.
+    pub(crate) name: String,
+    /// The hosts.
+    pub(crate) hosts: Vec<String>,
+    /// What serves it.
+    pub(crate) class: String,
+    /// The inside of `issuer`.
+    pub(crate) issuer: String,
+    /// More lines of `verify`.
+    pub(crate) verify: String,
+    /// More lines of the resource.
+    pub(crate) more: String,
+}
+
+impl Endpoint {
+    /// One through Traefik, with a certificate of the ACME server by HTTP-01.
+    ///
+    /// # Errors
+    /// When the environment does not name the server.
+    pub(crate) fn new(stage: &Stage, name: &str, hosts: &[&str]) -> Result<Endpoint> {
+        Ok(Endpoint {
+            name: name.to_owned(),
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            class: "ingress_class = \"traefik\"".to_owned(),
+            issuer: acme(stage, &surroundings(stage)?.directory, "http01 = {}")?,
+            verify: String::new(),
+            more: String::new(),
+        })
+    }
+
+    /// With another issuer.
+    pub(crate) fn issuer(self, issuer: impl Into<String>) -> Endpoint {
+        Endpoint { issuer: issuer.into(), ..self }
+    }
+
+    /// Served by something else.
+    pub(crate) fn class(self, class: impl Into<String>) -> Endpoint {
+        Endpoint { class: class.into(), ..self }
+    }
+
+    /// With more in `verify`.
+    pub(crate) fn verify(self, verify: impl Into<String>) -> Endpoint {
+        Endpoint { verify: verify.into(), ..self }
+    }
+
+    /// With other lines.
+    pub(crate) fn more(&self, more: impl Into<String>) -> Endpoint {
+        Endpoint { more: more.into(), ..self.clone() }
+    }
+
+    /// As a resource. The chain is checked against the ACME servers' roots, except where nobody of theirs issues.
+    ///
+    /// # Errors
+    /// When the environment does not say where everything is.
+    pub(crate) fn hcl(&self, stage: &Stage) -> Result<String> {
+        let tls = surroundings(stage)?;
+        let bundle = if self.issuer.contains("acme") || self.issuer.contains("name") {
+            format!("ca_bundle  = file(\"{}\")", tls.roots.display())
+        } else {
+            String::new()
+        };
+        Ok(format!(
+            r#"
+resource "ffe_tls_endpoint" "{name}" {{
+  namespace = "{namespace}"
+  name      = "{name}"
+  hosts     = {hosts:?}
+  backend   = {{ service = "web", port = 80 }}
+  timeout   = "4m"
+  {class}
+  issuer = {{
+    {issuer}
+  }}
+  verify = {{
+    {bundle}
+    resolve_to = "{node}"
+    timeout    = "1m"
+    {verify}
+  }}
+  {more}
+}}
+"#,
+            name = self.name,
+            namespace = stage.name,
+            hosts = self.hosts,
+            class = self.class,
+            issuer = self.issuer,
+            node = tls.node_ip,
+            verify = self.verify,
+            more = self.more,
+        ))
+    }
+
+    /// Writes the configuration: this endpoint alone.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn configure(&self, stage: &Stage) -> Result<()> {
+        stage.configure(&self.hcl(stage)?)
+    }
+}
+
+/// An issuer of the endpoint's own at an ACME server, with a solver.
+///
+/// # Errors
+/// When the environment does not say where everything is.
+pub(crate) fn acme(stage: &Stage, directory: &str, solver: &str) -> Result<String> {
+    let authority = surroundings(stage)?.authority;
+    Ok(format!(
+        "acme = {{\n      server    = \"{directory}\"\n      ca_bundle = file(\"{}\")\n      solver    = {{ {solver} }}\n    }}",
+        authority.display()
+    ))
+}
