@@ -25,7 +25,8 @@ impl<S: Default + DeserializeOwned, T: Default + DeserializeOwned> Item<S, T> {
     /// Reads an object that was fetched without knowing its kind.
     pub(crate) fn read(kind: &str, object: DynamicObject) -> Self {
         fn part<P: Default + DeserializeOwned>(object: &DynamicObject, name: &str) -> P {
-            let value = object.data.get(name).cloned().unwrap_or_default();
+            let mut value = object.data.get(name).cloned().unwrap_or_default();
+            drop_nulls(&mut value);
             serde_json::from_value(value).unwrap_or_default()
         }
         Self {
@@ -34,6 +35,18 @@ impl<S: Default + DeserializeOwned, T: Default + DeserializeOwned> Item<S, T> {
             status: part(&object, "status"),
             meta: object.metadata,
         }
+    }
+}
+
+/// `null` says as much as nothing, but is no list and no text.
+fn drop_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 
@@ -272,5 +285,44 @@ impl CertificateItem {
     /// Names a Certificate as the API does.
     pub(crate) fn object(&self) -> ObjectRef {
         ObjectRef::new(API, "Certificate", self.meta.namespace.as_deref(), self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(status: serde_json::Value) -> CertificateItem {
+        let object = json!({"apiVersion": API, "kind": "Certificate", "metadata": {"name": "api", "namespace": "ffe"},
+            "spec": {"secretName": "api-tls", "dnsNames": null}, "status": status});
+        Item::read("Certificate", serde_json::from_value(object).unwrap())
+    }
+
+    #[test]
+    fn what_is_missing_or_null_is_empty() {
+        let item = read(
+            json!({"conditions": [{"type": "Ready", "status": "True", "reason": null}], "revision": 3, "notAfter": null}),
+        );
+        assert_eq!(item.spec.secret_name, "api-tls");
+        assert!(item.spec.dns_names.is_empty());
+        assert!(condition(&item.status.conditions, "Ready").unwrap().holds());
+        assert_eq!((item.status.revision, item.status.not_after), (Some(3), None));
+        assert_eq!(item.title(), "Certificate ffe/api");
+    }
+
+    #[test]
+    fn a_status_of_another_shape_is_none() {
+        assert!(read(json!("odd")).status.conditions.is_empty());
+        assert!(read(json!(null)).status.conditions.is_empty());
+    }
+
+    #[test]
+    fn references_default_to_issuers_of_the_namespace() {
+        let reference = |value| serde_json::from_value::<Reference>(value).unwrap().issuer();
+        assert_eq!(reference(json!({"name": "a"})), Some(IssuerRef::issuer("a")));
+        assert_eq!(reference(json!({"name": "a", "kind": "Odd"})), None);
     }
 }

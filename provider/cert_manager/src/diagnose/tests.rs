@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{api, bare, certificate, deployment, issuer};
 
+mod around;
 mod chains;
 mod recorded;
 
@@ -84,6 +85,12 @@ fn with(api: FakeApi, objects: Vec<Value>) -> FakeApi {
         api.put(object);
     }
     api
+}
+
+fn assert_says(seen: &Diagnosis, cause: Cause, sentence: &str, remedy: &str) {
+    assert_eq!(seen.cause, cause, "{seen}");
+    assert_eq!(seen.sentence, sentence, "{seen}");
+    assert!(seen.remedy.contains(remedy), "{}", seen.remedy);
 }
 
 async fn diagnosed(objects: Vec<Value>) -> Diagnosis {

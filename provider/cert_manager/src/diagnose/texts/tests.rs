@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
+use super::problem::retry_after;
 use super::*;
 
 fn cause(speaker: Speaker, text: &str) -> Cause {
