@@ -93,8 +93,8 @@ pub(crate) fn zone_name() -> Check {
 
 /// How long a record may be remembered, as Cloudflare takes it.
 pub(crate) fn record_ttl() -> Check {
-    Check::new("1 (automatic), or 30 to 86400 seconds", |value| match value {
-        Value::Number(number) if !matches!(number.as_i64(), Some(1 | 30..=86_400)) => Err(format!("{number} is not")),
+    Check::new("1 (automatic), or 60 to 86400 seconds", |value| match value {
+        Value::Number(number) if !matches!(number.as_i64(), Some(1 | 60..=86_400)) => Err(format!("{number} is not")),
         _ => Ok(()),
     })
 }
@@ -298,10 +298,10 @@ mod tests {
 
     #[test]
     fn times_and_labels() {
-        for good in [1, 30, 300, 86_400] {
+        for good in [1, 60, 300, 86_400] {
             assert_eq!(record_ttl().run(&Value::from(good)), Ok(()), "{good}");
         }
-        for bad in [0, 2, 29, 86_401, -1] {
+        for bad in [0, 2, 59, 86_401, -1] {
             assert!(record_ttl().run(&Value::from(bad)).is_err(), "{bad}");
         }
         let labels = |key: &str, value: &str| label_pairs().run(&Value::map([(key, Value::from(value))]));

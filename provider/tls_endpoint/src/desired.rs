@@ -99,23 +99,22 @@ pub(crate) async fn find_all(cluster: &Cluster, desired: Vec<Desired>) -> Result
     futures::future::try_join_all(desired.into_iter().map(|desired| desired.find(cluster))).await
 }
 
-/// Gives up every field that was applied: those that nobody else owns go away. Then the mark goes.
+/// Gives an object back: labels and annotations of ours go, and the mark. What it does stays as it is: whoever has it from
+/// now on decides about that, and until then it serves.
 ///
 /// # Errors
 /// Those of a request.
 pub(crate) async fn give_back(cluster: &Cluster, object: &ObjectRef) -> Result<()> {
-    let mut empty =
-        json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name } });
+    let Some(live) = find(cluster, object).await? else { return Ok(()) };
+    let mut bare = json!({ "apiVersion": object.api_version, "kind": object.kind,
+        "metadata": { "name": object.name, "labels": {}, "annotations": {} } });
     if let Some(namespace) = &object.namespace {
-        empty["metadata"]["namespace"] = Json::from(namespace.clone());
+        bare["metadata"]["namespace"] = Json::from(namespace.clone());
     }
-    match cluster.apply_value(&empty, ApplyOptions::forced()).await {
-        // Others' admission rules may want the fields: then they stay.
-        Err(error) if error.kind() == Kind::Invalid => {
-            tracing::info!(object = %object, %error, "the fields that were applied stay");
-        }
-        other => drop(other?),
+    for (field, value) in live.data.as_object().into_iter().flatten().filter(|(field, _)| *field != "status") {
+        bare[field] = value.clone();
     }
+    cluster.apply_value(&bare, ApplyOptions::forced()).await?;
     cluster.release_mark(object).await
 }
 

@@ -4,7 +4,7 @@
 
 use ffe_cert_manager::{IssuerRef, certificate_ref};
 use ffe_cloudflare::decide;
-use ffe_cluster::{Cancel, Cluster, Comparison, Kind, Ownership};
+use ffe_cluster::{Cancel, Cluster, Comparison, Kind, ObjectRef, Ownership};
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
@@ -68,10 +68,17 @@ fn keep_address(plan: &mut Plan<TlsEndpoint>) {
 async fn taken(cluster: &Cluster, spec: &Spec) -> Diagnostics {
     let names = &spec.names;
     let certificate = certificate_ref(&names.namespace, &spec.certificate.secret_name);
-    let route = route::main_object(spec).map(|object| (Part::Route, object));
+    let routes = match ffe_routing::inspect(cluster, &spec.route).await {
+        Ok(resolved) => {
+            let objects = ffe_routing::objects(&spec.route, &resolved).into_iter();
+            objects.filter_map(|object| ObjectRef::from_value(&object).ok()).collect()
+        }
+        Err(_) => route::main_object(spec).into_iter().collect::<Vec<_>>(),
+    };
+    let routes = routes.into_iter().map(|object| (Part::Route, object));
     let issuer = spec.own_issuer.as_ref().map(|_| (Part::Issuer, spec.issuer.object(&names.namespace)));
     let mut diagnostics = Diagnostics::new();
-    for (part, reference) in route.into_iter().chain([(Part::Certificate, certificate)]).chain(issuer) {
+    for (part, reference) in routes.chain([(Part::Certificate, certificate)]).chain(issuer) {
         match find(cluster, &reference).await {
             Ok(live) => {
                 let desired = Desired { part, object: serde_json::Value::Null, reference };

@@ -126,8 +126,9 @@ async fn remove_certificate(cluster: &Cluster, names: &Names, found: &DynamicObj
         Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => return Ok(()),
     };
     if mark.adopted {
-        // One that cert-manager made for an ingress has none of our fields; giving back takes the mark alone then.
-        return give_back(cluster, &object).await;
+        let by_an_owner = found.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+        // One that cert-manager made for an ingress has nothing of ours but the mark.
+        return if by_an_owner { cluster.release_mark(&object).await } else { give_back(cluster, &object).await };
     }
     let secret = found.data["spec"]["secretName"].as_str().unwrap_or(name).to_owned();
     if keep_secret {

@@ -56,7 +56,9 @@ fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
     let Ok(named) = ObjectRef::from_value(object) else { return };
     match named.kind.as_str() {
         "Ingress" if object["status"].is_null() => {
-            api.edit(&named, |ingress| ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } }));
+            api.edit(&named, |ingress| {
+                ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } })
+            });
         }
         "Issuer" | "ClusterIssuer" if !is_current(object) => {
             let generation = object["metadata"]["generation"].clone();

@@ -1,1 +1,120 @@
-//! Later.
+//! DNS records: one for each host, ours alone.
+
+use ffe_cloudflare::standin::Fault;
+use ffe_cluster::testing::IDENTITY;
+use serde_json::{Value as Json, json};
+use tfplugin_testing::{Action, Told};
+
+use crate::world::{ADDRESS, ENDPOINT, World, endpoint};
+
+fn with_dns(dns: Json) -> Json {
+    endpoint(json!({ "dns": dns }))
+}
+
+fn record(name: &str, content: &str) -> (String, String) {
+    (name.to_owned(), content.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_come_and_go_with_the_hosts() {
+    let world = World::with_dns();
+    let mut tf = world.terraform().await.canary(world.standin.as_ref().unwrap().0.token());
+    let made = tf.apply(ENDPOINT, "this", with_dns(json!({}))).await;
+    made.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", ADDRESS)]);
+    assert!(made.state["dns_records"]["api.example.com"].is_string());
+
+    let mut two = with_dns(json!({ "ttl": 300 }));
+    two["hosts"] = json!(["api.example.com", "b.example.com"]);
+    tf.apply(ENDPOINT, "this", two).await.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", ADDRESS), record("b.example.com", ADDRESS)]);
+    tf.apply(ENDPOINT, "this", with_dns(json!({ "target": "lb.example.net" }))).await.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", "lb.example.net")]);
+
+    // Imported elsewhere, it plans empty.
+    let mut other = world.terraform().await;
+    let imported = other.import(ENDPOINT, "this", "ffe/api", with_dns(json!({ "target": "lb.example.net" }))).await;
+    imported.expect_action(Action::NoOp).expect_ok();
+    assert_eq!(other.state(ENDPOINT, "this")["dns_records"], tf.state(ENDPOINT, "this")["dns_records"]);
+
+    // Without dns the record goes.
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    assert_eq!(world.records(), []);
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_somebody_else_is_refused_and_taken_over_only_when_told() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    standin.seed_record(zone, "api.example.com", "A", "198.51.100.1", Some("by hand")).unwrap();
+    let mut tf = world.terraform().await;
+    let fixed = json!({ "target": "192.0.2.9" });
+    tf.plan(ENDPOINT, "this", with_dns(fixed.clone()))
+        .await
+        .expect_action(Action::Refused)
+        .expect_error("dns.adopt", "198.51.100.1");
+    // Where the address is not known at plan, it is refused at apply.
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_error("dns.adopt", "adopt");
+    assert_eq!(world.records(), [record("api.example.com", "198.51.100.1")]);
+
+    let adopting = json!({ "target": "192.0.2.9", "adopt": true });
+    tf.apply(ENDPOINT, "this", with_dns(adopting)).await.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", "192.0.2.9")]);
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records().len(), 1, "it was there before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_was_changed_or_removed_is_drift() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+    let client = ffe_cloudflare::Cloudflare::new(standin.token(), Some(&standin.base_url())).unwrap();
+    let cancel = ffe_cluster::Cancel::new();
+    let found = client.zone_of("api.example.com", None, &cancel).await.unwrap();
+    let owner = ffe_cloudflare::Owner::new("ffe", "api").in_cluster(IDENTITY.split('-').next().unwrap());
+    client.release(&found, "api.example.com", &owner, &cancel).await.unwrap();
+    assert_eq!(standin.records(zone), []);
+    let planned = tf.plan(ENDPOINT, "this", with_dns(json!({}))).await;
+    planned.expect_action(Action::Update);
+    assert_eq!(planned.before["drifted"][0], json!({ "object": "DNS record api.example.com", "field": "(missing)" }));
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", ADDRESS)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_at_the_provider_of_dns_is_borne_with_or_named() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    standin.fail(2, Fault::Status(502));
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+
+    // A refresh that cannot ask keeps what it knows, and says so.
+    let before = tf.state(ENDPOINT, "this");
+    let refuse = Fault::Refuse { status: 403, code: 10000, message: "Authentication error".to_owned() };
+    standin.fail(1, refuse.clone());
+    let read = tf.refresh(ENDPOINT, "this").await;
+    read.expect_ok().expect_warning("dns", "10000");
+    assert_eq!(read.after["dns_records"], before["dns_records"]);
+
+    // A zone that the token does not see.
+    let mut other = endpoint(json!({ "name": "other", "secret_name": "other", "dns": {} }));
+    other["hosts"] = json!(["api.example.org"]);
+    tf.apply(ENDPOINT, "other", other).await.expect_error("dns", "example.org");
+    standin.read_only(zone);
+    tf.destroy(ENDPOINT, "this").await.expect_error("dns", "");
+    assert!(!tf.state(ENDPOINT, "this").is_null(), "what could not be removed stays in the state");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_it_is_said_what_is_missing() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let planned = tf.plan(ENDPOINT, "this", with_dns(json!({ "target": "192.0.2.9" }))).await;
+    planned.expect_action(Action::Refused).expect_error("dns", "CLOUDFLARE_API_TOKEN");
+}

@@ -1,1 +1,161 @@
-//! Later.
+//! What belongs to somebody else: refused, adopted, imported, given back.
+
+use ffe_cluster::{Mark, ObjectRef, Owner};
+use serde_json::{Value as Json, json};
+use tfplugin_testing::{Action, Told};
+
+use crate::world::{ENDPOINT, NAMESPACE, World, acme, endpoint};
+
+const API: &str = "cert-manager.io/v1";
+const NETWORKING: &str = "networking.k8s.io/v1";
+
+/// An ingress as somebody wrote it by hand.
+fn ingress(world: &World, annotations: Json) {
+    world.api.put(json!({ "apiVersion": NETWORKING, "kind": "Ingress",
+        "metadata": { "name": "api", "namespace": NAMESPACE, "labels": { "owner": "somebody" }, "annotations": annotations },
+        "spec": {
+            "ingressClassName": "nginx", "tls": [{ "hosts": ["api.example.com"], "secretName": "api-tls" }],
+            "rules": [{ "host": "api.example.com", "http": { "paths": [{ "path": "/", "pathType": "Prefix",
+                "backend": { "service": { "name": "backend", "port": { "number": 8000 } } } }] } }],
+        } }));
+}
+
+/// The Certificate that cert-manager makes for an ingress.
+fn shim(world: &World) {
+    let uid = world.get(NETWORKING, "Ingress", "api").unwrap()["metadata"]["uid"].clone();
+    world.api.put(json!({ "apiVersion": API, "kind": "Certificate",
+        "metadata": { "name": "api-tls", "namespace": NAMESPACE, "ownerReferences": [{ "apiVersion": NETWORKING,
+            "kind": "Ingress", "name": "api", "uid": uid, "controller": true }] },
+        "spec": { "secretName": "api-tls", "dnsNames": ["api.example.com"], "usages": ["digital signature"],
+            "issuerRef": { "group": "cert-manager.io", "kind": "Issuer", "name": "internal" } } }));
+}
+
+fn on_nginx(more: Json) -> Json {
+    let mut config = endpoint(json!({ "ingress_class": "nginx" }));
+    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    config
+}
+
+fn marks(object: &Json) -> Vec<String> {
+    let metadata = &object["metadata"];
+    let keys = [&metadata["annotations"], &metadata["labels"]].into_iter().filter_map(Json::as_object).flatten();
+    keys.map(|(key, _)| key.clone()).filter(|key| key.contains("ffe.three-rivers.tech")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ingress_of_somebody_else_is_refused_with_the_import_line() {
+    let world = World::new();
+    ingress(&world, json!({}));
+    let mut tf = world.terraform().await;
+    let before = world.writes();
+    let planned = tf.plan(ENDPOINT, "this", on_nginx(json!({}))).await;
+    planned.expect_action(Action::Refused).expect_error("name", "terraform import ffe_tls_endpoint.<name> ffe/api");
+    planned.expect_error("name", "adopt = true");
+    assert_eq!(world.writes(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adopted_ingress_keeps_its_certificate_and_both_are_given_back() {
+    let world = World::new();
+    ingress(&world, json!({ "cert-manager.io/issuer": "internal" }));
+    shim(&world);
+    let asked = world.get(API, "Certificate", "api-tls").unwrap()["spec"].clone();
+    let mut tf = world.terraform().await;
+    let done = tf.apply(ENDPOINT, "this", on_nginx(json!({ "adopt": true }))).await;
+    done.expect_ok();
+    assert_eq!(done.state["certificate_status"]["ready"], true);
+    assert_eq!(world.names("Certificate"), ["api-tls"], "one, and not two");
+    let kept = world.get(API, "Certificate", "api-tls").unwrap();
+    assert_eq!(kept["spec"], asked);
+    assert!(!marks(&kept).is_empty());
+    let live = world.get(NETWORKING, "Ingress", "api").unwrap();
+    assert_eq!(live["metadata"]["annotations"]["cert-manager.io/issuer"], "internal");
+
+    // What it does not do is said.
+    let other = on_nginx(json!({ "adopt": true, "hosts": ["api.example.com", "b.example.com"] }));
+    tf.apply(ENDPOINT, "this", other).await.expect_ok().expect_warning("certificate", "b.example.com");
+
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    let released = world.get(NETWORKING, "Ingress", "api").unwrap();
+    assert_eq!(released["metadata"]["labels"], json!({ "owner": "somebody" }));
+    assert_eq!(marks(&released), Vec::<String>::new());
+    assert_eq!(marks(&world.get(API, "Certificate", "api-tls").unwrap()), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_imported_ingress_is_taken_over_in_place_and_then_plans_empty() {
+    let world = World::new();
+    ingress(&world, json!({ "cert-manager.io/issuer": "internal" }));
+    shim(&world);
+    let before = world.get(NETWORKING, "Ingress", "api").unwrap()["spec"].clone();
+    let mut tf = world.terraform().await;
+    let imported = tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await;
+    imported.expect_action(Action::Update).expect_ok();
+    assert_eq!(imported.before["hosts"], json!(["api.example.com"]));
+    assert_eq!(imported.before["ingress_class"], "nginx");
+    tf.apply(ENDPOINT, "this", on_nginx(json!({}))).await.expect_ok();
+    assert_eq!(world.get(NETWORKING, "Ingress", "api").unwrap()["spec"], before);
+    tf.assert_empty_plan(ENDPOINT, "this", on_nginx(json!({}))).await;
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Ingress"), ["api"], "it was somebody else's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_of_nothing_says_what_was_looked_for() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    tf.import(ENDPOINT, "this", "ffe/none", endpoint(json!({})))
+        .await
+        .expect_error("", "There is no endpoint \"ffe/none\"");
+    tf.import(ENDPOINT, "this", "none", endpoint(json!({}))).await.expect_error("", "Expected namespace/name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_cert_manager_did_not_write_is_not_lost() {
+    let world = World::new();
+    world.api.put(json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": { "name": "api-tls", "namespace": NAMESPACE }, "data": { "tls.crt": "eA==", "tls.key": "eA==" } }));
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_error("secret_name", "would overwrite it");
+    assert_eq!(world.names("Ingress"), Vec::<String>::new(), "nothing was changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_certificates_do_not_share_a_secret() {
+    let world = World::new();
+    world.api.put(
+        json!({ "apiVersion": API, "kind": "Certificate", "metadata": { "name": "theirs", "namespace": NAMESPACE },
+        "spec": { "secretName": "api-tls", "dnsNames": ["x.example.com"], "issuerRef": { "name": "internal" } } }),
+    );
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", endpoint(json!({ "adopt": true }))).await.expect_error("secret_name", "ffe/theirs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_endpoints_issuer_is_referred_to_and_not_taken() {
+    let world = World::new();
+    let mut object = json!({ "apiVersion": API, "kind": "ClusterIssuer", "metadata": { "name": "shared" }, "spec": { "selfSigned": {} } });
+    Mark::complete(Owner::new(ENDPOINT, "ffe/other"), "run").write_value(&mut object);
+    world.api.put(object);
+    let mut tf = world.terraform().await;
+    let own =
+        endpoint(json!({ "issuer": { "name": "shared", "kind": "ClusterIssuer", "self_signed": {} }, "adopt": true }));
+    tf.apply(ENDPOINT, "this", own).await.expect_error("issuer.name", "refer to it");
+    let referring = endpoint(json!({ "issuer": { "name": "shared", "kind": "ClusterIssuer" } }));
+    tf.apply(ENDPOINT, "this", referring).await.expect_ok();
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert!(world.api.get(&ObjectRef::new(API, "ClusterIssuer", None, "shared")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_of_another_state_is_refused() {
+    let world = World::new();
+    world.terraform().await.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    let mut other = world.terraform().await;
+    let refused = other.apply(ENDPOINT, "this", endpoint(json!({}))).await;
+    refused.expect_error("name", "which is in another state");
+    other
+        .apply(ENDPOINT, "this", endpoint(json!({ "issuer": acme(json!({ "http01": {} })) })))
+        .await
+        .expect_error("name", "");
+}

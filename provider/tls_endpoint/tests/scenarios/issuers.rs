@@ -1,1 +1,123 @@
-//! Later.
+//! Issuers of the endpoint's own, their secrets, and what becomes of both.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ffe_cluster::ObjectRef;
+use serde_json::{Value as Json, json};
+use tfplugin_testing::{Action, Told, unknown};
+
+use crate::world::{ENDPOINT, NAMESPACE, World, acme, endpoint};
+
+const API: &str = "cert-manager.io/v1";
+
+fn by_token(token: &str, version: Json) -> Json {
+    let solver = json!({ "dns01_cloudflare": { "api_token_wo": token, "api_token_wo_version": version } });
+    endpoint(json!({ "issuer": acme(solver) }))
+}
+
+fn secret(world: &World) -> String {
+    let secret = world.get("v1", "Secret", "api-credentials").unwrap();
+    String::from_utf8(STANDARD.decode(secret["data"]["api-token"].as_str().unwrap()).unwrap()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_in_the_issuers_secret_and_nowhere_else() {
+    let world = World::new();
+    let mut tf = world.terraform().await.canary("t0ken-canary").canary("an0ther-canary");
+    let planned = tf.plan(ENDPOINT, "this", by_token("t0ken-canary", json!(null))).await;
+    assert_eq!(planned.after["credentials_revision"], unknown());
+    let made = tf.apply(ENDPOINT, "this", by_token("t0ken-canary", json!(null))).await;
+    made.expect_ok();
+    assert_eq!(secret(&world), "t0ken-canary");
+    let issuer = world.get(API, "Issuer", "api").unwrap();
+    let solver = &issuer["spec"]["acme"]["solvers"][0]["dns01"]["cloudflare"];
+    assert_eq!(solver["apiTokenSecretRef"], json!({ "name": "api-credentials", "key": "api-token" }));
+    for object in world.api.all().iter().filter(|one| one["kind"] != "Secret") {
+        assert!(!object.to_string().contains("t0ken-canary"), "{object}");
+    }
+
+    // It changes, and nothing else does.
+    let planned = tf.plan(ENDPOINT, "this", by_token("an0ther-canary", json!(null))).await;
+    planned.expect_action(Action::Update);
+    assert_eq!(planned.after["credentials_revision"], unknown());
+    let changed = tf.apply(ENDPOINT, "this", by_token("an0ther-canary", json!(null))).await;
+    changed.expect_ok();
+    assert_eq!(secret(&world), "an0ther-canary");
+    assert_ne!(changed.state["credentials_revision"], made.state["credentials_revision"]);
+
+    // With a version, that alone speaks for it.
+    tf.apply(ENDPOINT, "this", by_token("an0ther-canary", json!("1"))).await.expect_ok();
+    tf.plan(ENDPOINT, "this", by_token("t0ken-canary", json!("1"))).await.expect_action(Action::NoOp);
+    tf.apply(ENDPOINT, "this", by_token("t0ken-canary", json!("2"))).await.expect_ok();
+    assert_eq!(secret(&world), "t0ken-canary");
+
+    // Changed behind Terraform's back, it is put right; and imported, it plans empty.
+    let object = ObjectRef::new("v1", "Secret", Some(NAMESPACE), "api-credentials");
+    world.api.edit(&object, |secret| secret["data"]["api-token"] = json!(STANDARD.encode("x")));
+    tf.plan(ENDPOINT, "this", by_token("t0ken-canary", json!("2"))).await.expect_action(Action::Update);
+    tf.apply(ENDPOINT, "this", by_token("t0ken-canary", json!("2"))).await.expect_ok();
+    assert_eq!(secret(&world), "t0ken-canary");
+    let mut other = world.terraform().await.canary("t0ken-canary");
+    let imported = other.import(ENDPOINT, "this", "ffe/api", by_token("t0ken-canary", json!("2"))).await;
+    imported.expect_action(Action::NoOp).expect_ok();
+
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Issuer"), ["internal"]);
+    assert_eq!(world.names("Secret"), ["api-tls"], "credentials and digests are gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_kind_of_issuer_takes_the_place_of_the_first() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", by_token("t0ken", json!(null))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", endpoint(json!({ "issuer": acme(json!({ "http01": {} })) }))).await.expect_ok();
+    let issuer = world.get(API, "Issuer", "api").unwrap();
+    assert_eq!(issuer["spec"]["acme"]["solvers"][0]["http01"]["ingress"]["ingressClassName"], "traefik");
+    assert!(world.get("v1", "Secret", "api-credentials").is_none());
+    tf.apply(ENDPOINT, "this", endpoint(json!({ "issuer": { "self_signed": {}, "name": "own" } }))).await.expect_ok();
+    assert_eq!(world.names("Issuer"), ["internal", "own"]);
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    assert_eq!(world.names("Issuer"), ["internal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_others_use_stays_and_they_are_named() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let own = endpoint(json!({ "issuer": { "self_signed": {} } }));
+    tf.apply(ENDPOINT, "this", own).await.expect_ok();
+    world.api.put(json!({ "apiVersion": API, "kind": "Certificate", "metadata": { "name": "theirs", "namespace": NAMESPACE },
+        "spec": { "secretName": "theirs", "dnsNames": ["x.example.com"], "issuerRef": { "name": "api", "kind": "Issuer" } } }));
+    tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("", "Certificate ffe/theirs");
+    assert_eq!(world.names("Issuer"), ["api", "internal"]);
+    assert_eq!(world.names("Certificate"), ["theirs"]);
+
+    // Made again, it is ours again.
+    tf.apply(ENDPOINT, "this", endpoint(json!({ "issuer": { "self_signed": {} } }))).await.expect_ok();
+    world.api.remove(&ObjectRef::new(API, "Certificate", Some(NAMESPACE), "theirs"));
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Issuer"), ["internal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_of_a_cluster_issuer_are_where_cert_manager_reads_them() {
+    let world = World::new();
+    world.api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "cm" } }));
+    world.api.put(json!({ "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": "cert-manager", "namespace": "cm", "labels": {
+            "app.kubernetes.io/component": "controller", "app.kubernetes.io/name": "cert-manager" } },
+        "spec": { "template": { "spec": { "containers": [{ "name": "c", "image": "cert-manager-controller:v1.21.2",
+            "args": ["--cluster-resource-namespace=$(POD_NAMESPACE)"] }] } } },
+        "status": { "readyReplicas": 1, "availableReplicas": 1, "replicas": 1 } }));
+    let mut tf = world.terraform().await.canary("t0ken-canary");
+    let mut config = by_token("t0ken-canary", json!(null));
+    config["issuer"]["kind"] = json!("ClusterIssuer");
+    tf.apply(ENDPOINT, "this", config).await.expect_ok();
+    let place = ObjectRef::new("v1", "Secret", Some("cm"), "ffe-api-credentials");
+    assert!(world.api.get(&place).is_some());
+    assert!(world.api.get(&ObjectRef::new(API, "ClusterIssuer", None, "ffe-api")).is_some());
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert!(world.api.get(&place).is_none());
+    assert!(world.api.get(&ObjectRef::new(API, "ClusterIssuer", None, "ffe-api")).is_none());
+}

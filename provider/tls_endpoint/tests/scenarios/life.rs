@@ -74,7 +74,9 @@ async fn each_change_is_made_in_place_and_one_that_is_taken_back_is_undone() {
         ),
         (
             json!({ "path": "/v1", "path_type": "Exact" }),
-            &|| world.get(NETWORKING, "Ingress", "api").unwrap()["spec"]["rules"][0]["http"]["paths"][0]["path"].clone(),
+            &|| {
+                world.get(NETWORKING, "Ingress", "api").unwrap()["spec"]["rules"][0]["http"]["paths"][0]["path"].clone()
+            },
             json!("/v1"),
         ),
         (
@@ -146,7 +148,9 @@ async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
     tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
     let object = |api: &str, kind: &str, name: &str| ObjectRef::new(api, kind, Some(NAMESPACE), name);
     let spec = world.get(NETWORKING, "Ingress", "api").unwrap()["spec"].clone();
-    world.api.edit(&object(NETWORKING, "Ingress", "api"), |ingress| ingress["spec"]["rules"][0]["host"] = json!("evil.example.com"));
+    world.api.edit(&object(NETWORKING, "Ingress", "api"), |ingress| {
+        ingress["spec"]["rules"][0]["host"] = json!("evil.example.com")
+    });
     world.api.edit(&object(API, "Certificate", "api-tls"), |one| one["spec"]["renewBefore"] = json!("1h"));
     world.api.remove(&object("monitoring.coreos.com/v1", "PrometheusRule", "api-certificate"));
     world.api.edit(&object("v1", "ConfigMap", "ffe-tls-endpoint.api"), |record| {
@@ -162,12 +166,15 @@ async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
         .map(|one| format!("{} {}", one["object"].as_str().unwrap(), one["field"].as_str().unwrap()))
         .collect();
     drifted.sort();
-    assert_eq!(drifted, [
-        "Certificate ffe/api-tls spec.renewBefore",
-        "ConfigMap ffe/ffe-tls-endpoint.api metadata.annotations[\"ffe.three-rivers.tech/resource\"]",
-        "Ingress ffe/api spec.rules[0].host",
-        "PrometheusRule ffe/api-certificate (missing)",
-    ]);
+    assert_eq!(
+        drifted,
+        [
+            "Certificate ffe/api-tls spec.renewBefore",
+            "ConfigMap ffe/ffe-tls-endpoint.api metadata.annotations[\"ffe.three-rivers.tech/resource\"]",
+            "Ingress ffe/api spec.rules[0].host",
+            "PrometheusRule ffe/api-certificate (missing)",
+        ]
+    );
     tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
     assert_eq!(world.get(NETWORKING, "Ingress", "api").unwrap()["spec"], spec);
     assert_eq!(world.names("PrometheusRule"), ["api-certificate"]);

@@ -122,8 +122,10 @@ impl World {
     pub(crate) fn bare() -> World {
         let api = FakeApi::new();
         api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } }));
-        api.put(json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "backend", "namespace": NAMESPACE },
-            "spec": { "selector": { "app": "backend" }, "ports": [{ "name": "http", "port": 8000 }] } }));
+        api.put(
+            json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "backend", "namespace": NAMESPACE },
+            "spec": { "selector": { "app": "backend" }, "ports": [{ "name": "http", "port": 8000 }] } }),
+        );
         World { controllers: Controllers::start(api.clone()), api, standin: None, _clock: None }
     }
 
@@ -174,9 +176,10 @@ impl World {
     }
 
     fn terraform_on(&self, cluster: Cluster) -> Terraform {
-        let cloudflare = self.standin.as_ref().map(|(standin, _)| {
-            Cloudflare::new(standin.token(), Some(&standin.base_url())).unwrap()
-        });
+        let cloudflare = self
+            .standin
+            .as_ref()
+            .map(|(standin, _)| Cloudflare::new(standin.token(), Some(&standin.base_url())).unwrap());
         Terraform::new(FfeProvider { session: Session::new(), cluster, cloudflare })
     }
 
