@@ -37,6 +37,8 @@ struct Inner {
     identity: OnceCell<String>,
     version: OnceCell<String>,
     served: Mutex<HashMap<GroupVersionKind, Served>>,
+    /// Held by the one who asks what is served
+    asking: tokio::sync::Mutex<()>,
     lists: MetadataListCache,
 }
 
@@ -62,6 +64,7 @@ impl Cluster {
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
                 served: Mutex::default(),
+                asking: tokio::sync::Mutex::default(),
                 lists: MetadataListCache::default(),
             }),
         }
@@ -80,6 +83,7 @@ impl Cluster {
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
                 served: Mutex::default(),
+                asking: tokio::sync::Mutex::default(),
                 lists: MetadataListCache::default(),
             }),
         }
@@ -164,6 +168,10 @@ impl Cluster {
 
     pub(crate) fn served(&self) -> &Mutex<HashMap<GroupVersionKind, Served>> {
         &self.inner.served
+    }
+
+    pub(crate) fn asking(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.asking
     }
 
     /// Turns what kube reports into our error, with the API server's name.

@@ -1,9 +1,8 @@
-//! Which kinds the API server serves, asked once for each kind.
+//! Which kinds the API server serves, asked once for each group.
 
 use std::sync::PoisonError;
 
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::discovery::Scope;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Kind, Result};
@@ -26,36 +25,58 @@ impl Served {
 
 impl Cluster {
     /// Finds out how a kind is served. Only answers are remembered, never failures: a CRD may be
-    /// installed a moment later.
+    /// installed a moment later. One request answers for all kinds of a group, whoever asks for them.
     pub(crate) async fn serves(&self, object: &ObjectRef) -> Result<Served> {
         let gvk = object.gvk();
-        let known = self.served().lock().unwrap_or_else(PoisonError::into_inner).get(&gvk).cloned();
-        if let Some(served) = known {
+        if let Some(served) = self.known(&gvk) {
+            return Ok(served);
+        }
+        let _asking = self.asking().lock().await;
+        if let Some(served) = self.known(&gvk) {
             return Ok(served);
         }
         let client = self.client().await?;
-        let (resource, capabilities) = kube::discovery::pinned_kind(&client, &gvk).await.map_err(|error| {
-            match self.failed("find out about", object, error) {
-                // a group that is not there at all is answered with a 404
-                Error::Request { kind: Kind::NotFound | Kind::NotServed, operation, server, source, .. } => {
-                    Error::Request {
-                        kind: Kind::NotServed,
-                        operation,
-                        object: Box::new(object.clone()),
-                        message: format!("the API server does not serve {} of {}", object.kind, object.api_version),
-                        server,
-                        source,
-                    }
-                }
-                other => other,
-            }
-        })?;
-        let served = Served { resource, namespaced: capabilities.scope == Scope::Namespaced };
-        self.served().lock().unwrap_or_else(PoisonError::into_inner).insert(gvk, served.clone());
-        Ok(served)
+        let found = if gvk.group.is_empty() {
+            client.list_core_api_resources(&gvk.version).await
+        } else {
+            client.list_api_group_resources(&gvk.api_version()).await
+        };
+        let found = found.map_err(|error| self.not_served(object, error))?;
+        let mut served = self.served().lock().unwrap_or_else(PoisonError::into_inner);
+        // What has a slash in its name is a part of the kind before it.
+        for kind in found.resources.into_iter().filter(|kind| !kind.name.contains('/')) {
+            let whole = GroupVersionKind { kind: kind.kind, ..gvk.clone() };
+            let resource = ApiResource::from_gvk_with_plural(&whole, &kind.name);
+            served.entry(whole).or_insert(Served { resource, namespaced: kind.namespaced });
+        }
+        served.get(&gvk).cloned().ok_or_else(|| {
+            let missing = kube::error::DiscoveryError::MissingKind(format!("{gvk:?}"));
+            self.not_served(object, kube::Error::Discovery(missing))
+        })
     }
 
-    /// Whether objects of a kind live in namespaces. Discovery is asked once for each kind.
+    fn known(&self, gvk: &GroupVersionKind) -> Option<Served> {
+        self.served().lock().unwrap_or_else(PoisonError::into_inner).get(gvk).cloned()
+    }
+
+    fn not_served(&self, object: &ObjectRef, error: kube::Error) -> Error {
+        match self.failed("find out about", object, error) {
+            // a group that is not there at all is answered with a 404
+            Error::Request { kind: Kind::NotFound | Kind::NotServed, operation, server, source, .. } => {
+                Error::Request {
+                    kind: Kind::NotServed,
+                    operation,
+                    object: Box::new(object.clone()),
+                    message: format!("the API server does not serve {} of {}", object.kind, object.api_version),
+                    server,
+                    source,
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether objects of a kind live in namespaces. Discovery is asked once for each group.
     ///
     /// # Errors
     /// [`Kind::NotServed`], and those of any request.

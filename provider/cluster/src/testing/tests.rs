@@ -143,6 +143,14 @@ async fn kinds_that_are_not_served_are_not_absent_and_may_come_later() {
     assert!(cluster.find_ref(&object).await.unwrap().is_none());
     cluster.find_ref(&object).await.unwrap();
     assert_eq!(api.count("GET", "/apis/cert-manager.io/v1"), 2, "asked once without, once with an answer");
+    // One answer is for all kinds of a group, and for all who ask at the same time.
+    let kinds = ["Deployment", "StatefulSet", "DaemonSet", "Deployment"];
+    let asked = kinds.map(|kind| ObjectRef::new("apps/v1", kind, Some("default"), "a"));
+    let found = futures::future::join_all(asked.iter().map(|object| cluster.is_namespaced(object))).await;
+    assert!(found.into_iter().all(|namespaced| namespaced.unwrap()));
+    assert_eq!(api.count("GET", "/apis/apps/v1"), 1);
+    let scale = ObjectRef::new("apps/v1", "Scale", Some("default"), "a");
+    assert_eq!(cluster.is_namespaced(&scale).await.unwrap_err().kind(), Kind::NotServed);
 }
 
 #[tokio::test]
