@@ -3,7 +3,6 @@
 use ffe_cert_manager::certificate_ref;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::{Cluster, Mark, Query};
-use serde_json::Value as Json;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use super::dns;
@@ -103,7 +102,7 @@ async fn shared_secret(cluster: &Cluster, spec: &Spec) -> Result<Option<Diagnost
         unserved(cluster.list_ref(&kind.api_version, &kind.kind, Some(&names.namespace), &Query::default()).await);
     let all = all.map_err(failed("The certificates of the namespace could not be looked at"))?;
     let other = all.iter().find(|one| {
-        one.data["spec"]["secretName"] == Json::from(secret.clone()) && one.metadata.name.as_deref() != Some(secret)
+        one.data["spec"]["secretName"].as_str() == Some(secret) && one.metadata.name.as_deref() != Some(secret)
     });
     Ok(other.map(|other| {
         let other = other.metadata.name.as_deref().unwrap_or_default();

@@ -112,9 +112,9 @@ impl Looker<'_, '_> {
     /// to the same end.
     async fn by_any_way(&self, expected: &Expected, detours: bool) -> Sight {
         if self.settings.from == From::Inside {
-            return self.from_inside(expected).await;
+            return self.look_inside(expected).await;
         }
-        let here = self.from_here(expected, self.settings.resolve_to.as_ref(), String::new()).await;
+        let here = self.look_here(expected, self.settings.resolve_to.as_ref(), String::new()).await;
         if is_reached(&here) || !detours || self.settings.from == From::Here || self.settings.resolve_to.is_some() {
             return here;
         }
@@ -128,15 +128,15 @@ impl Looker<'_, '_> {
             && let Some(address) = self.run.done.address()
             && let Ok(to) = address.parse::<ResolveTo>()
         {
-            let there = self.from_here(expected, Some(&to), format!("at {address}")).await;
+            let there = self.look_here(expected, Some(&to), format!("at {address}")).await;
             if is_reached(&there) || self.controller.is_none() {
                 return there;
             }
         }
-        self.from_inside(expected).await
+        self.look_inside(expected).await
     }
 
-    async fn from_here(&self, expected: &Expected, to: Option<&ResolveTo>, way: String) -> Sight {
+    async fn look_here(&self, expected: &Expected, to: Option<&ResolveTo>, way: String) -> Sight {
         let (mut https, mut http) = self.targets();
         if let Some(to) = to {
             https = https.resolve_to(to.clone());
@@ -145,7 +145,7 @@ impl Looker<'_, '_> {
         self.observe(expected, (&https, &Direct), (&http, &Direct), way).await
     }
 
-    async fn from_inside(&self, expected: &Expected) -> Sight {
+    async fn look_inside(&self, expected: &Expected) -> Sight {
         let (https, http) = self.targets();
         let Some(controller) = self.controller else {
             let detail = "the ingress controller's service was not found; name it with verify.controller".to_owned();
