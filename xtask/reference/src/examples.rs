@@ -12,7 +12,7 @@ pub(crate) struct Examples {
 }
 
 /// How each resource is imported.
-const IMPORTS: [(&str, &str); 2] = [
+const IMPORTS: [(&str, &str); 3] = [
     (
         "ffe_environment",
         "# by the name of the environment, or of its namespace\nterraform import ffe_environment.this production\n",
@@ -21,6 +21,11 @@ const IMPORTS: [(&str, &str); 2] = [
         "ffe_release",
         "# <namespace>/<name>; also a release that was not made by this provider\n\
          terraform import ffe_release.backend ffe-production/ffe-backend\n",
+    ),
+    (
+        "ffe_tls_endpoint",
+        "# <namespace>/<name>; also an ingress that was not made by this provider\n\
+         terraform import ffe_tls_endpoint.api ffe-production/api\n",
     ),
 ];
 
