@@ -162,7 +162,7 @@ impl DataSource for ReleaseDataSource {
             chart: Attr::Known(newest.chart.name.clone()),
             chart_version: Attr::Known(newest.chart.version.clone()),
             app_version: newest.app_version().map(str::to_owned).into(),
-            schema_revision: schema.map(texts).into(),
+            schema_revision: schema.map(|revisions| texts(revisions)).into(),
             history: Attr::Known(history.iter().map(revision).collect()),
             journal: Attr::Known(journal.iter().flat_map(|journal| journal.content.runs.iter().map(run)).collect()),
             ..config
@@ -203,13 +203,13 @@ fn run(record: &RunRecord) -> RunOutput {
         phases: shared.phases,
         revision_before: record.revision_before.map(i64::from).into(),
         revision_after: record.revision_after.map(i64::from).into(),
-        schema_before: record.schema_before.as_ref().map(texts).into(),
-        schema_after: record.schema_after.as_ref().map(texts).into(),
+        schema_before: record.schema_before.as_deref().map(texts).into(),
+        schema_after: record.schema_after.as_deref().map(texts).into(),
         backup: shared.backup,
         verified: Attr::Known(record.verified),
     }
 }
 
-fn texts(revisions: &Vec<String>) -> Vec<Attr<String>> {
+fn texts(revisions: &[String]) -> Vec<Attr<String>> {
     revisions.iter().cloned().map(Attr::Known).collect()
 }

@@ -20,10 +20,12 @@ mod moves;
 mod pipeline;
 mod plugin;
 mod promise;
+mod record;
 mod remedies;
 mod secrets;
 mod sources;
 mod tls;
+mod tls_causes;
 mod tls_kills;
 
 use crate::Case;
@@ -42,6 +44,7 @@ pub fn all() -> Vec<Case> {
         pipeline::CASES,
         drift::CASES,
         data::CASES,
+        record::CASES,
         backups::CASES,
         environment::CASES,
         foreign::CASES,
@@ -56,6 +59,8 @@ pub fn all() -> Vec<Case> {
         examples::CASES,
         tls::CASES,
         tls_kills::CASES,
+        // The last ones of them wait until they are alone.
+        tls_causes::CASES,
     ];
     groups.iter().copied().flatten().map(|case| Case { name: case.name, when: case.when, run: case.run }).collect()
 }
