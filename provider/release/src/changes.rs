@@ -100,10 +100,11 @@ pub(crate) fn changes(before: Option<&Manifest>, after: &Foreseen, namespace: &s
             }
             (None, None) => continue,
         };
-        if found.last() != Some(&change) {
-            found.push(change);
-        }
+        found.push(change);
     }
+    // By what is shown: a name that is different each time has no place of its own.
+    found.sort_by(|a, b| (a.object.as_str(), a.action.as_str()).cmp(&(b.object.as_str(), b.action.as_str())));
+    found.dedup();
     found
 }
 
@@ -196,7 +197,7 @@ mod tests {
         let found = list(Some(&deployed), &foreseen(&one, &two));
         assert_eq!(
             found,
-            ["change ConfigMap/c /data/t", "remove Job/j0", "create Job/*", "regenerate Secret/s /stringData/p"]
+            ["change ConfigMap/c /data/t", "create Job/*", "remove Job/j0", "regenerate Secret/s /stringData/p"]
         );
         // Another rendering of the same promises the same, in every word.
         let all = |a: &str, b: &str| changes(Some(&parse(&deployed)), &foreseen(a, b), "ffe", true);

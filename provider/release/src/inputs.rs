@@ -6,7 +6,7 @@ use std::time::Duration;
 use ffe_cluster::Redactor;
 use ffe_helm::Secret;
 use ffe_helm::chart::ChartRef;
-use ffe_helm::values::{Inputs as ValueInputs, Origin, SetItem, SetList, Values, ValuesError, merge};
+use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
 use sha2::{Digest as _, Sha256};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, plan};
 
@@ -48,6 +48,16 @@ impl Inputs {
             secrets,
             config: config.clone(),
         })
+    }
+
+    /// What a user may want to know about the values, at their attributes.
+    pub(crate) fn notes(&self) -> Diagnostics {
+        let warning = |note: &Note| {
+            let path = path_of(note.origin);
+            Diagnostic::warning(format!("The value {path} may be read differently than it looks"), note.message.clone())
+                .at(path)
+        };
+        self.values.notes().iter().map(warning).collect()
     }
 
     /// Masks everything secret in a text.
@@ -165,14 +175,18 @@ pub(crate) fn merged_values(config: &Release, with_write_only: bool) -> Result<V
 }
 
 fn values_diagnostic(error: &ValuesError) -> Diagnostic {
-    let path = match error.origin {
+    let path = path_of(error.origin);
+    Diagnostic::error(format!("Invalid value for {path}"), error.to_string()).at(path)
+}
+
+fn path_of(origin: Origin) -> Path {
+    match origin {
         Origin::Values(index) => Path::attribute("values").index(index),
         Origin::Set(index) => Path::attribute("set").index(index),
         Origin::SetList(index) => Path::attribute("set_list").index(index),
         Origin::SetWo(index) => Path::attribute("set_wo").index(index),
         Origin::Merged => Path::attribute("values"),
-    };
-    Diagnostic::error(format!("Invalid value for {path}"), error.to_string()).at(path)
+    }
 }
 
 /// Whether anything in the configuration that a rendering depends on is still unknown.

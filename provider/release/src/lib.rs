@@ -9,6 +9,7 @@
 //! into state or into a message; a migration that is recorded as done is never run again.
 
 mod changes;
+mod crds;
 mod data_source;
 mod delete;
 mod drift;

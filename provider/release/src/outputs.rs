@@ -68,9 +68,10 @@ pub(crate) fn from_record(model: &mut Release, release: &HelmRelease, redactor: 
     model.status = Attr::Known(release.status.to_string());
     model.app_version = release.app_version().map(str::to_owned).into();
     model.chart_version = Attr::Known(release.chart.version.clone());
-    let notes = Some(release.notes.trim_end()).filter(|notes| !notes.is_empty());
-    model.notes = redactor.zip(notes).map(|(redactor, notes)| redactor.clean(notes)).into();
     let manifest = release.parsed_manifest().unwrap_or_default();
+    let notes = Some(release.notes.trim_end()).filter(|notes| !notes.is_empty());
+    let kept_secret = Redactor::new(manifest.secret_texts());
+    model.notes = redactor.zip(notes).map(|(redactor, notes)| kept_secret.clean(&redactor.clean(notes))).into();
     model.manifest_digest = Attr::Known(manifest.digest());
     let objects = manifest.objects.iter().map(|object| Attr::Known(display(&object.id, &release.namespace)));
     model.resources = Attr::Known(objects.collect());

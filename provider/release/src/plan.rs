@@ -24,7 +24,7 @@ use crate::promise::Promise;
 use crate::render::foresee;
 use crate::start::{Claim, chart_diagnostic, is_half_done, look};
 use crate::value_changes::{Before, value_changes};
-use crate::{scripts, since};
+use crate::{crds, scripts, since};
 
 /// Completes the plan.
 ///
@@ -179,7 +179,11 @@ async fn promise(
     let there =
         before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
     let certain = there && !half_done;
-    plan.planned.changes = Attr::Known(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
+    let (definitions, warnings) = crds::foresee(cluster, &plan.config, &chart).await;
+    diagnostics.extend(warnings);
+    let mut all = crds::changes(&definitions);
+    all.extend(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
+    plan.planned.changes = Attr::Known(all);
     plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
     let values = match (&plan.prior, &deployed) {
         (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
@@ -191,6 +195,7 @@ async fn promise(
         Promise::of(&chart.digest, &foreseen).store(&mut plan.private);
     }
 
+    diagnostics.extend(inputs.notes());
     let foreseen = scripts::foresee(&plan.config, plan.prior.as_ref())?;
     plan.planned.pending_revisions = foreseen.pending;
     diagnostics.extend(foreseen.warnings);

@@ -134,8 +134,13 @@ impl<'a> Renderer<'a> {
         Ok(Renderer { helm, version, inputs, chart, exists, cancel })
     }
 
+    /// Whether kinds that the API server does not know yet are made before the deployment.
+    fn brings_kinds(&self) -> bool {
+        !self.chart.crds.is_empty() && self.inputs.config.crds.as_str() != Some("skip")
+    }
+
     /// Renders as the API server sees it: as an upgrade of the live release where there is one, else as an install. Where the
-    /// chart brings kinds that the server does not know yet (its own CRDs), an install is rendered offline.
+    /// chart brings kinds that the server does not know yet (its own CRDs), it is rendered offline.
     async fn render(&self, values: &Values) -> ffe_helm::Result<Manifest> {
         let request = |mode| RenderRequest {
             mode,
@@ -148,8 +153,8 @@ impl<'a> Renderer<'a> {
         let mut rendered = self.helm.render(&request(live), self.cancel).await;
         let unknown_kind =
             |error: &ffe_helm::Error| error.failure().is_some_and(|failure| failure.cause == Cause::UnknownKind);
-        if !self.exists && rendered.as_ref().is_err_and(unknown_kind) {
-            rendered = self.helm.render(&request(RenderMode::Offline { is_upgrade: false }), self.cancel).await;
+        if rendered.as_ref().is_err_and(unknown_kind) && (!self.exists || self.brings_kinds()) {
+            rendered = self.helm.render(&request(RenderMode::Offline { is_upgrade: self.exists }), self.cancel).await;
         }
         rendered.map(|rendered| rendered.manifest)
     }

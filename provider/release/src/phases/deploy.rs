@@ -4,6 +4,7 @@ use ffe_cluster::ObjectRef;
 use ffe_helm::binary::DeployRequest;
 use tfplugin::{Diagnostic, Diagnostics};
 
+use crate::crds;
 use crate::journal::Outcome;
 use crate::run::{Run, Stop};
 
@@ -13,6 +14,7 @@ use crate::run::{Run, Stop};
 /// When Helm fails, with what its hooks have said.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
+    crds::go(run, &chart).await?;
     if run.in_place {
         tracing::info!("the release is as wanted already; no new revision is made");
         observe(run).await?;

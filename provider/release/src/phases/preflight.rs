@@ -8,6 +8,7 @@ use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::changes::{changes, is_nothing, unstable_fields};
+use crate::crds;
 use crate::journal::Outcome;
 use crate::migration;
 use crate::phases::inspect;
@@ -64,6 +65,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     run.found = changes(before.as_ref(), &foreseen, &run.inputs.namespace, true);
     run.unstable = unstable_fields(&foreseen, &run.inputs.namespace);
     run.in_place = !run.corrects && deployed.is_some_and(|release| is_in_place(run, &release));
+    if let Some(chart) = run.chart.clone() {
+        let definitions = crds::pending(&run.cluster, &run.inputs.config, &chart).await;
+        let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
+        run.found.extend(crds::changes(&definitions.map_err(unseen)?));
+    }
     run.manifest = Some(manifest);
     Ok(Outcome::Succeeded)
 }
