@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_session::{Session, Unavailable, checks, diagnostic};
 use tfplugin::{
-    Attr, Context, Deferred, Diagnostic, Diagnostics, EphemeralResource, Model, Opened, Path, Private, async_trait,
+    Attr, Context, Deferred, Diagnostic, Diagnostics, EphemeralResource, Model, Opened, Path, Private, Value,
+    async_trait,
 };
 
 use crate::connection::DATABASE_URL;
@@ -20,6 +21,10 @@ pub struct DatabaseCredentials {
     /// The name of the Secret: the environment's `database_secret`.
     #[attr(required, check = checks::dns_subdomain())]
     pub secret: Attr<String>,
+    /// Anything that is known only once the Secret is there, when it is made in the same run: the environment's
+    /// `database_status`. Terraform reads the credentials as soon as it knows all of this block's attributes.
+    #[attr(optional)]
+    pub after: Attr<Value>,
     /// The whole as a URL (`DATABASE_URL`).
     #[attr(computed, sensitive)]
     pub url: Attr<String>,
@@ -81,7 +86,8 @@ impl EphemeralResource for DatabaseCredentialsResource {
             Diagnostic::error(
                 format!("The Secret {namespace}/{name} does not exist"),
                 format!(
-                    "On {}. Refer to database_secret of the ffe_environment that has the database, so that it is made before.",
+                    "On {}. It is the database_secret of an ffe_environment. If that is made in the same run, set after = \
+                     ffe_environment.<name>.database_status here, so that it is looked for when it has been made.",
                     cluster.server()
                 ),
             )

@@ -107,6 +107,7 @@ resource "ffe_release" "one" {{
 
 /// Installs the release as the other provider would have, and writes its state file.
 fn installed(stage: &mut Stage, schema: u64, skew: i64) -> Result<std::path::PathBuf> {
+    with_the_other_provider(stage)?;
     let chart = charts::one_config_map(&stage.side("chart")?)?;
     stage.kube.run(&["create", "namespace", &stage.name])?.ok()?;
     stage.helm(&["install", "one", &chart.display().to_string(), "-n", &stage.name, "--set", "text=moved"])?.ok()?;
@@ -117,6 +118,30 @@ fn installed(stage: &mut Stage, schema: u64, skew: i64) -> Result<std::path::Pat
     let state = state_file(stage, &chart, schema, seconds.trim().parse::<i64>()? + skew);
     std::fs::write(stage.folder.join("terraform.tfstate"), serde_json::to_vec_pretty(&state)?)?;
     Ok(chart)
+}
+
+/// Terraform asks the provider that a state names for its schemas, whatever becomes of the state. The one that is named here cannot
+/// be had, so ours stands in its place; it has no `helm_release`, and is not asked about one.
+fn with_the_other_provider(stage: &mut Stage) -> Result<()> {
+    let mirror = stage.side("mirror")?;
+    let place = mirror.join("registry.terraform.io/hashicorp/helm/2.17.0/linux_amd64");
+    std::fs::create_dir_all(&place)?;
+    std::os::unix::fs::symlink(&stage.surroundings.provider, place.join("terraform-provider-helm_v2.17.0"))?;
+    let rc = mirror.join("terraform.rc");
+    let block = |path: &Path, word: &str| {
+        format!(
+            "  filesystem_mirror {{\n    path = \"{}\"\n    {word} = [\"registry.terraform.io/hashicorp/helm\"]\n  }}\n",
+            path.display()
+        )
+    };
+    let text = format!(
+        "provider_installation {{\n{}{}}}\ndisable_checkpoint = true\n",
+        block(&mirror, "include"),
+        block(&stage.surroundings.mirror, "exclude")
+    );
+    std::fs::write(&rc, text)?;
+    stage.set("TF_CLI_CONFIG_FILE", rc.display().to_string());
+    Ok(())
 }
 
 fn moved(stage: &mut Stage, schema: u64) -> Result<()> {
