@@ -109,6 +109,8 @@ pub(crate) struct RunRecord {
     pub image: Option<String>,
     /// Jobs of this run, each written down before it is made and taken off when it is removed.
     pub jobs: Vec<String>,
+    /// The schema was left ahead because the user wants it so.
+    pub kept: bool,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
 }
@@ -162,6 +164,15 @@ impl RunRecord {
     /// It is going on, or died, or was stopped: what it has left is to be finished or taken back.
     fn is_open(&self) -> bool {
         matches!(self.outcome, Outcome::Running | Outcome::Interrupted)
+    }
+
+    /// It has left the schema ahead of the last good release, and not because it had to.
+    fn is_ahead(&self) -> bool {
+        let moved = match (self.schema_before.as_deref(), self.schema_after.as_deref()) {
+            (Some([before]), Some(after)) => *after != [before.clone()],
+            _ => false,
+        };
+        moved && !self.kept && self.pending.iter().all(|one| one.obstacle().is_none())
     }
 }
 
@@ -232,7 +243,8 @@ impl Journal {
         self.mark.write(&mut metadata);
         // So that a refresh sees it in the list that it makes anyway.
         metadata.labels.get_or_insert_default().insert("owner".to_owned(), BESIDE.to_owned());
-        let open = self.content.runs.last().is_some_and(RunRecord::is_open);
+        let mut since = self.content.runs.iter().rev().take_while(|run| run.outcome != Outcome::Succeeded);
+        let open = self.content.runs.last().is_some_and(RunRecord::is_open) || since.any(RunRecord::is_ahead);
         let word = if open { OPEN } else { "closed" };
         metadata.annotations.get_or_insert_default().insert(RUN.to_owned(), word.to_owned());
         let secret = Secret {

@@ -221,7 +221,9 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
     }
     let mut broken_off = false;
     // What a Helm that died has begun is not somebody else's, for the next run to wait for.
+    // A first install is uninstalled, record and all.
     if failed >= Phase::Deploy
+        && (run.before.is_some() || is_left(run))
         && let Err(stop) = recover_pending(run, true).await
     {
         diagnostics.extend(stop.into_diagnostics());
@@ -247,6 +249,11 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
     notify::ended(run, outcome, cause.map(|cause| (failed, cause))).await;
     diagnostics.extend(std::mem::take(&mut run.warnings));
     End { outcome, diagnostics }
+}
+
+/// Whether a failed release is left as it is, by the user's own word.
+pub(crate) fn is_left(run: &Run) -> bool {
+    run.inputs.config.remediation.known().is_some_and(|remediation| remediation.strategy.as_str() == Some("none"))
 }
 
 /// What is left after a failure: the user must not have to guess.

@@ -71,11 +71,6 @@ fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
     }
 }
 
-/// Whether a failed release is left as it is, by the user's own word.
-fn is_left_as_it_is(run: &Run) -> bool {
-    run.inputs.config.remediation.known().is_some_and(|remediation| remediation.strategy.as_str() == Some("none"))
-}
-
 /// The state after a run, from what is true in the cluster.
 async fn state_after(run: &Run, mut model: Release, private: &mut Private, outcome: Outcome) -> Release {
     settle_unknown(&mut model);
@@ -175,7 +170,7 @@ impl Resource for ReleaseResource {
             diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, true).await);
             return Applied { state: Some(state), private, diagnostics };
         }
-        if outcome == Outcome::Failed && run.after.is_some() && is_left_as_it_is(&run) {
+        if outcome == Outcome::Failed && run.after.is_some() && pipeline::is_left(&run) {
             // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
             complete(&run, &mut planned, Some(&request.prior));
             let mut state = state_after(&run, planned, &mut private, outcome).await;

@@ -93,10 +93,12 @@ pub(crate) async fn prepare(
     Ok(run)
 }
 
-/// Removes a pending record that a run of ours left when it died, so that Helm works again. Until an upgrade is done
-/// the revision before it stays `deployed`, so removing the pending record is all there is to it; objects
-/// that were made already are taken over by the next attempt, since they carry the release's own name. An uninstallation
-/// that was begun is finished: Helm neither upgrades nor installs what it has begun to remove.
+/// Ends what a Helm of ours had begun when it died, so that Helm works again.
+///
+/// The revision of an upgrade or a rollback becomes a failed one: which of its objects were written is not known, so that
+/// revision, and not the one before it, is what the next upgrade or rollback starts from. An install begins anew:
+/// objects that were made already are taken over, since they carry the release's own name. An uninstallation is finished,
+/// because Helm neither upgrades nor installs what it has begun to remove.
 ///
 /// `ours` says that the journal's own unfinished run is being resumed. Otherwise a pending record is somebody else's until
 /// it is older than its timeout.
@@ -126,12 +128,15 @@ pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
         let request = UninstallRequest { wait: true, ..UninstallRequest::new(name, namespace, run.inputs.timeout) };
         let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
         helm.uninstall(&request, &run.cancel).await.map(|_| ())
-    } else {
-        tracing::warn!(revision = key.revision, status = %key.status, "removing the record of an interrupted Helm operation");
+    } else if key.status == Status::PendingInstall {
+        tracing::warn!(revision = key.revision, "removing the record of an install that was interrupted");
         run.kit.records.delete(&key).await
+    } else {
+        tracing::warn!(revision = key.revision, status = %key.status, "an interrupted Helm operation has failed");
+        run.kit.records.unlock(&key, "interrupted").await
     };
     run.kit.records.invalidate(namespace);
-    done.map_err(|error| Stop::helm(&error, "What an interrupted Helm operation has left cannot be removed"))
+    done.map_err(|error| Stop::helm(&error, "What an interrupted Helm operation has left cannot be put in order"))
 }
 
 /// Whether Helm was interrupted at it: then there is nothing that it could upgrade.

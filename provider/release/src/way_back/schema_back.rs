@@ -29,6 +29,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     }
     run.note(|record| record.schema_after = Some(now.clone()));
     if settings.on_failure.as_str() == Some("keep") {
+        run.note(|record| record.kept = true);
         run.warnings.push(Diagnostic::warning(
             "The schema was left as it is",
             format!("migration.on_failure is keep: the database stays at {}.", now.join(", ")),

@@ -5,7 +5,7 @@
 //! does not know the revisions that the database is at by then; the image of the run that died does, and it is in the
 //! journal.
 
-use ffe_helm::records::Release as HelmRelease;
+use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::Diagnostic;
 
 use crate::journal::{Outcome, RunRecord};
@@ -82,14 +82,15 @@ async fn release(run: &mut Run, left: &Left) -> Result<Option<Option<HelmRelease
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
     let Some(newest) = history.last().cloned() else { return Ok(Some(None)) };
     let current = run.kit.records.open(&newest).await.map_err(unreadable)?;
-    if Some(newest.revision) == left.revision_before {
+    if Some(newest.revision) == left.revision_before && newest.status == Status::Deployed {
         return Ok(Some(current));
     }
     let Some(verified) = run.journal.last_verified() else { return Ok(None) };
     let Some(key) = history.iter().find(|key| key.revision == verified) else { return Ok(None) };
     let good = run.kit.records.open(key).await.map_err(unreadable)?;
     let same = good.as_ref().zip(current.as_ref()).is_some_and(|(good, current)| good.manifest == current.manifest);
-    if !same {
+    // Of one that failed it is not known how far it came.
+    if !same || newest.status != Status::Deployed {
         release_back::rollback(run, verified).await.map_err(Stop::Failed)?;
         run.look_again().await?;
     }
