@@ -1,9 +1,12 @@
 //! Looks at a certificate of the cluster that KUBECONFIG names:
 //! `cargo run -p ffe-cert-manager --example certificate -- diagnose ffe api`, likewise
-//! `wait ffe api 2m`, `retry ffe api`, `renew ffe api`, `issuer Issuer le ffe`, `installation`.
+//! `wait ffe api 2m`, `retry ffe api`, `renew ffe api`, `issuer Issuer le ffe`, `installation`,
+//! `release ffe api le api.example.com`.
 #![allow(clippy::print_stdout)]
 
-use ffe_cert_manager::{IssuerRef, diagnose, diagnose_issuer, installation, renew, retry, wait_certificate};
+use ffe_cert_manager::{
+    IssuerRef, diagnose, diagnose_issuer, installation, release_challenges, renew, retry, wait_certificate,
+};
 use ffe_cluster::{Cancel, Cluster, Environment, KubernetesSettings, WaitOptions, parse_duration};
 
 #[tokio::main]
@@ -20,6 +23,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ["issuer", kind, name, namespace] => {
             let issuer = IssuerRef { name: (*name).to_owned(), kind: kind.parse()? };
             println!("{}", diagnose_issuer(&cluster, &issuer, namespace).await);
+        }
+        ["release", namespace, name, issuer, host] => {
+            let options = WaitOptions::new(parse_duration("1m")?, Cancel::new());
+            let hosts = [(*host).to_owned()];
+            let issuer = IssuerRef::issuer(issuer);
+            println!("{:#?}", release_challenges(&cluster, namespace, name, &issuer, &hosts, &options).await?);
         }
         ["wait", namespace, name, timeout] => {
             let options = WaitOptions::new(parse_duration(timeout)?, Cancel::new());

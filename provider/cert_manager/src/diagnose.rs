@@ -20,6 +20,7 @@ pub use cause::Cause;
 pub(crate) use cause::Patience;
 use evidence::Evidence;
 pub(crate) use evidence::revision;
+pub(crate) use texts::tidy;
 
 use crate::names::IssuerRef;
 use crate::status::CertificateStatus;

@@ -9,7 +9,7 @@ use crate::model::{CertificateItem, Item, OrderItem, RequestItem, condition};
 use crate::names::{ACME_API, API, IssuerKind, IssuerRef, owned_by};
 
 /// The annotation that a CertificateRequest names its Certificate by, even when that is gone.
-const CERTIFICATE: &str = "cert-manager.io/certificate-name";
+pub(crate) const CERTIFICATE: &str = "cert-manager.io/certificate-name";
 
 /// How an issuance ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 //! [`secret_namespace`] says; [`issuer_object`] and [`certificate_object`] are handed to [`apply`], which
 //! waits for a webhook that is just starting; [`retry_issuer`] and [`retry`] begin anew what failed
 //! before and is mended now; [`wait_issuer`] and [`wait_certificate`] wait, and end as soon as the chain
-//! says that it is over; [`diagnose`] says why.
+//! says that it is over; [`diagnose`] says why. On the way out [`release_challenges`] lets go what cannot be
+//! cleaned up.
 //!
 //! It knows nothing of Terraform. Facts about cert-manager are those of its version 1.21.
 
@@ -17,6 +18,7 @@ mod issuances;
 mod issuer;
 mod model;
 mod names;
+mod release;
 mod renew;
 mod requests;
 mod status;
@@ -37,6 +39,7 @@ pub use issuer::{
     is_letsencrypt_production, issuer_object,
 };
 pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
+pub use release::{Released, release_challenges};
 pub use renew::{Renewal, renew, retry, retry_issuer};
 pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};
 pub use wait::{wait_certificate, wait_issuer};

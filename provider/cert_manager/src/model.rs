@@ -212,6 +212,8 @@ pub(crate) struct ChallengeBody {
     pub(crate) wildcard: bool,
     /// The solver that was picked
     pub(crate) solver: serde_json::Value,
+    /// Whose solver
+    pub(crate) issuer_ref: Reference,
 }
 
 /// Of a Challenge.
