@@ -1,5 +1,7 @@
 //! Taking away what is ours: all of it when the endpoint goes, what was superseded after a change.
 
+use std::time::Duration;
+
 use ffe_cert_manager::{API, IssuerKind, IssuerRef, certificate_ref};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
@@ -16,6 +18,8 @@ use crate::spec::Spec;
 
 /// cert-manager's note on a Secret: whose Certificate it is.
 const CERTIFICATE_NAME: &str = "cert-manager.io/certificate-name";
+/// By when cert-manager has heard what is gone.
+const HEARD: Duration = Duration::from_secs(1);
 
 /// Removes an object that we made, and gives back one that we took over. Anything else stays.
 ///
@@ -212,10 +216,22 @@ async fn remove_issuer(
         remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
         if !keep.secrets {
             let account = ObjectRef::of::<Secret>(credentials.namespace.as_deref(), &names::account_key(&issuer.name));
-            delete(cluster, &account, None).await.map_err(failed(&summary))?;
+            remove_account(cluster, &account).await.map_err(failed(&summary))?;
         }
     }
     Ok(None)
+}
+
+/// cert-manager may not have heard yet that the issuer is gone, and makes a key anew for it.
+async fn remove_account(cluster: &Cluster, account: &ObjectRef) -> Result<()> {
+    for _ in 0..3 {
+        if find(cluster, account).await?.is_none() {
+            return Ok(());
+        }
+        delete(cluster, account, None).await?;
+        tokio::time::sleep(HEARD).await;
+    }
+    Ok(())
 }
 
 fn in_use(issuer: &IssuerRef, namespace: &str, others: &[String]) -> Diagnostic {
