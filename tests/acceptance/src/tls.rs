@@ -3,16 +3,18 @@
 
 mod answer;
 mod endpoint;
+mod zone;
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::Stage;
 use crate::surroundings::Tls;
+use crate::{Stage, turn};
 pub(crate) use answer::Answer;
 pub(crate) use endpoint::{Endpoint, acme};
+pub(crate) use zone::set_address;
 
 /// How long something may take that comes by itself.
 pub(crate) const SOON: Duration = Duration::from_secs(90);
@@ -60,6 +62,7 @@ pub(crate) fn surroundings(stage: &Stage) -> Result<Tls> {
 /// # Errors
 /// When kubectl fails.
 pub(crate) fn backend(stage: &mut Stage) -> Result<()> {
+    turn::share(stage)?;
     stage.kube.run(&["create", "namespace", &stage.name])?.ok()?;
     // What cannot be taken back at its end would keep the namespace for ever.
     let freed = r#"{"metadata":{"finalizers":null}}"#;
@@ -89,15 +92,15 @@ pub(crate) fn host(stage: &Stage, label: &str) -> Result<String> {
     Ok(format!("{label}.{}.{}", stage.name, surroundings(stage)?.zone))
 }
 
-/// Asks with curl. HTTPS must be of an authority in `roots`, and for the name.
+/// Asks with curl, which trusts as these arguments of it say. HTTPS must be for the name.
 ///
 /// # Errors
 /// When there is no answer, or the certificate is not trusted.
-pub(crate) fn ask_trusting(stage: &Stage, roots: &str, url: &str) -> Result<Answer> {
+pub(crate) fn ask_trusting(stage: &Stage, trust: &[&str], url: &str) -> Result<Answer> {
     let tls = surroundings(stage)?;
     let host = url.split('/').nth(2).context("a URL without a host")?;
     let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "10", "--include", "--cacert", roots]);
+    curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "10", "--include"]).args(trust);
     for port in [80, 443] {
         curl.args(["--resolve", &format!("{host}:{port}:{}", tls.node_ip)]);
     }
@@ -110,7 +113,7 @@ pub(crate) fn ask_trusting(stage: &Stage, roots: &str, url: &str) -> Result<Answ
 /// The same.
 pub(crate) fn ask(stage: &Stage, url: &str) -> Result<Answer> {
     let roots = surroundings(stage)?.roots;
-    ask_trusting(stage, &roots.to_string_lossy(), url)
+    ask_trusting(stage, &["--cacert", &roots.to_string_lossy()], url)
 }
 
 /// `https://host/health` answers 200 with a trusted chain, and HTTP is redirected to it.

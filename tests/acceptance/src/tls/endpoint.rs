@@ -64,11 +64,8 @@ impl Endpoint {
     /// When the environment does not say where everything is.
     pub(crate) fn hcl(&self, stage: &Stage) -> Result<String> {
         let tls = surroundings(stage)?;
-        let bundle = if self.issuer.contains("acme") || self.issuer.contains("name") {
-            format!("ca_bundle  = file(\"{}\")", tls.roots.display())
-        } else {
-            String::new()
-        };
+        let internal = self.issuer.starts_with("ca ") || self.issuer.contains("self_signed");
+        let bundle = if !internal { format!("ca_bundle  = file(\"{}\")", tls.roots.display()) } else { String::new() };
         Ok(format!(
             r#"
 resource "ffe_tls_endpoint" "{name}" {{

@@ -26,7 +26,7 @@ pub(super) fn dns01(stage: &mut Stage) -> Result<()> {
         expect_served(stage, &host)?;
     }
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
-    ensure!(state["certificate_status"]["sans"] == json!([wild, app]), "{state:#}");
+    ensure!(state["certificate_status"]["sans"] == json!([app, wild]), "{state:#}");
     ensure!(state["urls"] == json!([format!("https://{app}")]), "a wildcard is no address: {state:#}");
     let revision = state["credentials_revision"].clone();
     ensure!(revision.is_string(), "{state:#}");
@@ -86,20 +86,14 @@ pub(super) fn internal(stage: &mut Stage) -> Result<()> {
     stage.configure(&format!("{}{}", by_ca.hcl(stage)?, by_itself.hcl(stage)?))?;
     stage.apply()?.ok()?;
 
-    // Each with its own roots, as a client would have them.
-    for (host, secret) in [(&inner, "inner-tls"), (&own, "own-tls")] {
-        let found = stage.kube.run(&[
-            "get",
-            "secret",
-            "-n",
-            &namespace,
-            secret,
-            "-o",
-            "go-template={{index .data \"ca.crt\" | base64decode}}",
-        ])?;
-        let roots = stage.side("roots")?.join(secret);
-        std::fs::write(&roots, found.ok()?.stdout)?;
-        let answer = ask_trusting(stage, &roots.to_string_lossy(), &format!("https://{host}/health"))?;
+    // With the authority as a client has it.
+    let found =
+        ["get", "secret", "-n", &namespace, "inner-tls", "-o", "go-template={{index .data \"ca.crt\" | base64decode}}"];
+    let roots = stage.side("roots")?.join("inner");
+    std::fs::write(&roots, stage.kube.run(&found)?.ok()?.stdout)?;
+    let roots = roots.to_string_lossy().into_owned();
+    for (host, trust) in [(&inner, ["--cacert", &roots]), (&own, ["--insecure", "--show-error"])] {
+        let answer = ask_trusting(stage, &trust, &format!("https://{host}/health"))?;
         ensure!(answer.status == 200, "{answer:?}");
     }
     let state = stage.expect_state("ffe_tls_endpoint.inner")?;

@@ -33,7 +33,7 @@ pub(super) fn http01(stage: &mut Stage) -> Result<()> {
     let urls = json!([format!("https://{web}"), format!("https://{api}")]);
     ensure!(state["url"] == urls[0] && state["urls"] == urls && state["address"] == json!(node), "{state:#}");
     let certificate = &state["certificate_status"];
-    ensure!(certificate["ready"] == true && certificate["sans"] == json!([api, web]), "{certificate:#}");
+    ensure!(certificate["ready"] == true && certificate["sans"] == json!([web, api]), "{certificate:#}");
     ensure!(certificate["issuer"].as_str().is_some_and(|issuer| issuer.contains("Pebble")), "{certificate:#}");
     for text in ["not_before", "not_after", "renewal_time", "serial", "fingerprint_sha256"] {
         ensure!(certificate[text].as_str().is_some_and(|text| !text.is_empty()), "{text}: {certificate:#}");
@@ -81,21 +81,34 @@ pub(super) fn http01(stage: &mut Stage) -> Result<()> {
     expect_gone(stage, &[])
 }
 
-/// The dialect of ingress-nginx, as far as Traefik speaks it: the certificate and the redirect. Headers and HSTS are the
-/// administrator's, and the plan says so.
+/// The dialect of ingress-nginx, as far as Traefik speaks it: the certificate and the redirect. What it cannot do is in the
+/// plan; so it is for a class that ingress-nginx itself serves, whose administrator can.
 pub(super) fn nginx(stage: &mut Stage) -> Result<()> {
     backend(stage)?;
-    let web = host(stage, "web")?;
-    let endpoint = Endpoint::new(stage, "web", &[&web])?.class("ingress_class = \"nginx\"");
-    endpoint.configure(stage)?;
+    let (web, class) = (host(stage, "web")?, stage.name.clone());
+    stage.afterwards(&format!("kubectl delete ingressclass {class} --ignore-not-found"));
+    stage.kube.apply(&format!(
+        "
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {{ name: {class}, labels: {{ app.kubernetes.io/name: ingress-nginx }} }}
+spec: {{ controller: k8s.io/ingress-nginx }}
+"
+    ))?;
+    let endpoint = Endpoint::new(stage, "web", &[&web])?;
+    endpoint.clone().class(format!("ingress_class = \"{class}\"")).configure(stage)?;
     let plan = stage.terraform(&["plan", "-no-color", "-input=false"])?.ok()?;
     plan.says(&[
         "ingress-nginx is retired",
-        "security.hsts_max_age is up to the administrator of",
-        "security.frame_options is up to the administrator of",
-        "security.content_security_policy is up to the administrator of",
+        "security.hsts_max_age is up to the administrator of ingress-nginx",
+        "security.frame_options is up to the administrator of ingress-nginx",
+        "security.content_security_policy is up to the administrator of ingress-nginx",
     ])?;
-    stage.apply()?.ok()?;
+    stage.kube.run(&["delete", "ingressclass", &class])?.ok()?;
+
+    endpoint.class("ingress_class = \"nginx\"").configure(stage)?;
+    let applied = stage.apply()?.ok()?;
+    applied.says(&["security.frame_options has no effect with Traefik's ingress-nginx provider"])?;
     let answer = expect_served(stage, &web)?;
     ensure!(answer.header("x-frame-options").is_none(), "nobody promised that: {answer:?}");
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
