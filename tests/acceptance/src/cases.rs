@@ -24,6 +24,7 @@ mod record;
 mod remedies;
 mod secrets;
 mod sources;
+mod supply;
 mod tls;
 mod tls_causes;
 mod tls_kills;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Case> {
         clusters::CASES,
         secrets::CASES,
         sources::CASES,
+        supply::CASES,
         promise::CASES,
         moves::CASES,
         language::CASES,

@@ -19,6 +19,7 @@ mod server;
 mod stage;
 mod surroundings;
 mod tls;
+mod turn;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -26,6 +26,8 @@ pub struct Stage {
     story: Vec<String>,
     environment: Vec<(String, String)>,
     last: Vec<String>,
+    /// Held until the case is over, and what it left is removed.
+    pub(crate) turn: Option<std::fs::File>,
 }
 
 impl Stage {
@@ -53,6 +55,7 @@ impl Stage {
             story: Vec::new(),
             environment: Vec::new(),
             last: Vec::new(),
+            turn: None,
             surroundings,
         })
     }

@@ -36,6 +36,8 @@ pub struct Tls {
     pub directory: String,
     /// The same of a server that issues certificates of six minutes.
     pub short_directory: String,
+    /// The first one behind a proxy that keeps to limits and to CAA records.
+    pub strict_directory: String,
     /// The authority of the servers' own certificates, PEM.
     pub authority: PathBuf,
     /// The roots of the certificates that they issue, PEM.
@@ -48,6 +50,12 @@ pub struct Tls {
     pub key_name: String,
     /// A file with the key's secret, base64.
     pub key_secret: PathBuf,
+    /// The key as `nsupdate -k` takes it.
+    pub key_file: PathBuf,
+    /// A zone of the same server that takes no updates. Every name in it has the node's address.
+    pub foreign_zone: String,
+    /// A resolv.conf that leads to the DNS server.
+    pub resolv_conf: PathBuf,
 }
 
 impl Tls {
@@ -57,12 +65,16 @@ impl Tls {
             node_ip: text("FFE_NODE_IP")?,
             directory: text("FFE_ACME_DIRECTORY")?,
             short_directory: text("FFE_ACME_SHORT_DIRECTORY")?,
+            strict_directory: text("FFE_ACME_STRICT_DIRECTORY")?,
             authority: text("FFE_ACME_CA")?.into(),
             roots: text("FFE_ACME_ROOTS")?.into(),
             dns_server: text("FFE_DNS_SERVER")?,
             zone: text("FFE_DNS_ZONE")?,
             key_name: text("FFE_DNS_KEY_NAME")?,
             key_secret: text("FFE_DNS_SECRET_FILE")?.into(),
+            key_file: text("FFE_DNS_KEY_FILE")?.into(),
+            foreign_zone: text("FFE_DNS_FOREIGN_ZONE")?,
+            resolv_conf: text("FFE_RESOLV_CONF")?.into(),
         })
     }
 }

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 
-use crate::{Case, Stage, When};
+use crate::{Case, Stage, When, turn};
 
 pub(super) const CASES: &[Case] = &[Case { name: "examples::single_node_https", when: When::Always, run: single_node }];
 
 fn single_node(stage: &mut Stage) -> Result<()> {
+    turn::share(stage)?;
     let example = stage.surroundings.root.join("examples/terraform/single-node");
     for entry in std::fs::read_dir(&example)? {
         let path = entry?.path();

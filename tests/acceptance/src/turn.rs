@@ -1,0 +1,39 @@
+//! Whose turn it is with what all cases share: cert-manager is one for the whole cluster, and cases that take a part of it
+//! away must be alone with it, also before cases of another process.
+
+use std::fs::File;
+
+use anyhow::{Context as _, Result};
+
+use crate::Stage;
+
+/// From now on cert-manager works, until the case is over. Waits while somebody is alone with it.
+///
+/// # Errors
+/// When the file that all agree by cannot be locked.
+pub(crate) fn share(stage: &mut Stage) -> Result<()> {
+    if stage.turn.is_none() {
+        let file = file(stage)?;
+        file.lock_shared().context("sharing cert-manager")?;
+        stage.turn = Some(file);
+    }
+    Ok(())
+}
+
+/// From now on nobody else works with cert-manager, until the case is over. Waits for those who do.
+///
+/// # Errors
+/// The same.
+pub(crate) fn alone(stage: &mut Stage) -> Result<()> {
+    let file = file(stage)?;
+    file.lock().context("being alone with cert-manager")?;
+    stage.turn = Some(file);
+    Ok(())
+}
+
+/// Beside the cluster's kubeconfig: who works with the same cluster finds the same file. The system unlocks it with the
+/// last handle on it, however a process ends.
+fn file(stage: &Stage) -> Result<File> {
+    let path = stage.surroundings.kubeconfig.with_file_name("cert-manager.lock");
+    File::options().create(true).append(true).open(&path).with_context(|| path.display().to_string())
+}
