@@ -315,22 +315,33 @@ fn remains(done: &Done, spec: &Spec) -> Option<String> {
     if done.objects.is_empty() {
         return None;
     }
-    let names = &spec.names;
     let mut list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
     list.extend(done.dns_records.keys().map(|host| format!("  DNS record {host}")));
-    let mut commands: Vec<String> = Vec::new();
-    for object in done.objects.iter().rev() {
-        let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
-        let place = object.namespace.as_deref().map(|place| format!(" --namespace {place}")).unwrap_or_default();
-        commands.push(format!("  kubectl delete{place} {}{group} {}", object.kind.to_lowercase(), object.name));
-    }
+    let mut places: Vec<Option<&str>> = done.objects.iter().map(|object| object.namespace.as_deref()).collect();
+    places.sort_unstable();
+    places.dedup();
+    let commands = places.into_iter().map(|place| {
+        let there = done.objects.iter().rev().filter(|object| object.namespace.as_deref() == place);
+        let objects = there.map(|object| {
+            let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+            format!(" {}{group}/{}", object.kind.to_lowercase(), object.name)
+        });
+        let place = place.map(|place| format!(" --namespace {place}")).unwrap_or_default();
+        format!("  kubectl delete{place}{}", objects.collect::<String>())
+    });
+    let commands = commands.collect::<Vec<_>>().join("\n");
+    let adopted: Vec<String> = done.adopted.iter().map(ToString::to_string).collect();
+    let adopted = if adopted.is_empty() {
+        String::new()
+    } else {
+        format!("\n\nTaken over already, and not to be removed: {}.", adopted.join(", "))
+    };
     Some(format!(
-        "Nothing is in the state. These remain, marked as an unfinished endpoint {}:\n{}\n\nThe next apply finds them and goes \
-         on from there. To remove them instead{}:\n\n{}",
-        names.import_id(),
+        "Nothing is in the state. These remain, marked as an unfinished endpoint {}:\n{}\n\nThe next apply finds them and \
+         goes on from there. To remove them instead{}:\n\n{commands}{adopted}",
+        spec.names.import_id(),
         list.join("\n"),
         if done.dns_records.is_empty() { "" } else { " (and the DNS records at their provider)" },
-        commands.join("\n")
     ))
 }
 

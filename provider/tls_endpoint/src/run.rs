@@ -89,8 +89,10 @@ pub(crate) struct Done {
     pub(crate) steps: Vec<Step>,
     /// The step that failed.
     pub(crate) failed: Option<Step>,
-    /// Objects that were made or changed.
+    /// Objects of ours that were made or changed.
     pub(crate) objects: Vec<ObjectRef>,
+    /// Objects of somebody else's that were taken over.
+    pub(crate) adopted: Vec<ObjectRef>,
     /// All addresses of the route; the first is shown.
     pub(crate) addresses: Vec<String>,
     /// Hosts with the identifiers of their records.
@@ -155,8 +157,10 @@ impl Run<'_> {
     /// Notes that an object was written.
     pub(crate) fn note(&mut self, object: &ObjectRef) {
         tracing::debug!(%object, "applied");
-        if !self.done.objects.contains(object) {
-            self.done.objects.push(object.clone());
+        let adopted = self.mark(object).adopted;
+        let list = if adopted { &mut self.done.adopted } else { &mut self.done.objects };
+        if !list.contains(object) {
+            list.push(object.clone());
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut refused = Diagnostics::new();
     for conflict in conflicts.map_err(|error| routing(&error, "Other routes could not be looked at"))? {
         let (summary, detail) = ("Another route serves the same", conflict.to_string());
-        if conflict.fatal && !run.terms.adopt {
+        if conflict.fatal && run.terms.creating && !run.terms.adopt {
             refused.push(Diagnostic::error(summary, detail).at(Path::attribute("hosts")));
         } else {
             run.done.warnings.push(Diagnostic::warning(summary, detail).at(Path::attribute("hosts")));

@@ -1,5 +1,6 @@
 //! HTTPS works as a client sees it: from here, or from inside the cluster where here is not the world.
 
+mod backend;
 mod controller;
 mod expect;
 mod settings;
@@ -61,6 +62,14 @@ struct Looker<'a, 'b> {
 struct Sight {
     results: Vec<CheckResult>,
     way: String,
+    /// It need not be reached.
+    unreached: bool,
+}
+
+impl Sight {
+    fn is_good(&self) -> bool {
+        self.unreached || CheckResult::all_passed(&self.results)
+    }
 }
 
 impl Looker<'_, '_> {
@@ -71,13 +80,14 @@ impl Looker<'_, '_> {
                 () = self.run.cancel.cancelled() => return Err(Stop::Cancelled),
                 sights = self.look() => sights,
             };
-            let wrong: Vec<&Sight> = sights.iter().filter(|sight| !CheckResult::all_passed(&sight.results)).collect();
+            let wrong: Vec<&Sight> = sights.iter().filter(|sight| !sight.is_good()).collect();
             if wrong.is_empty() {
                 return Ok(self.told(&sights));
             }
             let worth_waiting = wrong.iter().all(|sight| CheckResult::worth_waiting(&sight.results));
             if !worth_waiting || Instant::now() >= ends {
-                return Err(Stop::failed(self.failure(&sights, worth_waiting)));
+                let backend = backend::trouble(self.run).await;
+                return Err(Stop::failed(self.failure(&sights, worth_waiting, backend)));
             }
             tracing::info!(host = %self.host, wrong = %explain(&sights), "HTTPS is not as expected yet");
             tokio::select! {
@@ -98,6 +108,10 @@ impl Looker<'_, '_> {
             let mut origin = self.at_origin(&self.expected.origin).await;
             for result in &mut origin.results {
                 result.name = format!("origin {}", result.name);
+            }
+            if !is_reached(&origin) {
+                // An origin that lets nobody in but the edge is no mistake.
+                origin.unreached = true;
             }
             sights.push(origin);
         }
@@ -150,7 +164,7 @@ impl Looker<'_, '_> {
         let Some(controller) = self.controller else {
             let detail = "the ingress controller's service was not found; name it with verify.controller".to_owned();
             let result = CheckResult { name: "reachable".to_owned(), passed: false, detail, can_heal: false };
-            return Sight { results: vec![result], way: "from inside the cluster".to_owned() };
+            return Sight { results: vec![result], way: "from inside the cluster".to_owned(), unreached: false };
         };
         let cluster = self.run.cluster;
         let (by_tls, plain) = (controller.way(cluster, Scheme::Https), controller.way(cluster, Scheme::Http));
@@ -166,7 +180,7 @@ impl Looker<'_, '_> {
         way: String,
     ) -> Sight {
         let observed = ffe_https::observe(https, Some(http), expected).await;
-        Sight { results: ffe_https::check(expected, https.0, &observed, jiff::Timestamp::now()), way }
+        Sight { results: ffe_https::check(expected, https.0, &observed, jiff::Timestamp::now()), way, unreached: false }
     }
 
     fn targets(&self) -> (Target, Target) {
@@ -182,7 +196,14 @@ impl Looker<'_, '_> {
             VerifyResult {
                 host: self.host.into(),
                 check: result.name.clone().into(),
-                outcome: if result.passed { "passed" } else { "failed" }.into(),
+                outcome: if result.passed {
+                    "passed"
+                } else if sight.unreached {
+                    "skipped"
+                } else {
+                    "failed"
+                }
+                .into(),
                 detail: redactor.clean(&format!("{}{way}", result.detail)).into(),
             }
         });
@@ -195,14 +216,16 @@ impl Looker<'_, '_> {
         seen.chain(skipped).collect()
     }
 
-    fn failure(&self, sights: &[Sight], waited: bool) -> Diagnostic {
+    fn failure(&self, sights: &[Sight], waited: bool, backend: Option<String>) -> Diagnostic {
         let after = if waited {
             format!("After {} of trying", ffe_cluster::format_duration(self.settings.timeout))
         } else {
             "Waiting would not help".to_owned()
         };
-        let detail = format!("{after}:\n{}", explain(sights));
-        let first = sights.iter().flat_map(|sight| &sight.results).find(|result| !result.passed && !result.follows());
+        let backend = backend.map(|backend| format!("\n\n{backend}")).unwrap_or_default();
+        let detail = format!("{after}:\n{}{backend}", explain(sights));
+        let wrong = sights.iter().filter(|sight| !sight.is_good()).flat_map(|sight| &sight.results);
+        let first = wrong.into_iter().find(|result| !result.passed && !result.follows());
         Diagnostic::error(format!("https://{} is not as expected", self.host), self.run.redactor().clean(&detail))
             .at(path_of(first.map(|result| result.name.as_str()).unwrap_or_default()))
     }
@@ -213,7 +236,7 @@ fn is_reached(sight: &Sight) -> bool {
 }
 
 fn explain(sights: &[Sight]) -> String {
-    let lines = sights.iter().filter(|sight| !CheckResult::all_passed(&sight.results)).map(|sight| {
+    let lines = sights.iter().filter(|sight| !sight.is_good()).map(|sight| {
         let way = if sight.way.is_empty() { String::new() } else { format!(" ({})", sight.way) };
         let lines = CheckResult::explain(&sight.results);
         lines.lines().map(|line| format!("  {line}{way}")).collect::<Vec<_>>().join("\n")

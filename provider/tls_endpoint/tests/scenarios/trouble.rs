@@ -79,9 +79,11 @@ async fn a_create_that_fails_says_what_remains_and_the_next_goes_on() {
     failed.expect_error("issuer.name", "none");
     assert!(failed.state.is_null() && !failed.tainted);
     let text = failed.diagnostics().to_string();
-    for part in
-        ["Ingress ffe/api", "kubectl delete --namespace ffe ingress.networking.k8s.io api", "The next apply finds them"]
-    {
+    for part in [
+        "Ingress ffe/api",
+        "kubectl delete --namespace ffe ingress.networking.k8s.io/api-http ingress.networking.k8s.io/api ",
+        "The next apply finds them",
+    ] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
     tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();

@@ -122,3 +122,75 @@ fn why_nobody_trusts(spec: &Spec, settings: &Settings, pair: &Pair) -> Option<&'
     let staging = spec.own_issuer.as_ref().is_some_and(OwnIssuer::is_staging) || leaf.issuer.contains("(STAGING)");
     staging.then_some("nobody trusts Let's Encrypt's staging server, by design: that the certificate is the endpoint's own is checked instead")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use ffe_routing::{Dialect, Resolved, Served};
+    use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::testing::{minimal, settled};
+
+    fn pair(issuer: &str, own: bool) -> Pair {
+        let mut params = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, issuer);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let chain = if own {
+            authority.pem()
+        } else {
+            let mut leaf = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
+            leaf.distinguished_name.push(DnType::CommonName, "leaf");
+            leaf.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap().pem()
+        };
+        let facts = ffe_https::facts_of_pem(chain.as_bytes()).unwrap();
+        Pair { chain: chain.into_bytes(), authority: None, facts }
+    }
+
+    fn expected(more: Json, dialect: Dialect, pair: &Pair) -> Expectations {
+        let spec = Spec::of(&settled(minimal(more))).unwrap();
+        let served = Served { class: "x".to_owned(), controller: None, dialect };
+        let around = Surroundings { resolved: Resolved::Ingress(served), secrets: None };
+        let settings = Settings::unsaid(spec.route.security.ssl_redirect);
+        expectations(&spec, &settings, &around, Some(pair)).unwrap()
+    }
+
+    fn skipped(expected: &Expectations) -> Vec<&str> {
+        expected.skipped.iter().map(|(check, _)| check.as_str()).collect()
+    }
+
+    #[test]
+    fn everything_that_the_class_promises_is_expected_and_nothing_else() {
+        let pair = pair("R11", false);
+        let all = expected(json!({ "security": { "hsts_subdomains": true } }), Dialect::Traefik, &pair);
+        assert!(all.client.trusted && all.client.redirect && all.client.headers.content_type_nosniff);
+        assert_eq!(all.client.headers.hsts_max_age, Some(31_536_000));
+        assert!(all.client.headers.hsts_subdomains && all.skipped.is_empty());
+        assert_eq!(all.client.fingerprint_sha256, Some(pair.leaf().unwrap().fingerprint_sha256.clone()));
+        let few = expected(json!({}), Dialect::Other, &pair);
+        assert_eq!(few.client.headers, ExpectedHeaders::default());
+        assert!(!few.client.redirect && skipped(&few).contains(&"redirect"));
+    }
+
+    #[test]
+    fn behind_somebody_elses_edge_the_certificate_is_looked_for_at_the_origin() {
+        let pair = pair("R11", false);
+        let both = expected(json!({ "dns": { "proxied": true } }), Dialect::Traefik, &pair);
+        assert!(both.client.trusted && both.client.fingerprint_sha256.is_none() && both.client.serial.is_none());
+        assert_eq!(both.origin.serial, Some(pair.leaf().unwrap().serial.clone()));
+        assert!(!both.origin.trusted && both.origin.status.is_none());
+    }
+
+    #[test]
+    fn a_chain_that_nobody_trusts_by_design_is_not_expected_to_be_trusted() {
+        for (more, pair) in [
+            (json!({}), pair("(STAGING) Ersatz Edamame E1", false)),
+            (json!({ "issuer": { "self_signed": {} } }), pair("self", true)),
+        ] {
+            let expected = expected(more, Dialect::Traefik, &pair);
+            assert!(!expected.client.trusted && expected.client.fingerprint_sha256.is_some());
+            assert_eq!(skipped(&expected), ["chain"]);
+        }
+    }
+}

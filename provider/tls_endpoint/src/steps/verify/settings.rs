@@ -59,7 +59,7 @@ impl Settings {
         })
     }
 
-    fn unsaid(redirect: bool) -> Settings {
+    pub(crate) fn unsaid(redirect: bool) -> Settings {
         Settings {
             path: "/health".to_owned(),
             status: 200,
