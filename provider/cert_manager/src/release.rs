@@ -49,6 +49,7 @@ pub async fn release_challenges(
 ) -> Result<Vec<Released>, Error> {
     let deadline = Instant::now() + GRACE.min(options.timeout);
     let mut released = Vec::new();
+    let mut told = None;
     loop {
         let left = leaving(cluster, namespace, certificate, issuer, dns_names).await?;
         if left.is_empty() {
@@ -67,7 +68,11 @@ pub async fn release_challenges(
             }
         }
         let names: Vec<&str> = going.iter().chain(&staying).map(Item::name).collect();
-        tracing::info!(target: "ffe::wait", "challenges of certificate {namespace}/{certificate} to be cleaned up: {}", names.join(", "));
+        let names = names.join(", ");
+        if told.as_ref() != Some(&names) {
+            tracing::info!(target: "ffe::wait", "challenges of certificate {namespace}/{certificate} to be cleaned up: {names}");
+            told = Some(names);
+        }
         tokio::select! {
             () = options.cancel.cancelled() => {
                 let what = format!("waiting for the challenges of certificate {namespace}/{certificate} to be cleaned up");

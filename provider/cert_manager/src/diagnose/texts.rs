@@ -108,7 +108,7 @@ fn challenge(lower: &str) -> Option<Cause> {
     ]) {
         return Some(Cause::WrongSolver);
     }
-    if says(&SECRETS) || (lower.contains("secret \"") && lower.contains("\" not found")) {
+    if says(&SECRETS) || (says(&["secret \"", "secrets \""]) && lower.contains("\" not found")) {
         return Some(Cause::SecretMissing);
     }
     if lower.contains("cloudflare") {

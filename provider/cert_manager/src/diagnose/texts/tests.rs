@@ -170,6 +170,7 @@ fn secrets_that_are_missing() {
             "error getting cloudflare secret: secret \"cf\" not found",
             "specified key \"token\" not found in secret ffe/cf",
             "secret \"tsig\" not found",
+            "secrets \"tsig\" not found",
             "data entry with key \"key\" not found in secret",
         ],
     );
