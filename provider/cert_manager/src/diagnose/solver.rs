@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use super::evidence::Evidence;
 use crate::issuer::SecretKey;
-
-/// Annotations that change the solver for one certificate alone.
-const OVERRIDES: &str = "acme.cert-manager.io/http01-";
 
 /// One entry of `spec.acme.solvers`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,17 +38,4 @@ impl Solver {
                 .or_else(|| secret("/dns01/rfc2136/tsigSecretSecretRef")),
         }
     }
-}
-
-/// A challenge that goes on is as the issuer's solvers were when it was made, and stays so. True when none
-/// of them is like that now.
-pub(crate) fn is_superseded(evidence: &Evidence) -> bool {
-    let Some(acme) = evidence.issuer.as_ref().and_then(|issuer| issuer.spec.acme.as_ref()) else { return false };
-    let annotations = evidence.order.as_ref().and_then(|order| order.meta.annotations.as_ref());
-    if annotations.is_some_and(|found| found.keys().any(|key| key.starts_with(OVERRIDES))) {
-        return false;
-    }
-    let solvers: Vec<Solver> = acme.solvers.iter().map(Solver::of).collect();
-    let mut open = evidence.challenges.iter().filter(|challenge| challenge.status.state != "valid");
-    open.any(|challenge| !solvers.contains(&Solver::of(&challenge.spec.solver)))
 }

@@ -95,30 +95,6 @@ async fn one_that_is_only_slow_is_left_alone() {
 }
 
 #[tokio::test]
-async fn one_by_a_solver_that_the_issuer_has_no_more_gets_a_new_request() {
-    let slow = "Waiting for HTTP-01 challenge propagation: dial tcp 10.0.0.9:80: connect: connection refused";
-    let mut objects = crate::diagnose::chain("HTTP-01", slow);
-    objects[1]["spec"]["acme"]["solvers"] = json!([{"http01": {"ingress": {"ingressClassName": "another"}}}]);
-    let request = ObjectRef::new(API, "CertificateRequest", Some("ffe"), "api-1");
-    let tried = |objects: Vec<Value>| async move {
-        let api = api();
-        objects.into_iter().for_each(|object| api.put(object));
-        (retry(&api.cluster(), "ffe", "api").await.unwrap(), api)
-    };
-    let (renewal, api) = tried(objects.clone()).await;
-    assert_eq!(renewal, Renewal::Restarted);
-    assert!(api.get(&request).is_none());
-    // one of several
-    let solvers = objects[1]["spec"]["acme"]["solvers"].as_array_mut().unwrap();
-    solvers.push(json!({"selector": {"dnsZones": ["test"]}, "http01": {"ingress": {"ingressClassName": "traefik"}}}));
-    assert_eq!(tried(objects.clone()).await.0, Renewal::Running);
-    // an annotation of the certificate's has changed it for this order
-    objects[1]["spec"]["acme"]["solvers"] = json!([{"http01": {"ingress": {}}}]);
-    objects[3]["metadata"]["annotations"] = json!({"acme.cert-manager.io/http01-override-ingress-class": "traefik"});
-    assert_eq!(tried(objects).await.0, Renewal::Running);
-}
-
-#[tokio::test]
 async fn an_issuer_that_was_refused_is_nudged_and_a_ready_one_is_not() {
     let api = api();
     let acme = IssuerRef::issuer("acme");
