@@ -22,6 +22,8 @@ pub(crate) const RECORDS: &str = "dns-records";
 const API_TOKEN: &str = "api-token";
 /// Entry of the Secret with the key that signs updates.
 const TSIG_SECRET: &str = "tsig-secret";
+/// The longest common name of a certificate (RFC 5280, ub-common-name).
+const LONGEST_COMMON_NAME: usize = 64;
 
 /// What the objects depend on beside the specification.
 #[derive(Clone, Debug)]
@@ -137,8 +139,14 @@ pub(crate) fn issuer(spec: &Spec, around: &Surroundings) -> Result<Option<Desire
 /// # Errors
 /// Never, as names are checked.
 pub(crate) fn certificate(spec: &Spec) -> Result<Desired> {
-    let object =
+    let mut object =
         ffe_cert_manager::certificate_object(&spec.names.namespace, &spec.certificate.secret_name, &spec.certificate);
+    if spec.own_issuer == Some(OwnIssuer::SelfSigned)
+        && let Some(name) = spec.hosts.iter().find(|host| host.len() <= LONGEST_COMMON_NAME)
+    {
+        // It is its own issuer, and an issuer without a name is refused by clients (RFC 5280 4.1.2.4).
+        object["spec"]["commonName"] = Json::from(name.clone());
+    }
     Desired::new(Part::Certificate, labelled(spec, object))
 }
 
@@ -272,6 +280,15 @@ mod tests {
         assert!(credentials(&acme(json!({ "http01": {} })), &around(), None).unwrap().is_none());
         let nowhere = Surroundings { secrets: None, ..around() };
         assert!(credentials(&cloudflare, &nowhere, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_signs_itself_has_a_name_to_be_found_by() {
+        let name = |more: Json| certificate(&spec(more)).unwrap().object["spec"]["commonName"].clone();
+        let long = format!("{}.example.com", "a".repeat(60));
+        let own = json!({ "issuer": { "self_signed": {} }, "hosts": [long, "api.example.com"] });
+        assert_eq!(name(own), "api.example.com");
+        assert_eq!(name(json!({})), Json::Null);
     }
 
     #[test]
