@@ -322,3 +322,6 @@ impl Journal {
         self.content.runs.iter().rev().find_map(|run| run.schema_after.as_ref().or(run.schema_before.as_ref()))
     }
 }
+
+#[cfg(test)]
+mod tests;
