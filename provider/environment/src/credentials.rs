@@ -21,8 +21,9 @@ pub struct DatabaseCredentials {
     /// The name of the Secret: the environment's `database_secret`.
     #[attr(required, check = checks::dns_subdomain())]
     pub secret: Attr<String>,
-    /// Anything that is known only once the Secret is there, when it is made in the same run: the environment's
-    /// `database_status`. Terraform reads the credentials as soon as it knows all of this block's attributes.
+    /// Anything that is known only once the Secret is there, when it is made in the same run: the environment's `database_status`
+    /// for a bundled database, its `secrets_revision` for an external one. Terraform reads the credentials as soon as it knows
+    /// all of this block's attributes.
     #[attr(optional)]
     pub after: Attr<Value>,
     /// The whole as a URL (`DATABASE_URL`).
@@ -86,8 +87,9 @@ impl EphemeralResource for DatabaseCredentialsResource {
             Diagnostic::error(
                 format!("The Secret {namespace}/{name} does not exist"),
                 format!(
-                    "On {}. It is the database_secret of an ffe_environment. If that is made in the same run, set after = \
-                     ffe_environment.<name>.database_status here, so that it is looked for when it has been made.",
+                    "On {}. It is the database_secret of an ffe_environment. If that is made in the same run, set after here to \
+                     its database_status (bundled) or secrets_revision (external), so that it is looked for when it has been \
+                     made.",
                     cluster.server()
                 ),
             )

@@ -50,7 +50,7 @@ resource "ffe_environment" "this" {{
 ephemeral "ffe_database_credentials" "this" {{
   namespace = ffe_environment.this.namespace
   secret    = ffe_environment.this.database_secret
-  after     = ffe_environment.this.database_status
+  after     = ffe_environment.this.secrets_revision
 }}
 
 resource "ffe_release" "one" {{
