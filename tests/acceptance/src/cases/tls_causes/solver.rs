@@ -56,7 +56,7 @@ pub(super) fn no_class(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok().map(|_| ())
 }
 
-/// It names one that no controller serves: who answers at port 80 knows nothing of the challenge.
+/// It names one that no controller serves: at port 80 the backend answers, which knows nothing of the challenge.
 pub(super) fn nobody_serves(stage: &mut Stage) -> Result<()> {
     backend(stage)?;
     let (web, tls) = (host(stage, "web")?, surroundings(stage)?);
@@ -72,7 +72,7 @@ pub(super) fn nobody_serves(stage: &mut Stage) -> Result<()> {
         stage,
         "Port80WrongAnswer",
         &[
-            &format!("port 80 of {web} answers, but not with the challenge: wrong status code '404', expected '200'"),
+            &format!("port 80 of {web} answers, but not with the challenge: wrong status code '401', expected '200'"),
             &format!(
                 "See that {web} leads to the controller of ingress class {class}, that this one serves the solver's Ingress"
             ),
