@@ -426,10 +426,10 @@ pub struct Drifted {
     /// The object, as in `resources`.
     #[attr(computed)]
     pub object: Attr<String>,
-    /// The field, as a JSON pointer; empty where the whole object is meant.
+    /// The field, as a JSON pointer; empty where the whole object is gone.
     #[attr(computed)]
     pub path: Attr<String>,
-    /// What was applied; what is not a text as JSON, what may be secret masked.
+    /// What was applied; what is not a text as JSON, what may be secret masked. Null for a whole object.
     #[attr(computed)]
     pub was: Attr<String>,
     /// What is there; null where nothing is.

@@ -272,6 +272,9 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
     let text = match (outcome, failed) {
         (Outcome::Interrupted, _) => "The way back was interrupted before its end; the next apply goes on from there.",
         (Outcome::RolledBack, _) => "It was rolled back to the last revision that passed its checks.",
+        (Outcome::Uninstalled, _) if run.was_managed => {
+            "It has been uninstalled, as remediation.strategy says; the next apply installs it again."
+        }
         (Outcome::Uninstalled, _) => {
             "It was the first install and has been uninstalled; the next apply installs it again."
         }
@@ -286,10 +289,20 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         Some(backup) => format!(" The backup that was taken is kept at {}.", backup.location),
         None => String::new(),
     };
+    // A create that failed leaves no state, whatever it leaves in the cluster.
+    let left = !run.was_managed && run.after.is_some() && outcome == Outcome::Failed;
+    let stateless = if left {
+        format!(
+            " It is not in Terraform's state; the next apply goes on with it. To remove it: helm uninstall {} -n {}.",
+            run.inputs.name, run.inputs.namespace
+        )
+    } else {
+        String::new()
+    };
     Diagnostic::warning(
         format!("State of release {release} after the failure"),
         format!(
-            "The phase {} failed. {text}{schema}{backup} What was done is in the Secret ffe-journal.{} of the namespace.",
+            "The phase {} failed. {text}{stateless}{schema}{backup} What was done is in the Secret ffe-journal.{} of the namespace.",
             failed.name(),
             run.inputs.name
         ),

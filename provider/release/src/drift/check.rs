@@ -132,7 +132,7 @@ impl<'a> Check<'a> {
 
 impl Found {
     fn gone() -> Found {
-        Found { path: String::new(), was: Some("present".to_owned()), is: Some("deleted".to_owned()) }
+        Found { path: String::new(), was: None, is: None }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A correction deploys what is deployed already, waits for it and checks it. It never takes a backup and never migrates: the
 //! database is none of what Helm applied.
 
+use ffe_helm::records::{RecordKey, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
 use super::{Ignored, Mode, Place, lines, look, shown};
@@ -90,7 +91,8 @@ pub(crate) async fn after(
         return Diagnostics::new();
     }
     let before = run.before.as_ref().map(|key| key.revision);
-    let Some(key) = run.after_key.as_ref().filter(|key| Some(key.revision) != before) else {
+    let deployed = |key: &&RecordKey| Some(key.revision) != before && key.status == Status::Deployed;
+    let Some(key) = run.after_key.as_ref().filter(deployed) else {
         // Nothing was deployed: what had drifted still has. Where it was to be put right and is not, it does not count.
         let none = succeeded && mode == Mode::Correct || !prior.is_known();
         state.drifted = if none { Attr::Known(Vec::new()) } else { prior };

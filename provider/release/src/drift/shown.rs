@@ -98,7 +98,7 @@ pub(super) fn line(drifted: &Drifted) -> String {
         Some(path) if !path.is_empty() => {
             format!("- {object} {path}: was {}, is {}", text(&drifted.was), text(&drifted.is))
         }
-        _ => format!("- {object}: {}", text(&drifted.is)),
+        _ => format!("- {object}: deleted"),
     }
 }
 

@@ -209,9 +209,7 @@ async fn contents_of_secrets_are_compared_and_never_shown() {
     assert!(!told.contains("other-one") && !told.contains("b3RoZXItb25l"), "{told}");
     // Records of Helm's are Secrets too, one for each revision, and are not listed along.
     let lists = world.api.seen().into_iter().filter(|seen| seen.path.ends_with("/secrets")).map(|seen| seen.query);
-    assert!(
-        lists.filter(|query| !query.contains("owner")).all(|query| query.contains("type!=helm.sh/release.v1"))
-    );
+    assert!(lists.filter(|query| !query.contains("owner")).all(|query| query.contains("type!=helm.sh/release.v1")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,6 +149,61 @@ async fn an_update_that_is_left_as_it_is_saves_what_is_true() {
 }
 
 #[tokio::test]
+async fn a_create_that_is_left_as_it_is_leaves_no_state_and_is_gone_on_with() {
+    let world = World::with_helm();
+    let mut tf = world.terraform().await;
+    let none = json!({ "verify": failing(), "remediation": { "strategy": "none" } });
+    let done = tf.apply(RELEASE, "one", with_text(&world, "hello", none)).await;
+    done.expect_error("verify.path", "failed its checks");
+    done.expect_warning("", "It is not in Terraform's state; the next apply goes on with it");
+    done.expect_warning("", "helm uninstall one -n ffe");
+    assert!(done.state.is_null() && !done.tainted, "{}", done.state);
+    assert_eq!(world.helm().calls(), ["install"]);
+    let done = tf.apply(RELEASE, "one", with_text(&world, "hello", json!({}))).await;
+    done.expect_ok();
+    assert_eq!((done.action(), world.helm().calls()), (Action::Create, Vec::new()), "it is there already");
+    assert_eq!((&done.state["status"], &done.state["revision"]), (&json!("deployed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn drift_that_comes_back_is_said_and_planned_again() {
+    let world = World::with_helm();
+    let mut tf = world.terraform().await.without_empty_plan_check().without_refresh_check();
+    let config = with_text(&world, "hello", json!({ "drift": { "mode": "correct" } }));
+    tf.apply(RELEASE, "one", config.clone()).await.expect_ok();
+    let object = ffe_cluster::ObjectRef::new("v1", "ConfigMap", Some("ffe"), "one");
+    world.api.edit(&object, |map| map["data"]["text"] = "theirs".into());
+    let again = object.clone();
+    world.helm().on("upgrade", move |api| api.edit(&again, |map| map["data"]["text"] = "theirs".into()));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let done = tf.apply(RELEASE, "one", config.clone()).await;
+    done.expect_ok();
+    done.expect_warning("", "The drift of the release one was not put right");
+    done.expect_warning("", "ConfigMap/one /data/text: was hello, is theirs");
+    assert_eq!(done.state["drifted"], json!([]), "what was planned");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    tf.plan(RELEASE, "one", config).await.expect_action(Action::Update);
+}
+
+#[tokio::test]
+async fn a_correction_that_fails_is_rolled_back_to_what_was_applied() {
+    let world = World::with_helm();
+    let mut tf = world.terraform().await;
+    let config = with_text(&world, "hello", json!({ "drift": { "mode": "correct" } }));
+    tf.apply(RELEASE, "one", config.clone()).await.expect_ok();
+    let object = ffe_cluster::ObjectRef::new("v1", "ConfigMap", Some("ffe"), "one");
+    world.api.remove(&object);
+    world.helm().fail("upgrade", "the server is busy");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let done = tf.apply(RELEASE, "one", config.clone()).await;
+    done.expect_error("", "the server is busy");
+    assert_eq!(world.helm().calls(), ["install", "upgrade", "rollback"]);
+    assert!(world.api.get(&object).is_some(), "a rollback deploys too");
+    assert_eq!((&done.state["drifted"], &done.state["status"]), (&json!([]), &json!("deployed")));
+    tf.assert_empty_plan(RELEASE, "one", config).await;
+}
+
+#[tokio::test]
 async fn an_update_that_ends_uninstalled_is_planned_anew() {
     let world = World::with_helm();
     let (mut tf, config) = installed(&world).await;
