@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
 
 use crate::surroundings::Tls;
 use crate::{Stage, turn};
@@ -82,6 +83,31 @@ pub(crate) fn apply(stage: &Stage, manifest: &str) -> Result<()> {
     let file = stage.side("manifests")?.join("manifest.yaml");
     std::fs::write(&file, manifest)?;
     stage.kube.run(&["apply", "-n", &stage.name, "-f", &file.to_string_lossy()])?.ok().map(|_| ())
+}
+
+/// An Issuer `theirs` that the endpoint does not make, at an ACME server.
+///
+/// # Errors
+/// When kubectl refuses.
+pub(crate) fn their_issuer(stage: &Stage, directory: &str) -> Result<()> {
+    let authority = std::fs::read(surroundings(stage)?.authority)?;
+    let authority = base64::engine::general_purpose::STANDARD.encode(authority);
+    apply(
+        stage,
+        &format!(
+            "
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {{ name: theirs }}
+spec:
+  acme:
+    server: {directory}
+    caBundle: {authority}
+    privateKeySecretRef: {{ name: theirs-account }}
+    solvers: [{{ http01: {{ ingress: {{ ingressClassName: traefik }} }} }}]
+"
+        ),
+    )
 }
 
 /// A name of this case in the testbed's zone.

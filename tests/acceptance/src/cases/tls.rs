@@ -7,6 +7,7 @@ mod gateway;
 mod issuance;
 mod life;
 mod renewal;
+mod ways;
 
 pub(super) use cloudflare::configure;
 
@@ -20,6 +21,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::internal_ca_and_self_signed", when: When::Always, run: issuance::internal },
     Case { name: "tls::records_at_cloudflare", when: When::Full, run: cloudflare::records },
     Case { name: "tls::renewed_by_cert_manager", when: When::Full, run: renewal::renewed },
+    Case { name: "tls::not_renewed_is_a_warning", when: When::Full, run: renewal::overdue },
+    Case { name: "tls::seen_by_name_by_address_and_from_inside", when: When::Full, run: ways::all },
     Case { name: "tls::imported_own", when: When::Full, run: foreign::own },
     Case { name: "tls::foreign_ingress_taken_over", when: When::Full, run: foreign::taken_over },
     Case { name: "tls::certificate_data_alert_and_shared_issuer", when: When::Full, run: around::all },

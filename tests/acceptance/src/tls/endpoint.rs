@@ -16,6 +16,8 @@ pub(crate) struct Endpoint {
     pub(crate) class: String,
     /// The inside of `issuer`.
     pub(crate) issuer: String,
+    /// Where it is looked at, lines of `verify`.
+    pub(crate) seen: String,
     /// More lines of `verify`.
     pub(crate) verify: String,
     /// More lines of the resource.
@@ -33,6 +35,7 @@ impl Endpoint {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             class: "ingress_class = \"traefik\"".to_owned(),
             issuer: acme(stage, &surroundings(stage)?.directory, "http01 = {}")?,
+            seen: format!("resolve_to = \"{}\"", surroundings(stage)?.node_ip),
             verify: String::new(),
             more: String::new(),
         })
@@ -46,6 +49,11 @@ impl Endpoint {
     /// Served by something else.
     pub(crate) fn class(self, class: impl Into<String>) -> Endpoint {
         Endpoint { class: class.into(), ..self }
+    }
+
+    /// Looked at from elsewhere than at the node's address.
+    pub(crate) fn seen(&self, seen: impl Into<String>) -> Endpoint {
+        Endpoint { seen: seen.into(), ..self.clone() }
     }
 
     /// With more in `verify`.
@@ -80,7 +88,7 @@ resource "ffe_tls_endpoint" "{name}" {{
   }}
   verify = {{
     {bundle}
-    resolve_to = "{node}"
+    {seen}
     timeout    = "1m"
     {verify}
   }}
@@ -92,7 +100,7 @@ resource "ffe_tls_endpoint" "{name}" {{
             hosts = self.hosts,
             class = self.class,
             issuer = self.issuer,
-            node = tls.node_ip,
+            seen = self.seen,
             verify = self.verify,
             more = self.more,
         ))

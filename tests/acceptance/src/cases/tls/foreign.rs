@@ -1,11 +1,12 @@
 //! What exists already: of our own after a lost state, and of somebody else's.
 
 use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
 use serde_json::Value as Json;
 
 use crate::Stage;
-use crate::tls::{Endpoint, Ever, SOON, apply, backend, expect_gone, expect_served, host, objects, surroundings};
+use crate::tls::{
+    Endpoint, Ever, SOON, apply, backend, expect_gone, expect_served, host, objects, surroundings, their_issuer,
+};
 
 /// The state is lost: what was written is kept with the endpoint, and its import plans nothing.
 pub(super) fn own(stage: &mut Stage) -> Result<()> {
@@ -45,21 +46,11 @@ pub(super) fn taken_over(stage: &mut Stage) -> Result<()> {
     backend(stage)?;
     let (web, tls, namespace) = (host(stage, "web")?, surroundings(stage)?, stage.name.clone());
     let mut orders = Ever::of(stage, "orders.acme.cert-manager.io")?;
-    let authority = base64::engine::general_purpose::STANDARD.encode(std::fs::read(&tls.authority)?);
+    their_issuer(stage, &tls.directory)?;
     apply(
         stage,
         &format!(
             "
-apiVersion: cert-manager.io/v1
-kind: Issuer
-metadata: {{ name: theirs }}
-spec:
-  acme:
-    server: {directory}
-    caBundle: {authority}
-    privateKeySecretRef: {{ name: theirs-account }}
-    solvers: [{{ http01: {{ ingress: {{ ingressClassName: traefik }} }} }}]
----
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
@@ -72,8 +63,7 @@ spec:
   - host: {web}
     http:
       paths: [{{ path: /, pathType: Prefix, backend: {{ service: {{ name: web, port: {{ number: 80 }} }} }} }}]
-",
-            directory = tls.directory
+"
         ),
     )?;
     stage.kube.until("cert-manager has issued it", SOON, |kube| {

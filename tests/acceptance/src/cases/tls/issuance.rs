@@ -99,7 +99,7 @@ pub(super) fn internal(stage: &mut Stage) -> Result<()> {
     let state = stage.expect_state("ffe_tls_endpoint.inner")?;
     expect_outcomes(&state, &inner, "passed", &["chain", "names", "issuer", "status", "redirect", "certificate"])?;
     let spec = stage.kube.get(&["certificate", "-n", &namespace, "inner-tls"])?.context("no Certificate")?;
-    ensure!(spec["spec"]["privateKey"]["size"] == 384 && spec["spec"]["duration"] == "24h0m0s", "{spec:#}");
+    ensure!(spec["spec"]["privateKey"]["size"] == 384 && spec["spec"]["duration"] == "24h", "{spec:#}");
     let status = &spec["status"];
     ensure!(state["certificate_status"]["not_after"] == status["notAfter"], "{state:#}");
     ensure!(state["certificate_status"]["renewal_time"] == status["renewalTime"], "{state:#}");

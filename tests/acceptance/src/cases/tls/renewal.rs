@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::Stage;
-use crate::tls::{Endpoint, Ever, SOON, acme, backend, expect_gone, expect_served, host, surroundings};
+use crate::tls::{Endpoint, Ever, SOON, acme, backend, expect_gone, expect_served, host, surroundings, their_issuer};
 
 /// The serial number in the state.
 fn serial(stage: &mut Stage) -> Result<String> {
@@ -55,4 +55,31 @@ pub(super) fn renewed(stage: &mut Stage) -> Result<()> {
     ensure!((3..=4).contains(&seen), "{seen} orders for three certificates");
     stage.destroy()?.ok()?;
     expect_gone(stage, &["web-account", "web-tls"])
+}
+
+/// A certificate that should have been renewed and was not is a warning in the plan, with the reason.
+pub(super) fn overdue(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let (web, tls) = (host(stage, "web")?, surroundings(stage)?);
+    their_issuer(stage, &tls.short_directory)?;
+    let endpoint = Endpoint::new(stage, "web", &[&web])?
+        .issuer("name = \"theirs\"")
+        .more("certificate = { renew_before = \"5m\" }");
+    endpoint.configure(stage)?;
+    stage.apply()?.ok()?;
+    stage.kube.run(&["delete", "issuer", "-n", &stage.name, "theirs"])?.ok()?;
+    let kube = stage.kube.clone();
+    kube.until("the plan says that it was not renewed", Duration::from_secs(240), |_| {
+        // Nothing of the configuration differs, whatever becomes of the certificate.
+        let plan = stage.terraform(&["plan", "-detailed-exitcode", "-no-color", "-input=false"])?;
+        ensure!(plan.code == 0, "the plan is not empty: {}", plan.text());
+        let told = plan.flat().contains(&format!("The certificate {}/web-tls should have been renewed at", stage.name));
+        if told {
+            plan.says(&["It is valid until", "Issuer theirs", "IssuerMissing"])?;
+        } else {
+            std::thread::sleep(Duration::from_secs(5));
+        }
+        Ok(told)
+    })?;
+    stage.destroy()?.ok().map(|_| ())
 }
