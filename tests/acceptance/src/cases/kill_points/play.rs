@@ -108,6 +108,11 @@ fn one(scene: &mut Scene<'_>, point: &Point, name: &str, before: &mut Option<Wan
     let in_state = scene.stage.state("ffe_release.backend")?.is_some();
     let is_first = matches!(point.story, Story::First | Story::FirstFails);
     ensure!(in_state != is_first, "in state after the death: {in_state}");
+    if let (Who::Helm, Some(before)) = (point.who, before.as_ref()) {
+        // The provider lives, and has gone back: what runs is what the state says, however far Helm had come.
+        let runs = scene.deployed()?;
+        ensure!(runs == (before.tag.to_owned(), before.point.clone()), "after the way back it runs {runs:?}");
+    }
 
     scene.configure(Some(&next))?;
     scene.stage.apply()?.ok()?;
