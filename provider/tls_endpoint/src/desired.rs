@@ -4,6 +4,9 @@ use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
 use ffe_cluster::{ApplyOptions, Cluster, Error, Kind, Mark, ObjectRef, Owner, Ownership, Result, ownership};
 use serde_json::{Value as Json, json};
 
+/// Labels that only describe.
+pub(crate) const DESCRIPTIVE: [&str; 2] = ["app.kubernetes.io/part-of", "app.kubernetes.io/component"];
+
 /// What an object is of the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -53,8 +56,17 @@ impl Desired {
 
     /// With a mark.
     pub(crate) fn marked(&self, mark: &Mark) -> Json {
-        let mut object = self.object.clone();
+        let mut object = self.wished(mark.adopted);
         mark.write_value(&mut object);
+        object
+    }
+
+    /// What is applied beside the mark. Somebody else's object keeps the labels that it has.
+    pub(crate) fn wished(&self, adopted: bool) -> Json {
+        let mut object = self.object.clone();
+        if adopted && let Some(labels) = object.pointer_mut("/metadata/labels").and_then(Json::as_object_mut) {
+            labels.retain(|key, _| !DESCRIPTIVE.contains(&key.as_str()));
+        }
         object
     }
 }

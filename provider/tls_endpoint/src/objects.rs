@@ -10,7 +10,7 @@ use ffe_cluster::Result;
 use ffe_routing::Resolved;
 use serde_json::{Value as Json, json};
 
-use crate::desired::{Desired, Part};
+use crate::desired::{DESCRIPTIVE, Desired, Part};
 use crate::names::{self, Names};
 use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
 
@@ -189,7 +189,8 @@ fn acme_issuer(spec: &Spec, acme: &AcmeSpec) -> Acme {
 }
 
 fn labels(names: &Names, component: &str) -> Json {
-    json!({ "app.kubernetes.io/part-of": names.name, "app.kubernetes.io/component": component })
+    let [whole, part] = DESCRIPTIVE;
+    json!({ whole: names.name, part: component })
 }
 
 fn labelled(spec: &Spec, mut object: Json) -> Json {

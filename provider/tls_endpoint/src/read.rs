@@ -182,7 +182,8 @@ impl Eye<'_> {
             // Used as it is.
             return;
         }
-        self.drifted.extend(differences(&found.desired.object, &live).iter().map(|field| drift(object, field)));
+        self.drifted
+            .extend(differences(&found.desired.wished(adopted), &live).iter().map(|field| drift(object, field)));
     }
 
     async fn routes(&mut self, around: &Surroundings, state: &mut TlsEndpoint) -> Result<(), Error> {

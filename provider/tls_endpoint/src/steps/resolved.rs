@@ -107,8 +107,11 @@ fn unresolved(run: &Run<'_>, host: &str, wrong: &str) -> Diagnostic {
         format!("Make a record {host} {kind} {target}, or let the endpoint do it with dns.")
     };
     let path = if run.spec.dns.is_some() { "dns" } else { "hosts" };
-    Diagnostic::warning(format!("{host} does not lead to the endpoint"), format!("{wrong}.\n\n{remedy}"))
-        .at(Path::attribute(path))
+    Diagnostic::warning(
+        format!("{host} does not lead to the endpoint"),
+        format!("Seen from here, {wrong}.\n\n{remedy}"),
+    )
+    .at(Path::attribute(path))
 }
 
 fn result(host: &str, outcome: &str, detail: &str) -> VerifyResult {

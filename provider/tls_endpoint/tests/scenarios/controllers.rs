@@ -60,6 +60,18 @@ fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
                 ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } })
             });
         }
+        "Gateway" => serve_gateway(api, &named, object),
+        "HTTPRoute" if object["status"].is_null() => {
+            let generation = object["metadata"]["generation"].clone();
+            let parents = object["spec"]["parentRefs"].as_array().into_iter().flatten();
+            let parents: Vec<Json> = parents
+                .map(|parent| {
+                    json!({ "parentRef": parent, "controllerName": "traefik.io/gateway-controller",
+                    "conditions": [condition("Accepted", &generation), condition("ResolvedRefs", &generation)] })
+                })
+                .collect();
+            api.edit(&named, |route| route["status"] = json!({ "parents": parents }));
+        }
         "Issuer" | "ClusterIssuer" if !is_current(object) => {
             let generation = object["metadata"]["generation"].clone();
             api.edit(&named, |issuer| {
@@ -70,6 +82,27 @@ fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
         "Certificate" if issues && !is_current(object) => issue(api, &named, object, orders),
         _ => {}
     }
+}
+
+fn condition(kind: &str, generation: &Json) -> Json {
+    json!({ "type": kind, "status": "True", "reason": kind, "observedGeneration": generation })
+}
+
+/// A Gateway is reached, and all of its listeners are programmed.
+fn serve_gateway(api: &FakeApi, named: &ObjectRef, gateway: &Json) {
+    let generation = &gateway["metadata"]["generation"];
+    if gateway["status"]["conditions"][0]["observedGeneration"] == *generation {
+        return;
+    }
+    let of_it = ["Accepted", "Programmed", "ResolvedRefs"].map(|kind| condition(kind, generation));
+    let listeners = gateway["spec"]["listeners"].as_array().into_iter().flatten();
+    let listeners: Vec<Json> = listeners
+        .map(|one| json!({ "name": one["name"], "conditions": of_it, "attachedRoutes": 0, "supportedKinds": [] }))
+        .collect();
+    api.edit(named, |gateway| {
+        gateway["status"] = json!({ "conditions": of_it, "listeners": listeners,
+            "addresses": [{ "type": "IPAddress", "value": ADDRESS }] });
+    });
 }
 
 fn is_current(object: &Json) -> bool {

@@ -12,7 +12,8 @@ const NETWORKING: &str = "networking.k8s.io/v1";
 /// An ingress as somebody wrote it by hand.
 fn ingress(world: &World, annotations: Json) {
     world.api.put(json!({ "apiVersion": NETWORKING, "kind": "Ingress",
-        "metadata": { "name": "api", "namespace": NAMESPACE, "labels": { "owner": "somebody" }, "annotations": annotations },
+        "metadata": { "name": "api", "namespace": NAMESPACE, "labels": { "owner": "somebody", "app.kubernetes.io/part-of": "theirs" },
+            "annotations": annotations },
         "spec": {
             "ingressClassName": "nginx", "tls": [{ "hosts": ["api.example.com"], "secretName": "api-tls" }],
             "rules": [{ "host": "api.example.com", "http": { "paths": [{ "path": "/", "pathType": "Prefix",
@@ -77,7 +78,7 @@ async fn an_adopted_ingress_keeps_its_certificate_and_both_are_given_back() {
 
     tf.destroy(ENDPOINT, "this").await.expect_ok();
     let released = world.get(NETWORKING, "Ingress", "api").unwrap();
-    assert_eq!(released["metadata"]["labels"], json!({ "owner": "somebody" }));
+    assert_eq!(released["metadata"]["labels"], json!({ "owner": "somebody", "app.kubernetes.io/part-of": "theirs" }));
     assert_eq!(marks(&released), Vec::<String>::new());
     assert_eq!(marks(&world.get(API, "Certificate", "api-tls").unwrap()), Vec::<String>::new());
 }

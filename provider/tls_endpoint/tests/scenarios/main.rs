@@ -5,6 +5,7 @@ mod certificates;
 mod controllers;
 mod dns;
 mod foreign;
+mod gateways;
 mod issuers;
 mod kills;
 mod life;
