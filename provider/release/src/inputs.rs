@@ -112,7 +112,6 @@ pub(crate) fn chart_ref(config: &Release, chart_version: Option<&str>) -> ChartR
         ca_file: config.ca_file.as_str().map(PathBuf::from),
         verify: config.provenance.known().is_some_and(|provenance| provenance.verify.known() == Some(&true)),
         keyring: config.provenance.known().and_then(|provenance| provenance.keyring.as_str()).map(PathBuf::from),
-        ..ChartRef::default()
     };
     let is_local = written.source(FsPath::new(".")).is_ok_and(|source| source.is_local());
     let found = chart_version.filter(|_| !is_local && written.version.is_none()).map(str::to_owned);

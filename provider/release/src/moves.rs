@@ -95,13 +95,12 @@ fn inputs(old: &Old<'_>, state: &mut Release) {
     state.version = old.text("version").into();
     state.repository_username = old.text("repository_username").into();
     state.ca_file = old.text("repository_ca_file").into();
-    let values: Vec<Attr<String>> =
-        old.items("values").iter().filter_map(|one| one.as_str()).map(|text| Attr::from(text)).collect();
+    let values: Vec<Attr<String>> = old.items("values").iter().filter_map(|one| one.as_str()).map(Attr::from).collect();
     state.values = Some(values).filter(|values| !values.is_empty()).into();
     let set: Vec<Set> = old
         .items("set")
         .iter()
-        .map(|one| Old(one))
+        .map(Old)
         .map(|one| Set {
             name: one.text("name").into(),
             value: one.kept("value").into(),
@@ -112,10 +111,9 @@ fn inputs(old: &Old<'_>, state: &mut Release) {
     let lists: Vec<SetList> = old
         .items("set_list")
         .iter()
-        .map(|one| Old(one))
+        .map(Old)
         .map(|one| {
-            let value =
-                one.items("value").iter().filter_map(|item| item.as_str()).map(|text| Attr::from(text)).collect();
+            let value = one.items("value").iter().filter_map(|item| item.as_str()).map(Attr::from).collect();
             SetList { name: one.text("name").into(), value: Attr::Known(value) }
         })
         .collect();

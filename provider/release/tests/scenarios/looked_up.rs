@@ -12,7 +12,7 @@ fn named(name: &str) -> Json {
 #[tokio::test(start_paused = true)]
 async fn status_history_and_journal_are_told() {
     let world = World::new();
-    let mut tf = world.terraform().await;
+    let tf = world.terraform().await;
     world.ours("one");
     world.edit_journal("one", |journal| {
         journal["runs"][0]["backup"] = json!({ "name": "b1", "location": "pvc/one-backups/b1", "size_bytes": 12, "sha256": "ab", "server_version": "16.4", "taken_at": "2026-01-02T03:04:07Z", "seconds": 1.0 });
@@ -62,7 +62,7 @@ async fn status_history_and_journal_are_told() {
 #[tokio::test(start_paused = true)]
 async fn a_foreign_release_has_no_journal() {
     let world = World::new();
-    let mut tf = world.terraform().await;
+    let tf = world.terraform().await;
     world.record("theirs", 3, "deployed", &manifest("x"));
     let found = tf.data(RELEASE, named("theirs")).await;
     found.expect_silence();
@@ -73,7 +73,7 @@ async fn a_foreign_release_has_no_journal() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_or_not_to_be_read_is_an_error() {
     let world = World::new();
-    let mut tf = world.terraform().await;
+    let tf = world.terraform().await;
     world.ours("one");
     let absent = tf.data(RELEASE, named("two")).await;
     for part in ["There is no release ffe/two", ffe_cluster::testing::SERVER, "helm list -A"] {
@@ -95,6 +95,6 @@ async fn what_is_not_there_or_not_to_be_read_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn where_the_cluster_is_not_known_yet_it_is_said() {
     let world = World::new();
-    let mut unsure = world.unconfigured().configure(json!({ "host": unknown() })).await.unwrap();
+    let unsure = world.unconfigured().configure(json!({ "host": unknown() })).await.unwrap();
     unsure.data(RELEASE, named("one")).await.expect_error("", "not known yet");
 }
