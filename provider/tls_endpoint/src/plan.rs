@@ -42,7 +42,7 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
     if !plan.is_change() {
         return diagnostics;
     }
-    keep_address(plan);
+    keep_known(plan);
     let Some(spec) = Spec::of(&plan.planned) else { return diagnostics };
     if plan.is_create() && plan.config.adopt != Attr::Known(true) && !plan.config.adopt.is_unknown() {
         diagnostics.extend(taken(&cluster, &spec).await);
@@ -54,13 +54,26 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
     diagnostics
 }
 
-/// The address belongs to the controller: what changes here does not change it while the class stays.
-fn keep_address(plan: &mut Plan<TlsEndpoint>) {
-    let Some(prior) = &plan.prior else { return };
-    let same = prior.ingress_class == plan.planned.ingress_class && prior.gateway == plan.planned.gateway;
-    if same && prior.address.is_known() {
-        plan.planned.address = prior.address.clone();
+/// What the change does not touch stays known, so that who depends on it does not look changed: the address, which
+/// belongs to the controller, while the class stays; the certificate while nobody asks for another one.
+fn keep_known(plan: &mut Plan<TlsEndpoint>) {
+    let (Some(prior), planned) = (&plan.prior, &mut plan.planned) else { return };
+    if prior.ingress_class == planned.ingress_class && prior.gateway == planned.gateway && prior.address.is_known() {
+        planned.address = prior.address.clone();
     }
+    let same = prior.hosts == planned.hosts
+        && prior.secret_name == planned.secret_name
+        && prior.certificate == planned.certificate
+        && issuer_name(prior) == issuer_name(planned)
+        && prior.drifted.known().is_some_and(Vec::is_empty);
+    let ready = prior.certificate_status.known().is_some_and(|status| status.ready == Attr::Known(true));
+    if same && ready {
+        planned.certificate_status = prior.certificate_status.clone();
+    }
+}
+
+fn issuer_name(model: &TlsEndpoint) -> Option<(&Attr<String>, &Attr<String>)> {
+    model.issuer.known().map(|issuer| (&issuer.kind, &issuer.name))
 }
 
 /// Objects that exist and belong to nobody of ours. Those with a mark of ours may be on their way out in the same run (a

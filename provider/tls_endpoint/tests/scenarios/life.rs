@@ -117,6 +117,8 @@ async fn each_change_is_made_in_place_and_one_that_is_taken_back_is_undone() {
         let planned = tf.plan(ENDPOINT, "this", endpoint(change.clone())).await;
         planned.expect_action(Action::Update).expect_ok();
         assert_eq!(planned.after["address"], ADDRESS, "who depends on it does not look changed: {change}");
+        let another = ["hosts", "issuer", "certificate", "secret_name"].iter().any(|name| change.get(name).is_some());
+        assert_eq!(planned.after["certificate_status"] == unknown(), another, "{change}");
         tf.apply(ENDPOINT, "this", endpoint(change.clone())).await.expect_ok();
         assert_eq!(seen(), expected, "{change}");
         tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
