@@ -127,7 +127,7 @@ impl Task {
             Kind::Cancelled => Stop::Cancelled,
             _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", self.kind)),
         })?;
-        let logs = self.logs(run).await;
+        let logs = self.logs(run, &outcome.uid).await;
         Ok(TaskOutcome {
             job: format!("Job {}/{}", run.inputs.namespace, self.job_name(&run.record().id)),
             succeeded: outcome.succeeded,
@@ -137,10 +137,11 @@ impl Task {
         })
     }
 
-    /// The log of each part that has one.
-    async fn logs(&self, run: &Run) -> BTreeMap<Part, Vec<String>> {
+    /// The log of each part that has one. Pods of an earlier Job of the same name may still be on their way out, so it is
+    /// asked for by the Job's UID.
+    async fn logs(&self, run: &Run, uid: &str) -> BTreeMap<Part, Vec<String>> {
         let mut logs = BTreeMap::new();
-        let query = Query::labels(format!("batch.kubernetes.io/job-name={}", self.job_name(&run.record().id)));
+        let query = Query::labels(format!("batch.kubernetes.io/controller-uid={uid}"));
         let pods = run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the Job's pods cannot be listed");
             Vec::new()

@@ -1,5 +1,7 @@
 //! A part of preflight: where the database stands, what will run, and whether that can be undone.
 
+use std::time::Duration;
+
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::{Kind, ObjectRef};
 use tfplugin::{Diagnostic, Path};
@@ -10,6 +12,10 @@ use crate::migration::task::{Part, Task, TaskOutcome, is_alembic, remove_job};
 use crate::model::Migration;
 use crate::run::{Run, Stop};
 use crate::way_back::unfinished;
+
+/// How often a database that cannot be reached is asked.
+const ATTEMPTS: u32 = 3;
+const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Asks the database, through a Job with the new image, and writes the answer into the journal.
 ///
@@ -64,10 +70,36 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
 async fn ask(run: &mut Run, settings: &Migration, image: &str) -> Result<Option<TaskOutcome>, Stop> {
     let Some(task) = Task::inspect("inspect", settings) else { return Ok(None) };
     let job = task.job_name(&run.record().id);
-    run.begin_job(&job).await?;
-    let outcome = task.run(run, settings, image).await?;
-    run.end_job(&job).await?;
-    if outcome.succeeded { Ok(Some(outcome)) } else { Err(unclear(&outcome, image)) }
+    for left in (0..ATTEMPTS).rev() {
+        run.begin_job(&job).await?;
+        let outcome = task.run(run, settings, image).await?;
+        run.end_job(&job).await?;
+        if outcome.succeeded {
+            return Ok(Some(outcome));
+        }
+        let log = outcome.log(task.parts[0].0);
+        if left == 0 || !is_away(log) {
+            return Err(unclear(&outcome, image));
+        }
+        tracing::warn!(log = ?log.last(), "the database cannot be reached and is asked again");
+        tokio::select! {
+            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the database could not be reached for a reason that may be gone in a moment. Asking changes nothing, so it may
+/// be done again.
+fn is_away(log: &[String]) -> bool {
+    const REASONS: [&str; 4] = [
+        "Temporary failure in name resolution",
+        "could not translate host name",
+        "Connection refused",
+        "the database system is starting up",
+    ];
+    log.iter().any(|line| REASONS.iter().any(|reason| line.contains(reason)))
 }
 
 fn read(outcome: &TaskOutcome, image: &str) -> Result<Inspection, Stop> {
@@ -157,6 +189,15 @@ mod tests {
     fn from(left: &RunRecord, current: &str) -> Option<(Vec<String>, Vec<String>)> {
         let (before, ran) = inherited(left, &[current.to_owned()])?;
         Some((before, ran.into_iter().map(|one| one.revision).collect()))
+    }
+
+    #[test]
+    fn a_database_that_is_away_for_a_moment_is_asked_again() {
+        let log = |text: &str| is_away(&["INFO  context".to_owned(), text.to_owned()]);
+        assert!(log("FAILED: the database cannot be reached: could not translate host name \"db\" to address"));
+        assert!(log("connection to server at \"10.0.0.1\", port 5432 failed: Connection refused"));
+        assert!(!log("FAILED: password authentication failed for user \"ffe\""));
+        assert!(!log("FAILED: No module named 'app'"));
     }
 
     #[test]
