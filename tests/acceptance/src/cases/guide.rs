@@ -1,10 +1,16 @@
-//! The commands of the guide about releases, as it has them.
+//! The commands of the guides, as they have them.
+
+mod https;
 
 use anyhow::{Result, ensure};
 
 use crate::{Case, Stage, When, charts, guide};
 
-pub(super) const CASES: &[Case] = &[Case { name: "guide::commands", when: When::Always, run: commands }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "guide::commands", when: When::Always, run: commands },
+    Case { name: "guide::https_configurations", when: When::Always, run: https::configurations },
+    Case { name: "guide::https_commands", when: When::Full, run: https::commands },
+];
 
 fn commands(stage: &mut Stage) -> Result<()> {
     let chart = charts::web_server(&stage.side("chart")?)?;

@@ -7,11 +7,11 @@ mod dns;
 mod issuer;
 mod solver;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::command::Output;
 use crate::tls::{Endpoint, expect_served};
-use crate::{Case, Stage, When};
+use crate::{Case, Stage, When, guide};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "tls_causes::issuer_missing", when: When::Always, run: issuer::missing },
@@ -39,6 +39,11 @@ const WEB: &str = "ffe_tls_endpoint.web";
 /// shows.
 fn fails(stage: &mut Stage, cause: &str, sentences: &[&str]) -> Result<Output> {
     let output = stage.apply()?.failed_with(&[&format!(": {cause}: "), "What to do:"])?.says(sentences)?;
+    // The runbook says the same.
+    let runbook = guide::trouble(&stage.surroundings.root)?;
+    let told = guide::parts_about(&runbook, cause).with_context(|| format!("the runbook has no row about {cause}"))?;
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    let output = output.says(&told)?;
     for late in ["was not reached within", "The time is over"] {
         ensure!(!output.flat().contains(late), "it waited out its time:\n{}", output.text());
     }
@@ -46,26 +51,23 @@ fn fails(stage: &mut Stage, cause: &str, sentences: &[&str]) -> Result<Output> {
 }
 
 /// The same for what is made for the first time: nothing of it is in the state, and the error lists what is in the cluster,
-/// in commands that hold.
-fn creation_fails(stage: &mut Stage, cause: &str, sentences: &[&str]) -> Result<()> {
+/// in commands that hold. Returns those.
+fn creation_fails(stage: &mut Stage, cause: &str, sentences: &[&str]) -> Result<Vec<String>> {
     let output = fails(stage, cause, sentences)?;
     let unfinished =
         format!("Nothing is in the state. These remain, marked as an unfinished endpoint {}/web", stage.name);
     let output = output.says(&[&unfinished])?;
     ensure!(stage.state(WEB)?.is_none(), "a failed create is in the state");
     let text = output.text();
-    let commands: Vec<&str> = text
-        .lines()
-        .map(|line| line.trim_start_matches(['│', ' ']))
-        .filter(|line| line.starts_with("kubectl "))
-        .collect();
-    ensure!(commands.len() > 2, "the error does not say how to remove what remains:\n{text}");
-    for command in commands {
+    let lines = text.lines().map(|line| line.trim_start_matches(['│', ' ']));
+    let commands: Vec<String> = lines.filter(|line| line.starts_with("kubectl delete ")).map(str::to_owned).collect();
+    ensure!(!commands.is_empty(), "the error does not say how to remove what remains:\n{text}");
+    for command in &commands {
         // Looked at instead of removed.
         stage.shell(&command.replacen("kubectl delete", "kubectl get", 1))?.ok()?;
     }
     ensure!(stage.planned_actions()? == [(WEB.to_owned(), "create".to_owned())]);
-    Ok(())
+    Ok(commands)
 }
 
 /// Applies what was mended: it goes on at once, whatever time cert-manager would have waited, and is served.

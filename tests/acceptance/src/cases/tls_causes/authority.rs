@@ -74,14 +74,14 @@ pub(super) fn caa(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok().map(|_| ())
 }
 
-/// The authority does not issue for such names.
+/// The authority does not issue for such names. What remains is removed by the commands that the error has.
 pub(super) fn name_refused(stage: &mut Stage) -> Result<()> {
     backend(stage)?;
     let tls = surroundings(stage)?;
     let web = special(stage, "blocked")?;
     let endpoint = Endpoint::new(stage, "web", &[&web])?;
     endpoint.configure(stage)?;
-    creation_fails(
+    let commands = creation_fails(
         stage,
         "NameRefused",
         &[
@@ -89,6 +89,10 @@ pub(super) fn name_refused(stage: &mut Stage) -> Result<()> {
             "Use a public name, or an internal authority for names that are not.",
         ],
     )?;
+    for command in commands {
+        stage.shell(&command)?.ok()?;
+    }
+    expect_gone(stage, &["web-account"])?;
     endpoint.clone().issuer("self_signed = {}").configure(stage)?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
