@@ -2,6 +2,7 @@
 
 mod around;
 mod cloudflare;
+mod drift;
 mod foreign;
 mod gateway;
 mod issuance;
@@ -17,6 +18,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::from_apply_to_destroy_and_back", when: When::Always, run: life::http01 },
     Case { name: "tls::class_nginx", when: When::Full, run: life::nginx },
     Case { name: "tls::gateway_listener_of_ours", when: When::Always, run: gateway::listener },
+    Case { name: "tls::gateway_shared_and_left", when: When::Full, run: gateway::shared },
+    Case { name: "tls::drift_is_seen_and_put_right", when: When::Full, run: drift::drift },
     Case { name: "tls::wildcard_by_dns01", when: When::Full, run: issuance::dns01 },
     Case { name: "tls::internal_ca_and_self_signed", when: When::Always, run: issuance::internal },
     Case { name: "tls::records_at_cloudflare", when: When::Full, run: cloudflare::records },

@@ -94,3 +94,56 @@ pub(super) fn listener(stage: &mut Stage) -> Result<()> {
     ensure!(of_others(stage)? == before, "the listeners of others: {:#?}", listeners(stage)?);
     expect_gone(stage, &["web-account", "web-tls"])
 }
+
+/// Endpoints that share a Gateway do not know each other; and one moves there from an ingress class and back.
+pub(super) fn shared(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let (one, two, namespace) = (host(stage, "one")?, host(stage, "two")?, stage.name.clone());
+    let empty = stage.side("gateway")?.join("empty.yaml");
+    std::fs::write(&empty, GATEWAY)?;
+    for name in ["one", "two"] {
+        let (manager, file) = (format!("terraform-provider-ffe/{namespace}/{name}"), empty.display());
+        stage.afterwards(&format!("kubectl apply --server-side --field-manager={manager} -f {file}"));
+    }
+    let gateway = "gateway = { name = \"shared\", namespace = \"traefik\", manage_listener = true }";
+    let by_ca = |host: &str, name: &str| {
+        Ok::<_, anyhow::Error>(Endpoint::new(stage, name, &[host])?.issuer("self_signed = {}"))
+    };
+    let (first, second) = (by_ca(&one, "one")?, by_ca(&two, "two")?.class(gateway));
+    let write = |stage: &Stage, all: &[&Endpoint]| {
+        let all = all.iter().map(|endpoint| endpoint.hcl(stage)).collect::<Result<Vec<_>>>()?;
+        stage.configure(&all.concat())
+    };
+    write(stage, &[&first.clone().class(gateway), &second])?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let count =
+        |stage: &Stage| Ok::<_, anyhow::Error>((listeners_for(stage, &one)?.len(), listeners_for(stage, &two)?.len()));
+    ensure!(count(stage)? == (1, 1), "{:#?}", listeners(stage)?);
+    let serial = stage.expect_state("ffe_tls_endpoint.one")?["certificate_status"]["serial"].clone();
+
+    // To an ingress class: the routes and the listener of the one go, the other's stay; the certificate is the same.
+    write(stage, &[&first, &second])?;
+    ensure!(stage.planned_actions()? == [("ffe_tls_endpoint.one".to_owned(), "update".to_owned())]);
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    ensure!(count(stage)? == (0, 1), "{:#?}", listeners(stage)?);
+    let routes = objects(stage, "httproutes,ingresses")?;
+    let of = |kind: &str, name: &str| routes.iter().filter(|one| one.starts_with(kind) && one.contains(name)).count();
+    ensure!(of("httproute", "/one") == 0 && of("ingress", "/one") == 2 && of("httproute", "/two") == 2, "{routes:?}");
+    let now = stage.expect_state("ffe_tls_endpoint.one")?["certificate_status"]["serial"].clone();
+    ensure!(now == serial, "another certificate: {now}");
+
+    // And back.
+    write(stage, &[&first.clone().class(gateway), &second])?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    ensure!(objects(stage, "ingresses,middlewares.traefik.io")?.is_empty(), "{:?}", objects(stage, "ingresses")?);
+    write(stage, &[&first.clone().class(gateway)])?;
+    stage.apply()?.ok()?;
+    ensure!(count(stage)? == (1, 0), "{:#?}", listeners(stage)?);
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?;
+    ensure!(count(stage)? == (0, 0), "{:#?}", listeners(stage)?);
+    expect_gone(stage, &["one-tls", "two-tls"])
+}

@@ -20,8 +20,26 @@ pub(super) fn dns01(stage: &mut Stage) -> Result<()> {
         tls.dns_server, tls.key_name
     );
     let endpoint = Endpoint::new(stage, "web", &[&app, &wild])?.issuer(acme(stage, &tls.directory, &solver)?);
-    stage.configure(&format!("variable \"tsig\" {{ ephemeral = true }}\n{}", endpoint.hcl(stage)?))?;
+    // The same by an issuer for all namespaces, whose credentials are where cert-manager reads them.
+    let (all, issuer) = (host(stage, "*.all")?, format!("{}-all", stage.name));
+    let for_all = Endpoint::new(stage, "all", &[&all])?
+        .issuer(format!("kind = \"ClusterIssuer\"\n    {}", acme(stage, &tls.directory, &solver)?))
+        .more("keep_secret = false");
+    let secrets = format!("secret/{issuer}-credentials secret/{issuer}-account");
+    stage.afterwards(&format!("kubectl delete clusterissuer {issuer} --ignore-not-found"));
+    stage.afterwards(&format!("kubectl delete -n cert-manager {secrets} --ignore-not-found"));
+    let variable = "variable \"tsig\" { ephemeral = true }";
+    stage.configure(&format!("{variable}\n{}{}", endpoint.hcl(stage)?, for_all.hcl(stage)?))?;
     stage.apply()?.ok()?;
+    expect_served(stage, &all.replace('*', "anything"))?;
+    let theirs = stage.kube.names("cert-manager", "secrets")?;
+    let of_issuer = |names: &[String]| names.iter().filter(|name| name.contains(&issuer)).count();
+    ensure!(of_issuer(&theirs) == 2, "{theirs:?}");
+    stage.configure(&format!("{variable}\n{}", endpoint.hcl(stage)?))?;
+    stage.apply()?.ok()?;
+    ensure!(stage.kube.get(&["clusterissuer", &issuer])?.is_none(), "the ClusterIssuer is still there");
+    let left = stage.kube.names("cert-manager", "secrets")?;
+    ensure!(of_issuer(&left) == 0, "{left:?}");
     for host in [app.clone(), wild.replace('*', "anything"), wild.replace('*', "else")] {
         expect_served(stage, &host)?;
     }
@@ -86,14 +104,13 @@ pub(super) fn internal(stage: &mut Stage) -> Result<()> {
     stage.configure(&format!("{}{}", by_ca.hcl(stage)?, by_itself.hcl(stage)?))?;
     stage.apply()?.ok()?;
 
-    // With the authority as a client has it.
-    let found =
-        ["get", "secret", "-n", &namespace, "inner-tls", "-o", "go-template={{index .data \"ca.crt\" | base64decode}}"];
-    let roots = stage.side("roots")?.join("inner");
-    std::fs::write(&roots, stage.kube.run(&found)?.ok()?.stdout)?;
-    let roots = roots.to_string_lossy().into_owned();
-    for (host, trust) in [(&inner, ["--cacert", &roots]), (&own, ["--insecure", "--show-error"])] {
-        let answer = ask_trusting(stage, &trust, &format!("https://{host}/health"))?;
+    // With the authorities as a client has them.
+    for (host, secret) in [(&inner, "inner-tls"), (&own, "own-tls")] {
+        let template = "go-template={{index .data \"ca.crt\" | base64decode}}";
+        let found = stage.kube.run(&["get", "secret", "-n", &namespace, secret, "-o", template])?.ok()?;
+        let roots = stage.side("roots")?.join(secret);
+        std::fs::write(&roots, found.stdout)?;
+        let answer = ask_trusting(stage, &roots.to_string_lossy(), &format!("https://{host}/health"))?;
         ensure!(answer.status == 200, "{answer:?}");
     }
     let state = stage.expect_state("ffe_tls_endpoint.inner")?;

@@ -75,7 +75,12 @@ pub(super) fn overdue(stage: &mut Stage) -> Result<()> {
         ensure!(plan.code == 0, "the plan is not empty: {}", plan.text());
         let told = plan.flat().contains(&format!("The certificate {}/web-tls should have been renewed at", stage.name));
         if told {
-            plan.says(&["It is valid until", "Issuer theirs", "IssuerMissing"])?;
+            plan.says(&[
+                "It is valid until",
+                "IssuerMissing",
+                "/theirs does not exist",
+                "What to do: Make the issuer",
+            ])?;
         } else {
             std::thread::sleep(Duration::from_secs(5));
         }
