@@ -48,7 +48,7 @@ pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEn
         diagnostics.push(Diagnostic::warning(
             format!("The inputs of endpoint {id} are not recorded"),
             format!(
-                "The annotation {INPUTS} of ConfigMap {namespace}/{} is missing or cannot be read. The first plan takes every \
+                "The entry {INPUTS} of ConfigMap {namespace}/{} is missing or cannot be read. The first plan takes every \
                  input from the configuration.",
                 names.record()
             ),
@@ -84,7 +84,7 @@ fn untold(id: &str, described: &Described) -> Option<Diagnostic> {
 
 /// The configuration as it was written, without write-only values; settled, as it is in the state.
 fn inputs(record: &ConfigMap, names: &Names) -> Option<TlsEndpoint> {
-    let text = record.metadata.annotations.as_ref()?.get(INPUTS)?;
+    let text = record.data.as_ref()?.get(INPUTS)?;
     let schema = TlsEndpoint::schema();
     let value = ffe_session::inputs::from_text(text, &schema)?;
     let config = TlsEndpoint::from_value(&value, &Path::root()).ok()?;

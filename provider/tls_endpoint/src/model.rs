@@ -60,7 +60,7 @@ pub struct TlsEndpoint {
     /// Keep the Secrets with the certificate and with the ACME account's key when the endpoint is destroyed or replaced.
     #[attr(default = true)]
     pub keep_secret: Attr<bool>,
-    /// How long one operation may take.
+    /// How long it may take until the certificate is issued. `verify.timeout` is counted on its own.
     #[attr(default = "10m", check = duration())]
     pub timeout: Attr<String>,
     /// The class of the ingress, such as `traefik` or `nginx`. Default, without `gateway`: the cluster's default class.

@@ -14,8 +14,9 @@ use crate::desired::{DESCRIPTIVE, Desired, Part};
 use crate::names::{self, Names};
 use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
 
-/// Annotation with the inputs as written, on the record: what an import knows the endpoint from.
-pub(crate) const INPUTS: &str = "ffe.three-rivers.tech/inputs";
+/// Key of the record: the inputs as written, which an import knows the endpoint from. No annotation, because certificates
+/// of authorities may be among them, and annotations have room for less.
+pub(crate) const INPUTS: &str = "inputs";
 /// Key of the record: the hosts whose DNS records an apply has made, or was about to make.
 pub(crate) const RECORDS: &str = "dns-records";
 /// Entry of the Secret with Cloudflare's token.
@@ -70,10 +71,10 @@ pub(crate) fn record(
         "metadata": { "name": names.record(), "namespace": names.namespace, "labels": labels(names, "endpoint") },
     });
     if let Some(inputs) = inputs {
-        object["metadata"]["annotations"] = json!({ INPUTS: inputs });
+        object["data"][INPUTS] = Json::from(inputs);
     }
     if !records.is_empty() {
-        object["data"] = json!({ RECORDS: json!(records).to_string() });
+        object["data"][RECORDS] = Json::from(json!(records).to_string());
     }
     Desired::new(Part::Record, object)
 }
@@ -301,7 +302,7 @@ mod tests {
         ]);
         let made = record(&names, Some("{}"), &records).unwrap();
         assert_eq!(recorded(Some(&made.object)), records);
-        assert_eq!(made.object["metadata"]["annotations"][INPUTS], "{}");
+        assert_eq!(made.object["data"][INPUTS], "{}");
         assert!(recorded(Some(&record(&names, None, &BTreeMap::new()).unwrap().object)).is_empty());
     }
 }

@@ -76,10 +76,10 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
 }
 
 fn recorded(record: &Found) -> Recorded {
-    let annotations = record.meta().and_then(|meta| meta.annotations.as_ref());
+    let live = record.json();
     Recorded {
-        inputs: annotations.and_then(|annotations| annotations.get(INPUTS)).cloned(),
-        records: objects::recorded(record.json().as_ref()),
+        inputs: live.as_ref().and_then(|live| live["data"][INPUTS].as_str().map(str::to_owned)),
+        records: objects::recorded(live.as_ref()),
     }
 }
 
