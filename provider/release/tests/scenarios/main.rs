@@ -1,4 +1,5 @@
-//! What a release is seen to be, without Helm and without a cluster: reading, importing, refusing, planning.
+//! What a release is seen to be, without a cluster: reading, importing, refusing, planning; and what comes of an apply, with a
+//! stand-in for Helm.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod drifted;
