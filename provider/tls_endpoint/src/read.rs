@@ -13,7 +13,7 @@ use crate::desired::{Found, Part, find, find_all};
 use crate::drift::{MARK, MISSING, differences, drift, field, is_not_done};
 use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
 use crate::model::{Drift, TlsEndpoint};
-use crate::objects::{self, Surroundings};
+use crate::objects::{self, INPUTS, Surroundings};
 use crate::resource::private;
 use crate::run::credentials_bytes;
 use crate::spec::Spec;
@@ -168,6 +168,9 @@ impl Eye<'_> {
             // An unfinished one is of a create that failed and of nothing else.
             if !matches!(ownership, Ownership::OursComplete(_)) {
                 self.drifted.push(drift(object, MARK));
+            }
+            if live["data"][INPUTS].is_null() {
+                self.drifted.push(drift(object, &format!("data.{INPUTS}")));
             }
             return;
         }
