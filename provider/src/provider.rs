@@ -6,7 +6,9 @@ use ffe_environment::{DatabaseCredentialsResource, EnvironmentResource, PresetFu
 use ffe_release::{MergeValuesFunction, ReleaseDataSource, ReleaseResource};
 use ffe_session::{ProviderConfig, Session};
 use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
-use tfplugin::{AnyDataSource, AnyEphemeralResource, AnyResource, Context, Diagnostics, Function, Provider, async_trait};
+use tfplugin::{
+    AnyDataSource, AnyEphemeralResource, AnyResource, Context, Diagnostics, Function, Provider, async_trait,
+};
 
 /// The ffe provider.
 pub struct Ffe {

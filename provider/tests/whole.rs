@@ -15,6 +15,13 @@ fn everything() -> Vec<(&'static str, Json)> {
             "ffe_release",
             json!({ "namespace": "ffe", "name": "backend", "chart": "oci://registry.example.com/backend" }),
         ),
+        (
+            "ffe_tls_endpoint",
+            json!({
+                "namespace": "ffe", "name": "backend", "hosts": ["ffe.example.com"],
+                "backend": { "service": "backend", "port": "8000" }, "issuer": { "name": "letsencrypt" },
+            }),
+        ),
     ]
 }
 
