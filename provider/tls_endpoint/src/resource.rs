@@ -317,6 +317,7 @@ fn remains(done: &Done, spec: &Spec) -> Option<String> {
     }
     let mut list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
     list.extend(done.dns_records.keys().map(|host| format!("  DNS record {host}")));
+    list.push(format!("  Lease {}/{}", spec.names.namespace, spec.names.lease()));
     let mut places: Vec<Option<&str>> = done.objects.iter().map(|object| object.namespace.as_deref()).collect();
     places.sort_unstable();
     places.dedup();
@@ -326,8 +327,10 @@ fn remains(done: &Done, spec: &Spec) -> Option<String> {
             let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
             format!(" {}{group}/{}", object.kind.to_lowercase(), object.name)
         });
+        let lease = format!(" lease.coordination.k8s.io/{}", spec.names.lease());
+        let lease = if place == Some(spec.names.namespace.as_str()) { lease } else { String::new() };
         let place = place.map(|place| format!(" --namespace {place}")).unwrap_or_default();
-        format!("  kubectl delete{place}{}", objects.collect::<String>())
+        format!("  kubectl delete{place}{}{lease}", objects.collect::<String>())
     });
     let commands = commands.collect::<Vec<_>>().join("\n");
     let adopted: Vec<String> = done.adopted.iter().map(ToString::to_string).collect();
