@@ -136,7 +136,9 @@ impl Error {
                 "Give the chart's object another name, or take the existing one over with `take_ownership = true`."
             }
             Cause::Invalid => "Change what the API server objects to in the chart or its values; then apply again.",
-            Cause::Download => "See that the chart's address is right and can be reached from here, and its credentials.",
+            Cause::Download => {
+                "See that the chart's address is right and can be reached from here, and its credentials."
+            }
             _ => return None,
         })
     }
