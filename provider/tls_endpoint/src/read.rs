@@ -2,6 +2,8 @@
 //!
 //! Nothing is written. Whatever is no proof of absence keeps the prior state, and says why.
 
+mod outside;
+
 use ffe_cert_manager::{Certificate, certificate_ref};
 use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -70,7 +72,8 @@ async fn look(
     private::set_cluster(&mut private, &recorded, cluster.server());
     // Imported and not taken over yet: nothing of ours is there to be looked at.
     let Some(spec) = Spec::of(&state) else { return Ok(Refreshed::present(state, private)) };
-    if is_gone(cluster, &spec, &recorded).await? {
+    if is_gone(cluster, &spec, &recorded).await? && !outside::is_left(session, cluster, (&spec, &state), cancel).await?
+    {
         return Ok(Refreshed::gone());
     }
     let mut eye = Eye { cluster, spec: &spec, drifted: Vec::new(), warnings: Diagnostics::new() };
