@@ -2,7 +2,7 @@
 //!
 //! What does not exist yet may be made in the same run: nothing that is missing fails a plan.
 
-use ffe_cert_manager::{IssuerRef, certificate_ref};
+use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
 use ffe_cloudflare::decide;
 use ffe_cluster::{Cancel, Cluster, Comparison, Kind, ObjectRef, Ownership};
 use ffe_session::{Session, Unavailable};
@@ -13,6 +13,7 @@ use crate::desired::{Desired, Found, Part, find};
 use crate::errors::{cloudflare_diagnostic, path};
 use crate::issuances;
 use crate::model::TlsEndpoint;
+use crate::resource::private;
 use crate::run::{credentials, credentials_bytes, credentials_version};
 use crate::spec::Spec;
 use crate::steps::issuer::CREDENTIALS;
@@ -47,7 +48,12 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
     if plan.is_create() && plan.config.adopt != Attr::Known(true) && !plan.config.adopt.is_unknown() {
         diagnostics.extend(taken(&cluster, &spec).await);
     }
-    diagnostics.extend(foresee_route(&cluster, &spec).await);
+    if plan.planned.adopt == Attr::Known(true) || private::taken_over(&plan.private) {
+        diagnostics.extend(foresee_loss(&cluster, &spec).await);
+    }
+    diagnostics.extend(foresee_issuer(&cluster, &spec).await);
+    let creating = plan.is_create() && plan.planned.adopt != Attr::Known(true);
+    diagnostics.extend(foresee_route(&cluster, &spec, creating).await);
     if spec.dns.is_some() {
         diagnostics.extend(foresee_dns(session, &cluster, &spec, cancel).await);
     }
@@ -117,6 +123,39 @@ async fn taken(cluster: &Cluster, spec: &Spec) -> Diagnostics {
     diagnostics
 }
 
+/// What an ingress of somebody else does and the endpoint will not: rules, certificates and Middlewares are wholes.
+async fn foresee_loss(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
+    let object = route::main_object(spec).filter(|object| object.kind == "Ingress")?;
+    let live = find(cluster, &object).await.ok().flatten()?;
+    if !matches!(ffe_cluster::ownership(Some(&live.metadata), &spec.names.owner()), Ownership::Foreign { .. }) {
+        return None;
+    }
+    let described = match ffe_routing::describe(cluster, &spec.names.namespace, &spec.names.name).await {
+        Ok(described) => described,
+        Err(error) => {
+            tracing::info!(%error, %object, "what it does was not looked at");
+            return None;
+        }
+    };
+    let (theirs, ours, mut lost) = (&described.route, &spec.route, described.lost);
+    lost.extend(theirs.hosts.iter().filter(|host| !ours.hosts.contains(host)).map(|host| format!("host {host}")));
+    let leads = |route: &ffe_routing::Route| (route.path.clone(), route.backend.service.clone());
+    if leads(theirs) != leads(ours) && !theirs.backend.service.is_empty() {
+        lost.push(format!("path {} to Service {}:{}", theirs.path, theirs.backend.service, theirs.backend.port));
+    }
+    (!lost.is_empty()).then(|| {
+        let list = lost.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n");
+        Diagnostic::warning(
+            format!("{object} does more than the endpoint, and will not any more"),
+            format!(
+                "The apply takes it over and makes it as the configuration says. Lost is then:\n{list}\n\nWhat is still \
+                 needed goes into the configuration, or into an Ingress of its own before the apply."
+            ),
+        )
+        .at(Path::attribute("adopt"))
+    })
+}
+
 /// Makes the plan a change when the credentials changed and no version speaks for them.
 async fn notice_credentials(cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> Option<Diagnostic> {
     if plan.is_change() || !credentials_version(&plan.config).is_null() {
@@ -147,8 +186,28 @@ async fn notice_credentials(cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> 
     }
 }
 
+/// An issuer that is referred to without its kind, which is a ClusterIssuer's mostly.
+async fn foresee_issuer(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
+    let issuer = &spec.issuer;
+    if spec.own_issuer.is_some() || issuer.kind != IssuerKind::Issuer {
+        return None;
+    }
+    let of_all = IssuerRef::cluster_issuer(&issuer.name);
+    let (here, there) = (issuer.object(&spec.names.namespace), of_all.object(&spec.names.namespace));
+    let is_missing = matches!(find(cluster, &here).await, Ok(None));
+    let is_there = is_missing && matches!(find(cluster, &there).await, Ok(Some(_)));
+    is_there.then(|| {
+        Diagnostic::warning(
+            format!("{here} does not exist, {there} does"),
+            "If that one is meant, set issuer.kind = \"ClusterIssuer\". Otherwise the Issuer has to be there when the endpoint \
+             is made.",
+        )
+        .at(Path::attribute("issuer").child("kind"))
+    })
+}
+
 /// What the class cannot do, and others who serve the same.
-async fn foresee_route(cluster: &Cluster, spec: &Spec) -> Diagnostics {
+async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
         Ok(resolved) => resolved,
@@ -164,10 +223,14 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec) -> Diagnostics {
     match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
         Ok(conflicts) => {
             for conflict in conflicts {
-                diagnostics.push(
-                    Diagnostic::warning("Another route serves the same", conflict.to_string())
-                        .at(Path::attribute("hosts")),
-                );
+                let refused = if conflict.fatal && creating {
+                    " It may go in the same run; as long as it is there, the endpoint is not made."
+                } else {
+                    ""
+                };
+                let detail = format!("{conflict}.{refused}\n\n{}", conflict.advice());
+                diagnostics
+                    .push(Diagnostic::warning("Another route serves the same", detail).at(Path::attribute("hosts")));
             }
         }
         Err(error) => tracing::info!(%error, "other routes were not looked at"),

@@ -261,8 +261,20 @@ fn outputs(state: &mut TlsEndpoint, done: &Done) {
 /// The state after an update that ended half-way: what it got through is as planned, the rest as before, and it says
 /// where it ended, so that the next plan shows that something is left.
 fn partial(prior: TlsEndpoint, planned: TlsEndpoint, done: &Done) -> TlsEndpoint {
+    let begun = done.failed.is_some_and(|step| step > Step::Look);
+    if begun && Spec::of(&prior).is_none() {
+        // An import's first apply: the prior state knows too little to be looked at, or destroyed, by. What is not done
+        // yet is said all the same, and a destroy finds what there is.
+        let mut state = planned.clone();
+        outputs(&mut state, done);
+        return unfinished(state, &planned, done);
+    }
+    unfinished(as_far_as(prior, &planned, done), &planned, done)
+}
+
+/// The prior state, with what the steps that are through have brought.
+fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpoint {
     let mut state = prior;
-    // These say how, not what.
     for step in &done.steps {
         match step {
             Step::Route => {
@@ -299,8 +311,13 @@ fn partial(prior: TlsEndpoint, planned: TlsEndpoint, done: &Done) -> TlsEndpoint
             Step::Lock | Step::Look | Step::Accepted | Step::Resolved | Step::Record => {}
         }
     }
+    state
+}
+
+/// The state says where the run ended, so that the next plan is a change.
+fn unfinished(mut state: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpoint {
     if let Some(step) = done.failed.filter(|step| *step > Step::Look) {
-        let names = Spec::of(&planned).map(|spec| spec.names.import_id()).unwrap_or_default();
+        let names = Spec::of(planned).map(|spec| spec.names.import_id()).unwrap_or_default();
         let pending = not_done(&format!("{TYPE_NAME} {names}"), step.name());
         let mut drifted = state.drifted.into_known().unwrap_or_default();
         drifted.retain(|one| !crate::drift::is_not_done(one));

@@ -3,7 +3,7 @@
 use ffe_cert_manager::certificate_ref;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::{Cluster, Mark, Query};
-use tfplugin::{Diagnostic, Diagnostics, Path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::dns;
 use crate::claim;
@@ -23,7 +23,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let conflicts = ffe_routing::conflicts(run.cluster, &spec.route, &resolved).await;
     let mut refused = Diagnostics::new();
     for conflict in conflicts.map_err(|error| routing(&error, "Other routes could not be looked at"))? {
-        let (summary, detail) = ("Another route serves the same", conflict.to_string());
+        let (summary, detail) = ("Another route serves the same", format!("{conflict}.\n\n{}", conflict.advice()));
         if conflict.fatal && run.terms.creating && !run.terms.adopt {
             refused.push(Diagnostic::error(summary, detail).at(Path::attribute("hosts")));
         } else {
@@ -126,7 +126,10 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
     let Some(found) = found else { return Ok(None) };
     let by_cert_manager =
         found.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(CERTIFICATE_NAME));
-    if by_cert_manager || run.terms.adopt || !run.terms.creating {
+    // An import is no word that a key may be lost. What the state stands for already was asked about before.
+    let told = run.planned.adopt == Attr::Known(true);
+    let known = run.prior.and_then(Spec::of).is_some_and(|prior| prior.certificate.secret_name == *secret);
+    if by_cert_manager || told || known {
         return Ok(None);
     }
     Ok(Some(

@@ -102,6 +102,49 @@ async fn an_imported_ingress_is_taken_over_in_place_and_then_plans_empty() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_apply_after_an_import_that_fails_is_finished_or_taken_back() {
+    let world = World::new();
+    ingress(&world, json!({}));
+    let mut tf = world.terraform().await;
+    let wish = |issuer: &str| on_nginx(json!({ "issuer": { "name": issuer }, "timeout": "1m" }));
+    tf.import(ENDPOINT, "this", "ffe/api", wish("none")).await.expect_ok();
+    let failed = tf.apply(ENDPOINT, "this", wish("none")).await;
+    failed.expect_error("issuer.name", "none");
+    assert_eq!(failed.state["drifted"][0]["field"], "(not done: issuer)");
+    tf.plan(ENDPOINT, "this", wish("none")).await.expect_action(Action::Update);
+
+    // Taken back, nothing of it is left but what was there.
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Ingress"), ["api"]);
+    assert_eq!(marks(&world.get(NETWORKING, "Ingress", "api").unwrap()), Vec::<String>::new());
+    assert_eq!(world.names("ConfigMap"), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_adopted_ingress_will_not_do_any_more_is_said_in_the_plan() {
+    let world = World::new();
+    ingress(&world, json!({}));
+    let object = ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api");
+    let path = |path: &str, service: &str| {
+        json!({ "path": path, "pathType": "Prefix",
+            "backend": { "service": { "name": service, "port": { "number": 8000 } } } })
+    };
+    world.api.edit(&object, |ingress| {
+        ingress["spec"]["rules"] = json!([
+            { "host": "api.example.com", "http": { "paths": [path("/", "backend"), path("/admin", "admin")] } },
+            { "host": "old.example.com", "http": { "paths": [path("/", "backend")] } },
+        ]);
+    });
+    let mut tf = world.terraform().await;
+    let planned = tf.plan(ENDPOINT, "this", on_nginx(json!({ "adopt": true }))).await;
+    planned
+        .expect_warning("adopt", "path /admin to Service admin:8000")
+        .expect_warning("adopt", "host old.example.com");
+    let imported = tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await;
+    imported.expect_warning("adopt", "host old.example.com");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_import_of_nothing_says_what_was_looked_for() {
     let world = World::new();
     let mut tf = world.terraform().await;
@@ -119,6 +162,17 @@ async fn a_secret_that_cert_manager_did_not_write_is_not_lost() {
     let mut tf = world.terraform().await;
     tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_error("secret_name", "would overwrite it");
     assert_eq!(world.names("Ingress"), Vec::<String>::new(), "nothing was changed");
+
+    // Nor by a change of its name, nor by an import.
+    let elsewhere = endpoint(json!({ "secret_name": "other" }));
+    tf.apply(ENDPOINT, "this", elsewhere.clone()).await.expect_ok();
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_error("secret_name", "would overwrite it");
+    tf.apply(ENDPOINT, "this", elsewhere).await.expect_ok();
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    ingress(&world, json!({}));
+    tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", on_nginx(json!({}))).await.expect_error("secret_name", "would overwrite it");
+    tf.apply(ENDPOINT, "this", on_nginx(json!({ "adopt": true }))).await.expect_ok();
 }
 
 #[tokio::test(start_paused = true)]
