@@ -12,7 +12,7 @@ use crate::errors::{cloudflare, routing};
 use crate::model::TlsEndpoint;
 use crate::names::TYPE_NAME;
 use crate::objects;
-use crate::remove::{self, Keep, remove_ours};
+use crate::remove::{self, Asked, Keep, remove_ours};
 use crate::run::{Stop, failed};
 use crate::spec::Spec;
 use crate::steps::{dns, lock, route};
@@ -76,7 +76,7 @@ async fn end(
         remove_ours(cluster, &object, &owner).await.map_err(failed(&format!("{object} could not be removed")))?;
     }
     let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
-    warnings.extend(remove::certificates_and_issuers(cluster, names, &keep).await?);
+    warnings.extend(remove::certificates_and_issuers(cluster, names, &keep, Some(Asked::of(spec)), cancel).await?);
     let summary = "The digests of the credentials could not be removed";
     cluster.delete_digests(&names.namespace, &owner).await.map_err(failed(summary))?;
     // Last: until it is gone, a delete that was interrupted is still ours to finish.
@@ -104,7 +104,7 @@ async fn outside(
     }
     if matches!(cluster.namespace(&names.namespace).await, Ok(None)) {
         let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
-        return remove::certificates_and_issuers(cluster, names, &keep).await;
+        return remove::certificates_and_issuers(cluster, names, &keep, None, cancel).await;
     }
     Ok(Diagnostics::new())
 }

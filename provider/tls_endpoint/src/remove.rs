@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use ffe_cert_manager::{API, IssuerKind, IssuerRef, certificate_ref};
+use ffe_cert_manager::{API, IssuerKind, IssuerRef, Released, certificate_ref};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{Cluster, DeleteOptions, Deleted, Kind, ObjectRef, Owner, Ownership, Result, ownership};
+use ffe_cluster::{
+    Cancel, Cluster, DeleteOptions, Deleted, Kind, Mark, ObjectRef, Owner, Ownership, Result, WaitOptions, ownership,
+};
 use serde_json::{Value as Json, json};
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -15,11 +17,16 @@ use crate::names::{self, Names};
 use crate::objects;
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
+use crate::steps::route;
 
+/// What the kinds of the Gateway API belong to.
+const GATEWAY_GROUP: &str = "gateway.networking.k8s.io/";
 /// cert-manager's note on a Secret: whose Certificate it is.
 const CERTIFICATE_NAME: &str = "cert-manager.io/certificate-name";
 /// By when cert-manager has heard what is gone.
 const HEARD: Duration = Duration::from_secs(1);
+/// By when a challenge that can be cleaned up is.
+const CLEANED_UP: Duration = Duration::from_secs(60);
 
 /// Removes an object that we made, and gives back one that we took over. Anything else stays.
 ///
@@ -62,7 +69,7 @@ pub(crate) async fn superseded(run: &Run<'_>) -> std::result::Result<Diagnostics
         credentials: objects::has_credentials(spec),
         secrets: spec.keep_secret,
     };
-    certificates_and_issuers(run.cluster, &spec.names, &keep).await
+    certificates_and_issuers(run.cluster, &spec.names, &keep, Some(Asked::of(spec)), &run.cancel).await
 }
 
 /// What is to stay.
@@ -78,8 +85,40 @@ pub(crate) struct Keep<'a> {
     pub(crate) secrets: bool,
 }
 
+/// An issuance that may have left something: of which Certificate, by whom, for which names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    certificate: String,
+    issuer: IssuerRef,
+    names: Vec<String>,
+}
+
+impl Asked {
+    /// What an endpoint asks.
+    pub(crate) fn of(spec: &Spec) -> Asked {
+        Asked {
+            certificate: spec.certificate.secret_name.clone(),
+            issuer: spec.issuer.clone(),
+            names: spec.hosts.clone(),
+        }
+    }
+
+    /// What a Certificate asks; none where it asks an issuer of another kind.
+    fn by(found: &DynamicObject) -> Option<Asked> {
+        let spec = &found.data["spec"];
+        let kind = spec["issuerRef"]["kind"].as_str().unwrap_or(IssuerKind::Issuer.as_str());
+        let names = spec["dnsNames"].as_array().into_iter().flatten();
+        Some(Asked {
+            certificate: found.metadata.name.clone()?,
+            issuer: IssuerRef { name: spec["issuerRef"]["name"].as_str()?.to_owned(), kind: kind.parse().ok()? },
+            names: names.filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+        })
+    }
+}
+
 /// Removes the endpoint's Certificates and issuers but for those to keep. They are found by their marks, so that those
-/// are removed too that no state knows of.
+/// are removed too that no state knows of. `asked` is what the endpoint asks, or had asked: an earlier run may have
+/// removed its Certificate and got no further, or begun an issuance anew.
 ///
 /// # Errors
 /// When the cluster refuses.
@@ -87,9 +126,12 @@ pub(crate) async fn certificates_and_issuers(
     cluster: &Cluster,
     names: &Names,
     keep: &Keep<'_>,
+    asked: Option<Asked>,
+    cancel: &Cancel,
 ) -> std::result::Result<Diagnostics, Stop> {
     let owner = names.owner();
     let mut warnings = Diagnostics::new();
+    let mut gone: Vec<Asked> = asked.into_iter().collect();
     for found in owned(cluster, "Certificate", Some(&names.namespace), &owner)
         .await
         .map_err(failed("The certificates could not be looked at"))?
@@ -101,6 +143,12 @@ pub(crate) async fn certificates_and_issuers(
         remove_certificate(cluster, names, &found, keep.secrets)
             .await
             .map_err(failed(&format!("Certificate {}/{name} could not be removed", names.namespace)))?;
+        let adopted = Mark::read(&found.metadata).is_some_and(|mark| mark.adopted);
+        gone.extend(Asked::by(&found).filter(|asked| !adopted && !gone.contains(asked)));
+    }
+    // Before the issuers and their Secrets: cleaning up takes them.
+    for asked in gone {
+        warnings.extend(clean_up(cluster, names, &asked, cancel).await?);
     }
     for kind in [IssuerKind::Issuer, IssuerKind::ClusterIssuer] {
         let namespace = (kind == IssuerKind::Issuer).then_some(names.namespace.as_str());
@@ -111,6 +159,34 @@ pub(crate) async fn certificates_and_issuers(
         }
     }
     Ok(warnings)
+}
+
+/// Waits until cert-manager has cleaned up after an issuance. What it cannot clean up is let go, lest the namespace could
+/// never be deleted.
+async fn clean_up(
+    cluster: &Cluster,
+    names: &Names,
+    asked: &Asked,
+    cancel: &Cancel,
+) -> std::result::Result<Diagnostics, Stop> {
+    let Asked { certificate, issuer, names: hosts } = asked;
+    let options = WaitOptions::new(CLEANED_UP, cancel.clone());
+    let released =
+        ffe_cert_manager::release_challenges(cluster, &names.namespace, certificate, issuer, hosts, &options).await;
+    let released = released.map_err(|error| cert_manager(&error, "The challenges could not be cleaned up"))?;
+    let left = released.into_iter().filter(|one| one.left_behind);
+    Ok(left.map(|one| left_behind(&one)).collect())
+}
+
+fn left_behind(one: &Released) -> Diagnostic {
+    Diagnostic::warning(
+        format!("What showed that {} is ours may still be there", one.host),
+        format!(
+            "cert-manager could not clean up after Challenge {}: {}. It was let go, so that it does not keep the namespace. \
+             Look for the TXT record _acme-challenge.{} at the provider of DNS, and delete it.",
+            one.challenge, one.reason, one.host
+        ),
+    )
 }
 
 /// Everything of a kind that carries the mark of the owner. A kind that is not served has none; what may not be listed
@@ -262,14 +338,18 @@ pub(crate) fn record_object(names: &Names) -> ObjectRef {
 /// Every object that a state stands for, as far as its names are known.
 pub(crate) fn known_objects(spec: &Spec) -> Vec<ObjectRef> {
     let names = &spec.names;
+    let at_a_gateway = route::gateway(spec).is_some();
+    let of_its_class = |object: &ObjectRef| object.api_version.starts_with(GATEWAY_GROUP) == at_a_gateway;
     let mut known = ffe_routing::names(&names.namespace, &names.name);
-    known.extend([
-        record_object(names),
-        alert_object(names),
-        certificate_ref(&names.namespace, &spec.certificate.secret_name),
-    ]);
+    known.retain(of_its_class);
+    known.extend([record_object(names), certificate_ref(&names.namespace, &spec.certificate.secret_name)]);
+    if spec.alert.is_some() {
+        known.push(alert_object(names));
+    }
     if spec.own_issuer.is_some() {
         known.push(spec.issuer.object(&names.namespace));
+    }
+    if objects::has_credentials(spec) {
         known.push(ObjectRef::of::<Secret>(Some(&names.namespace), &names::credentials(&spec.issuer.name)));
     }
     known

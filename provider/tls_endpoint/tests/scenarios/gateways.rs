@@ -77,6 +77,19 @@ async fn a_gateway_without_a_listener_for_the_secret_is_named_with_both() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_class_does_not_take_what_somebody_else_has_there() {
+    let world = World::new();
+    gateway(&world);
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", at_gateway(true)).await.expect_ok();
+    world.api.put(json!({ "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": { "name": "api", "namespace": "ffe" }, "spec": { "ingressClassName": "nginx" } }));
+    let ingress = endpoint(json!({ "issuer": acme(json!({ "http01": {} })) }));
+    tf.apply(ENDPOINT, "this", ingress).await.expect_error("name", "Ingress ffe/api");
+    tf.assert_empty_plan(ENDPOINT, "this", at_gateway(true)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn from_an_ingress_to_a_gateway_and_back_nothing_is_left_behind() {
     let world = World::new();
     gateway(&world);

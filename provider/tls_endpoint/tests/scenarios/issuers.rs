@@ -67,6 +67,35 @@ async fn a_token_is_in_the_issuers_secret_and_nowhere_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_challenge_that_cannot_be_cleaned_up_does_not_keep_the_namespace() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", by_token("x", json!(null))).await.expect_ok();
+    let challenge = ObjectRef::new("acme.cert-manager.io/v1", "Challenge", Some(NAMESPACE), "api-tls-1-7-9");
+    world.api.put(json!({ "apiVersion": "acme.cert-manager.io/v1", "kind": "Challenge",
+        "metadata": { "name": challenge.name, "namespace": NAMESPACE, "finalizers": ["acme.cert-manager.io/finalizer"] },
+        "spec": { "dnsName": "api.example.com", "type": "DNS-01",
+            "issuerRef": { "name": "api", "kind": "Issuer", "group": "cert-manager.io" } },
+        "status": { "presented": true, "reason": "Error cleaning up challenge: authentication error" } }));
+    world.api.cluster().delete(&challenge, &ffe_cluster::DeleteOptions::default()).await.unwrap();
+    assert!(world.api.get(&challenge).is_some(), "cert-manager holds it");
+    let gone = tf.destroy(ENDPOINT, "this").await;
+    gone.expect_ok().expect_warning("", "_acme-challenge.api.example.com");
+    assert!(world.api.get(&challenge).is_none());
+    assert_eq!(world.names("Issuer"), ["internal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_forgets_that_an_issuer_is_for_all_namespaces_is_told_in_the_plan() {
+    let world = World::new();
+    world.api.put(json!({ "apiVersion": API, "kind": "ClusterIssuer", "metadata": { "name": "shared" }, "spec": { "selfSigned": {} } }));
+    let mut tf = world.terraform().await;
+    let planned = tf.plan(ENDPOINT, "this", endpoint(json!({ "issuer": { "name": "shared" } }))).await;
+    planned.expect_warning("issuer.kind", "ClusterIssuer shared does");
+    tf.plan(ENDPOINT, "this", endpoint(json!({}))).await.expect_silence();
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_kind_of_issuer_takes_the_place_of_the_first() {
     let world = World::new();
     let mut tf = world.terraform().await;
