@@ -1,14 +1,32 @@
 //! The address that the controller gives to the route.
 
-use ffe_routing::Address;
+use std::time::Duration;
 
-use crate::errors::routing;
+use ffe_routing::{Address, Error};
+use tfplugin::{Diagnostic, Severity};
+
+use crate::errors::{routing, routing_diagnostic};
 use crate::run::{Run, Stop};
 
+/// How long an address is waited for that nothing depends on: not every controller writes one.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SUMMARY: &str = "The route has no address";
+
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
-    let around = run.around()?;
-    let found = ffe_routing::address(run.cluster, &run.spec.route, &around.resolved, &run.wait()).await;
-    let found = found.map_err(|error| routing(&error, "The route has no address"))?;
+    let needed = run.spec.dns.as_ref().is_some_and(|dns| dns.target.is_none());
+    let mut wait = run.wait();
+    if !needed {
+        wait.timeout = wait.timeout.min(PATIENCE);
+    }
+    let found = ffe_routing::address(run.cluster, &run.spec.route, &run.around()?.resolved, &wait).await;
+    let found = match found {
+        Err(error @ Error::NoAddress { .. }) if !needed => {
+            let told = routing_diagnostic(&error, SUMMARY);
+            run.done.warnings.push(Diagnostic { severity: Severity::Warning, ..told });
+            Vec::new()
+        }
+        found => found.map_err(|error| routing(&error, SUMMARY))?,
+    };
     run.done.addresses = texts(found);
     tracing::info!(endpoint = %run.spec.names.import_id(), addresses = ?run.done.addresses, "the route has its address");
     Ok(())

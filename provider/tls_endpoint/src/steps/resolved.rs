@@ -81,6 +81,9 @@ async fn judge(run: &Run<'_>, host: &str, addresses: &[IpAddr]) -> Result<String
         Some(target) => vec![target],
         None => run.done.addresses.clone(),
     };
+    if targets.is_empty() {
+        return Ok(format!("{list} (the route has no address to compare with)"));
+    }
     for target in &targets {
         let theirs = match target.parse::<IpAddr>() {
             Ok(address) => vec![address],
@@ -94,17 +97,16 @@ async fn judge(run: &Run<'_>, host: &str, addresses: &[IpAddr]) -> Result<String
 }
 
 fn unresolved(run: &Run<'_>, host: &str, wrong: &str) -> Diagnostic {
-    let target = run.done.address().unwrap_or_default();
-    let kind = match target.parse::<IpAddr>() {
-        Ok(address) if address.is_ipv4() => "A",
-        Ok(_) => "AAAA",
-        Err(_) => "CNAME",
+    let record = match run.done.address().map(|target| (target, target.parse::<IpAddr>())) {
+        Some((target, Ok(address))) => format!("{} {target}", if address.is_ipv4() { "A" } else { "AAAA" }),
+        Some((target, Err(_))) => format!("CNAME {target}"),
+        None => "that leads to the ingress controller".to_owned(),
     };
     let remedy = if run.spec.dns.is_some() {
         "The record is made; the resolver that is asked here may remember the old answer, or belong to another network."
             .to_owned()
     } else {
-        format!("Make a record {host} {kind} {target}, or let the endpoint do it with dns.")
+        format!("Make a record {host} {record}, or let the endpoint do it with dns.")
     };
     let path = if run.spec.dns.is_some() { "dns" } else { "hosts" };
     Diagnostic::warning(

@@ -18,6 +18,7 @@ pub(crate) struct Controllers {
     player: tokio::task::JoinHandle<()>,
     orders: Arc<AtomicUsize>,
     issues: Arc<AtomicBool>,
+    addresses: Arc<AtomicBool>,
 }
 
 impl Drop for Controllers {
@@ -30,20 +31,33 @@ impl Controllers {
     pub(crate) fn start(api: FakeApi) -> Controllers {
         let (orders, issues) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
         let (counted, willing) = (Arc::clone(&orders), Arc::clone(&issues));
+        let addresses = Arc::new(AtomicBool::new(true));
+        let reached = Arc::clone(&addresses);
         let player = tokio::spawn(async move {
             loop {
-                for object in api.all() {
-                    play(&api, &object, &counted, willing.load(Ordering::SeqCst));
+                let reached = reached.load(Ordering::SeqCst);
+                for object in api.all().iter().filter(|object| reached || object["kind"] != "Ingress") {
+                    play(&api, object, &counted, willing.load(Ordering::SeqCst));
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
-        Controllers { player, orders, issues }
+        Controllers { player, orders, issues, addresses }
     }
 
     /// How many certificates were ordered.
     pub(crate) fn orders(&self) -> usize {
         self.orders.load(Ordering::SeqCst)
+    }
+
+    /// The same while it is counted.
+    pub(crate) fn counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.orders)
+    }
+
+    /// Whether the ingress controller says where it is reached.
+    pub(crate) fn give_addresses(&self, gives: bool) {
+        self.addresses.store(gives, Ordering::SeqCst);
     }
 
     /// Whether cert-manager is at work.

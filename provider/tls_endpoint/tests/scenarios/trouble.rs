@@ -111,6 +111,17 @@ async fn an_update_that_fails_leaves_what_is_true_and_the_next_plan_says_that_so
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_nothing_depends_on_is_not_insisted_on() {
+    let world = World::new();
+    world.controllers.give_addresses(false);
+    let mut tf = world.terraform().await;
+    let made = tf.apply(ENDPOINT, "this", endpoint(json!({}))).await;
+    made.expect_ok().expect_warning("", "Traefik writes addresses only with");
+    assert_eq!(made.state["address"], json!(null));
+    tf.assert_empty_plan(ENDPOINT, "this", endpoint(json!({}))).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_issuance_that_is_over_ends_the_wait_with_its_cause() {
     let world = World::new();
     world.controllers.issue(false);

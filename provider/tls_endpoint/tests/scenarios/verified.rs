@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +26,11 @@ const HEADERS: &str = "Strict-Transport-Security: max-age=31536000\r\nX-Frame-Op
 async fn serve(api: FakeApi, headers: &'static str, own: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    serve_at(listener, api, headers, own);
+    address
+}
+
+fn serve_at(listener: TcpListener, api: FakeApi, headers: &'static str, own: bool) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let secret = api.get(&ObjectRef::new("v1", "Secret", Some(NAMESPACE), "api-tls"));
@@ -32,7 +38,6 @@ async fn serve(api: FakeApi, headers: &'static str, own: bool) -> SocketAddr {
             tokio::spawn(answer(acceptor, stream, headers));
         }
     });
-    address
 }
 
 fn acceptor(secret: Option<&Json>) -> TlsAcceptor {
@@ -88,6 +93,29 @@ async fn what_a_client_sees_is_in_the_state_and_the_token_is_not() {
         assert_eq!(outcome(&done.state, check), "passed", "{check}");
     }
     assert_eq!(outcome(&done.state, "resolved"), "skipped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_it_takes_to_be_seen_does_not_count_against_the_time_for_the_certificate() {
+    let world = World::with_dns();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let (api, orders) = (world.api.clone(), world.controllers.counter());
+    tokio::spawn(async move {
+        while orders.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // Longer than `timeout`.
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        serve_at(TcpListener::bind(address).await.unwrap(), api, HEADERS, false);
+    });
+    let mut tf = world.terraform().await;
+    let mut config = config(address, json!({ "timeout": "10m" }));
+    config["timeout"] = json!("1m");
+    config["alert"] = json!({});
+    tf.apply(ENDPOINT, "this", config).await.expect_ok();
+    assert_eq!(world.names("PrometheusRule"), ["api-certificate"]);
 }
 
 #[tokio::test(start_paused = true)]
