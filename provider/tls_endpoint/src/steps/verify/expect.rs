@@ -50,10 +50,18 @@ pub(crate) fn expectations(
     }
     let security = &spec.route.security;
     let dialect = around.resolved.dialect();
+    // What the plan has warned of is not waited for.
+    let warned = ffe_routing::warnings(&spec.route, &around.resolved);
     let mut promised = |setting: Setting, check: &str, wanted: bool| {
-        let promised = support(dialect, setting).is_promised();
-        if wanted && !promised {
-            skipped.push((check.to_owned(), format!("{dialect} does not promise it")));
+        let attribute = format!("security.{}", setting.attribute());
+        let why = match warned.iter().find(|warning| warning.attribute == attribute) {
+            Some(warning) => Some(warning.summary.clone()),
+            None if !support(dialect, setting).is_promised() => Some(format!("{dialect} does not promise it")),
+            None => None,
+        };
+        let promised = why.is_none();
+        if let Some(why) = why.filter(|_| wanted) {
+            skipped.push((check.to_owned(), why));
         }
         wanted && promised
     };
@@ -171,6 +179,30 @@ mod tests {
         let few = expected(json!({}), Dialect::Other, &pair);
         assert_eq!(few.client.headers, ExpectedHeaders::default());
         assert!(!few.client.redirect && skipped(&few).contains(&"redirect"));
+    }
+
+    #[test]
+    fn what_the_plan_has_warned_of_is_not_waited_for() {
+        let gateway =
+            ffe_routing::GatewayRef { namespace: "ffe".to_owned(), name: "web".to_owned(), manage_listener: false };
+        let features = Some(vec!["HTTPRouteSchemeRedirect".to_owned()]);
+        let attachment = ffe_routing::Attachment {
+            controller: Some(ffe_routing::Controller { name: "somebody".to_owned(), features }),
+            class: "web".to_owned(),
+            http: Vec::new(),
+            https: vec!["https".to_owned()],
+            ours: Vec::new(),
+            missing: Vec::new(),
+            backend_port: 8000,
+            gateway,
+        };
+        let around = Surroundings { resolved: Resolved::Gateway(attachment), secrets: None };
+        let spec = Spec::of(&settled(minimal(json!({ "gateway": { "name": "web" } })))).unwrap();
+        let pair = pair("R11", false);
+        let few = expectations(&spec, &Settings::unsaid(true), &around, Some(&pair)).unwrap();
+        assert!(!few.client.redirect, "there is no listener for HTTP");
+        assert_eq!(few.client.headers, ExpectedHeaders::default(), "its controller does not do headers");
+        assert!(skipped(&few).contains(&"redirect") && skipped(&few).contains(&"header X-Frame-Options"));
     }
 
     #[test]
