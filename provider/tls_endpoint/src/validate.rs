@@ -86,6 +86,10 @@ mod tests {
                 json!({ "verify": { "from": "here", "controller": { "namespace": "a", "service": "b" } } }),
                 "verify.controller: ",
             ),
+            (
+                json!({ "verify": { "checks": [{ "path": "/a" }, { "path": "/b", "bearer_wo": "two words" }] } }),
+                "verify.checks[1].bearer_wo: ",
+            ),
             (json!({ "issuer": {} }), "issuer.name: "),
             (json!({ "issuer": { "self_signed": {}, "ca": { "secret_name": "root" } } }), "issuer.self_signed: "),
             (acme(json!({})), "issuer.acme.solver: "),

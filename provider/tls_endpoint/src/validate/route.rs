@@ -70,6 +70,17 @@ fn verify(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             .at(at.child("redirect")),
         );
     }
+    for (index, check) in verify.checks.known().into_iter().flatten().enumerate() {
+        if let Some(Err(wrong)) = check.bearer_wo.as_str().map(ffe_https::Bearer::new) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid value for verify.checks.bearer_wo",
+                    format!("Expected a token as it goes into the header Authorization, without \"Bearer\": {wrong}."),
+                )
+                .at(at.child("checks").index(index).child("bearer_wo")),
+            );
+        }
+    }
     if verify.from.as_str() == Some("inside") && verify.resolve_to.is_known() {
         diagnostics.push(
             Diagnostic::error(
