@@ -118,3 +118,20 @@ async fn without_a_token_it_is_said_what_is_missing() {
     let planned = tf.plan(ENDPOINT, "this", with_dns(json!({ "target": "192.0.2.9" }))).await;
     planned.expect_action(Action::Refused).expect_error("dns", "CLOUDFLARE_API_TOKEN");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_namespace_was_emptied_stays_in_the_state_until_its_records_are_gone() {
+    let world = World::with_dns();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+    for (api, kind, name) in [
+        ("v1", "ConfigMap", "ffe-tls-endpoint.api"),
+        ("networking.k8s.io/v1", "Ingress", "api"),
+        ("cert-manager.io/v1", "Certificate", "api-tls"),
+    ] {
+        world.api.remove(&ffe_cluster::ObjectRef::new(api, kind, Some("ffe"), name));
+    }
+    assert!(!tf.refresh(ENDPOINT, "this").await.gone, "its record is there");
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records(), []);
+}
