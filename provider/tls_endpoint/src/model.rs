@@ -69,7 +69,8 @@ pub struct TlsEndpoint {
     /// The Gateway that routes are attached to (Gateway API), instead of an ingress.
     #[attr(optional)]
     pub gateway: Attr<Gateway>,
-    /// Who issues the certificate: one that exists, or one that belongs to the endpoint.
+    /// Who issues the certificate: one that exists (`name` and `kind`), or one that belongs to the endpoint (one of `acme`,
+    /// `ca`, `self_signed`).
     #[attr(required)]
     pub issuer: Attr<Issuer>,
     /// The DNS records, one for each host. Left out: they are made elsewhere and only looked at.

@@ -9,11 +9,11 @@ use crate::checks::{acme_server, email, nameserver, not_blank, pem_certificates}
 /// it is made, and removed with the endpoint.
 #[derive(Model, Clone, Debug)]
 pub struct Issuer {
-    /// Its name. Default for an issuer of the endpoint's own: the endpoint's `name`, for a ClusterIssuer
+    /// Its name; required where it refers to one that exists. Default for an issuer of the endpoint's own: the endpoint's `name`, for a ClusterIssuer
     /// `<namespace>-<name>`.
     #[attr(optional, computed, check = dns_subdomain())]
     pub name: Attr<String>,
-    /// `Issuer`, of the endpoint's namespace, or `ClusterIssuer`. A ClusterIssuer belongs to the endpoint that made it;
+    /// `Issuer`, of the endpoint's namespace, or `ClusterIssuer`, which serves all. A ClusterIssuer belongs to the endpoint that made it;
     /// others refer to it by name. It is not deleted while other certificates use it.
     #[attr(default = "Issuer", one_of("Issuer", "ClusterIssuer"))]
     pub kind: Attr<String>,
@@ -46,7 +46,7 @@ pub struct Acme {
     /// server's own. Needs cert-manager 1.18.
     #[attr(optional, check = not_blank())]
     pub profile: Attr<String>,
-    /// How the server is shown that the hosts are ours.
+    /// How the server is shown that the hosts are ours: in exactly one of these ways.
     #[attr(required)]
     pub solver: Attr<Solver>,
 }
