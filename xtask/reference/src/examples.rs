@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 #[derive(Debug)]
 pub(crate) struct Examples {
     single_node: String,
-    preset: String,
+    functions: String,
+    look: String,
 }
 
 /// How each resource is imported.
@@ -36,7 +37,11 @@ impl Examples {
             let path = folder.join(path);
             std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
         };
-        Ok(Examples { single_node: read("single-node/main.tf")?, preset: read("preset/main.tf")? })
+        Ok(Examples {
+            single_node: read("single-node/main.tf")?,
+            functions: read("functions/main.tf")?,
+            look: read("look/main.tf")?,
+        })
     }
 
     /// The example at a path of the registry's convention: `resources/ffe_release/resource.tf`.
@@ -47,7 +52,12 @@ impl Examples {
             ["resources", name, "import.sh"] => {
                 IMPORTS.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
             }
-            ["functions", "preset", "function.tf"] => block(&self.preset, "output "),
+            ["data-sources", name, "data-source.tf"] => block(&self.look, &format!("data \"{name}\" ")),
+            ["ephemeral-resources", name, "ephemeral-resource.tf"] => {
+                block(&self.look, &format!("ephemeral \"{name}\" "))
+            }
+            ["functions", "preset", "function.tf"] => block(&self.functions, "output \"replicas_in_production\""),
+            ["functions", "merge_values", "function.tf"] => block(&self.functions, "output \"merged\""),
             _ => None,
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn check(workspace: &Workspace, provider: &Path) -> Result<()> {
     Ok(())
 }
 
-const WITHOUT_CLUSTER: [&str; 1] = ["preset"];
+const WITHOUT_CLUSTER: [&str; 1] = ["functions"];
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();

@@ -42,5 +42,24 @@ fn single_node(stage: &mut Stage) -> Result<()> {
         let seen = checks.get(&format!("{host} {check}")).and_then(Json::as_str).unwrap_or_default();
         ensure!(seen.starts_with("passed"), "{check}: {checks:#?}");
     }
+    looked_at(stage)?;
     stage.destroy()?.ok().map(|_| ())
+}
+
+/// What was applied is looked at by the example's module for that.
+fn looked_at(stage: &mut Stage) -> Result<()> {
+    let module = stage.side("look")?;
+    std::fs::copy(stage.surroundings.root.join("examples/terraform/look/main.tf"), module.join("main.tf"))?;
+    std::fs::write(
+        stage.folder.join("look.tf"),
+        "module \"look\" {\n  source          = \"../look\"\n  namespace       = ffe_environment.this.namespace\n  \
+         database_secret = ffe_environment.this.database_secret\n}\n\noutput \"look\" {\n  value = module.look\n}\n",
+    )?;
+    stage.terraform(&["init", "-no-color", "-input=false"])?.ok()?;
+    stage.apply()?.ok()?;
+    let outputs: Json = serde_json::from_str(&stage.terraform(&["output", "-json"])?.ok()?.stdout)?;
+    let look = &outputs["look"]["value"];
+    ensure!(look["certificate_ready"] == true, "{look:#}");
+    ensure!(look["release"].as_str().is_some_and(|release| release.ends_with("revision 1: deployed")), "{look:#}");
+    stage.expect_empty_plan()
 }

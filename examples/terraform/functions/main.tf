@@ -13,3 +13,8 @@ terraform {
 output "replicas_in_production" {
   value = provider::ffe::preset("production").replicas
 }
+
+# Values of two documents, merged as Helm merges them.
+output "merged" {
+  value = yamldecode(provider::ffe::merge_values(["replicaCount: 1\nimage: {tag: a}", "image: {tag: b}"]))
+}
