@@ -108,10 +108,10 @@ const BEGUN: Requests = &[("PATCH", "/configmaps/ffe-tls-endpoint.{}?")];
 const ROUTE: Requests = &[("PATCH", "/ingresses/{}?")];
 const ADDRESS: Requests = &[("PATCH", "/ingresses/{}?"), ("PATCH", "/ingresses/{}-http?"), ("GET", "/ingresses")];
 const DNS: Requests = &[("POST", "/dns_records")];
-const CREDENTIALS: Requests = &[("PATCH", "/issuers/{}?")];
+const ISSUER: Requests = &[("PATCH", "/issuers/{}?")];
 const READY: Requests = &[("PATCH", "/issuers/{}?"), ("GET", "/issuers")];
 const CERTIFICATE: Requests = &[("PATCH", "/certificates/{}-tls?")];
-/// Asked for a while: by then there is an order.
+/// It is waited for, and the order is looked at.
 const ISSUED: Requests = &[("PATCH", "/certificates/{}-tls?"), ("GET", "/certificates/{}-tls"), ("GET", "/orders")];
 /// The certificate is in its Secret, which is read for what a client must see.
 const VERIFY: Requests = &[("PATCH", "/certificates/{}-tls?"), ("GET", "/secrets/{}-tls"), ("GET", "/secrets/{}-tls")];
@@ -128,8 +128,8 @@ const POINTS: &[Point] = &[
     dns(first(Provider, "dns", Before, DNS)),
     always(dns(first(Provider, "dns", After, DNS))),
     dns(first(User, "dns", After, DNS)),
-    first(Provider, "issuer", Before, CREDENTIALS),
-    first(Provider, "issuer", After, CREDENTIALS),
+    first(Provider, "issuer", Before, ISSUER),
+    first(Provider, "issuer", After, ISSUER),
     first(Provider, "issuer", Before, READY),
     first(Provider, "certificate", Before, CERTIFICATE),
     always(first(Provider, "certificate", After, CERTIFICATE)),

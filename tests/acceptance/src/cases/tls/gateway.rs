@@ -106,10 +106,10 @@ pub(super) fn shared(stage: &mut Stage) -> Result<()> {
         stage.afterwards(&format!("kubectl apply --server-side --field-manager={manager} -f {file}"));
     }
     let gateway = "gateway = { name = \"shared\", namespace = \"traefik\", manage_listener = true }";
-    let by_ca = |host: &str, name: &str| {
+    let internal = |host: &str, name: &str| {
         Ok::<_, anyhow::Error>(Endpoint::new(stage, name, &[host])?.issuer("self_signed = {}"))
     };
-    let (first, second) = (by_ca(&one, "one")?, by_ca(&two, "two")?.class(gateway));
+    let (first, second) = (internal(&one, "one")?, internal(&two, "two")?.class(gateway));
     let write = |stage: &Stage, all: &[&Endpoint]| {
         let all = all.iter().map(|endpoint| endpoint.hcl(stage)).collect::<Result<Vec<_>>>()?;
         stage.configure(&all.concat())

@@ -77,7 +77,7 @@ fn comes(point: &Point, name: &str) -> impl Fn(&Look<'_>) -> bool + Send + 'stat
     move |look| {
         let at = met.load(Ordering::SeqCst);
         let is_next = wanted.get(at).is_some_and(|(method, path)| {
-            // The gate's own query marks the end of a name that has none.
+            // Where there is no query, the name ends all the same.
             look.request.method == *method && format!("{}?", look.request.path).contains(path.as_str())
         });
         is_next && met.fetch_add(1, Ordering::SeqCst) + 1 == wanted.len()
