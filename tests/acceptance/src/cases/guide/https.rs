@@ -55,6 +55,7 @@ pub(super) fn commands(stage: &mut Stage) -> Result<()> {
     stage.kube.until("the other one has a challenge", SOON, |kube| {
         Ok(!kube.names(&namespace, "challenges.acme.cert-manager.io")?.is_empty())
     })?;
+    checked(stage, &https)?;
     // Who types these commands resolves the names, and trusts the authorities.
     let bundle = stage.side("roots")?.join("bundle.pem");
     std::fs::write(&bundle, [std::fs::read(&tls.authority)?, std::fs::read(&tls.roots)?].concat())?;
@@ -81,6 +82,27 @@ pub(super) fn commands(stage: &mut Stage) -> Result<()> {
         ensure!(!output.text().trim().is_empty(), "{typed} says nothing");
     }
     ensure!(stage.state("ffe_tls_endpoint.web")?.is_none(), "the guide does not end with its removal");
+    Ok(())
+}
+
+/// The guide's check of a certificate: nothing is said of a good one, and the cause of another.
+fn checked(stage: &mut Stage, guide: &str) -> Result<()> {
+    let endpoint = std::fs::read_to_string(stage.folder.join("main.tf"))?;
+    let check = guide::configurations(guide).into_iter().find(|body| body.contains("data \"ffe_certificate\""));
+    let check = check.context("the guide has no check of a certificate")?.replace("production", &stage.name);
+    let main = stage.folder.join("main.tf");
+    std::fs::write(&main, format!("{endpoint}\n{}", check.replace("api-tls", "web-tls")))?;
+    let good = stage.apply()?.ok()?;
+    ensure!(!good.text().contains("Check block"), "{}", good.text());
+    std::fs::write(&main, format!("{endpoint}\n{}", check.replace("api-tls", "waiting")))?;
+    let kube = stage.kube.clone();
+    kube.until("the check says why the other one is not issued", SOON, |_| {
+        let told = stage.apply()?.ok()?.flat();
+        Ok(told.contains("Check block assertion failed")
+            && told.contains("does not resolve: ")
+            && told.contains("Make an A, AAAA or CNAME record for"))
+    })?;
+    std::fs::write(&main, endpoint)?;
     Ok(())
 }
 
