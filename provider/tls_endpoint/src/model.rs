@@ -231,7 +231,8 @@ pub struct Alert {
     #[attr(default = true)]
     pub enabled: Attr<bool>,
     /// From how long before the certificate's end on. Must be less than `certificate.renew_before`, else it would be on
-    /// before each renewal. Default: `168h`, and half of `certificate.renew_before` where that is less.
+    /// before each renewal. Default: `168h`, half of `certificate.renew_before` where that is less, and at most `24h`
+    /// with the profile `shortlived`.
     #[attr(optional, check = duration())]
     pub expiry_warning: Attr<String>,
     /// Labels of the PrometheusRule, by which the Prometheus operator selects it.

@@ -14,6 +14,11 @@ use crate::model::{self, TlsEndpoint};
 use crate::names::Names;
 use crate::settle::{default_expiry_warning, default_renew_before};
 
+/// Let's Encrypt's profile for certificates of six days.
+const SHORT_LIVED: &str = "shortlived";
+/// From how long before the end of such a one on there is an alert.
+const SHORT_LIVED_WARNING: Duration = Duration::from_secs(24 * 3600);
+
 /// A wholly known endpoint, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spec {
@@ -139,7 +144,7 @@ impl Spec {
                 Attr::Null => None,
                 dns => Some(dns_spec(dns.known()?)?),
             },
-            alert: alert(model, certificate.renew_before),
+            alert: alert(model, default_before(issuer, certificate.renew_before)),
             certificate,
             keep_secret: model.keep_secret.unwrap_or(true),
             timeout: duration(&model.timeout, 600),
@@ -294,12 +299,19 @@ fn dns_spec(dns: &model::Dns) -> Option<DnsSpec> {
     })
 }
 
-fn alert(model: &TlsEndpoint, renew_before: Option<Duration>) -> Option<AlertSpec> {
+/// From how long before its end on there is an alert where nothing is said.
+fn default_before(issuer: &model::Issuer, renew_before: Option<Duration>) -> Duration {
+    let usual = default_expiry_warning(renew_before.unwrap_or_else(|| default_renew_before(None)));
+    let profile = issuer.acme.known().and_then(|acme| acme.profile.as_str());
+    // Six days long, and renewed two days before the end: a week would be always.
+    if profile == Some(SHORT_LIVED) { usual.min(SHORT_LIVED_WARNING) } else { usual }
+}
+
+fn alert(model: &TlsEndpoint, default: Duration) -> Option<AlertSpec> {
     let given = model.alert.known();
     if given.is_some_and(|alert| alert.enabled == Attr::Known(false)) {
         return None;
     }
-    let default = default_expiry_warning(renew_before.unwrap_or_else(|| default_renew_before(None)));
     let labels = given.and_then(|alert| alert.labels.known()).into_iter().flatten();
     Some(AlertSpec {
         before: given.map_or(default, |alert| duration(&alert.expiry_warning, default.as_secs())),
@@ -374,6 +386,12 @@ mod tests {
         assert_eq!(spec(json!({ "alert": { "enabled": false } })).alert, None);
         let short = spec(json!({ "certificate": { "duration": "24h" }, "alert": {} })).alert.unwrap();
         assert_eq!((short.before, short.demanded), (Duration::from_secs(4 * 3600), true));
+        let of = |profile: &str, alert: Json| {
+            let acme = json!({ "server": "letsencrypt", "profile": profile, "solver": { "http01": {} } });
+            spec(json!({ "issuer": { "acme": acme }, "alert": alert })).alert.unwrap().before.as_secs() / 3600
+        };
+        assert_eq!((of("shortlived", json!({})), of("tlsserver", json!({}))), (24, 168));
+        assert_eq!(of("shortlived", json!({ "expiry_warning": "12h" })), 12);
     }
 
     #[test]
