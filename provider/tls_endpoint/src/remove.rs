@@ -287,7 +287,12 @@ async fn remove_issuer(
         return Ok(Some(in_use(issuer, &names.namespace, &others)));
     }
     let object = issuer.object(&names.namespace);
+    let found = find(cluster, &object).await.map_err(failed(&summary))?;
+    let has_secrets = found.is_some_and(|found| found.data["spec"]["acme"].is_object());
     remove_ours(cluster, &object, &owner).await.map_err(failed(&summary))?;
+    if credentials.is_none() && has_secrets {
+        return Ok(Some(secrets_left(issuer)));
+    }
     if let Some(credentials) = credentials {
         remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
         if !keep.secrets {
@@ -308,6 +313,19 @@ async fn remove_account(cluster: &Cluster, account: &ObjectRef) -> Result<()> {
         tokio::time::sleep(HEARD).await;
     }
     Ok(())
+}
+
+/// Where its Secrets are is not known: nothing there is touched, and that is said.
+fn secrets_left(issuer: &IssuerRef) -> Diagnostic {
+    let (credentials, account) = (names::credentials(&issuer.name), names::account_key(&issuer.name));
+    Diagnostic::warning(
+        format!("Secrets of {issuer} may be left"),
+        format!(
+            "In which namespace cert-manager reads them could not be found out. Look for {credentials} and {account}, and \
+             delete what is there:\n\n  kubectl get secrets --all-namespaces --field-selector metadata.name={credentials}\n  \
+             kubectl get secrets --all-namespaces --field-selector metadata.name={account}"
+        ),
+    )
 }
 
 fn in_use(issuer: &IssuerRef, namespace: &str, others: &[String]) -> Diagnostic {

@@ -149,4 +149,11 @@ async fn secrets_of_a_cluster_issuer_are_where_cert_manager_reads_them() {
     tf.destroy(ENDPOINT, "this").await.expect_ok();
     assert!(world.api.get(&place).is_none());
     assert!(world.api.get(&ObjectRef::new(API, "ClusterIssuer", None, "ffe-api")).is_none());
+
+    // Where they are is not known any more.
+    let mut config = by_token("t0ken-canary", json!(null));
+    config["issuer"]["kind"] = json!("ClusterIssuer");
+    tf.apply(ENDPOINT, "this", config).await.expect_ok();
+    world.api.remove(&ObjectRef::new("apps/v1", "Deployment", Some("cm"), "cert-manager"));
+    tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("", "metadata.name=ffe-api-credentials");
 }
