@@ -1,6 +1,7 @@
 //! One record for each host, pointing to the address; never one of somebody else's.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Wish, decide};
@@ -23,6 +24,9 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
     if let Some(dns) = &run.spec.dns {
         let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
+        if dns.target.is_none() {
+            run.done.warnings.extend(private(&target));
+        }
         for host in &run.spec.hosts {
             run.stop_here()?;
             let summary = format!("The DNS record of {host} could not be set");
@@ -107,6 +111,22 @@ pub(crate) fn unavailable(why: Unavailable) -> Diagnostics {
     why.into_diagnostics().into_iter().map(|one| one.at(Path::attribute("dns"))).collect()
 }
 
+/// What a controller behind a router says of itself is nothing that the world can reach.
+fn private(target: &str) -> Option<Diagnostic> {
+    let is_private = match target.parse::<IpAddr>().ok()? {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_loopback() || v6.is_unicast_link_local(),
+    };
+    is_private.then(|| {
+        Diagnostic::warning(
+            format!("The records point to {target}, which is a private address"),
+            "It is what the ingress controller says of itself. Only its own network reaches it, and challenges by HTTP-01 do \
+             not. Where the world comes in by another address, such as a router's, set dns.target to that.",
+        )
+        .at(Path::attribute("dns").child("target"))
+    })
+}
+
 /// The record that is wished for a host.
 pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_cloudflare::Error> {
     Wish::new(host, target, dns.proxied, Some(dns.ttl))
@@ -124,4 +144,23 @@ fn left_over(run: &Run<'_>) -> BTreeMap<String, Option<String>> {
         left.retain(|host, _| !run.spec.hosts.contains(host));
     }
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_the_world_cannot_reach_is_told() {
+        for (target, told) in [
+            ("192.168.1.5", true),
+            ("10.0.0.1", true),
+            ("fd00::1", true),
+            ("203.0.113.7", false),
+            ("2001:db8::1", false),
+            ("lb.example.com", false),
+        ] {
+            assert_eq!(private(target).is_some(), told, "{target}");
+        }
+    }
 }

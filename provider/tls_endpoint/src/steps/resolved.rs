@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::verify::Settings;
 use crate::model::VerifyResult;
-use crate::run::{Run, Stop};
+use crate::run::{Done, Run, Stop};
 
 const CHECK: &str = "resolved";
 const BETWEEN: Duration = Duration::from_secs(2);
@@ -109,13 +109,46 @@ fn unresolved(run: &Run<'_>, host: &str, wrong: &str) -> Diagnostic {
         format!("Make a record {host} {record}, or let the endpoint do it with dns.")
     };
     let path = if run.spec.dns.is_some() { "dns" } else { "hosts" };
-    Diagnostic::warning(
-        format!("{host} does not lead to the endpoint"),
-        format!("Seen from here, {wrong}.\n\n{remedy}"),
-    )
-    .at(Path::attribute(path))
+    Diagnostic::warning(astray(host), format!("Seen from here, {wrong}.\n\n{remedy}")).at(Path::attribute(path))
+}
+
+fn astray(host: &str) -> String {
+    format!("{host} does not lead to the endpoint")
+}
+
+/// By its name, a client has met the endpoint's own certificate: whatever the addresses are (those of a router in front of
+/// the controller), it leads there.
+pub(crate) fn leads_there(done: &mut Done, host: &str) {
+    let warnings = std::mem::take(&mut done.warnings);
+    done.warnings = warnings.into_iter().filter(|one| one.summary != astray(host)).collect();
+    let failed = |one: &&mut VerifyResult| {
+        one.host.as_str() == Some(host) && one.check.as_str() == Some(CHECK) && one.outcome.as_str() == Some("failed")
+    };
+    for one in done.results.iter_mut().filter(failed) {
+        let seen = one.detail.as_str().unwrap_or_default();
+        *one = result(host, "passed", &format!("{seen}; the endpoint answers there"));
+    }
 }
 
 fn result(host: &str, outcome: &str, detail: &str) -> VerifyResult {
     VerifyResult { host: host.into(), check: CHECK.into(), outcome: outcome.into(), detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_at_which_the_endpoint_answers_leads_there() {
+        let mut done = Done::default();
+        for host in ["a.example.com", "b.example.com"] {
+            done.warnings.push(Diagnostic::warning(astray(host), "it resolves to 198.51.100.1, not to 192.168.1.5"));
+            done.results.push(result(host, "failed", "not to 192.168.1.5"));
+        }
+        leads_there(&mut done, "a.example.com");
+        let told: Vec<String> = done.warnings.iter().map(|one| one.summary.clone()).collect();
+        assert_eq!(told, ["b.example.com does not lead to the endpoint"]);
+        let outcomes: Vec<_> = done.results.iter().filter_map(|one| one.outcome.as_str()).collect();
+        assert_eq!(outcomes, ["passed", "failed"]);
+    }
 }

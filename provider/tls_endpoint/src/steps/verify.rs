@@ -17,6 +17,7 @@ pub(crate) use self::settings::{From, Settings};
 use crate::model::VerifyResult;
 use crate::run::{Run, Stop, failed};
 use crate::status;
+use crate::steps::resolved;
 
 const BETWEEN: Duration = Duration::from_secs(2);
 /// For the alert and the record.
@@ -44,7 +45,10 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
             // The further requests are made at the first host.
             first: index == 0,
         };
-        let results = looker.until(ends).await?;
+        let (results, by_name) = looker.until(ends).await?;
+        if by_name {
+            resolved::leads_there(&mut run.done, host);
+        }
         tracing::info!(%host, checks = results.len(), "HTTPS is as expected");
         run.done.results.extend(results);
     }
@@ -77,8 +81,8 @@ impl Sight {
 }
 
 impl Looker<'_, '_> {
-    /// Looks until everything is as expected.
-    async fn until(&self, ends: Instant) -> Result<Vec<VerifyResult>, Stop> {
+    /// Looks until everything is as expected. True when it was seen from here, by its name alone.
+    async fn until(&self, ends: Instant) -> Result<(Vec<VerifyResult>, bool), Stop> {
         loop {
             let sights = tokio::select! {
                 () = self.run.cancel.cancelled() => return Err(Stop::Cancelled),
@@ -86,7 +90,9 @@ impl Looker<'_, '_> {
             };
             let wrong: Vec<&Sight> = sights.iter().filter(|sight| !sight.is_good()).collect();
             if wrong.is_empty() {
-                return Ok(self.told(&sights));
+                let by_name =
+                    self.settings.resolve_to.is_none() && sights.first().is_some_and(|one| one.way.is_empty());
+                return Ok((self.told(&sights), by_name));
             }
             let worth_waiting = wrong.iter().all(|sight| CheckResult::worth_waiting(&sight.results));
             if !worth_waiting || Instant::now() >= ends {
