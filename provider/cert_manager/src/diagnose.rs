@@ -97,6 +97,23 @@ pub async fn diagnose(cluster: &Cluster, namespace: &str, name: &str) -> Diagnos
     judge_certificate(&evidence::of_certificate(cluster, namespace, name).await)
 }
 
+/// An issuance that does not get on by itself even if its cause is mended: its challenge could not be set
+/// up, or is one of DNS-01 by a solver that the issuer does not have any more.
+pub(crate) async fn is_stuck(cluster: &Cluster, namespace: &str, name: &str) -> bool {
+    let evidence = evidence::of_certificate(cluster, namespace, name).await;
+    let cause = judge::certificate(&evidence).cause;
+    let set_up = !matches!(
+        cause,
+        Cause::TokenRefused
+            | Cause::WrongZone
+            | Cause::DnsProviderAway
+            | Cause::SecretMissing
+            | Cause::NoSolver
+            | Cause::WrongSolver
+    );
+    !set_up || solver::is_superseded(&evidence)
+}
+
 /// The same about an issuer; `namespace` is that of the certificates, for an Issuer its own.
 pub async fn diagnose_issuer(cluster: &Cluster, issuer: &IssuerRef, namespace: &str) -> Diagnosis {
     judge_issuer(&evidence::of_issuer(cluster, issuer, namespace).await)

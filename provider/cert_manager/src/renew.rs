@@ -6,7 +6,7 @@ use ffe_cluster::{Cluster, DeleteOptions, Kind, ObjectRef, mark};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::diagnose::{Cause, diagnose};
+use crate::diagnose::is_stuck;
 use crate::error::Error;
 use crate::model::{CertificateItem, Condition, IssuerItem, RequestItem, condition};
 use crate::names::{API, IssuerRef, certificate_ref, owned_by};
@@ -73,7 +73,8 @@ fn issuing(found: &DynamicObject, item: &CertificateItem) -> Value {
 
 /// Begins anew what failed or cannot get on, and nothing else: for every apply, before the wait. A
 /// certificate whose last attempt failed is issued at once; one whose challenge cert-manager could not
-/// even set up (a refused token, a wrong zone), which it would try ever more rarely, gets a new request.
+/// even set up (a refused token, a wrong zone), which it would try ever more rarely, gets a new request, and
+/// so does one whose DNS-01 challenge goes by a solver that the issuer does not have any more.
 ///
 /// # Errors
 /// [`Kind::NotFound`] without the certificate, and those of requests.
@@ -89,16 +90,7 @@ pub async fn retry(cluster: &Cluster, namespace: &str, name: &str) -> Result<Ren
 }
 
 async fn restart(cluster: &Cluster, namespace: &str, name: &str, item: &CertificateItem) -> Result<Renewal, Error> {
-    let stuck = matches!(
-        diagnose(cluster, namespace, name).await.cause,
-        Cause::TokenRefused
-            | Cause::WrongZone
-            | Cause::DnsProviderAway
-            | Cause::SecretMissing
-            | Cause::NoSolver
-            | Cause::WrongSolver
-    );
-    if !stuck {
+    if !is_stuck(cluster, namespace, name).await {
         return Ok(Renewal::Running);
     }
     let next = item.status.revision.unwrap_or(0) + 1;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::evidence::Evidence;
 use crate::issuer::SecretKey;
 
 /// One entry of `spec.acme.solvers`.
@@ -38,4 +39,14 @@ impl Solver {
                 .or_else(|| secret("/dns01/rfc2136/tsigSecretSecretRef")),
         }
     }
+}
+
+/// cert-manager follows a changed solver by itself, but it first takes the DNS record of the former one away, and where it
+/// cannot, the order stands still. True when an open DNS-01 challenge goes by none of the issuer's present solvers.
+pub(crate) fn is_superseded(evidence: &Evidence) -> bool {
+    let Some(acme) = evidence.issuer.as_ref().and_then(|issuer| issuer.spec.acme.as_ref()) else { return false };
+    let solvers: Vec<Solver> = acme.solvers.iter().map(Solver::of).collect();
+    let open = evidence.challenges.iter().filter(|challenge| challenge.status.state != "valid");
+    let mut by_dns = open.filter(|challenge| challenge.spec.kind == "DNS-01");
+    by_dns.any(|challenge| !solvers.contains(&Solver::of(&challenge.spec.solver)))
 }

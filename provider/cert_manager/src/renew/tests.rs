@@ -2,6 +2,7 @@
 use ffe_cluster::testing::FakeApi;
 
 use super::*;
+use crate::Cause;
 use crate::testing::{api, certificate, issuer};
 
 fn failed() -> Value {
@@ -92,6 +93,26 @@ async fn one_that_is_only_slow_is_left_alone() {
     }
     assert_eq!(retry(&api.cluster(), "ffe", "api").await.unwrap(), Renewal::Running);
     assert!(api.get(&ObjectRef::new(API, "CertificateRequest", Some("ffe"), "api-1")).is_some());
+}
+
+#[tokio::test]
+async fn one_by_a_dns_solver_that_the_issuer_has_no_more_gets_a_new_request() {
+    let mut objects = crate::diagnose::chain("DNS-01", "");
+    let request = ObjectRef::new(API, "CertificateRequest", Some("ffe"), "api-1");
+    let tried = |objects: Vec<Value>| async move {
+        let api = api();
+        objects.into_iter().for_each(|object| api.put(object));
+        (retry(&api.cluster(), "ffe", "api").await.unwrap(), api)
+    };
+    assert_eq!(tried(objects.clone()).await.0, Renewal::Running);
+    // one of several is enough
+    let mut several = objects.clone();
+    several[1]["spec"]["acme"]["solvers"].as_array_mut().unwrap().insert(0, json!({"http01": {"ingress": {}}}));
+    assert_eq!(tried(several).await.0, Renewal::Running);
+    objects[1]["spec"]["acme"]["solvers"] = json!([{"http01": {"ingress": {"ingressClassName": "traefik"}}}]);
+    let (renewal, api) = tried(objects).await;
+    assert_eq!(renewal, Renewal::Restarted);
+    assert!(api.get(&request).is_none());
 }
 
 #[tokio::test]
