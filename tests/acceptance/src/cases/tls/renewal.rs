@@ -50,7 +50,9 @@ pub(super) fn renewed(stage: &mut Stage) -> Result<()> {
     stage.expect_empty_plan()?;
     stage.terraform(&["apply", "-refresh-only", "-auto-approve", "-no-color", "-input=false"])?.ok()?;
     ensure!(![first, second].contains(&serial(stage)?), "the state shows an old certificate");
-    expect_served(stage, &web)?;
+    // The controller reads a new Secret within seconds.
+    let served = stage.kube.until("it is served", SOON, |_| Ok(expect_served(stage, &web).is_ok()));
+    served.with_context(|| format!("{:?}", expect_served(stage, &web)))?;
     let seen = orders.seen("")?.len();
     ensure!((3..=4).contains(&seen), "{seen} orders for three certificates");
     stage.destroy()?.ok()?;
