@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions};
+use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions, ObjectRef, Owner};
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -12,7 +12,7 @@ use crate::errors::{cloudflare, routing};
 use crate::model::TlsEndpoint;
 use crate::names::TYPE_NAME;
 use crate::objects;
-use crate::remove::{self, Asked, Keep, remove_ours};
+use crate::remove::{self, Asked, Keep, remove_ours, remove_stray};
 use crate::run::{Stop, failed};
 use crate::spec::Spec;
 use crate::steps::{dns, lock, route};
@@ -65,15 +65,18 @@ async fn end(
     cancel: &Cancel,
 ) -> Result<Diagnostics, Stop> {
     let (names, owner) = (&spec.names, spec.names.owner());
-    remove_ours(cluster, &remove::alert_object(names), &owner)
-        .await
-        .map_err(failed("The alert could not be removed"))?;
+    let known = remove::known_objects(spec);
+    let alert = remove::alert_object(names);
+    // One that nobody asked for may never have been made.
+    let asked_for = if spec.alert.as_ref().is_some_and(|alert| alert.demanded) { known.as_slice() } else { &[] };
+    take_away(cluster, &alert, &owner, asked_for).await.map_err(failed("The alert could not be removed"))?;
     let mut warnings = outside(session, cluster, state, spec, cancel).await?;
     for object in ffe_routing::names(&names.namespace, &names.name) {
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        remove_ours(cluster, &object, &owner).await.map_err(failed(&format!("{object} could not be removed")))?;
+        let summary = format!("{object} could not be removed");
+        take_away(cluster, &object, &owner, &known).await.map_err(failed(&summary))?;
     }
     let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
     warnings.extend(remove::certificates_and_issuers(cluster, names, &keep, Some(Asked::of(spec)), cancel).await?);
@@ -86,6 +89,20 @@ async fn end(
         tracing::info!(secret = %spec.certificate.secret_name, namespace = %names.namespace, "the Secret with the certificate is kept");
     }
     Ok(warnings)
+}
+
+/// What the state stands for has to be looked at; what it may have had besides, where that is allowed.
+async fn take_away(
+    cluster: &Cluster,
+    object: &ObjectRef,
+    owner: &Owner,
+    known: &[ObjectRef],
+) -> Result<(), ffe_cluster::Error> {
+    if known.contains(object) {
+        remove_ours(cluster, object, owner).await
+    } else {
+        remove_stray(cluster, object, owner).await
+    }
 }
 
 /// What lies outside of the endpoint's namespace: DNS records, the listener at a Gateway, an issuer for all namespaces.

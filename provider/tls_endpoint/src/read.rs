@@ -21,7 +21,7 @@ use crate::run::credentials_bytes;
 use crate::spec::Spec;
 use crate::status;
 use crate::steps::issuer::CREDENTIALS;
-use crate::steps::{address, dns, route};
+use crate::steps::{address, dns, look, route};
 
 /// The state as it is now.
 pub(crate) async fn read(session: &Session, request: Read<TlsEndpoint>, cancel: &Cancel) -> Refreshed<TlsEndpoint> {
@@ -151,10 +151,11 @@ impl Eye<'_> {
                 false
             }
         };
+        let mut all = find_all(self.cluster, wished).await?;
         if supported {
-            wished.extend(objects::alert(spec)?);
+            all.extend(look::alert(self.cluster, spec).await?);
         }
-        for found in find_all(self.cluster, wished).await? {
+        for found in all {
             self.compare(&found).await;
         }
         Ok(())

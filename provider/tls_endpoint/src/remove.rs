@@ -48,6 +48,20 @@ pub(crate) async fn remove_ours(cluster: &Cluster, object: &ObjectRef, owner: &O
     Ok(())
 }
 
+/// The same for what only other settings would have made: whoever may not look at such a kind has made none of it.
+///
+/// # Errors
+/// The same but for that.
+pub(crate) async fn remove_stray(cluster: &Cluster, object: &ObjectRef, owner: &Owner) -> Result<()> {
+    match remove_ours(cluster, object, owner).await {
+        Err(error) if error.kind() == Kind::Forbidden => {
+            tracing::info!(%error, %object, "not looked at");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 async fn delete(cluster: &Cluster, object: &ObjectRef, uid: Option<String>) -> Result<Deleted> {
     cluster.delete(object, &DeleteOptions { uid, ..DeleteOptions::default() }).await
 }
@@ -61,7 +75,7 @@ pub(crate) async fn superseded(run: &Run<'_>) -> std::result::Result<Diagnostics
     if spec.alert.is_none() {
         let alert = alert_object(&spec.names);
         let summary = "The former alert could not be removed";
-        remove_ours(run.cluster, &alert, &spec.names.owner()).await.map_err(failed(summary))?;
+        remove_stray(run.cluster, &alert, &spec.names.owner()).await.map_err(failed(summary))?;
     }
     let keep = Keep {
         certificate: Some(&spec.certificate.secret_name),

@@ -2,7 +2,7 @@
 
 use ffe_cert_manager::certificate_ref;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::{Cluster, Mark, Query};
+use ffe_cluster::{Cluster, Kind, Mark, Query};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::dns;
@@ -56,8 +56,8 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
     let summary = "The cluster could not be looked at";
     let mut wished = vec![objects::record(&run.spec.names, None, &Default::default()).map_err(failed(summary))?];
     wished.extend(objects::all(run.spec, around).map_err(failed(summary))?);
-    wished.extend(objects::alert(run.spec).map_err(failed(summary))?);
-    let found = find_all(run.cluster, wished).await.map_err(failed(summary))?;
+    let mut found = find_all(run.cluster, wished).await.map_err(failed(summary))?;
+    found.extend(alert(run.cluster, run.spec).await.map_err(failed(summary))?);
     for one in &found {
         if one.desired.part == Part::Record {
             run.record = recorded(one);
@@ -73,6 +73,18 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
         }
     }
     Ok(())
+}
+
+/// The alert. One that nobody has asked for is no reason to fail where such kinds may not be looked at.
+pub(crate) async fn alert(cluster: &Cluster, spec: &Spec) -> ffe_cluster::Result<Option<Found>> {
+    let Some(desired) = objects::alert(spec)? else { return Ok(None) };
+    match desired.find(cluster).await {
+        Err(error) if error.kind() == Kind::Forbidden && !spec.alert.as_ref().is_some_and(|alert| alert.demanded) => {
+            tracing::info!(%error, "there will be no alert");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
 }
 
 fn recorded(record: &Found) -> Recorded {

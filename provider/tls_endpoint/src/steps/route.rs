@@ -5,7 +5,7 @@ use ffe_routing::{Class, GatewayRef};
 
 use crate::errors::routing;
 use crate::objects;
-use crate::remove::remove_ours;
+use crate::remove::{remove_ours, remove_stray};
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
 
@@ -20,7 +20,13 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let owner = run.spec.names.owner();
     for left in ffe_routing::leftovers(&run.spec.route, &wished) {
         run.stop_here()?;
-        remove_ours(run.cluster, &left, &owner).await.map_err(failed(&format!("{left} could not be removed")))?;
+        let summary = format!("{left} could not be removed");
+        let removed = if run.terms.known.contains(&left) {
+            remove_ours(run.cluster, &left, &owner).await
+        } else {
+            remove_stray(run.cluster, &left, &owner).await
+        };
+        removed.map_err(failed(&summary))?;
     }
     if let Some(former) = former_gateway(run) {
         let names = &run.spec.names;

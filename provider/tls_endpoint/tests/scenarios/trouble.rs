@@ -27,6 +27,24 @@ async fn an_error_of_the_api_keeps_the_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn kinds_that_an_endpoint_does_not_need_may_be_forbidden() {
+    let world = World::new();
+    for kind in
+        ["/prometheusrules/api-certificate", "/httproutes/api", "/httproutes/api-http", "/referencegrants/api-tls"]
+    {
+        world.api.fail("GET", kind, None, 403, "Forbidden", "no");
+    }
+    let mut tf = world.terraform().await;
+    let made = tf.apply(ENDPOINT, "this", endpoint(json!({}))).await;
+    made.expect_ok().expect_warning("alert", "prometheusrules.monitoring.coreos.com");
+    tf.assert_empty_plan(ENDPOINT, "this", endpoint(json!({}))).await;
+    let without = endpoint(json!({ "alert": { "enabled": false } }));
+    tf.apply(ENDPOINT, "this", without).await.expect_ok();
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Ingress"), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_cluster_is_never_mistaken_for_this_one() {
     let world = World::new();
     let mut tf = world.terraform().await;
