@@ -267,6 +267,17 @@ fn accounts_and_servers() {
 }
 
 #[test]
+fn a_check_that_failed_for_a_reason_of_its_own_is_a_failed_check() {
+    challenges(
+        Cause::ValidationFailed,
+        &[
+            "Error accepting authorization: acme: authorization error for api.test: 403 urn:ietf:params:acme:error:unauthorized: the authorization was deactivated meanwhile",
+            "acme: authorization error for api.test: 400 urn:ietf:params:acme:error:malformed: unexpected answer",
+        ],
+    );
+}
+
+#[test]
 fn a_text_that_says_nothing_is_not_recognised() {
     assert_eq!(recognise(Speaker::Challenge, ""), None);
     assert_eq!(recognise(Speaker::Challenge, "Successfully authorized domain"), None);
