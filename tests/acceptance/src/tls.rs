@@ -142,17 +142,22 @@ pub(crate) fn ask(stage: &Stage, url: &str) -> Result<Answer> {
     ask_trusting(stage, &roots.to_string_lossy(), url)
 }
 
-/// `https://host/health` answers 200 with a trusted chain, and HTTP is redirected to it.
+/// `https://host/health` answers 200 with a trusted chain, and HTTP is redirected to it. Traefik reads ingresses and middlewares
+/// apart from each other and knows nothing of a host for the moment in which it has read one and not the other.
 ///
 /// # Errors
 /// With what is otherwise.
 pub(crate) fn expect_served(stage: &Stage, host: &str) -> Result<Answer> {
-    let answer = ask(stage, &format!("https://{host}/health"))?;
-    ensure!(answer.status == 200, "{answer:?}");
-    let plain = ask(stage, &format!("http://{host}/health"))?;
-    ensure!([301, 308].contains(&plain.status), "no redirect: {plain:?}");
-    ensure!(plain.header("location") == Some(&format!("https://{host}/health")), "{plain:?}");
-    Ok(answer)
+    let url = format!("https://{host}/health");
+    let mut seen = None;
+    stage.kube.until(&format!("200 of {url}, and a redirect to it"), SOON, |_| {
+        let (answer, plain) = (ask(stage, &url)?, ask(stage, &format!("http://{host}/health"))?);
+        let redirected = [301, 308].contains(&plain.status) && plain.header("location") == Some(&url);
+        let served = answer.status == 200 && redirected;
+        seen = Some(answer);
+        Ok(served)
+    })?;
+    seen.context("nothing was seen")
 }
 
 /// The objects of some kinds in the case's namespace, `kind/name`, sorted.
