@@ -1,14 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 use crate::standin::{Fault, StandIn, TOKEN};
-use crate::{Owner, Reason, Wish, Zone};
+use crate::{Reason, Zone};
 
 fn quick() -> RetryOptions {
     RetryOptions {
@@ -179,70 +175,6 @@ async fn cancelling_ends_requests_and_waits() {
         let error = result.unwrap_err();
         assert_eq!(error.to_string(), "cancelled before the end of the request to find the zone a.example.com");
         assert!(!error.is_transient() && error.remedy().is_none());
-    }
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Log;
-
-    fn make_writer(&self) -> Log {
-        self.clone()
-    }
-}
-
-#[tokio::test]
-async fn the_token_is_in_no_error_and_no_log() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let standin = StandIn::start().unwrap();
-    let id = standin.seed_zone("example.com");
-    let client = cloudflare(&standin, TOKEN).with_retries(RetryOptions {
-        retries: 0,
-        request: Duration::from_millis(200),
-        ..quick()
-    });
-    let cancel = CancellationToken::new();
-    let (wish, owner) = (Wish::new("a.example.com", "203.0.113.7", false, None).unwrap(), Owner::new("ffe", "api"));
-    let zone = Zone { id, name: "example.com".to_owned(), status: "active".to_owned() };
-    let mut shown = format!("{client:?}");
-    let echo = format!("the token {TOKEN} is not valid");
-    for fault in [
-        Fault::Status(500),
-        Fault::RateLimited(Duration::from_secs(900)),
-        Fault::Hang,
-        Fault::Disconnect,
-        Fault::Redirect("http://127.0.0.1:1/".to_owned()),
-        Fault::Refuse { status: 403, code: 10_000, message: echo.clone() },
-    ] {
-        for method in ["GET", "POST"] {
-            standin.fail_on(method, 1, fault.clone());
-            let error = client.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap_err();
-            shown += &format!("{error:?} {error} {:?}\n", error.remedy());
-        }
-    }
-    shown += &format!("{:?}", client.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap());
-    shown += &format!("{:?}", client.release(&zone, "a.example.com", &owner, &cancel).await.unwrap());
-    assert!(shown.contains("the token (redacted) is not valid"), "{shown}");
-    drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("Cloudflare answered") && log.contains("DNS record deleted"), "{log}");
-    for text in [shown, log] {
-        assert!(!text.contains(TOKEN), "{text}");
     }
 }
 

@@ -1,0 +1,70 @@
+//! The token is in nothing that is said or logged.
+//!
+//! A program of its own, with one test: `tracing` remembers for the whole process whether anybody listens to a place in
+//! the code, and a test beside this one, whose thread nobody listens to, can be the first that comes by.
+#![allow(clippy::unwrap_used)]
+
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ffe_cloudflare::standin::{Fault, StandIn, TOKEN};
+use ffe_cloudflare::{Cloudflare, Owner, RetryOptions, Wish, Zone};
+use tokio_util::sync::CancellationToken;
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_in_no_error_and_no_log() {
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(|| Log).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let standin = StandIn::start().unwrap();
+    let zone =
+        Zone { id: standin.seed_zone("example.com"), name: "example.com".to_owned(), status: "active".to_owned() };
+    let patient = Cloudflare::new(TOKEN, Some(&standin.base_url()))
+        .unwrap()
+        .with_retries(RetryOptions { retries: 0, ..RetryOptions::default() });
+    let impatient = patient.with_retries(RetryOptions {
+        retries: 0,
+        request: Duration::from_millis(200),
+        ..RetryOptions::default()
+    });
+    let (wish, owner) = (Wish::new("a.example.com", "203.0.113.7", false, None).unwrap(), Owner::new("ffe", "api"));
+    let cancel = CancellationToken::new();
+    let mut shown = format!("{patient:?}");
+    for (client, fault) in [
+        (&patient, Fault::Status(500)),
+        (&patient, Fault::RateLimited(Duration::from_secs(900))),
+        (&impatient, Fault::Hang),
+        (&patient, Fault::Disconnect),
+        (&patient, Fault::Redirect("http://127.0.0.1:1/".to_owned())),
+        (&patient, Fault::Refuse { status: 403, code: 10_000, message: format!("the token {TOKEN} is not valid") }),
+    ] {
+        for method in ["GET", "POST"] {
+            standin.fail_on(method, 1, fault.clone());
+            let error = client.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap_err();
+            shown += &format!("{error:?} {error} {:?}\n", error.remedy());
+        }
+    }
+    shown += &format!("{:?}", patient.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap());
+    shown += &format!("{:?}", patient.release(&zone, "a.example.com", &owner, &cancel).await.unwrap());
+    assert!(shown.contains("the token (redacted) is not valid"), "{shown}");
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("Cloudflare answered") && log.contains("DNS record deleted"), "{log}");
+    for text in [shown, log] {
+        assert!(!text.contains(TOKEN), "{text}");
+    }
+}
