@@ -1,8 +1,6 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-use std::collections::BTreeMap;
-
 use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions, ObjectRef, Owner};
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -114,16 +112,16 @@ async fn outside(
     cancel: &Cancel,
 ) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
-    release_records(session, cluster, state, spec, cancel).await?;
+    let mut warnings = release_records(session, cluster, state, spec, cancel).await?;
     if let Some(gateway) = route::gateway(spec).filter(|gateway| gateway.manage_listener) {
         let detached = ffe_routing::detach(cluster, &gateway, &names.namespace, &names.name).await;
         detached.map_err(|error| routing(&error, "The Gateway could not be left"))?;
     }
     if matches!(cluster.namespace(&names.namespace).await, Ok(None)) {
         let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
-        return remove::certificates_and_issuers(cluster, names, &keep, None, cancel).await;
+        warnings.extend(remove::certificates_and_issuers(cluster, names, &keep, None, cancel).await?);
     }
-    Ok(Diagnostics::new())
+    Ok(warnings)
 }
 
 async fn release_records(
@@ -132,22 +130,21 @@ async fn release_records(
     state: &TlsEndpoint,
     spec: &Spec,
     cancel: &Cancel,
-) -> Result<(), Stop> {
+) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
+    let mut warnings = Diagnostics::new();
     let record =
         find(cluster, &remove::record_object(names)).await.map_err(failed("The record could not be looked at"))?;
     let record = record.and_then(|record| serde_json::to_value(record).ok());
-    let mut hosts: BTreeMap<String, Option<String>> = objects::recorded(record.as_ref());
+    let mut records = objects::recorded(record.as_ref());
     let zone = spec.dns.as_ref().and_then(|dns| dns.zone.clone());
-    for (host, _) in state.dns_records.known().into_iter().flatten() {
-        hosts.entry(host.clone()).or_insert_with(|| zone.clone());
-    }
-    if hosts.is_empty() {
-        return Ok(());
+    records.extend(state.dns_records.known().into_iter().flatten().map(|(host, _)| (host.clone(), zone.clone())));
+    if records.is_empty() {
+        return Ok(warnings);
     }
     let client = session.cloudflare().map_err(|why| {
         let mut errors = dns::unavailable(why);
-        let list = hosts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let list = records.iter().map(|(host, _)| host.as_str()).collect::<Vec<_>>().join(", ");
         errors.push(Diagnostic::warning(
             "DNS records would stay behind",
             format!("Without a token the records of {list} cannot be removed, so nothing was removed."),
@@ -155,12 +152,13 @@ async fn release_records(
         Stop::Failed(errors)
     })?;
     let owner = dns::owner(cluster, names).await.map_err(failed("The DNS records could not be removed"))?;
-    for (host, zone) in hosts {
+    for (host, zone) in records {
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let released = dns::release(&client, &host, zone.as_deref(), &owner, cancel).await;
-        released.map_err(|error| cloudflare(&error, &format!("The DNS record of {host} could not be removed")))?;
+        let released = dns::release(&client, (&host, zone.as_deref()), None, &owner, cancel).await;
+        let summary = format!("The DNS record of {host} could not be removed");
+        warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
     }
-    Ok(())
+    Ok(warnings)
 }

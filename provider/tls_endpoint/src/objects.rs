@@ -1,7 +1,7 @@
 //! The objects of an endpoint as they should be: pure functions of its specification, of what the cluster has for
 //! its route, and of where its issuer reads Secrets.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
 /// Key of the record: the inputs as written, which an import knows the endpoint from. No annotation, because certificates
 /// of authorities may be among them, and annotations have room for less.
 pub(crate) const INPUTS: &str = "inputs";
-/// Key of the record: the hosts whose DNS records an apply has made, or was about to make.
+/// Key of the record: the [`Records`].
 pub(crate) const RECORDS: &str = "dns-records";
 /// Entry of the Secret with Cloudflare's token.
 const API_TOKEN: &str = "api-token";
@@ -25,6 +25,10 @@ const API_TOKEN: &str = "api-token";
 const TSIG_SECRET: &str = "tsig-secret";
 /// The longest common name of a certificate (RFC 5280, ub-common-name).
 const LONGEST_COMMON_NAME: usize = 64;
+
+/// The DNS records that an apply has made, or was about to make: the host, and the zone that was configured for it. A host
+/// whose zone changes has two of them until the former one is removed.
+pub(crate) type Records = BTreeSet<(String, Option<String>)>;
 
 /// What the objects depend on beside the specification.
 #[derive(Clone, Debug)]
@@ -61,11 +65,7 @@ pub(crate) fn routes(spec: &Spec, around: &Surroundings) -> Result<Vec<Desired>>
 ///
 /// # Errors
 /// Never, as names are checked.
-pub(crate) fn record(
-    names: &Names,
-    inputs: Option<&str>,
-    records: &BTreeMap<String, Option<String>>,
-) -> Result<Desired> {
+pub(crate) fn record(names: &Names, inputs: Option<&str>, records: &Records) -> Result<Desired> {
     let mut object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": names.record(), "namespace": names.namespace, "labels": labels(names, "endpoint") },
@@ -215,8 +215,8 @@ pub(crate) fn reads_here(spec: &Spec) -> bool {
     spec.issuer.kind == IssuerKind::Issuer
 }
 
-/// The hosts that a record remembers to have DNS records, each with the zone that was configured.
-pub(crate) fn recorded(record: Option<&Json>) -> BTreeMap<String, Option<String>> {
+/// The DNS records that the endpoint's record remembers.
+pub(crate) fn recorded(record: Option<&Json>) -> Records {
     let text = record.and_then(|record| record["data"][RECORDS].as_str());
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
@@ -296,13 +296,14 @@ mod tests {
     #[test]
     fn the_record_remembers_what_was_written() {
         let names = Names::new("ffe", "api");
-        let records = BTreeMap::from([
+        let records = Records::from([
             ("a.example.com".to_owned(), None),
             ("b.example.com".to_owned(), Some("example.com".to_owned())),
+            ("b.example.com".to_owned(), Some("b.example.com".to_owned())),
         ]);
         let made = record(&names, Some("{}"), &records).unwrap();
         assert_eq!(recorded(Some(&made.object)), records);
         assert_eq!(made.object["data"][INPUTS], "{}");
-        assert!(recorded(Some(&record(&names, None, &BTreeMap::new()).unwrap().object)).is_empty());
+        assert!(recorded(Some(&record(&names, None, &Records::new()).unwrap().object)).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::claim::Terms;
 use crate::desired::Desired;
 use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
-use crate::objects::Surroundings;
+use crate::objects::{Records, Surroundings};
 use crate::spec::Spec;
 use crate::steps::Step;
 
@@ -78,8 +78,8 @@ pub(crate) struct Run<'a> {
 pub(crate) struct Recorded {
     /// The inputs of the last apply that went through.
     pub(crate) inputs: Option<String>,
-    /// Hosts that have, or may have, records at a provider of DNS; with the zone that was configured.
-    pub(crate) records: BTreeMap<String, Option<String>>,
+    /// What there is, or may be, at a provider of DNS.
+    pub(crate) records: Records,
 }
 
 /// What a run has done so far.

@@ -12,6 +12,7 @@ use tfplugin::{Diagnostic, Diagnostics, Path};
 use super::address;
 use crate::errors::{cloudflare, cloudflare_diagnostic};
 use crate::names::Names;
+use crate::objects::Records;
 use crate::run::{Run, Stop, failed};
 use crate::spec::DnsSpec;
 
@@ -22,6 +23,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     }
     let client = client(run)?;
     let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
+    let mut zones = BTreeMap::new();
     if let Some(dns) = &run.spec.dns {
         let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
         if dns.target.is_none() {
@@ -37,13 +39,15 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
             let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
             tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
             run.done.dns_records.insert(host.clone(), ensured.record.id.clone());
+            zones.insert(host.clone(), zone.id);
         }
     }
     for (host, zone) in left {
         run.stop_here()?;
-        release(&client, &host, zone.as_deref(), &owner, &run.cancel)
-            .await
-            .map_err(|error| cloudflare(&error, &format!("The former DNS record of {host} could not be removed")))?;
+        let kept = zones.get(&host).map(String::as_str);
+        let released = release(&client, (&host, zone.as_deref()), kept, &owner, &run.cancel).await;
+        let summary = format!("The former DNS record of {host} could not be removed");
+        run.done.warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
     }
     Ok(())
 }
@@ -87,18 +91,39 @@ pub(crate) async fn owner(cluster: &Cluster, names: &Names) -> ffe_cluster::Resu
     Ok(Owner::new(&names.namespace, &names.name).in_cluster(id))
 }
 
-/// Takes our record away.
+/// Takes our record away, unless it is in the zone with the identifier `kept`: that is the same zone by another name. Where
+/// there is no such zone any more, neither is the record; that is told, because it may be the token that does not see it.
+///
+/// # Errors
+/// What Cloudflare says.
 pub(crate) async fn release(
     client: &Cloudflare,
-    host: &str,
-    zone: Option<&str>,
+    (host, zone): (&str, Option<&str>),
+    kept: Option<&str>,
     owner: &Owner,
     cancel: &ffe_cluster::Cancel,
-) -> Result<(), ffe_cloudflare::Error> {
-    let zone = client.zone_of(host, zone, cancel).await?;
+) -> Result<Option<Diagnostic>, ffe_cloudflare::Error> {
+    let zone = match client.zone_of(host, zone, cancel).await {
+        Err(Error::NoZone { wanted, .. }) => return Ok(Some(zone_is_gone(host, &wanted))),
+        found => found?,
+    };
+    if kept == Some(zone.id.as_str()) {
+        return Ok(None);
+    }
     let released = client.release(&zone, host, owner, cancel).await?;
-    tracing::info!(%host, ?released, "the DNS record is given up");
-    Ok(())
+    tracing::info!(%host, zone = %zone.name, ?released, "the DNS record is given up");
+    Ok(None)
+}
+
+fn zone_is_gone(host: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The DNS record of {host} was not looked for: its zone is not there"),
+        format!(
+            "The token sees no zone for {wanted}, so the record is taken to have gone with it. If the zone is in another \
+             account, or the token may not read it, the record is still there: its comment names the endpoint."
+        ),
+    )
+    .at(Path::attribute("dns"))
 }
 
 /// The client, or an error that says what it lacks.
@@ -132,16 +157,14 @@ pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_
     Wish::new(host, target, dns.proxied, Some(dns.ttl))
 }
 
-/// Hosts that had a record of ours and are to have none any more.
-fn left_over(run: &Run<'_>) -> BTreeMap<String, Option<String>> {
-    let mut left = run.record.records.clone();
+/// Records that were ours and are to be no more.
+fn left_over(run: &Run<'_>) -> Records {
     let prior = run.prior.and_then(|prior| prior.dns_records.known()).into_iter().flatten();
     let zone = run.prior.and_then(|prior| prior.dns.known()).and_then(|dns| dns.zone.as_str().map(str::to_owned));
-    for (host, _) in prior {
-        left.entry(host.clone()).or_insert_with(|| zone.clone());
-    }
-    if run.spec.dns.is_some() {
-        left.retain(|host, _| !run.spec.hosts.contains(host));
+    let mut left = run.record.records.clone();
+    left.extend(prior.map(|(host, _)| (host.clone(), zone.clone())));
+    if let Some(dns) = &run.spec.dns {
+        left.retain(|(host, zone)| *zone != dns.zone || !run.spec.hosts.contains(host));
     }
     left
 }

@@ -156,10 +156,9 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
 
 /// The record is there before anything else, with the hosts whose records may be made: what dies after this is found.
 async fn note_beginning(run: &mut Run<'_>) -> Result<(), Stop> {
-    let wished = run.spec.dns.as_ref().map(|dns| dns.zone.clone());
     let mut records = run.record.records.clone();
-    if let Some(zone) = wished {
-        records.extend(run.spec.hosts.iter().map(|host| (host.clone(), zone.clone())));
+    if let Some(dns) = &run.spec.dns {
+        records.extend(run.spec.hosts.iter().map(|host| (host.clone(), dns.zone.clone())));
     }
     let record = objects::record(&run.spec.names, run.record.inputs.as_deref(), &records);
     let record = record.map_err(failed("The record could not be made"))?;

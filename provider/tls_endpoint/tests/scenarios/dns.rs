@@ -46,6 +46,45 @@ async fn records_come_and_go_with_the_hosts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_goes_from_a_zone_that_is_left() {
+    let world = World::with_dns();
+    let (standin, parent) = world.standin.as_ref().unwrap();
+    let child = standin.seed_zone("api.example.com");
+    let contents = |zone: &str| standin.records(zone).into_iter().map(|record| record.content).collect::<Vec<_>>();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", with_dns(json!({ "zone": "example.com" }))).await.expect_ok();
+    assert_eq!((contents(parent).as_slice(), contents(&child).len()), ([ADDRESS.to_owned()].as_slice(), 0));
+
+    // The former one cannot be removed: the run says so, and the next one knows of both.
+    standin.fail_on(
+        "DELETE",
+        1,
+        Fault::Refuse { status: 403, code: 10000, message: "Authentication error".to_owned() },
+    );
+    let wanted = with_dns(json!({ "zone": "api.example.com" }));
+    tf.apply(ENDPOINT, "this", wanted.clone()).await.expect_error("dns", "former DNS record of api.example.com");
+    tf.apply(ENDPOINT, "this", wanted).await.expect_ok();
+    assert_eq!((contents(parent).len(), contents(&child).as_slice()), (0, [ADDRESS.to_owned()].as_slice()));
+
+    // The same zone without its name.
+    tf.apply(ENDPOINT, "this", with_dns(json!({}))).await.expect_ok();
+    assert_eq!((contents(parent).len(), contents(&child).as_slice()), (0, [ADDRESS.to_owned()].as_slice()));
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!((contents(parent).len(), contents(&child).len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_is_gone_does_not_keep_the_endpoint() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", with_dns(json!({ "zone": "example.com" }))).await.expect_ok();
+    standin.remove_zone(zone);
+    tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("dns", "sees no zone for example.com");
+    assert!(tf.state(ENDPOINT, "this").is_null());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_of_somebody_else_is_refused_and_taken_over_only_when_told() {
     let world = World::with_dns();
     let (standin, zone) = world.standin.as_ref().unwrap();
