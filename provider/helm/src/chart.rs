@@ -208,7 +208,8 @@ fn default_values(path: &Path, files: &files::Files) -> Result<Map<String, Value
     )
 }
 
-/// Helm's rule: YAML and JSON files under `crds/`, of the chart and of the charts in it.
+/// Helm's rule: YAML and JSON files under `crds/`, of the chart and of the charts in it. A folder of that name elsewhere, such as
+/// in `templates/` or as the name of a chart, is none.
 fn crds(path: &Path, files: &files::Files) -> Result<Vec<Value>, ChartError> {
     let mut found = Vec::new();
     for (name, content) in files {
@@ -220,7 +221,7 @@ fn crds(path: &Path, files: &files::Files) -> Result<Vec<Value>, ChartError> {
             }
             continue;
         }
-        let under_crds = name.starts_with("crds/") || (name.starts_with("charts/") && name.contains("/crds/"));
+        let under_crds = within_its_chart(name).starts_with("crds/");
         let extension = Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or_default();
         if under_crds && matches!(extension, "yaml" | "yml" | "json") {
             let documents = yaml::parse_documents(&String::from_utf8_lossy(content)).map_err(|e| {
@@ -230,6 +231,14 @@ fn crds(path: &Path, files: &files::Files) -> Result<Vec<Value>, ChartError> {
         }
     }
     Ok(found)
+}
+
+/// The path in the innermost chart that a file belongs to.
+fn within_its_chart(mut name: &str) -> &str {
+    while let Some((_, inner)) = name.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) {
+        name = inner;
+    }
+    name
 }
 
 /// A chart from this machine, read off the runtime's own threads.

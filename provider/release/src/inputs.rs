@@ -114,7 +114,10 @@ pub(crate) fn chart_ref(config: &Release, chart_version: Option<&str>) -> ChartR
         keyring: config.provenance.known().and_then(|provenance| provenance.keyring.as_str()).map(PathBuf::from),
     };
     let is_local = written.source(FsPath::new(".")).is_ok_and(|source| source.is_local());
-    let found = chart_version.filter(|_| !is_local && written.version.is_none()).map(str::to_owned);
+    // A reference with a tag or a digest says which one it is; a version beside it is refused where they are spelt differently.
+    let says_which = written.chart.starts_with("oci://")
+        && written.chart.rsplit('/').next().is_some_and(|last| last.contains(['@', ':']));
+    let found = chart_version.filter(|_| !is_local && !says_which && written.version.is_none()).map(str::to_owned);
     ChartRef { version: written.version.clone().or(found), ..written }
 }
 

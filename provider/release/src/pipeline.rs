@@ -220,6 +220,7 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         diagnostics.extend(stop.into_diagnostics());
     }
     let mut broken_off = false;
+    let mut release_lost = false;
     // What a Helm that died has begun is not somebody else's, for the next run to wait for.
     // A first install is uninstalled, record and all.
     if failed >= Phase::Deploy
@@ -237,14 +238,15 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
             diagnostics.extend(more);
             broken_off = run.cancel.is_cancelled();
             // Without the old release there is nothing for the rest to stand on.
-            if undo == Undo::ReleaseBack || broken_off {
+            release_lost = undo == Undo::ReleaseBack;
+            if release_lost || broken_off {
                 break;
             }
         }
     }
     let outcome = if broken_off { Outcome::Interrupted } else { run.release_back.unwrap_or(Outcome::Failed) };
     let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
-    diagnostics.push(aftermath(run, failed, outcome));
+    diagnostics.push(aftermath(run, failed, outcome, release_lost));
     diagnostics.extend(run.finish(outcome).await);
     notify::ended(run, outcome, cause.map(|cause| (failed, cause))).await;
     diagnostics.extend(std::mem::take(&mut run.warnings));
@@ -257,7 +259,7 @@ pub(crate) fn is_left(run: &Run) -> bool {
 }
 
 /// What is left after a failure: the user must not have to guess.
-fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
+fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> Diagnostic {
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     let schema = match (&run.record().schema_before, &run.record().schema_after) {
         (Some(before), Some(after)) if before == after => {
@@ -278,10 +280,17 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome) -> Diagnostic {
         (Outcome::Uninstalled, _) => {
             "It was the first install and has been uninstalled; the next apply installs it again."
         }
+        _ if release_lost => {
+            "The way back failed as well: what runs now may be of either version. Apply again, which goes on with it, or look \
+             with helm history."
+        }
         (_, Phase::Lock | Phase::Preflight | Phase::Backup | Phase::Migrate) => {
             "The deployment was not started; what ran before runs on."
         }
         _ if run.in_place => "It was not touched by this run and runs on.",
+        (_, Phase::Deploy) if is_left(run) => {
+            "What Helm had done when it failed was left, as remediation.strategy says: some objects may be of the new version."
+        }
         (_, Phase::Deploy) => "No new revision was made; what ran before runs on.",
         _ => "It was left as it is.",
     };

@@ -182,10 +182,13 @@ async fn promise(
     let certain = there && !half_done;
     let (definitions, warnings) = crds::foresee(cluster, &plan.config, &chart).await;
     diagnostics.extend(warnings);
-    let mut all = crds::changes(&definitions);
-    all.extend(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
-    plan.planned.changes = Attr::Known(all);
-    plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
+    // A plan that is made again at apply may find the namespace, and another rendering with it: nothing is known until then.
+    if there {
+        let mut all = crds::changes(&definitions);
+        all.extend(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
+        plan.planned.changes = Attr::Known(all);
+        plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
+    }
     let values = match (&plan.prior, &deployed) {
         (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
         (_, Some(release)) => Before::Recorded(&release.config),

@@ -21,8 +21,18 @@ pub(crate) struct Foreseen {
 /// When the folder cannot be read, or the files do not lead from the database's revision to the target.
 pub(crate) fn foresee(config: &Release, prior: Option<&Release>) -> Result<Foreseen, Diagnostics> {
     let mut foreseen = Foreseen { pending: Attr::Null, warnings: Diagnostics::new() };
-    let Some(settings) = config.migration.known() else { return Ok(foreseen) };
-    let Some(folder) = settings.scripts.as_str() else { return Ok(foreseen) };
+    let Some(settings) = config.migration.known() else {
+        foreseen.pending = config.migration.as_ref().map(|_| Vec::new());
+        return Ok(foreseen);
+    };
+    let Some(folder) = settings.scripts.as_str() else {
+        foreseen.pending = settings.scripts.as_ref().map(|_| Vec::new());
+        return Ok(foreseen);
+    };
+    if settings.target.is_unknown() {
+        foreseen.pending = Attr::Unknown;
+        return Ok(foreseen);
+    }
     let at = || Path::attribute("migration").child("scripts");
     let unreadable = |error: &dyn std::fmt::Display| {
         Diagnostics::from(Diagnostic::error("The revision files cannot be used", error.to_string()).at(at()))

@@ -25,18 +25,25 @@ const TELLTALES: &[&str] = &[
     "password",
     "passwd",
     "passphrase",
+    "pwd",
     "secret",
     "token",
     "apikey",
     "accesskey",
     "privatekey",
+    "encryptionkey",
+    "signingkey",
+    "masterkey",
+    "jwtkey",
+    "tlskey",
     "credential",
     "dsn",
     "connectionstring",
     "webhookurl",
     "htpasswd",
-    "tlskey",
 ];
+/// Ends of a key that names a Secret, or something in one, and is no secret itself.
+const REFERENCES: &[&str] = &["name", "names", "ref", "refs", "keyref", "type", "enabled"];
 
 /// The values before.
 pub(crate) enum Before<'a> {
@@ -63,12 +70,14 @@ pub(crate) fn value_changes(
         Before::Nothing => return Ok(Vec::new()),
         Before::Ours(prior) => {
             let before = merged_values(prior, false)?;
-            differences(before.as_map(), after.as_map()).iter().map(|one| shown(one, &hidden, true)).collect()
+            let masks = Masks { hidden: &hidden, trees: [before.as_map(), after.as_map()] };
+            differences(before.as_map(), after.as_map()).iter().map(|one| shown(one, &masks, true)).collect()
         }
         Before::Recorded(before) => {
             let plain = |value: &Json| !value.is_object() && !value.is_array();
             let known = |one: &Difference| one.after.is_some() && one.before.as_ref().is_some_and(plain);
-            differences(before, after.as_map()).iter().map(|one| shown(one, &hidden, known(one))).collect()
+            let masks = Masks { hidden: &hidden, trees: [before, after.as_map()] };
+            differences(before, after.as_map()).iter().map(|one| shown(one, &masks, known(one))).collect()
         }
     };
     // Whether one of them was set in Helm's record is no matter: it is not said what it was.
@@ -89,13 +98,13 @@ fn write_only_paths(config: &Release) -> BTreeSet<String> {
     config.set_wo.known().into_iter().flatten().filter_map(|item| item.name.as_str().map(str::to_owned)).collect()
 }
 
-fn shown(difference: &Difference, hidden: &BTreeSet<String>, with_before: bool) -> ValueChange {
+fn shown(difference: &Difference, masks: &Masks<'_>, with_before: bool) -> ValueChange {
     let text = |value: &Option<Json>, show: bool| -> Attr<String> {
         let Some(value) = value else { return Attr::Null };
         if !show {
             return Attr::from(NOT_SHOWN);
         }
-        let value = masked(&difference.path, value, hidden);
+        let value = masks.masked(&difference.path, value);
         let text = match &value {
             Json::String(text) if text == SENSITIVE || text == WRITE_ONLY => text.clone(),
             other => Redactor::default().clean(&other.to_string()),
@@ -109,34 +118,111 @@ fn shown(difference: &Difference, hidden: &BTreeSet<String>, with_before: bool) 
     }
 }
 
-/// The value without what must not be shown, at whatever depth.
-fn masked(path: &str, value: &Json, hidden: &BTreeSet<String>) -> Json {
-    if hidden.contains(path) {
-        return Json::from(WRITE_ONLY);
+/// What must not be shown. Terraform does not tell which values come from sensitive variables: names are all there is to go by.
+struct Masks<'a> {
+    /// The paths of write-only values.
+    hidden: &'a BTreeSet<String>,
+    /// All values, before and after: what stands beside one.
+    trees: [&'a Map<String, Json>; 2],
+}
+
+impl Masks<'_> {
+    /// A value that has changed without what must not be shown, at whatever depth.
+    fn masked(&self, path: &str, value: &Json) -> Json {
+        let steps = steps(path);
+        let within = steps.split_last().is_some_and(|(_, above)| above.iter().any(|step| holds_secrets(step)));
+        let last = steps.last().map(String::as_str).unwrap_or_default();
+        let named = self.trees.iter().any(|tree| {
+            let beside = steps.split_last().and_then(|(_, above)| at(tree, above));
+            beside.is_some_and(|beside| is_named_value(beside, last))
+        });
+        self.inside(path, last, value, within || named)
     }
-    let last = path.rsplit('.').next().unwrap_or(path);
-    match value {
-        Json::Object(map) => Json::Object(
-            map.iter().map(|(key, value)| (key.clone(), masked(&format!("{path}.{key}"), value, hidden))).collect(),
-        ),
-        Json::Array(items) => Json::Array(
-            items.iter().enumerate().map(|(index, item)| masked(&format!("{path}[{index}]"), item, hidden)).collect(),
-        ),
-        Json::String(text) if !text.is_empty() && (is_telltale(last) || text.contains("PRIVATE KEY-----")) => {
-            Json::from(SENSITIVE)
+
+    fn inside(&self, path: &str, key: &str, value: &Json, secret: bool) -> Json {
+        if self.hidden.contains(path) {
+            return Json::from(WRITE_ONLY);
         }
-        Json::Number(_) if is_telltale(last) => Json::from(SENSITIVE),
-        other => other.clone(),
+        match value {
+            Json::Object(map) => {
+                let secret = secret || holds_secrets(key);
+                let one = |(name, inner): (&String, &Json)| {
+                    let secret = secret || is_named_value(value, name);
+                    (name.clone(), self.inside(&format!("{path}.{name}"), name, inner, secret))
+                };
+                Json::Object(map.iter().map(one).collect())
+            }
+            Json::Array(items) => {
+                let secret = secret || holds_secrets(key);
+                let one = |(index, item)| self.inside(&format!("{path}[{index}]"), key, item, secret);
+                Json::Array(items.iter().enumerate().map(one).collect())
+            }
+            Json::String(text) if text.is_empty() => value.clone(),
+            Json::String(_) | Json::Number(_) if is_telltale(key) || (secret && !refers(&plain(key))) => {
+                Json::from(SENSITIVE)
+            }
+            Json::String(text) if text.contains("PRIVATE KEY-----") => Json::from(SENSITIVE),
+            other => other.clone(),
+        }
     }
+}
+
+/// The names on a path as [`differences`] writes it; the place in a list is one of its own.
+fn steps(path: &str) -> Vec<String> {
+    let mut steps = vec![String::new()];
+    let mut chars = path.chars();
+    while let Some(char) = chars.next() {
+        let begins = char == '.' || char == '[';
+        let rest = match char {
+            '\\' => chars.next(),
+            '.' | '[' | ']' => None,
+            other => Some(other),
+        };
+        if begins {
+            steps.push(String::new());
+        }
+        if let (Some(step), Some(char)) = (steps.last_mut(), rest) {
+            step.push(char);
+        }
+    }
+    steps
+}
+
+fn at<'a>(tree: &'a Map<String, Json>, steps: &[String]) -> Option<&'a Json> {
+    let (first, rest) = steps.split_first()?;
+    rest.iter().try_fold(tree.get(first)?, |value, step| match value {
+        Json::Object(map) => map.get(step),
+        Json::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Whether this is the value of something with a name, as `{name: DB_PASSWORD, value: …}`, and the name is that of a secret.
+fn is_named_value(beside: &Json, key: &str) -> bool {
+    key.eq_ignore_ascii_case("value")
+        && ["name", "key"].iter().any(|name| beside[*name].as_str().is_some_and(|name| is_telltale(name)))
 }
 
 /// Whether a key is named like a secret. References to Secrets by name (`existingSecret`, `secretName`) are none.
 fn is_telltale(key: &str) -> bool {
-    let plain: String = key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
-    let reference = ["name", "ref", "key", "existingsecret", "type"];
-    let is_key = ["apikey", "accesskey", "privatekey", "tlskey"].iter().any(|end| plain.ends_with(end));
-    let refers = !is_key && reference.iter().any(|end| plain.ends_with(end));
-    !refers && TELLTALES.iter().any(|word| plain.contains(word))
+    let plain = plain(key);
+    let pass = plain.ends_with("pass") && !plain.ends_with("bypass") && !plain.ends_with("compass");
+    !refers(&plain) && (pass || TELLTALES.iter().any(|word| plain.contains(word)))
+}
+
+/// Whether everything below a key is secret: `credentials`, `tokens`, and not `tokenService`.
+fn holds_secrets(key: &str) -> bool {
+    let plain = plain(key);
+    let end = plain.strip_suffix('s').unwrap_or(&plain);
+    !refers(&plain) && TELLTALES.iter().any(|word| plain.ends_with(word) || end.ends_with(word))
+}
+
+fn refers(plain: &str) -> bool {
+    plain.contains("existingsecret") || REFERENCES.iter().any(|end| plain.ends_with(end))
+}
+
+fn plain(key: &str) -> String {
+    key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
 fn cut(text: String) -> String {
@@ -203,6 +289,51 @@ mod tests {
             ]
         );
         assert!(!format!("{found:?}").contains("canary"));
+    }
+
+    #[test]
+    fn names_that_tell_of_a_secret_count_wherever_they_stand() {
+        let both = |secret: &str, plain: &str| {
+            release(
+                &format!(
+                    "SECRET_KEY: {secret}\nawsSecretKey: {secret}\nrootPass: {secret}\nsecrets: {{db: {secret}}}\n\
+                     credentials: {{alice: [{secret}]}}\nenv: [{{name: DB_PASSWORD, value: {secret}}}, {{name: LEVEL, value: {plain}}}]\n\
+                     auth: {{existingSecretKey: {plain}, secretKeyRef: {{name: {plain}, key: {plain}}}}}\ntokenService: {{image: {plain}}}\n\
+                     a.token: {secret}\nmonkey: {plain}"
+                ),
+                &[],
+            )
+        };
+        let found = value_changes(Before::Ours(&both("one-canary", "one")), &both("two-canary", "two"), false).unwrap();
+        let masked = |path: &str| format!("{path} (sensitive value) (sensitive value)");
+        let open = |path: &str| format!("{path} \"one\" \"two\"");
+        assert_eq!(
+            texts(&found),
+            [
+                masked("SECRET_KEY"),
+                masked("a\\.token"),
+                open("auth.existingSecretKey"),
+                open("auth.secretKeyRef.key"),
+                open("auth.secretKeyRef.name"),
+                masked("awsSecretKey"),
+                masked("credentials.alice[0]"),
+                masked("env[0].value"),
+                open("env[1].value"),
+                open("monkey"),
+                masked("rootPass"),
+                masked("secrets.db"),
+                open("tokenService.image"),
+            ]
+        );
+        // A list of another length is shown whole.
+        let more = release("env: [{name: DB_PASSWORD, value: canary}, {name: LEVEL, value: info}]", &[]);
+        let found = value_changes(Before::Ours(&release("env: []", &[])), &more, false).unwrap();
+        assert_eq!(
+            texts(&found),
+            [
+                "env [] [{\"name\":\"DB_PASSWORD\",\"value\":\"(sensitive value)\"},{\"name\":\"LEVEL\",\"value\":\"info\"}]"
+            ]
+        );
     }
 
     #[test]

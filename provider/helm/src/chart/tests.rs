@@ -24,12 +24,18 @@ fn a_chart_is_read_as_a_whole() {
         ("crds/README.md", "not: [yaml"),
         ("charts/y/Chart.yaml", "name: y\nversion: 1.0.0\n"),
         ("charts/y/crds/b.yaml", crd),
+        ("charts/y/charts/z/crds/c.yaml", crd),
+        // No definitions of a chart: a template, and a chart that is called so.
+        ("charts/y/templates/crds/d.yaml", "{{- if .Values.crds }}"),
+        ("charts/crds/Chart.yaml", "name: crds\nversion: 1.0.0\n"),
+        ("charts/crds/templates/e.yaml", "{{- if .Values.crds }}"),
+        ("charts/crds/crds/f.yaml", crd),
     ]);
     let chart = Chart::load(dir.path()).unwrap();
     assert_eq!(chart.metadata.name, "x");
     assert_eq!(chart.metadata.app_version.as_deref(), Some("4"));
     assert_eq!(chart.default_values["true"], Value::Bool(true));
-    assert_eq!(chart.crds.len(), 2);
+    assert_eq!(chart.crds.len(), 4);
 }
 
 #[test]

@@ -21,7 +21,9 @@ pub(super) fn shown(kind: &str, difference: &Difference, redactor: &Redactor) ->
     let path = difference.pointer();
     let hide = kind == "Secret"
         && matches!(difference.steps.first(), Some(Step::Field(name)) if name == "data" || name == "stringData");
-    let hide = hide || is_sensitive(&difference.steps);
+    let hide = hide
+        || is_sensitive(&difference.steps)
+        || [Some(&difference.was), difference.is.as_ref()].into_iter().flatten().any(holds_settings);
     let was = text(&difference.was);
     let clean = redactor.clean(&was);
     // What replaces a secret may be one.
@@ -63,6 +65,17 @@ fn is_sensitive(steps: &[Step]) -> bool {
     // The whole list of variables, or the whole of such a map, may hold any of them.
     let list = matches!(steps.last().and_then(Step::field), Some("env" | "data"));
     variable || entry || list
+}
+
+/// Whether it is a whole that has settings in it, such as a container with its variables.
+fn holds_settings(value: &Json) -> bool {
+    match value {
+        Json::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| matches!(name.as_str(), "env" | "data" | "stringData") || holds_settings(value)),
+        Json::Array(items) => items.iter().any(holds_settings),
+        _ => false,
+    }
 }
 
 fn sounds_sensitive(name: &str) -> bool {
@@ -157,6 +170,18 @@ mod tests {
                 (format!("{at}/image"), "info".into(), "debug".into()),
             ]
         );
+    }
+
+    #[test]
+    fn a_container_that_is_gone_does_not_show_its_variables() {
+        let pod = |containers: Json| json!({ "apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": { "containers": containers } });
+        let sidecar = json!({ "name": "side", "image": "a", "env": [{ "name": "DB_PASSWORD", "value": "hunter2" }] });
+        let found = all(
+            &pod(json!([{ "name": "app", "image": "a" }, sidecar])),
+            &pod(json!([{ "name": "app", "image": "a" }])),
+            &[],
+        );
+        assert_eq!(found, [("/spec/containers/1".into(), HIDDEN.into(), String::new())]);
     }
 
     #[test]

@@ -103,8 +103,9 @@ async fn deployed(run: &Run) -> Result<Option<HelmRelease>, Stop> {
 fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
     let applied = &run.journal.content.applied;
     let chart_digest = run.chart.as_ref().map(|chart| chart.digest.as_str());
-    // Before the first finished run there is nothing of ours to compare with but the objects.
-    let same_inputs = applied.chart_digest.is_empty()
+    let same_version = run.chart.as_ref().is_some_and(|chart| chart.metadata.version == deployed.chart.version);
+    // Before the first finished run there is nothing of ours to compare with but the objects and the chart's version.
+    let same_inputs = (applied.chart_digest.is_empty() && same_version)
         || (chart_digest == Some(&applied.chart_digest) && deployed.config == *run.inputs.values.as_map());
     deployed.status == Status::Deployed && is_nothing(&run.found) && same_inputs
 }

@@ -8,6 +8,7 @@ use crate::migration::inspect::Inspection;
 use crate::migration::revisions;
 use crate::migration::task::{Part, Task, TaskOutcome, is_alembic};
 use crate::model::Migration;
+use crate::pipeline::{Phase, is_left};
 use crate::run::{Run, Stop};
 
 /// Undoes what this run has migrated.
@@ -28,11 +29,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
         return Ok(());
     }
     run.note(|record| record.schema_after = Some(now.clone()));
-    if settings.on_failure.as_str() == Some("keep") {
+    if let Some(why) = kept(run, &settings) {
         run.note(|record| record.kept = true);
         run.warnings.push(Diagnostic::warning(
             "The schema was left as it is",
-            format!("migration.on_failure is keep: the database stays at {}.", now.join(", ")),
+            format!("{why}: the database stays at {}.", now.join(", ")),
         ));
         return Ok(());
     }
@@ -48,6 +49,15 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     tracing::info!(from = ?now, to = ?before, "the schema is back");
     run.note(|record| record.schema_after = Some(before));
     Ok(())
+}
+
+/// Why the schema stays, if it is to: the user has said so, or the new version has been deployed and stays too.
+fn kept(run: &Run, settings: &Migration) -> Option<&'static str> {
+    if settings.on_failure.as_str() == Some("keep") {
+        return Some("migration.on_failure is keep");
+    }
+    let deployed = run.record().phases.iter().any(|page| page.name == Phase::Deploy.name());
+    (deployed && is_left(run)).then_some("remediation.strategy is none, and the new version stays with its schema")
 }
 
 /// Where the database stands now: a migration that failed may have come half of the way.
@@ -77,7 +87,7 @@ pub(crate) fn is_open(run: &Run) -> bool {
     };
     before != after
         && !before.is_empty()
-        && settings.on_failure.as_str() != Some("keep")
+        && kept(run, settings).is_none()
         && Task::downgrade(settings, "").is_some()
         && target(run, settings, before, after).is_ok()
 }
