@@ -15,8 +15,9 @@ use crate::checks::{data_keys, environment_name, identifier, image, instances, m
 /// refused unless it is imported or `adopt` is set. A database is never replaced: a change that it cannot make in
 /// place is refused when it is planned.
 ///
-/// Import takes the name of an environment, or of a namespace; for a namespace that this provider did not make,
-/// also `<namespace>/<environment>`, which says how the environment is called. The first apply after importing such a
+/// Import takes the name of an environment that this provider made, or `<namespace>/<environment>`. For a namespace
+/// that it did not make use the latter, with the `name` of the configuration: with the namespace alone the environment is
+/// named after it, and another `name` would plan a replacement. The first apply after importing such a
 /// namespace leaves what is in it as it is, makes what the environment lacks, and counts the namespace as adopted.
 #[derive(Model, Clone, Debug)]
 pub struct Environment {
@@ -66,7 +67,8 @@ pub struct Environment {
     #[attr(optional)]
     pub database: Attr<Database>,
     /// Refuse to destroy or replace the environment. Default: true in preset `production`. Read from the state
-    /// before: to destroy, apply `false` first.
+    /// before: to destroy, apply `false` first. An environment that made its namespace deletes it with everything in
+    /// it: also backups and TLS Secrets that other resources keep when they are destroyed.
     #[attr(optional, computed)]
     pub deletion_protection: Attr<bool>,
 
@@ -89,7 +91,11 @@ pub struct Environment {
     /// restart. Says nothing about the content.
     #[attr(computed)]
     pub secrets_revision: Attr<String>,
-    /// The preset as values for the chart, YAML.
+    /// The preset as values for the chart, YAML. They fit a chart with the values of `examples/ffe-backend/chart`:
+    /// `environment`, `replicaCount`, `workers`, `requestsPerMinute`, `resources`, `autoscaling`, `probes`,
+    /// `persistence`, `podDisruptionBudget`, `podAntiAffinity`, `strategy`, `podSecurityContext`, `securityContext`,
+    /// `serviceAccount`, `existingConfigMap`, `existingSecret`, `database` (`existingSecret`, `poolSize`),
+    /// `initContainers`, `ingress` (off), `securityHeaders` and `vault`.
     #[attr(computed)]
     pub values: Attr<String>,
     /// What the preset says for the TLS endpoint.

@@ -90,7 +90,10 @@ async fn end(
     if let Ok(Some(_)) = kept {
         warnings.push(Diagnostic::warning(
             format!("The backups of {namespace}/{name} were kept"),
-            format!("They are on the volume {claim}. To remove them: kubectl delete pvc {claim} -n {namespace}"),
+            format!(
+                "They are on the volume {claim}, and are lost when the namespace is deleted, as by destroying the \
+                 ffe_environment that made it. To remove them: kubectl delete pvc {claim} -n {namespace}"
+            ),
         ));
     }
     forget_write_only(cluster, namespace, name).await?;

@@ -82,10 +82,14 @@ pub struct Release {
     /// Run `helm lint` when a change is planned; its findings are warnings.
     #[attr(default = false)]
     pub lint: Attr<bool>,
-    /// The database migration that runs before the deployment.
+    /// The database migration that runs before the deployment, as a Job with the image that is being deployed. The Job's environment
+    /// is `database_secret` and `env`, nothing else of the chart's. It has no service account token and never runs as root: the
+    /// image needs a numeric `USER`, or the chart's pod a `runAsUser`. The engine `alembic` needs `alembic` and `python3` in the
+    /// image's `PATH`. A statement waits 30 seconds for a lock: `PGOPTIONS` is `-c lock_timeout=30s`, and `env` may set another.
     #[attr(optional)]
     pub migration: Attr<Migration>,
-    /// The checks after the deployment.
+    /// The checks after the deployment. Left out: none, and a rollout that became ready counts as verified. `{}`: `/health` of the
+    /// chart's one service.
     #[attr(optional)]
     pub verify: Attr<Verify>,
     /// What happens when the deployment or the checks fail.
@@ -197,10 +201,10 @@ pub struct Migration {
     /// `alembic`, or `command` for any other tool.
     #[attr(required, one_of("alembic", "command"))]
     pub engine: Attr<String>,
-    /// The image to run. Default: the image of the chart's one workload; must be said when it has several.
+    /// The image to run. Default: the image of the chart's one workload; must be set when it has several.
     #[attr(optional)]
     pub image: Attr<String>,
-    /// Where to migrate to (engine `alembic`). Default `head`.
+    /// Where to migrate to (engine `alembic`). Default `head`. It only leads forwards: an earlier revision undoes nothing.
     #[attr(optional)]
     pub target: Attr<String>,
     /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs.
@@ -221,7 +225,8 @@ pub struct Migration {
     /// How long the migration may take. Default `10m`.
     #[attr(optional, check = checks::duration())]
     pub timeout: Attr<String>,
-    /// The command that migrates (engine `command`), not run through a shell.
+    /// The command that migrates (engine `command`), not run through a shell. It runs on every apply that changes the release,
+    /// so it must do nothing when nothing is pending.
     #[attr(optional)]
     pub upgrade_command: Attr<Vec<Attr<String>>>,
     /// The command that undoes down to a revision, which is appended as its last word (engine `command`). Without it the
@@ -236,7 +241,8 @@ pub struct Migration {
     /// anything has changed.
     #[attr(optional, one_of("production", "always", "never"))]
     pub backup: Attr<String>,
-    /// Where the dumps go. Default: a volume of 5Gi, `<name>-backups`, which is kept when the release is destroyed.
+    /// Where the dumps go. Default: a volume of 5Gi, `<name>-backups`, which is kept when the release is destroyed. It is lost
+    /// with its namespace: destroying the `ffe_environment` that made the namespace deletes it. A dump may take an hour at most.
     #[attr(optional)]
     pub backup_to: Attr<BackupTo>,
     /// What happens to the schema when the release fails: `downgrade` (the default) takes it back to where it was, with the
@@ -255,14 +261,15 @@ pub struct BackupTo {
     /// A volume in the namespace.
     #[attr(optional)]
     pub storage: Attr<BackupVolume>,
-    /// A bucket of an S3-compatible service. The image must have curl 7.88 or newer.
+    /// A bucket of an S3-compatible service. The image must have curl 7.88 or newer: the official `postgres` images have none,
+    /// so set `image` too. A dump may have at most 5 GiB here; larger ones go to a volume.
     #[attr(optional)]
     pub s3: Attr<BackupBucket>,
     /// How many days a dump is kept; the newest always is. Default 30.
     #[attr(optional, check = Check::between(1, 36500))]
     pub retention_days: Attr<i64>,
     /// An image with PostgreSQL's programs, not older than the server. Default: that of the bundled database; for any other it must
-    /// be said.
+    /// be set, and for `s3` it needs curl as well.
     #[attr(optional)]
     pub image: Attr<String>,
 }
@@ -296,7 +303,8 @@ pub struct BackupBucket {
     /// Put the bucket's name into the path of the URL, as most other services than Amazon's want it.
     #[attr(optional)]
     pub path_style: Attr<bool>,
-    /// A Secret of the namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// A Secret of the namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, and `AWS_SESSION_TOKEN` for temporary
+    /// credentials.
     #[attr(required, check = checks::dns_subdomain())]
     pub credentials_secret: Attr<String>,
     /// Certificate authorities that the service's certificate is checked against, PEM.
@@ -342,7 +350,8 @@ pub struct Verify {
     /// The status that it must answer with. Default 200.
     #[attr(optional, check = Check::between(100, 599))]
     pub status: Attr<i64>,
-    /// What the JSON of its answer must hold, by JSON pointer (RFC 6901): `{ "/database" = "healthy" }`.
+    /// What the JSON of its answer must hold, by JSON pointer (RFC 6901): `{ "/database" = "healthy" }`. All values are text;
+    /// `"3"` and `"true"` also match the number and the boolean.
     #[attr(optional)]
     pub json: Attr<BTreeMap<String, Attr<String>>>,
     /// More requests, made after the health check has passed.
@@ -400,12 +409,12 @@ pub struct DriftSettings {
     /// waits and checks again, without a backup or a migration; `off`: nothing is looked at.
     #[attr(optional, one_of("warn", "off", "correct"))]
     pub mode: Attr<String>,
-    /// What others may change.
+    /// What others may change. At least one of `kind`, `name` and `paths` in each; what is left out matches everything.
     #[attr(optional)]
     pub ignore: Attr<Vec<DriftIgnore>>,
 }
 
-/// Objects, or fields of them, that others may change. What is not said does not matter; something must be.
+/// Objects, or fields of them, that others may change.
 #[derive(Model, Clone, Debug)]
 pub struct DriftIgnore {
     /// The kind, such as `Deployment`.

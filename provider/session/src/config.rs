@@ -38,7 +38,8 @@ pub struct Notification {
     /// The URL of the webhook. It is a secret and is shown nowhere.
     #[attr(required, sensitive, check = checks::url())]
     pub url: Attr<String>,
-    /// Of what: any of `started`, `succeeded`, `failed`, `rolled_back`. Default: all.
+    /// Of what: any of `started`, `succeeded`, `rolled_back` (it failed, and was rolled back or uninstalled) and `failed`
+    /// (every other failure). To hear of every failure, list both. Default: all.
     #[attr(optional, check = events())]
     pub on: Attr<Vec<Attr<String>>>,
 }

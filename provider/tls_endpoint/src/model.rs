@@ -58,6 +58,7 @@ pub struct TlsEndpoint {
     #[attr(default = false)]
     pub adopt: Attr<bool>,
     /// Keep the Secrets with the certificate and with the ACME account's key when the endpoint is destroyed or replaced.
+    /// They are lost with their namespace, as when the `ffe_environment` that made it is destroyed.
     #[attr(default = true)]
     pub keep_secret: Attr<bool>,
     /// How long it may take until the certificate is issued. `verify.timeout` is counted on its own.
