@@ -138,9 +138,10 @@ impl Function for PresetFunction {
             variadic: None,
             returns: PresetValues::shape().ty(),
             summary: "The values of a preset".to_owned(),
-            description: "Everything that a preset of `ffe_environment` decides, as an object. `isolation` and `vault` are \
-                          what it will do: nothing is isolated yet, and no secret comes from Vault."
-                .to_owned(),
+            description:
+                "Everything that a preset of `ffe_environment` decides, as an object. `isolation` and `vault` say what \
+                 it will do: nothing is isolated yet, and no secret comes from Vault."
+                    .to_owned(),
             deprecated: None,
         }
     }

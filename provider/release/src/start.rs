@@ -118,7 +118,8 @@ pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
         return Err(Stop::failed(Diagnostic::error(
             format!("The release {namespace}/{name} is {}", key.status),
             format!(
-                "Somebody else is at work on it, or was interrupted less than {} ago. Wait for them, or look at it with: helm history {name} -n {namespace}",
+                "Somebody else is at work on it, or was interrupted less than {} ago. Wait for them, or look at it with: helm history {name} -n {namespace}\n\n\
+                 If nobody is at work: the first apply after that time (timeout of the release) puts it in order by itself.",
                 ffe_cluster::format_duration(run.inputs.timeout)
             ),
         )));

@@ -72,8 +72,12 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     }
     if migration.backup.as_str() == Some("always") && migration.database_secret.is_null() {
         diagnostics.push(
-            Diagnostic::error("A backup needs database_secret", "It says which database to dump.")
-                .at(Path::attribute("database_secret")),
+            Diagnostic::error(
+                "A backup needs database_secret",
+                "It says which database to dump. Set it, for instance to database_secret of ffe_environment, or set \
+                 backup = \"never\".",
+            )
+            .at(Path::attribute("database_secret")),
         );
     }
     if let Some(to) = migration.backup_to.known()

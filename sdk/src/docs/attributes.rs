@@ -19,7 +19,7 @@ pub(super) fn schema_section(schema: &Schema) -> String {
     if any_write_only(&schema.attributes) {
         text.push_str(
             "\n-> Write-only attributes are sent to the provider and never stored, neither in a plan nor in state. \
-             They need Terraform 1.11 or later, or OpenTofu 1.11 or later.\n",
+             They need Terraform 1.11 or later, or OpenTofu 1.11 or later (not tested yet).\n",
         );
     }
     text.push_str(&groups(&schema.attributes, "", |group| format!("### {group}")));

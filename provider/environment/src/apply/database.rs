@@ -42,6 +42,7 @@ impl Run<'_> {
             live(Kind::Secret, &names.database()),
             claim.is_some(),
             names,
+            bundled,
         )?;
 
         self.apply_content(claimed, secrets::password(self.spec, Some(&password)), done).await?;
@@ -99,7 +100,7 @@ impl Run<'_> {
                 }
                 status.server_version = version.into();
             }
-            Answer::Refused(told) => return Err(refused_login(names, &told).into()),
+            Answer::Refused(told) => return Err(refused_login(names, bundled, &told).into()),
             Answer::Silent(why) => {
                 tracing::info!(%why, "the database could not be asked for its version");
                 done.warnings.push(Diagnostic::warning(
@@ -127,6 +128,7 @@ fn password(
     applications: Option<&Json>,
     volume: bool,
     names: &Names,
+    bundled: &Bundled,
 ) -> Result<String, Diagnostic> {
     let kept = own
         .and_then(|secret| secret_value(secret, secrets::PASSWORD))
@@ -139,11 +141,13 @@ fn password(
             format!(
                 "The volume {volume} in namespace {namespace} holds a database, and both Secrets with its password \
                  ({own} and {volume}) are gone. Give it a new password:\n\n  \
-                 kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username=<user> --dbname=<name> --command='\\password'\n\n\
+                 kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username={user} --dbname={database} --command='\\password'\n\n\
                  put the same into the key PGPASSWORD of a Secret {volume}, set adopt = true, and apply again.",
                 volume = names.database(),
                 own = names.password(),
                 namespace = names.namespace,
+                user = bundled.user,
+                database = bundled.name,
             ),
         )),
         None => Ok(Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH)),
@@ -239,15 +243,17 @@ fn other_version(bundled: &Bundled, version: &str) -> Diagnostic {
     .at(Path::attribute("database").child("version"))
 }
 
-fn refused_login(names: &Names, told: &str) -> Diagnostic {
+fn refused_login(names: &Names, bundled: &Bundled, told: &str) -> Diagnostic {
     Diagnostic::error(
         "The database does not accept its own credentials",
         format!(
             "The server says: {told}. The volume {volume} in namespace {namespace} was initialised with other credentials \
              than those in Secret {volume}. Put the right ones there, or change the user's password in the database:\n\n  \
-             kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username=<user> --dbname=<name> --command='\\password'",
+             kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username={user} --dbname={database} --command='\\password'",
             volume = names.database(),
             namespace = names.namespace,
+            user = bundled.user,
+            database = bundled.name,
         ),
     )
 }
@@ -268,18 +274,20 @@ mod tests {
     #[test]
     fn a_password_is_made_once_and_kept_wherever_it_is_found() {
         let names = spec().names;
+        let bundled = spec().database.bundled().unwrap().clone();
         let (own, applications) = (secret(secrets::PASSWORD, "first"), secret("PGPASSWORD", "second"));
-        assert_eq!(password(Some(&own), Some(&applications), true, &names).unwrap(), "first");
-        assert_eq!(password(None, Some(&applications), true, &names).unwrap(), "second");
-        let made = password(None, None, false, &names).unwrap();
+        assert_eq!(password(Some(&own), Some(&applications), true, &names, &bundled).unwrap(), "first");
+        assert_eq!(password(None, Some(&applications), true, &names, &bundled).unwrap(), "second");
+        let made = password(None, None, false, &names, &bundled).unwrap();
         assert_eq!(made.len(), PASSWORD_LENGTH);
-        assert_ne!(made, password(None, None, false, &names).unwrap());
+        assert_ne!(made, password(None, None, false, &names, &bundled).unwrap());
     }
 
     #[test]
     fn a_lost_password_of_a_database_that_exists_is_never_replaced() {
-        let error = password(None, None, true, &spec().names).unwrap_err();
+        let error = password(None, None, true, &spec().names, spec().database.bundled().unwrap()).unwrap_err();
         assert!(error.detail.contains("ffe-shop-database"), "{error}");
+        assert!(error.detail.contains("--username=ffe --dbname=ffe"), "{error}");
     }
 
     #[test]

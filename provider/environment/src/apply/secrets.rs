@@ -90,9 +90,13 @@ impl Run<'_> {
     fn external_url(&self) -> Result<String, Diagnostics> {
         let url = self.config.database.known().and_then(|database| database.url_wo.as_str());
         url.map(str::to_owned).ok_or_else(|| {
-            Diagnostic::error("An external database needs its URL", "database.url_wo is not set.")
-                .at(tfplugin::Path::attribute("database").child("url_wo"))
-                .into()
+            Diagnostic::error(
+                "An external database needs its URL",
+                "database.url_wo has no value in this run. It is write-only, so it must be given on every apply: \
+                 postgresql://user:password@host:5432/name.",
+            )
+            .at(tfplugin::Path::attribute("database").child("url_wo"))
+            .into()
         })
     }
 

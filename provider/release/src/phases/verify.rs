@@ -205,6 +205,10 @@ async fn failure(run: &Run, place: &Place, fault: &str, attribute: Path, limit: 
             ));
         }
     }
+    detail.push_str(
+        "\n\nWhat to do: Find out from the answer and the log why the application answers so; correct the version or its \
+         settings, or what verify expects, and apply again.",
+    );
     Diagnostic::error(format!("The release {} failed its checks", run.inputs.name), detail).at(attribute)
 }
 
