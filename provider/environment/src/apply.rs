@@ -197,7 +197,7 @@ impl Run<'_> {
             )
         } else if Instant::now() >= self.deadline {
             Diagnostic::error(
-                "The time is over",
+                "Timed out",
                 "The operation took longer than the attribute timeout allows. What was done so far stays; the next apply \
                  goes on from there.",
             )

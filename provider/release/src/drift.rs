@@ -113,7 +113,7 @@ pub(crate) fn validate(config: &Release) -> Diagnostics {
         let empty = rule.paths.known().is_some_and(Vec::is_empty);
         if rule.kind.is_null() && rule.name.is_null() && (rule.paths.is_null() || empty) {
             let text = "Say a kind, a name or paths; to look for no drift at all, set drift.mode to \"off\".";
-            errors.push(Diagnostic::error(format!("{at} says nothing"), text).at(at));
+            errors.push(Diagnostic::error(format!("{at} matches nothing in particular"), text).at(at));
             continue;
         }
         if empty {

@@ -36,7 +36,7 @@ pub(crate) fn image(settings: &Migration, manifest: &Manifest, namespace: &str) 
 }
 
 fn unclear(why: &str) -> Diagnostic {
-    Diagnostic::error("The migration's image is not clear", format!("{why}. Say which one with migration.image."))
+    Diagnostic::error("Cannot tell which image to migrate with", format!("{why}. Say which one with migration.image."))
         .at(Path::attribute("migration").child("image"))
 }
 

@@ -24,7 +24,7 @@ pub struct ProviderConfig {
     /// How DNS records are kept at Cloudflare.
     #[attr(optional)]
     pub cloudflare: Attr<Cloudflare>,
-    /// Who is told about releases, and of what.
+    /// Where release notifications are sent, and for which events.
     #[attr(optional)]
     pub notifications: Attr<Vec<Notification>>,
 }

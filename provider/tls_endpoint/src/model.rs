@@ -77,7 +77,7 @@ pub struct TlsEndpoint {
     /// The DNS records, one for each host. Left out: they are made elsewhere and only looked at.
     #[attr(optional)]
     pub dns: Attr<Dns>,
-    /// What goes for every request. What the class cannot do is a warning in the plan.
+    /// Redirect, response headers and rate limit for every request. What the class cannot do is a warning in the plan.
     #[attr(optional, computed)]
     pub security: Attr<Security>,
     /// The certificate.
@@ -87,7 +87,7 @@ pub struct TlsEndpoint {
     /// that kind.
     #[attr(optional)]
     pub alert: Attr<Alert>,
-    /// How the endpoint is looked at in the end. Left out: with the defaults.
+    /// The HTTPS checks at the end of each apply. Left out: with the defaults.
     #[attr(optional)]
     pub verify: Attr<Verify>,
 
@@ -149,8 +149,8 @@ pub struct Dns {
     /// `cloudflare`; the token is the provider's `cloudflare.api_token`.
     #[attr(default = "cloudflare", one_of("cloudflare"))]
     pub provider: Attr<String>,
-    /// The zone of the hosts, such as `example.com`. Default: for each host the zone with the longest name that is an
-    /// end of it.
+    /// The zone of the hosts, such as `example.com`. Default: for each host the longest zone name that is a suffix of the
+    /// host.
     #[attr(optional, check = zone_name())]
     pub zone: Attr<String>,
     /// What the records point to: an IPv4 or IPv6 address, a host name, or `ingress` for the address that the
@@ -231,7 +231,7 @@ pub struct Alert {
     /// Whether there is one.
     #[attr(default = true)]
     pub enabled: Attr<bool>,
-    /// From how long before the certificate's end on. Must be less than `certificate.renew_before`, else it would be on
+    /// How long before expiry the alert starts to fire. Must be less than `certificate.renew_before`, else it would fire
     /// before each renewal. Default: `168h`, half of `certificate.renew_before` where that is less, and at most `24h`
     /// with the profile `shortlived`.
     #[attr(optional, check = duration())]

@@ -182,7 +182,7 @@ impl Run<'_> {
         if Instant::now() >= self.deadline {
             return Err(Stop::failed(
                 Diagnostic::error(
-                    "The time is over",
+                    "Timed out",
                     "The operation took longer than the attribute timeout allows. What was done so far stays; the next \
                      apply goes on from there.",
                 )

@@ -106,7 +106,7 @@ pub(crate) fn release_lease(release: &str) -> String {
 pub(crate) fn refused(error: &LeaseError) -> Stop {
     match error {
         LeaseError::Cancelled { .. } => Stop::Cancelled,
-        LeaseError::Cluster(error) => Stop::cluster(error, "The lease cannot be had"),
+        LeaseError::Cluster(error) => Stop::cluster(error, "The lease could not be acquired"),
         LeaseError::Held { .. } => {
             let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
             Stop::failed(

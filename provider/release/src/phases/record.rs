@@ -97,7 +97,10 @@ fn unrecorded(run: &mut Run, before: &Journal, why: &Diagnostics) {
     });
     let causes: Vec<String> = why.iter().map(|one| format!("{}: {}", one.summary, one.detail)).collect();
     run.warnings.push(Diagnostic::warning(
-        format!("The release {}/{} is in and is not recorded", run.inputs.namespace, run.inputs.name),
+        format!(
+            "The release {}/{} was deployed, but the journal could not be updated",
+            run.inputs.namespace, run.inputs.name
+        ),
         format!(
             "It is ready and its checks have passed, so nothing was undone. The end of the run could not be written into the \
              Secret ffe-journal.{} for {}. The next apply does that; it repeats no migration.\n\n{}",

@@ -29,6 +29,6 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
             Err(Diagnostic::error("The way back was interrupted", "The next apply goes on from what the journal says.")
                 .into())
         }
-        Err(error) => Err(diagnostic(&error, "The version before does not become ready either").into()),
+        Err(error) => Err(diagnostic(&error, "The previous version did not become ready either").into()),
     }
 }

@@ -349,8 +349,8 @@ async fn bad_settings_are_named_with_their_path() {
     let tf = world.terraform().await;
     for (drift, path, text) in [
         (json!({ "mode": "fix" }), "drift.mode", "one of"),
-        (json!({ "ignore": [{ "kind": "Job" }, {}] }), "drift.ignore[1]", "says nothing"),
-        (json!({ "ignore": [{ "paths": [] }] }), "drift.ignore[0]", "says nothing"),
+        (json!({ "ignore": [{ "kind": "Job" }, {}] }), "drift.ignore[1]", "matches nothing in particular"),
+        (json!({ "ignore": [{ "paths": [] }] }), "drift.ignore[0]", "matches nothing in particular"),
         (json!({ "ignore": [{ "kind": "Job", "paths": [] }] }), "drift.ignore[0].paths", "is empty"),
         (json!({ "ignore": [{ "paths": ["/a", "spec.b"] }] }), "drift.ignore[0].paths[1]", "does not begin with"),
     ] {

@@ -329,7 +329,7 @@ async fn a_release_that_cannot_be_recorded_is_not_taken_back() {
     let (done, ()) = tokio::join!(tf.apply(RELEASE, "one", config.clone()), written);
     tokio::time::resume();
     done.expect_ok();
-    for part in ["is in and is not recorded", "nothing was undone", "User \"us\" cannot update"] {
+    for part in ["but the journal could not be updated", "nothing was undone", "User \"us\" cannot update"] {
         done.expect_warning("", part);
     }
     assert_eq!(world.helm().calls(), ["install"], "it was taken back");

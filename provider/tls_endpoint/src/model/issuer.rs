@@ -46,7 +46,7 @@ pub struct Acme {
     /// server's own. Needs cert-manager 1.18.
     #[attr(optional, check = not_blank())]
     pub profile: Attr<String>,
-    /// How the server is shown that the hosts are ours: in exactly one of these ways.
+    /// How control of the hosts is proved to the ACME server: in exactly one of these ways.
     #[attr(required)]
     pub solver: Attr<Solver>,
 }

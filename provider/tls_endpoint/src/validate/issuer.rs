@@ -28,7 +28,7 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     if owns_issuer(issuer) == Attr::Known(false) && issuer.name.is_null() {
         diagnostics.push(
             Diagnostic::error(
-                "The issuer is not said",
+                "No issuer is configured",
                 "Name one that exists with issuer.name, or describe one with acme, ca or self_signed, which then belongs to \
                  the endpoint.",
             )
@@ -50,7 +50,7 @@ fn check_acme(config: &TlsEndpoint, _issuer: &Issuer, acme: &Acme, at: &Path) ->
     match given.as_slice() {
         [] if ways.iter().all(|(_, way)| way.is_null()) => diagnostics.push(
             Diagnostic::error(
-                "The solver is not said",
+                "No ACME solver is configured",
                 "Say how the hosts are shown to be ours: http01 = {} for a file at their port 80, or dns01_cloudflare or \
                  dns01_rfc2136 for a DNS record.",
             )

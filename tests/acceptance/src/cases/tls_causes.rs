@@ -44,7 +44,7 @@ fn fails(stage: &mut Stage, cause: &str, sentences: &[&str]) -> Result<Output> {
     let told = guide::parts_about(&runbook, cause).with_context(|| format!("the runbook has no row about {cause}"))?;
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     let output = output.says(&told)?;
-    for late in ["was not reached within", "The time is over"] {
+    for late in ["was not reached within", "Error: Timed out"] {
         ensure!(!output.flat().contains(late), "it waited out its time:\n{}", output.text());
     }
     Ok(output)
