@@ -76,7 +76,7 @@ fn signal(name: &str, pid: u32) -> Result<()> {
 /// Waits for a process below `root` whose arguments hold `text`.
 ///
 /// # Errors
-/// When there is none within a minute.
+/// When there is none within three minutes.
 pub(crate) fn wait_for(root: u32, text: &str) -> Result<Process> {
     let started = Instant::now();
     loop {
@@ -85,7 +85,7 @@ pub(crate) fn wait_for(root: u32, text: &str) -> Result<Process> {
         if let Some(found) = descendants(root).into_iter().find(is_it) {
             return Ok(found);
         }
-        (started.elapsed() < Duration::from_secs(60))
+        (started.elapsed() < Duration::from_secs(180))
             .then_some(())
             .with_context(|| format!("no process below {root} has {text:?}"))?;
         std::thread::sleep(Duration::from_millis(20));

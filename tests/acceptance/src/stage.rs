@@ -103,6 +103,12 @@ impl Stage {
         self.environment.retain(|(known, _)| known != name);
     }
 
+    /// For a case that kills somebody: the next run waits until the lease of the dead one has expired. Not shorter: a machine
+    /// that is slow for a moment would lose a lease that is held.
+    pub fn shorten_leases(&mut self) {
+        self.set("FFE_LEASE_DURATION", "6s");
+    }
+
     /// A terraform command in the folder, not run yet. Nothing of the user's own configuration reaches it.
     pub fn terraform_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.surroundings.terraform);
@@ -116,8 +122,6 @@ impl Stage {
             .env("TF_IN_AUTOMATION", "1")
             .env("CHECKPOINT_DISABLE", "1")
             .env("FFE_DATABASE_IMAGE", "ffe-postgres:15")
-            // A run after a kill waits for the lease of the dead one.
-            .env("FFE_LEASE_DURATION", "3s")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

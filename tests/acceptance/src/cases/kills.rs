@@ -1,11 +1,14 @@
 //! Somebody dies in the middle of a create; the next apply converges and destroys nothing.
 
+use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
 
 use super::lifecycle::stack;
+use crate::gate::{Gate, Look, Moment, Then};
 use crate::{Case, Kube, Stage, When, charts, processes};
 
 pub(super) const CASES: &[Case] = &[
@@ -33,12 +36,45 @@ pub(super) fn journal(kube: &Kube, namespace: &str, release: &str) -> Result<Opt
     Ok(Some(journal))
 }
 
-/// Whether the release's run is in that phase now.
-fn is_in_phase(kube: &Kube, namespace: &str, release: &str, phase: &str) -> Result<bool> {
-    let journal = journal(kube, namespace, release)?.unwrap_or_default();
-    let last = journal["runs"].as_array().and_then(|runs| runs.last()).cloned().unwrap_or_default();
-    let page = last["phases"].as_array().and_then(|phases| phases.last()).cloned().unwrap_or_default();
-    Ok(page["name"] == phase && page["outcome"] == "running")
+/// Whether the request writes into the journal that a phase has begun.
+fn begins(look: &Look<'_>, phase: &str) -> bool {
+    let last = look.journal.and_then(|journal| journal["runs"].as_array()?.last());
+    let page = last.and_then(|run| run["phases"].as_array()?.last());
+    page.is_some_and(|page| page["name"] == phase && page["outcome"] == "running")
+}
+
+/// The application, with the gate before the API server.
+fn behind(stage: &Stage, gate: &Gate) -> Result<()> {
+    let kubeconfig = stage.side("gate")?.join("kubeconfig");
+    std::fs::write(&kubeconfig, gate.kubeconfig())?;
+    stage.configure_with(&format!(
+        "provider \"ffe\" {{\n  kubernetes = {{ config_path = \"{}\" }}\n  helm = {{ binary = \"{}\" }}\n}}\n\n{}",
+        kubeconfig.display(),
+        stage.surroundings.helm4.display(),
+        stack(stage, "1.0.0", "")
+    ))
+}
+
+/// Applies until the gate has stopped a request; terraform, and the provider that makes it.
+fn apply_until(
+    stage: &mut Stage,
+    gate: &Gate,
+    test: impl Fn(&Look<'_>) -> bool + Send + 'static,
+) -> Result<(Child, u32)> {
+    gate.stop_at(Moment::After, test);
+    let mut terraform = stage.start(APPLY)?;
+    let met = gate.wait(LIMIT, || terraform.try_wait().is_ok_and(|ended| ended.is_none()));
+    if let Err(error) = met {
+        let _ended = terraform.kill();
+        let _reaped = terraform.wait();
+        return Err(error.context(stage.started_log()));
+    }
+    // Now and not earlier: at first terraform starts a provider for its schema alone, which ends by itself.
+    let below = processes::descendants(terraform.id());
+    let provider = below.iter().find(|process| process.arguments.contains("terraform-provider-ffe"));
+    let provider = provider.context("no provider")?.pid;
+    ensure!(processes::is_alive(provider), "the provider has ended although its request is held");
+    Ok((terraform, provider))
 }
 
 fn nothing_is_destroyed(stage: &mut Stage) -> Result<()> {
@@ -54,13 +90,13 @@ fn uid(kube: &Kube, arguments: &[&str]) -> Result<String> {
 }
 
 fn provider_during_rollout(stage: &mut Stage) -> Result<()> {
-    stage.configure(&stack(stage, "1.0.0", ""))?;
+    stage.shorten_leases();
+    let gate = Gate::open(&stage.kube)?;
+    behind(stage, &gate)?;
     let namespace = stage.name.clone();
-    let mut terraform = stage.start(APPLY)?;
-    stage
-        .kube
-        .until("the rollout is waited for", LIMIT, |kube| is_in_phase(kube, &namespace, "ffe-backend", "rollout"))?;
-    processes::kill(processes::wait_for(terraform.id(), "terraform-provider-ffe")?.pid)?;
+    let (mut terraform, provider) = apply_until(stage, &gate, |look| begins(look, "rollout"))?;
+    processes::kill(provider)?;
+    gate.let_go(Then::Drop);
     ensure!(!terraform.wait()?.success(), "terraform succeeded although its provider was killed");
     nothing_is_destroyed(stage)?;
     let before = uid(&stage.kube, &["deployment", "-n", &namespace, "ffe-backend"])?;
@@ -81,6 +117,7 @@ fn provider_during_rollout(stage: &mut Stage) -> Result<()> {
 }
 
 fn provider_during_environment(stage: &mut Stage) -> Result<()> {
+    stage.shorten_leases();
     stage.configure(&stack(stage, "1.0.0", ""))?;
     let namespace = stage.name.clone();
     let mut terraform = stage.start(APPLY)?;
@@ -98,16 +135,19 @@ fn provider_during_environment(stage: &mut Stage) -> Result<()> {
 }
 
 fn terraform_during_migration(stage: &mut Stage) -> Result<()> {
-    stage.configure(&stack(stage, "1.0.0", ""))?;
+    stage.shorten_leases();
+    let gate = Gate::open(&stage.kube)?;
+    behind(stage, &gate)?;
     let namespace = stage.name.clone();
-    let mut terraform = stage.start(APPLY)?;
-    let provider = processes::wait_for(terraform.id(), "terraform-provider-ffe")?;
-    stage.kube.until("the migration runs", LIMIT, |kube| is_in_phase(kube, &namespace, "ffe-backend", "migrate"))?;
+    // Its Job is made and runs; the provider waits for it from here on.
+    let made = |look: &Look<'_>| {
+        look.request.method == "POST" && look.request.path.contains("/jobs") && look.request.says("ffe-migrate-")
+    };
+    let (mut terraform, provider) = apply_until(stage, &gate, made)?;
     processes::kill(terraform.id())?;
     terraform.wait()?;
-    stage
-        .kube
-        .until("the provider ends by itself", Duration::from_secs(30), |_| Ok(!processes::is_alive(provider.pid)))?;
+    gate.let_go(Then::Pass);
+    stage.kube.until("the provider ends by itself", LIMIT, |_| Ok(!processes::is_alive(provider)))?;
     // A terraform that is killed leaves its state as it wrote it last: the environment may be in it or not.
     let database = uid(&stage.kube, &["statefulset", "-n", &namespace, "ffe-dev-database"])?;
     nothing_is_destroyed(stage)?;
@@ -147,6 +187,7 @@ resource "ffe_release" "web" {{
 }
 
 fn helm_during_install(stage: &mut Stage) -> Result<()> {
+    stage.shorten_leases();
     stage.configure(&slow_install(stage)?)?;
     let mut terraform = stage.start(APPLY)?;
     let helm = processes::wait_for(terraform.id(), " install ")?;
@@ -163,6 +204,7 @@ fn helm_during_install(stage: &mut Stage) -> Result<()> {
 }
 
 fn helm_with_provider_during_install(stage: &mut Stage) -> Result<()> {
+    stage.shorten_leases();
     stage.configure(&slow_install(stage)?)?;
     let mut terraform = stage.start(APPLY)?;
     let helm = processes::wait_for(terraform.id(), " install ")?;
@@ -180,28 +222,90 @@ fn helm_with_provider_during_install(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok().map(|_| ())
 }
 
-/// A second apply while the first is at work is refused and says who that is; the first is not disturbed.
+/// A release whose migration goes on until it is told to end ([`end_migration`]).
+fn long_migration(namespace: &str, name: &str, chart: &Path) -> String {
+    format!(
+        r#"
+resource "ffe_release" "{name}" {{
+  namespace = "{namespace}"
+  name      = "{name}"
+  chart     = "{chart}"
+  timeout   = "3m"
+  migration = {{
+    engine          = "command"
+    upgrade_command = ["python3", "-c", "import os, time\nwhile not os.path.exists('/tmp/end'): time.sleep(0.2)"]
+    database_secret = "database"
+    timeout         = "5m"
+    backup          = "never"
+  }}
+}}
+"#,
+        chart = chart.display()
+    )
+}
+
+fn end_migration(stage: &Stage, job: &str) -> Result<()> {
+    // Its container may be on its way still.
+    stage.kube.until("the migration can be told to end", LIMIT, |kube| {
+        Ok(kube.run(&["exec", "-n", &stage.name, job, "--", "touch", "/tmp/end"])?.code == 0)
+    })
+}
+
+/// A second apply while the first is at work is refused and says who that is, where and since when: on the same release, and
+/// on another one with the same database. The first is not disturbed.
 fn second_apply_is_refused(stage: &mut Stage) -> Result<()> {
-    stage.configure(&slow_install(stage)?.replace("value = \"15\"", "value = \"8\""))?;
+    let (namespace, chart) = (stage.name.clone(), charts::web_server(&stage.side("chart")?)?);
+    stage.kube.run(&["create", "namespace", &namespace])?.ok()?;
+    stage.kube.apply(&format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{ name: database, namespace: {namespace} }}\nstringData: {{ DATABASE_URL: \"postgresql://db.example.invalid/db\" }}\n"
+    ))?;
+    let main = stage.folder.clone();
+    // The same release from another working copy, and another release; ready to apply before the first one begins.
+    let others = [("web", stage.side("again")?), ("other", stage.side("other")?)];
+    for (name, folder) in &others {
+        stage.folder.clone_from(folder);
+        stage.configure(&long_migration(&namespace, name, &chart))?;
+        stage.terraform(&["init", "-no-color", "-input=false"])?.ok()?;
+    }
+    stage.folder.clone_from(&main);
+    stage.configure(&long_migration(&namespace, "web", &chart))?;
     let mut first = stage.start(APPLY)?;
-    processes::wait_for(first.id(), " install ")?;
-    // The same release from another working copy.
-    let second = stage.side("second")?;
-    std::fs::copy(stage.folder.join("main.tf"), second.join("main.tf"))?;
-    let text = std::fs::read_to_string(second.join("main.tf"))?;
-    let release = text.find("resource \"ffe_release\"").context("no release")?;
-    let head = &text[..text.find("resource \"ffe_environment\"").context("no environment")?];
-    let body = text[release..].replace("ffe_environment.this.namespace", &format!("\"{}\"", stage.name));
-    std::fs::write(second.join("main.tf"), format!("{head}{body}"))?;
-    let main = std::mem::replace(&mut stage.folder, second);
-    let refused = stage.apply();
-    stage.folder = main;
-    refused?.failed_with(&[
-        "Somebody else is at work on the release",
-        "terraform apply of ffe_release",
-        "Nothing was changed",
-    ])?;
+    let mut job = String::new();
+    stage.kube.until("the migration runs", LIMIT, |kube| {
+        ensure!(first.try_wait()?.is_none(), "the first apply has ended:\n{}", stage.started_log());
+        job = kube.names(&namespace, "jobs")?.pop().unwrap_or_default();
+        Ok(!job.is_empty())
+    })?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let on_host = format!(" on host {} (process ", host.trim());
+    let what = format!(": terraform apply of ffe_release {namespace}/web. Nothing was changed");
+    for ((_, folder), lease) in others.iter().zip(["ffe-release.web", "ffe-database.database"]) {
+        let held = format!("Lease {namespace}/{lease} is held by run ");
+        stage.folder.clone_from(folder);
+        stage.apply()?.failed_with(&[
+            "Somebody else is at work on the release",
+            &held,
+            &on_host,
+            ") since 20",
+            &what,
+            "Wait until that run has ended",
+        ])?;
+    }
+    stage.folder.clone_from(&main);
+    ensure!(stage.kube.names(&namespace, "jobs")? == [job.clone()], "a refused apply has migrated");
+    ensure!(stage.helm_records("")?.is_empty(), "a refused apply has installed something");
+    end_migration(stage, &job)?;
     ensure!(first.wait()?.success(), "the first apply failed:\n{}", stage.started_log());
     stage.expect_empty_plan()?;
+    // What was refused has left nothing that is in the way.
+    stage.folder.clone_from(&others[1].1);
+    let text = std::fs::read_to_string(stage.folder.join("main.tf"))?;
+    std::fs::write(
+        stage.folder.join("main.tf"),
+        text.replace("while not os.path.exists('/tmp/end'): time.sleep(0.2)", ""),
+    )?;
+    stage.apply()?.ok()?;
+    stage.destroy()?.ok()?;
+    stage.folder = main;
     stage.destroy()?.ok().map(|_| ())
 }

@@ -43,6 +43,7 @@ const COUNT: &str = "create table moves (id serial, version text); \
 impl<'a> Scene<'a> {
     /// Opens the gate and makes the environment.
     pub(super) fn open(stage: &'a mut Stage) -> Result<Scene<'a>> {
+        stage.shorten_leases();
         let gate = Gate::open(&stage.kube)?;
         std::fs::write(stage.side("gate")?.join("kubeconfig"), gate.kubeconfig())?;
         let scene = Scene { gate, webhook: Standin::webhook()?, stage };

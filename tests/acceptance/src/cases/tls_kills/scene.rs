@@ -26,6 +26,7 @@ impl<'a> Scene<'a> {
     /// Opens the gates and makes the backend.
     pub(super) fn open(stage: &'a mut Stage) -> Result<Scene<'a>> {
         backend(stage)?;
+        stage.shorten_leases();
         let standin = StandIn::start()?;
         let zone = standin.seed_zone(&surroundings(stage)?.zone);
         stage.set("TF_VAR_token", standin.token());
