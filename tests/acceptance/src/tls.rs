@@ -8,7 +8,7 @@ mod zone;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use base64::Engine as _;
 
 use crate::surroundings::Tls;
@@ -72,6 +72,10 @@ pub(crate) fn backend(stage: &mut Stage) -> Result<()> {
         "kubectl -n {namespace} get challenges.acme.cert-manager.io -o name | \
          xargs -r -n 1 kubectl -n {namespace} patch --type=merge -p '{freed}'"
     ));
+    // A pod without a controller is refused until its namespace has this.
+    stage.kube.until("the namespace has its service account", SOON, |kube| {
+        Ok(kube.get(&["serviceaccount", "-n", &namespace, "default"])?.is_some())
+    })?;
     apply(stage, BACKEND)
 }
 
@@ -149,15 +153,21 @@ pub(crate) fn ask(stage: &Stage, url: &str) -> Result<Answer> {
 /// With what is otherwise.
 pub(crate) fn expect_served(stage: &Stage, host: &str) -> Result<Answer> {
     let url = format!("https://{host}/health");
-    let mut seen = None;
-    stage.kube.until(&format!("200 of {url}, and a redirect to it"), SOON, |_| {
-        let (answer, plain) = (ask(stage, &url)?, ask(stage, &format!("http://{host}/health"))?);
-        let redirected = [301, 308].contains(&plain.status) && plain.header("location") == Some(&url);
-        let served = answer.status == 200 && redirected;
-        seen = Some(answer);
+    let mut seen = Err(anyhow!("nothing was seen"));
+    let served = stage.kube.until(&format!("200 of {url}, and a redirect to it"), SOON, |_| {
+        // No answer, or not yet that certificate, is one more look as well.
+        let looked = ask(stage, &url).and_then(|answer| Ok((answer, ask(stage, &format!("http://{host}/health"))?)));
+        let served = looked.as_ref().is_ok_and(|(answer, plain)| {
+            let redirected = [301, 308].contains(&plain.status) && plain.header("location") == Some(&url);
+            answer.status == 200 && redirected
+        });
+        seen = looked;
         Ok(served)
-    })?;
-    seen.context("nothing was seen")
+    });
+    match served {
+        Ok(()) => seen.map(|(answer, _)| answer),
+        Err(error) => Err(error.context(format!("{seen:?}"))),
+    }
 }
 
 /// The objects of some kinds in the case's namespace, `kind/name`, sorted.

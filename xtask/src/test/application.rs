@@ -50,11 +50,25 @@ pub(super) fn start(workspace: &Workspace) -> Result<Running> {
             "volumes": [{ "name": "checkout", "hostPath": { "path": checkout, "type": "Directory" } }],
         },
     });
+    running.wait_for_account()?;
     create(&running.kubectl, &pod.to_string())?;
     Ok(running)
 }
 
 impl Running {
+    /// A pod without a controller is refused until its namespace has its service account.
+    fn wait_for_account(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let look = ["get", "serviceaccount", "default", "--namespace", &self.namespace, "-o", "name"];
+        while let Err(error) = self.kubectl.output(&look) {
+            if Instant::now() > deadline {
+                return Err(error.context("the namespace got no service account"));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
     /// Waits for their end and adds up their counts.
     pub(super) fn finish(&self, all: &mut Counts) -> Result<()> {
         finished(&self.kubectl, &self.namespace)?;

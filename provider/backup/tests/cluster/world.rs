@@ -65,6 +65,13 @@ impl World {
         let mut metadata = self.named("database");
         metadata["labels"] = json!({ "app": "database" });
         let amounts = json!({ "cpu": "500m", "memory": "256Mi" });
+        // A pod without a controller is refused until its namespace has this.
+        let mut looks = 0;
+        while !self.kubectl(&["get", "serviceaccount"], "default").status.success() {
+            looks += 1;
+            assert!(looks < 600, "{} got no service account", self.namespace);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         self.apply(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
             "securityContext": { "runAsNonRoot": true, "runAsUser": 999, "fsGroup": 999, "seccompProfile": { "type": "RuntimeDefault" } },
             "terminationGracePeriodSeconds": 1,

@@ -83,9 +83,11 @@ async fn bad_input_is_named_with_its_path() {
 async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() {
     let world = World::start("fail").await;
     let mut tf = world.terraform().await;
+    // What shall succeed has time.
+    let timeout = |image: Option<&str>| if image.is_some() { world.impatience() } else { "3m" };
     let config = |image: Option<&str>| {
         let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(json!({ "preset": "dev", "timeout": world.impatience(), "database": database }))
+        world.environment(json!({ "preset": "dev", "timeout": timeout(image), "database": database }))
     };
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"))).await;
     failed.expect_error("", "The database did not become ready");
@@ -107,9 +109,13 @@ async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() 
 async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
     let world = World::start("half").await;
     let mut tf = world.terraform().await;
+    // What shall succeed has time.
+    let timeout = |image: Option<&str>| if image.is_some() { world.impatience() } else { "3m" };
     let config = |image: Option<&str>, level: &str| {
         let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(json!({ "preset": "dev", "timeout": world.impatience(), "config": { "LEVEL": level }, "database": database }))
+        world.environment(
+            json!({ "preset": "dev", "timeout": timeout(image), "config": { "LEVEL": level }, "database": database }),
+        )
     };
     tf.apply(ENVIRONMENT, "this", config(None, "info")).await.expect_ok();
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;

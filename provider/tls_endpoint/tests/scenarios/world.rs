@@ -98,7 +98,16 @@ pub(crate) struct World {
     pub(crate) controllers: Controllers,
     /// Cloudflare.
     pub(crate) standin: Option<(StandIn, String)>,
-    _clock: Option<tokio::task::JoinHandle<()>>,
+    _clock: Option<Clock>,
+}
+
+/// What lets time pass; ends with its world.
+struct Clock(tokio::task::JoinHandle<()>);
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl World {
@@ -140,7 +149,7 @@ impl World {
                 tokio::time::advance(Duration::from_millis(100)).await;
             }
         });
-        World { standin: Some((standin, zone)), _clock: Some(clock), ..World::new() }
+        World { standin: Some((standin, zone)), _clock: Some(Clock(clock)), ..World::new() }
     }
 
     /// An issuer of somebody else's.

@@ -216,7 +216,7 @@ fn nobodys(stage: &mut Stage) -> Result<()> {
     stage.apply()?.ok()?;
     quiet(stage)?;
     kubectl(stage, &["rollout", "restart", "deployment/one"])?;
-    kubectl(stage, &["rollout", "status", "deployment/one", "--timeout=60s"])?;
+    kubectl(stage, &["rollout", "status", "deployment/one", "--timeout=180s"])?;
     kubectl(stage, &["annotate", "configmap", "one", "seen-by=somebody"])?;
     kubectl(stage, &["patch", "configmap", "one", "--type=merge", "-p", r#"{"data":{"more":"theirs"}}"#])?;
     kubectl(

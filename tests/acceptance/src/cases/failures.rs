@@ -147,19 +147,17 @@ pub(super) fn schema(stage: &Stage) -> Result<String> {
 /// Where the application insists that the database is exactly at its own revision, rolling the release back is not enough.
 fn strict(stage: &mut Stage) -> Result<()> {
     let strict = |stage: &Stage, tag: &str| {
-        stack(stage, tag, "")
-            .replace(
-                "{ name = \"workers\", value = \"1\" },",
-                "{ name = \"workers\", value = \"1\" },\n    { name = \"strictSchema\", value = \"true\" },",
-            )
-            .replace("timeout = \"3m\"", "timeout = \"60s\"")
+        stack(stage, tag, "").replace(
+            "{ name = \"workers\", value = \"1\" },",
+            "{ name = \"workers\", value = \"1\" },\n    { name = \"strictSchema\", value = \"true\" },",
+        )
     };
     stage.configure(&strict(stage, "1.1.0"))?;
     stage.apply()?.ok()?;
     let before = schema(stage)?;
 
     // Never ready: back to the old release and the old schema, with the new image.
-    stage.configure(&strict(stage, "1.2.0-bad-ready"))?;
+    stage.configure(&strict(stage, "1.2.0-bad-ready").replace("timeout = \"3m\"", "timeout = \"60s\""))?;
     stage.apply()?.failed_with(&[
         "did not become ready",
         "It was rolled back",

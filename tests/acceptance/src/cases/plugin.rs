@@ -1,7 +1,9 @@
 //! The plugin as a process: who may talk to it, and debugging it.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -64,18 +66,15 @@ fn unauthenticated(stage: &mut Stage) -> Result<()> {
     let mut line = String::new();
     BufReader::new(plugin.stdout.take().context("no stdout")?).read_line(&mut line)?;
     let socket = line.split('|').nth(3).context("no address in the handshake")?.to_owned();
-    // With the pinned certificate the connection stands; without one, it is ended by an alert.
+    // With the pinned certificate the connection stands, and the first frame of HTTP/2 follows openssl's own lines;
+    // without one, it is ended by an alert.
     let connect = |with: bool| -> Result<String> {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-unix", &socket, "-alpn", "h2", "-ign_eof", "-tls1_3"]);
         if with {
             command.arg("-cert").arg(&certificate).arg("-key").arg(folder.join("client.key"));
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        let _ended = child.kill();
-        let output = child.wait_with_output()?;
-        Ok(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        heard(&mut command, &folder.join("said"), if with { "---\n\0\0" } else { "alert" })
     };
     let refused = connect(false)?;
     let accepted = connect(true)?;
@@ -84,6 +83,20 @@ fn unauthenticated(stage: &mut Stage) -> Result<()> {
     ensure!(refused.contains("alert") && refused.contains("certificate"), "not refused:\n{refused}");
     ensure!(accepted.contains("ALPN protocol: h2") && !accepted.contains("alert"), "not accepted:\n{accepted}");
     Ok(())
+}
+
+/// What a program says until it has said a text, or half a minute is over; then it is ended.
+fn heard(command: &mut Command, file: &Path, text: &str) -> Result<String> {
+    let output = std::fs::File::create(file)?;
+    let mut child = command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).spawn()?;
+    let started = Instant::now();
+    let said = || anyhow::Ok(String::from_utf8_lossy(&std::fs::read(file)?).into_owned());
+    while !said()?.contains(text) && started.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _ended = child.kill();
+    child.wait()?;
+    said()
 }
 
 fn reattach(stage: &mut Stage) -> Result<()> {

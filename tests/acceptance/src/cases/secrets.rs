@@ -78,7 +78,7 @@ fn canary(stage: &mut Stage) -> Result<()> {
             seen += 1;
             check("the arguments of a process", &process.arguments)?;
         }
-        std::thread::sleep(Duration::from_millis(15));
+        std::thread::sleep(Duration::from_millis(50));
     }
     ensure!(terraform.wait()?.success(), "the apply failed:\n{}", stage.started_log());
     ensure!(seen > 10, "no processes were seen");

@@ -48,7 +48,7 @@ fn play(stage: &mut Stage, points: &[&Point]) -> Result<()> {
 }
 
 fn wanted(tag: &'static str, point: &str) -> Wanted {
-    Wanted { tag, point: point.to_owned(), good: true, backup: false }
+    Wanted { tag, point: point.to_owned(), good: true, backup: false, stable_for: "null" }
 }
 
 /// The release and the database as the point's story begins.
@@ -91,6 +91,8 @@ fn wishes(point: &Point, name: &str, before: Option<&Wanted>) -> Result<(Wanted,
     let tag = if is_first { "1.0.0" } else { "1.1.0" };
     let good = Wanted {
         backup: matches!(point.at, At::Begin("backup") | At::Ask("backup", ..) | At::Note("backup")),
+        // The user's wish reaches the provider a moment after terraform: the check must not be over by then.
+        stable_for: if matches!((point.who, point.at), (Who::User, At::Ask("verify", ..))) { "\"5s\"" } else { "null" },
         ..wanted(tag, name)
     };
     let first = Wanted { good: matches!(point.story, Story::Upgrade | Story::First), ..good.clone() };

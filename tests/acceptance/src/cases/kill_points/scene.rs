@@ -17,6 +17,8 @@ pub(super) struct Wanted {
     pub(super) good: bool,
     /// A dump is taken before a migration.
     pub(super) backup: bool,
+    /// How long its check must go on to pass, in HCL.
+    pub(super) stable_for: &'static str,
 }
 
 /// The place.
@@ -104,11 +106,12 @@ resource "ffe_release" "backend" {{
     backup          = "{backup}"
     backup_to       = {{ storage = {{ size = "64Mi" }} }}
   }}
-  verify = {{ path = "{path}", timeout = "{timeout}" }}
+  verify = {{ path = "{path}", timeout = "{timeout}", stable_for = {stable_for} }}
 }}
 "#,
             chart = self.stage.chart().display(),
             tag = wanted.tag,
+            stable_for = wanted.stable_for,
             point = wanted.point,
             backup = if wanted.backup { "always" } else { "never" },
         )

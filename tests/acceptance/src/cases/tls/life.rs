@@ -1,6 +1,6 @@
 //! From nothing to nothing, and again: a certificate by HTTP-01 through the ingress controller.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::Stage;
@@ -58,14 +58,16 @@ pub(super) fn http01(stage: &mut Stage) -> Result<()> {
     let answer = expect_served(stage, &web)?;
     ensure!(answer.header("strict-transport-security") == Some("max-age=3600; includeSubDomains"), "{answer:?}");
     ensure!(answer.header("x-frame-options") == Some("SAMEORIGIN"), "{answer:?}");
-    stage.kube.until("a refusal of 40 requests at once", SOON, |_| {
-        for _ in 0..40 {
-            if ask(stage, &format!("https://{web}/health"))?.status == 429 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    })?;
+    let mut seen = None;
+    let refused = stage.kube.until("a refusal of 40 requests at once", SOON, |_| {
+        Ok((0..40).any(|_| {
+            let answer = ask(stage, &format!("https://{web}/health"));
+            let refused = answer.as_ref().is_ok_and(|answer| answer.status == 429);
+            seen = Some(answer);
+            refused
+        }))
+    });
+    refused.with_context(|| format!("{seen:?}"))?;
     let now = stage.expect_state("ffe_tls_endpoint.web")?["certificate_status"].clone();
     ensure!(now["serial"] == certificate["serial"], "another certificate: {now:#}");
     ensure!(orders.seen("")?.len() == 1, "{:?}", orders.seen("")?);
