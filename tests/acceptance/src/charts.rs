@@ -50,6 +50,7 @@ spec:
   template:
     spec:
       restartPolicy: Never
+      terminationGracePeriodSeconds: 1
       containers:
       - name: hook
         image: {{ .Values.image }}

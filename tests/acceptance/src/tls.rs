@@ -170,6 +170,22 @@ pub(crate) fn expect_served(stage: &Stage, host: &str) -> Result<Answer> {
     }
 }
 
+/// An answer has the headers that an endpoint sets where nothing is said of them.
+///
+/// # Errors
+/// When one is missing.
+pub(crate) fn expect_headers(answer: &Answer) -> Result<()> {
+    for (header, value) in [
+        ("strict-transport-security", "max-age=31536000"),
+        ("x-frame-options", "DENY"),
+        ("content-security-policy", "default-src 'self'"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        ensure!(answer.header(header) == Some(value), "{header}: {answer:?}");
+    }
+    Ok(())
+}
+
 /// The objects of some kinds in the case's namespace, `kind/name`, sorted.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 
+use crate::tls::{expect_headers, expect_served};
 use crate::{Case, Stage, When, turn};
 
 pub(super) const CASES: &[Case] = &[Case { name: "examples::single_node_https", when: When::Always, run: single_node }];
@@ -42,6 +43,8 @@ fn single_node(stage: &mut Stage) -> Result<()> {
         let seen = checks.get(&format!("{host} {check}")).and_then(Json::as_str).unwrap_or_default();
         ensure!(seen.starts_with("passed"), "{check}: {checks:#?}");
     }
+    // As a client sees it, without the provider's eyes: the real application behind the real controller.
+    expect_headers(&expect_served(stage, &host)?)?;
     looked_at(stage)?;
     stage.destroy()?.ok().map(|_| ())
 }

@@ -195,6 +195,24 @@ fn one_way(stage: &mut Stage) -> Result<()> {
     let failing = stack(stage, "1.3.0-irreversible", STRICT)
         .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
         .replace("timeout = \"1m\"", "timeout = \"5s\"");
+    // Where the revision files are at hand, the plan says it already.
+    let scripts = stage.surroundings.root.join("examples/ffe-backend/app/alembic/versions");
+    let files = stage.side("versions")?;
+    for revision in
+        ["0001_accounts", "0002_decisions", "0003_positions", "0004_feedback", "0005_risk_limits", "0006_drop_prompts"]
+    {
+        let file = format!("{revision}.py");
+        std::fs::copy(scripts.join(&file), files.join(&file))?;
+    }
+    let foreseen = failing.replace("migration = {", &format!("migration = {{\n    scripts = \"{}\"", files.display()));
+    stage.configure(&foreseen)?;
+    stage.terraform(&["plan", "-no-color", "-input=false"])?.ok()?.says(&[
+        "Revision 0006_drop_prompts: drop-column",
+        "Its values are lost, no downgrade brings them back",
+        "Revision 0006_drop_prompts cannot be undone",
+        "it has a downgrade() that raises",
+        "only a backup brings it back",
+    ])?;
     stage.configure(&failing)?;
     stage.apply()?.failed_with(&[
         "failed its checks",

@@ -1,33 +1,69 @@
 //! What the provider adds to the language: functions and ephemeral values.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::{Case, Stage, When, charts};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "language::merge_values", when: When::Always, run: merge_values },
+    Case { name: "language::preset", when: When::Always, run: preset },
     Case { name: "language::database_credentials", when: When::Always, run: database_credentials },
 ];
 
-/// As Helm merges values files: the result rendered by Helm itself from both is the same.
-fn merge_values(stage: &mut Stage) -> Result<()> {
-    stage.configure(
-        r#"
-output "merged" {
-  value = yamldecode(provider::ffe::merge_values(["image: {tag: '1', name: web}\nlist: [1, 2]\nswitch: on", "image: {tag: '2'}\nlist: [3]"]))
+/// What Helm itself makes of values files.
+fn merged_by_helm(stage: &Stage, files: &[&str]) -> Result<Json> {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: all }\ndata:\n  all: {{ toJson .Values | quote }}\n";
+    let chart = charts::write(&stage.side("chart")?, "", &[("all.yaml", map)])?.display().to_string();
+    let mut arguments = vec!["template".to_owned(), "one".to_owned(), chart];
+    for (number, text) in files.iter().enumerate() {
+        let path = stage.side("values")?.join(format!("{number}.yaml"));
+        std::fs::write(&path, text)?;
+        arguments.extend(["-f".to_owned(), path.display().to_string()]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let rendered = stage.helm(&arguments)?.ok()?.stdout;
+    let quoted = rendered.lines().find_map(|line| line.trim().strip_prefix("all: ")).context("no values")?;
+    let text: String = serde_json::from_str(quoted)?;
+    Ok(serde_json::from_str(&text)?)
 }
-"#,
-    )?;
+
+/// As Helm merges values files: what it makes of the result is what it makes of the files.
+fn merge_values(stage: &mut Stage) -> Result<()> {
+    let files = [
+        "image: {tag: '1', name: web}\nlist: [1, 2]\nswitch: on\ngone: {a: 1}\nkept: {a: 1, b: 2}\nplain: 1\n",
+        "image: {tag: '2'}\nlist: [3]\ngone: null\nkept: {b: {c: 3}}\nplain: {d: 4}\n",
+    ];
+    stage.configure(&format!(
+        "locals {{\n  merged = provider::ffe::merge_values({files:?})\n}}\n\noutput \"text\" {{\n  value = local.merged\n}}\n\n\
+         output \"merged\" {{\n  value = yamldecode(local.merged)\n}}\n"
+    ))?;
     stage.apply()?.ok()?;
     let output = stage.terraform(&["output", "-json", "merged"])?.ok()?;
-    let merged: serde_json::Value = serde_json::from_str(&output.stdout)?;
-    ensure!(merged == json!({ "image": { "name": "web", "tag": "2" }, "list": [3], "switch": true }), "{merged:#}");
+    let merged: Json = serde_json::from_str(&output.stdout)?;
+    ensure!(merged["image"] == json!({ "name": "web", "tag": "2" }) && merged["list"] == json!([3]), "{merged:#}");
+    ensure!(merged["switch"] == true, "{merged:#}");
+    let text: String = serde_json::from_str(&stage.terraform(&["output", "-json", "text"])?.ok()?.stdout)?;
+    let (ours, helms) = (merged_by_helm(stage, &[&text])?, merged_by_helm(stage, &files)?);
+    ensure!(ours == helms, "ours: {ours:#}\nHelm's: {helms:#}");
     stage.configure("output \"merged\" {\n  value = provider::ffe::merge_values([\"a: 1\", \"- b\"])\n}\n")?;
     stage
         .terraform(&["plan", "-no-color"])?
         .failed_with(&["documents[1]: expected a map of values, found a list"])
         .map(|_| ())
+}
+
+/// What a preset decides, as a configuration asks for it.
+fn preset(stage: &mut Stage) -> Result<()> {
+    stage.configure(
+        "output \"memory\" {\n  value = provider::ffe::preset(\"staging\").memory_limit\n}\n\n\
+         output \"acme\" {\n  value = provider::ffe::preset(\"dev\").acme_server == null\n}\n",
+    )?;
+    stage.apply()?.ok()?;
+    let outputs: Json = serde_json::from_str(&stage.terraform(&["output", "-json"])?.ok()?.stdout)?;
+    ensure!(outputs["memory"]["value"] == "1.5Gi" && outputs["acme"]["value"] == true, "{outputs:#}");
+    stage.configure("output \"memory\" {\n  value = provider::ffe::preset(\"prod\").memory_limit\n}\n")?;
+    stage.terraform(&["plan", "-no-color"])?.failed_with(&["there is no preset \"prod\""]).map(|_| ())
 }
 
 /// The credentials of an environment's database go into a write-only value, and are in no state and no plan.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use ffe_notify::standin::{Fault, Standin};
+use serde_json::{Value as Json, json};
 
 use super::kills::journal;
 use super::lifecycle::stack;
@@ -17,15 +18,33 @@ fn backed_up(stage: &Stage, tag: &str, more: &str) -> String {
     let backup = format!(
         "migration = {{\n    backup = \"always\"\n    backup_to = {{ storage = {{ size = \"256Mi\" }}{more} }}"
     );
-    stack(stage, tag, "").replace("migration = {", &backup)
+    stack(stage, tag, NOTIFY).replace("migration = {", &backup)
 }
 
+const NOTIFY: &str = "notify = { fields = { author = \"Ada Lovelace\" } }";
+
 fn backup_before_migration(stage: &mut Stage) -> Result<()> {
-    stage.configure(&backed_up(stage, "1.0.0", ""))?;
+    let (slack, webhook) = (Standin::slack()?, Standin::webhook()?);
+    let told = |stage: &Stage, body: &str| {
+        stage.configure_with(&format!(
+            r#"
+provider "ffe" {{
+  kubernetes    = {{ config_path = "{}" }}
+  helm          = {{ binary = "{}" }}
+  notifications = [{{ kind = "slack", url = "{}" }}, {{ kind = "webhook", url = "{}" }}]
+}}
+{body}"#,
+            stage.surroundings.kubeconfig.display(),
+            stage.surroundings.helm4.display(),
+            slack.url(),
+            webhook.url(),
+        ))
+    };
+    told(stage, &backed_up(stage, "1.0.0", ""))?;
     stage.apply()?.ok()?;
 
     // A backup that fails: nothing has changed.
-    stage.configure(&backed_up(stage, "1.1.0", ", image = \"ffe-postgres:does-not-exist\""))?;
+    told(stage, &backed_up(stage, "1.1.0", ", image = \"ffe-postgres:does-not-exist\""))?;
     stage.apply()?.failed_with(&[
         "The backup before the migration failed",
         "Nothing was changed",
@@ -33,27 +52,35 @@ fn backup_before_migration(stage: &mut Stage) -> Result<()> {
     ])?;
     ensure!(super::failures::schema(stage)? == "0003_positions", "{}", super::failures::schema(stage)?);
 
-    stage.configure(&backed_up(stage, "1.1.0", ""))?;
+    expect_notices(&webhook, &["started", "succeeded", "started", "failed"])?;
+
+    told(stage, &backed_up(stage, "1.1.0", ""))?;
     stage.apply()?.ok()?;
+    migration_is_told(&slack, &webhook)?;
     let backup = stage.expect_state("ffe_release.backend")?["last_run"]["backup"].clone();
     ensure!(backup["location"].as_str().is_some_and(|at| at.starts_with("pvc/ffe-backend-backups/")), "{backup:#}");
     ensure!(backup["size_bytes"].as_i64().is_some_and(|size| size > 1000), "{backup:#}");
 
     // Nothing to migrate: no backup.
-    stage.configure(&backed_up(stage, "1.1.0", "").replace("timeout = \"1m\"", "timeout = \"50s\""))?;
+    told(stage, &backed_up(stage, "1.1.0", "").replace("timeout = \"1m\"", "timeout = \"50s\""))?;
     stage.apply()?.ok()?;
     ensure!(stage.expect_state("ffe_release.backend")?["last_run"]["backup"].is_null(), "a backup without a migration");
 
     // A migration that cannot be undone, and a check that fails: the restore command of the message brings the data back.
+    let before = webhook.accepted().len();
     let failing = backed_up(stage, "1.3.0-irreversible", "")
         .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
         .replace("timeout = \"1m\"", "timeout = \"5s\"");
-    stage.configure(&failing)?;
+    told(stage, &failing)?;
     stage.apply()?.failed_with(&[
         "The schema cannot be taken back",
         "A backup was taken before the migration",
         "kubectl",
     ])?;
+    let last = webhook.accepted().split_off(before);
+    ensure!(events(&last) == ["started", "rolled_back"], "{last:#?}");
+    ensure!(last[1]["environment"] == "dev" && last[1]["phase"] == "verify", "{:#}", last[1]);
+    ensure!(last[1]["schema"] == json!({ "from": ["0004_feedback"], "to": ["0006_drop_prompts"] }), "{:#}", last[1]);
     let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
     let runs = journal["runs"].as_array().cloned().unwrap_or_default();
     let restore = runs.last().and_then(|run| run["restore"].as_str()).context("no restore command")?.to_owned();
@@ -65,6 +92,35 @@ fn backup_before_migration(stage: &mut Stage) -> Result<()> {
         super::failures::schema(stage)?
     );
     stage.destroy()?.ok().map(|_| ())
+}
+
+fn events(notices: &[Json]) -> Vec<&str> {
+    notices.iter().map(|notice| notice["event"].as_str().unwrap_or_default()).collect()
+}
+
+fn expect_notices(webhook: &Standin, expected: &[&str]) -> Result<()> {
+    let told = webhook.accepted();
+    ensure!(events(&told) == expected, "{told:#?}");
+    Ok(())
+}
+
+/// A migration that went well: what was and what is, how long it took, and who it was.
+fn migration_is_told(slack: &Standin, webhook: &Standin) -> Result<()> {
+    expect_notices(webhook, &["started", "succeeded", "started", "failed", "started", "succeeded"])?;
+    let all = webhook.accepted();
+    for notice in &all {
+        ensure!(notice["environment"] == "dev" && notice["fields"]["author"] == "Ada Lovelace", "{notice:#}");
+        let seconds = notice["duration_seconds"].as_f64();
+        ensure!(seconds.is_some_and(|seconds| seconds > 0.0) == (notice["event"] != "started"), "{notice:#}");
+    }
+    let last = &all[all.len() - 1];
+    ensure!(last["revision"] == json!({ "from": 1, "to": 2 }), "{last:#}");
+    ensure!(last["schema"] == json!({ "from": ["0003_positions"], "to": ["0004_feedback"] }), "{last:#}");
+    let last = slack.accepted().pop().context("Slack was told nothing")?.to_string();
+    for text in ["(dev)", "1 → 2", "0003_positions → 0004_feedback", "*Duration*", "*author*", "Ada Lovelace"] {
+        ensure!(last.contains(text), "Slack was not told {text:?}: {last}");
+    }
+    Ok(())
 }
 
 fn notices(stage: &mut Stage) -> Result<()> {

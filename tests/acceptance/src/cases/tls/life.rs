@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::Stage;
 use crate::tls::{
-    Endpoint, Ever, SOON, ask, backend, expect_gone, expect_outcomes, expect_served, host, objects, surroundings,
+    Endpoint, Ever, SOON, ask, backend, expect_gone, expect_headers, expect_outcomes, expect_served, host, objects,
+    surroundings,
 };
 
 pub(super) fn http01(stage: &mut Stage) -> Result<()> {
@@ -19,15 +20,7 @@ pub(super) fn http01(stage: &mut Stage) -> Result<()> {
 
     // As a client sees it, without the provider's eyes.
     for host in [&web, &api] {
-        let answer = expect_served(stage, host)?;
-        for (header, value) in [
-            ("strict-transport-security", "max-age=31536000"),
-            ("x-frame-options", "DENY"),
-            ("content-security-policy", "default-src 'self'"),
-            ("x-content-type-options", "nosniff"),
-        ] {
-            ensure!(answer.header(header) == Some(value), "{header} of {host}: {answer:?}");
-        }
+        expect_headers(&expect_served(stage, host)?).with_context(|| host.clone())?;
     }
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
     let urls = json!([format!("https://{web}"), format!("https://{api}")]);
