@@ -137,14 +137,15 @@ impl Records {
         Ok(self.index(namespace, &metas).get(name).and_then(|history| history.last().cloned()))
     }
 
-    /// The metadata of a Secret beside the records, labelled `owner` = [`BESIDE`], from the list that the records share.
-    /// Nothing where the records are kept in ConfigMaps: it would cost a list of its own.
+    /// The metadata of a Secret beside the records, labelled `owner` = [`BESIDE`], from the list that the records share. Where
+    /// the records are kept in ConfigMaps it is asked for by its name.
     ///
     /// # Errors
-    /// The list failed.
+    /// The list failed, or the request.
     pub async fn beside(&self, namespace: &str, name: &str) -> Result<Option<ObjectMeta>> {
         if self.driver != Driver::Secret {
-            return Ok(None);
+            let found = self.cluster.find::<Secret>(Some(namespace), name).await?;
+            return Ok(found.map(|secret| secret.metadata));
         }
         let metas = self.shared_list(Some(namespace)).await?;
         Ok(metas.iter().find(|meta| meta.name.as_deref() == Some(name)).cloned())

@@ -14,7 +14,7 @@ use crate::journal::{Journal, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
 use crate::phases::backup;
-use crate::phases::lock::{refused, release_lease};
+use crate::phases::lock::{either, refused, release_lease};
 use crate::phases::record::forget_write_only;
 use crate::read::same_cluster;
 
@@ -46,7 +46,10 @@ async fn go(
         let holder = Holder::this_process(new_run_id(), format!("terraform destroy of ffe_release {namespace}/{name}"));
         let lease = cluster.acquire_lease(&namespace, &release_lease(&name), holder, &options, cancel).await;
         let lease = lease.map_err(|error| refused(&error).into_diagnostics())?;
-        let ended = end(cluster, kit, cancel, request, &namespace, &name).await;
+        // Losing the lease stops it as the user would.
+        let (cancel, bridge) = either(cancel, vec![lease.lost().clone()]);
+        let ended = end(cluster, kit, &cancel, request, &namespace, &name).await;
+        bridge.abort();
         // Given back also when it failed; removed when nothing is left to lock.
         let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
         if let Err(error) = given {

@@ -4,13 +4,20 @@ use std::path::{Path as FsPath, PathBuf};
 use std::time::Duration;
 
 use ffe_cluster::Redactor;
+use ffe_cluster::k8s_openapi::api::core::v1::Secret as ClusterSecret;
 use ffe_helm::Secret;
 use ffe_helm::chart::ChartRef;
 use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, plan};
 
 use crate::model::{self, Release};
+use crate::value_changes::is_telltale;
+
+/// What is shorter, of what a Secret in the cluster holds, may be an ordinary word.
+const SHORTEST_SECRET: usize = 6;
 
 /// A wholly known configuration, read once.
 #[derive(Clone, Debug)]
@@ -58,6 +65,22 @@ impl Inputs {
                 .at(path)
         };
         self.values.notes().iter().map(warning).collect()
+    }
+
+    /// Learns what a Secret holds that pods of the release are given, so that their logs do not show it: entries that are named
+    /// like a secret, and passwords in URLs. Others, such as the name of a database, are words that occur everywhere.
+    pub(crate) fn learn(&mut self, secret: &ClusterSecret) {
+        let data =
+            secret.data.iter().flatten().filter_map(|(key, value)| Some((key, std::str::from_utf8(&value.0).ok()?)));
+        for (key, value) in data {
+            let password = Url::parse(value).ok().and_then(|url| url.password().map(str::to_owned));
+            let decoded = password.as_deref().map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+            let whole = is_telltale(key).then(|| value.trim().to_owned());
+            let found = [password, decoded, whole].into_iter().flatten().filter(|text| text.len() >= SHORTEST_SECRET);
+            self.secrets.extend(found.filter(|text| !text.contains('\n')));
+        }
+        self.secrets.sort();
+        self.secrets.dedup();
     }
 
     /// Masks everything secret in a text.
@@ -198,4 +221,38 @@ pub(crate) fn has_unknown_inputs(config: &Release) -> bool {
     let config = config.to_value();
     let needed = config.as_map().into_iter().flatten().filter(|(name, _)| !LATER.contains(&name.as_str()));
     needed.into_iter().any(|(_, value)| !value.is_wholly_known())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+    use tfplugin::Model as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_secret_in_the_cluster_holds_is_masked_and_words_that_occur_everywhere_are_not() {
+        let config = Release::from_value(&Release::schema().empty(), &Path::root()).unwrap();
+        let mut inputs = Inputs::read(&config, None).unwrap();
+        let data = json!({
+            "DATABASE_URL": "postgresql://ffe:p%40ssw0rd-canary@ffe-postgres:5432/ffe",
+            "PGPASSWORD": "p@ssw0rd-canary", "PGHOST": "ffe-postgres", "API_KEY": "key-canary", "TOKEN": "short",
+        });
+        let secret = ClusterSecret {
+            data: Some(
+                data.as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(key, value)| {
+                        (key.clone(), k8s_openapi::ByteString(value.as_str().unwrap().as_bytes().to_vec()))
+                    })
+                    .collect(),
+            ),
+            ..ClusterSecret::default()
+        };
+        inputs.learn(&secret);
+        let text = "at ffe-postgres with p@ssw0rd-canary, p%40ssw0rd-canary and key-canary; short";
+        assert_eq!(inputs.redactor().clean(text), "at ffe-postgres with (redacted), (redacted) and (redacted); short");
+    }
 }

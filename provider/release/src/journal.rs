@@ -13,6 +13,7 @@ use ffe_helm::records::BESIDE;
 use serde::{Deserialize, Serialize};
 
 use crate::migration::inspect::Pending;
+use crate::pipeline::Phase;
 
 /// The type of the Secret.
 pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
@@ -166,10 +167,24 @@ impl RunRecord {
         matches!(self.outcome, Outcome::Running | Outcome::Interrupted)
     }
 
-    /// It has left the schema ahead of the last good release, and not because it had to.
+    /// Whether it, or an earlier attempt of it, has come to a phase.
+    pub(crate) fn has_begun(&self, phase: Phase) -> bool {
+        self.phases.iter().any(|page| page.name == phase.name())
+    }
+
+    /// Whether a revision that Helm has not finished can be one that it was interrupted at by this run's death.
+    pub(crate) fn may_have_begun(&self, revision: u32) -> bool {
+        matches!(self.outcome, Outcome::Running | Outcome::Interrupted | Outcome::Failed)
+            && (self.unwinding || self.has_begun(Phase::Deploy))
+            && revision > self.revision_before.unwrap_or(0)
+    }
+
+    /// It has left the schema ahead of the last good release, and not because it had to; or has begun to move it, and nobody
+    /// has seen how far it came.
     fn is_ahead(&self) -> bool {
         let moved = match (self.schema_before.as_deref(), self.schema_after.as_deref()) {
             (Some([before]), Some(after)) => *after != [before.clone()],
+            (Some([_]), None) => self.has_begun(Phase::Migrate),
             _ => false,
         };
         moved && !self.kept && self.pending.iter().all(|one| one.obstacle().is_none())
@@ -282,7 +297,33 @@ impl Journal {
     #[must_use]
     pub(crate) fn anew(mut self) -> Journal {
         self.mark = Mark::creating(self.mark.owner.clone(), &self.mark.run_id);
+        self.forget_revisions();
+        self.content.runs.iter_mut().for_each(|run| run.revision_before = None);
         self
+    }
+
+    /// Helm's revisions are gone and will be counted anew: none of those that the runs have noted is one to go back to.
+    pub(crate) fn forget_revisions(&mut self) {
+        for run in &mut self.content.runs {
+            (run.verified, run.revision_after) = (false, None);
+        }
+    }
+
+    /// The schema is at these revisions: what runs since the last good one, this one too, have moved from there is back.
+    pub(crate) fn settle_schema(&mut self, seen: &[String]) {
+        self.settle(seen, 0);
+    }
+
+    /// The same before this run has moved it.
+    pub(crate) fn settle_schema_of_earlier(&mut self, seen: &[String]) {
+        self.settle(seen, 1);
+    }
+
+    fn settle(&mut self, seen: &[String], newest: usize) {
+        let since = self.content.runs.iter_mut().rev().skip(newest).take_while(|run| run.outcome != Outcome::Succeeded);
+        for run in since.filter(|run| run.schema_before.as_deref() == Some(seen)) {
+            run.schema_after = Some(seen.to_vec());
+        }
     }
 
     /// The journal of a release that is taken over on create and given back on destroy.
@@ -315,6 +356,12 @@ impl Journal {
     /// Helm's revision to go back to: the last whose checks passed.
     pub(crate) fn last_verified(&self) -> Option<u32> {
         self.content.runs.iter().rev().find(|run| run.verified).and_then(|run| run.revision_after)
+    }
+
+    /// Helm's revision that stood before the runs since the last one that left the release good.
+    pub(crate) fn stood_before(&self) -> Option<u32> {
+        let good = [Outcome::Succeeded, Outcome::RolledBack, Outcome::Uninstalled];
+        self.content.runs.iter().rev().take_while(|run| !good.contains(&run.outcome)).last()?.revision_before
     }
 
     /// The schema's revisions after the last migration.

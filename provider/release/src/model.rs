@@ -133,7 +133,7 @@ pub struct Release {
     #[attr(computed)]
     pub changes: Attr<Vec<Change>>,
     /// The values that the last change altered, or the planned one will, by their path. What `set_wo` sets, and what is named
-    /// like a password, is masked.
+    /// like a password, is masked; which values come from sensitive variables is not known here, so secrets belong in `set_wo`.
     #[attr(computed)]
     pub value_changes: Attr<Vec<ValueChange>>,
     /// Fields of rendered objects that are different each time the chart is rendered: generated passwords, certificates,

@@ -154,6 +154,10 @@ async fn forward(run: &mut Run) -> End {
             Err(Stop::Failed(diagnostics)) if phase == Phase::Lock => {
                 return End { outcome: Outcome::Failed, diagnostics };
             }
+            // It goes on with one that died further on: nothing of that is undone because it cannot be gone on with now.
+            Err(Stop::Failed(diagnostics)) if phase < Phase::Migrate && run.record().has_begun(Phase::Migrate) => {
+                return not_resumed(run, phase, diagnostics).await;
+            }
             Err(Stop::Failed(diagnostics)) => return back(run, phase, diagnostics).await,
         }
     }
@@ -214,6 +218,27 @@ async fn interrupted(run: &mut Run, phase: Phase) -> End {
     End { outcome: Outcome::Interrupted, diagnostics }
 }
 
+/// The end of a run that could not go on with what an earlier attempt had begun: it stays open, for the next one.
+async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
+    let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
+    let reached = run.record().phases.iter().rev().map(|page| page.name.as_str()).find(|name| *name != failed.name());
+    diagnostics.push(Diagnostic::warning(
+        format!("State of release {}/{} after the failure", run.inputs.namespace, run.inputs.name),
+        format!(
+            "The phase {} failed. An earlier attempt of this run was interrupted after it had got as far as the phase {}; \
+             what it did is still there. The next apply goes on with it, or takes it back. What was done is in the Secret \
+             ffe-journal.{} of the namespace.",
+            failed.name(),
+            reached.unwrap_or(Phase::Migrate.name()),
+            run.inputs.name
+        ),
+    ));
+    diagnostics.extend(run.finish(Outcome::Interrupted).await);
+    notify::ended(run, Outcome::Failed, cause.map(|cause| (failed, cause))).await;
+    diagnostics.extend(std::mem::take(&mut run.warnings));
+    End { outcome: Outcome::Interrupted, diagnostics }
+}
+
 async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
     run.note(|record| record.unwinding = true);
     if let Err(stop) = run.save().await {
@@ -225,7 +250,7 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
     // A first install is uninstalled, record and all.
     if failed >= Phase::Deploy
         && (run.before.is_some() || is_left(run))
-        && let Err(stop) = recover_pending(run, true).await
+        && let Err(stop) = recover_pending(run).await
     {
         diagnostics.extend(stop.into_diagnostics());
     }
@@ -237,9 +262,10 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         if let Err(more) = undo.go(run).await {
             diagnostics.extend(more);
             broken_off = run.cancel.is_cancelled();
-            // Without the old release there is nothing for the rest to stand on.
+            // Without the old release there is nothing for the rest to stand on; and under pods of the new one the schema
+            // stays as it is.
             release_lost = undo == Undo::ReleaseBack;
-            if release_lost || broken_off {
+            if release_lost || undo == Undo::PodsGone || broken_off {
                 break;
             }
         }

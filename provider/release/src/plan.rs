@@ -22,7 +22,7 @@ use crate::outputs::Seen;
 use crate::phases::record::{SET_WO, write_only};
 use crate::promise::Promise;
 use crate::render::foresee;
-use crate::start::{Claim, chart_diagnostic, is_half_done, look};
+use crate::start::{Claim, chart_diagnostic, is_half_done, is_installed, look};
 use crate::value_changes::{Before, value_changes};
 use crate::{crds, scripts, since};
 
@@ -167,7 +167,7 @@ async fn promise(
         let history = kit.records.history(&inputs.namespace, &inputs.name).await.map_err(unreadable)?;
         history.into_iter().rev().find(|key| !is_half_done(key.status))
     } else {
-        key.filter(|_| !half_done)
+        key.filter(|key| !half_done && is_installed(key))
     };
     let deployed = match &base {
         Some(key) => kit.records.open(key).await.map_err(unreadable)?,

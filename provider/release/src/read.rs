@@ -82,9 +82,11 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
     }
     let mut warnings = drift::look(Place { cluster, records, key: &key, opened }, &mut state, &mut private).await;
     // Helm's record may be as it was, and the database is not: then the next apply has something to do.
-    let journal = records.beside(&namespace, &secret_name(&name)).await.unwrap_or_default();
     seen = Seen::load(&private);
-    seen.open_run = journal.as_ref().is_some_and(is_open);
+    match records.beside(&namespace, &secret_name(&name)).await {
+        Ok(journal) => seen.open_run = journal.as_ref().is_some_and(is_open),
+        Err(error) => tracing::info!(%error, "whether a run is open was not looked at"),
+    }
     seen.store(&mut private);
     if seen.open_run {
         warnings.push(Diagnostic::warning(

@@ -13,7 +13,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
-use crate::migration::task::remove_job;
+use crate::migration::task::{Task, TaskOutcome, end_with_pods, remove_job};
 use crate::model::{Change, Migration, UnstableOutput};
 use crate::phases::lock::either;
 use crate::pipeline::Phase;
@@ -197,10 +197,10 @@ impl Run {
     /// # Errors
     /// When the records cannot be read.
     pub(crate) async fn look_again(&mut self) -> Result<(), Stop> {
-        crate::start::recover_pending(self, true).await?;
+        crate::start::recover_pending(self).await?;
         let history = self.kit.records.history_now(&self.inputs.namespace, &self.inputs.name).await;
         let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-        self.before = history.into_iter().next_back();
+        self.before = history.into_iter().next_back().filter(crate::start::is_installed);
         self.in_place = false;
         Ok(())
     }
@@ -215,6 +215,29 @@ impl Run {
         }
         self.note(|record| record.jobs.push(job.to_owned()));
         self.save().await
+    }
+
+    /// Runs a task's Job, written down before it is made. One that cannot be followed to its end is ended, lest it goes on
+    /// under what is done next.
+    ///
+    /// # Errors
+    /// As [`Run::save`] and [`Task::run`].
+    pub(crate) async fn carry_out(
+        &mut self,
+        task: &Task,
+        settings: &Migration,
+        image: &str,
+    ) -> Result<TaskOutcome, Stop> {
+        let job = task.job_name(&self.record().id);
+        self.begin_job(&job).await?;
+        let outcome = task.run(self, settings, image).await;
+        if let Err(Stop::Failed(_)) = &outcome {
+            match end_with_pods(self, &job).await {
+                Ok(()) => self.note(|record| record.jobs.retain(|known| *known != job)),
+                Err(why) => tracing::warn!(?why, %job, "the Job is left to the next run"),
+            }
+        }
+        outcome
     }
 
     /// Writes down what a Job has come to, then removes it and takes it off the list: a death in between leaves it on the

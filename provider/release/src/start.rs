@@ -10,7 +10,7 @@ use ffe_session::{CancelGuard, HelmKit, diagnostic, refuse_foreign};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::inputs::Inputs;
-use crate::journal::{Journal, Outcome};
+use crate::journal::Journal;
 use crate::run::{Run, Stop};
 
 /// What a create finds.
@@ -63,7 +63,7 @@ pub(crate) async fn look(
     let journal = Journal::find(cluster, namespace, name)
         .await
         .map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
-    let latest = latest(kit, namespace, name).await?;
+    let latest = latest(kit, namespace, name).await?.filter(is_installed);
     Ok(claim(journal, latest.as_ref(), namespace, name, adopt))
 }
 
@@ -93,28 +93,17 @@ pub(crate) async fn prepare(
     Ok(run)
 }
 
-/// Ends what a Helm of ours had begun when it died, so that Helm works again.
-///
-/// The revision of an upgrade or a rollback becomes a failed one: which of its objects were written is not known, so that
-/// revision, and not the one before it, is what the next upgrade or rollback starts from. An install begins anew:
-/// objects that were made already are taken over, since they carry the release's own name. An uninstallation is finished,
-/// because Helm neither upgrades nor installs what it has begun to remove.
-///
-/// `ours` says that the journal's own unfinished run is being resumed. Otherwise a pending record is somebody else's until
-/// it is older than its timeout.
+/// Refuses what somebody else's Helm is at work on: a pending record that no run of ours can have begun, until it is older than
+/// its timeout. Nothing is written before this.
 ///
 /// # Errors
 /// When somebody else is at work.
-pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
+pub(crate) async fn refuse_others(run: &Run, journal: Option<&Journal>) -> Result<(), Stop> {
     let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
-    let history = run.kit.records.history_now(namespace, name).await;
-    let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-    let Some(key) = history.into_iter().next_back().filter(|key| is_half_done(key.status)) else {
-        return Ok(());
-    };
-    let known =
-        ours || run.journal.content.runs.iter().rev().nth(1).is_some_and(|last| last.outcome == Outcome::Interrupted);
-    if !known && !is_older(&key, run.inputs.timeout) {
+    let Some(key) = half_done(run).await? else { return Ok(()) };
+    let last = journal.and_then(|journal| journal.content.runs.last());
+    let ours = last.is_some_and(|last| last.may_have_begun(key.revision));
+    if !ours && !is_older(&key, run.inputs.timeout) {
         return Err(Stop::failed(Diagnostic::error(
             format!("The release {namespace}/{name} is {}", key.status),
             format!(
@@ -124,6 +113,28 @@ pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
             ),
         )));
     }
+    Ok(())
+}
+
+/// The newest record, if Helm was interrupted at it.
+async fn half_done(run: &Run) -> Result<Option<RecordKey>, Stop> {
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
+    let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
+    Ok(history.into_iter().next_back().filter(|key| is_half_done(key.status)))
+}
+
+/// Ends what a Helm of ours had begun when it died, so that Helm works again.
+///
+/// The revision of an upgrade or a rollback becomes a failed one: which of its objects were written is not known, so that
+/// revision, and not the one before it, is what the next upgrade or rollback starts from. An install begins anew:
+/// objects that were made already are taken over, since they carry the release's own name. An uninstallation is finished,
+/// because Helm neither upgrades nor installs what it has begun to remove.
+///
+/// # Errors
+/// When Helm or the cluster fails.
+pub(crate) async fn recover_pending(run: &Run) -> Result<(), Stop> {
+    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
+    let Some(key) = half_done(run).await? else { return Ok(()) };
     let done = if key.status == Status::Uninstalling {
         tracing::warn!(revision = key.revision, "finishing an uninstallation that was interrupted");
         let request = UninstallRequest { wait: true, ..UninstallRequest::new(name, namespace, run.inputs.timeout) };
@@ -138,6 +149,11 @@ pub(crate) async fn recover_pending(run: &Run, ours: bool) -> Result<(), Stop> {
     };
     run.kit.records.invalidate(namespace);
     done.map_err(|error| Stop::helm(&error, "What an interrupted Helm operation has left cannot be put in order"))
+}
+
+/// Whether an upgrade could start from it: what `helm uninstall --keep-history` leaves is installed anew.
+pub(crate) fn is_installed(key: &RecordKey) -> bool {
+    key.status != Status::Uninstalled
 }
 
 /// Whether Helm was interrupted at it: then there is nothing that it could upgrade.

@@ -200,11 +200,11 @@ fn at<'a>(tree: &'a Map<String, Json>, steps: &[String]) -> Option<&'a Json> {
 /// Whether this is the value of something with a name, as `{name: DB_PASSWORD, value: …}`, and the name is that of a secret.
 fn is_named_value(beside: &Json, key: &str) -> bool {
     key.eq_ignore_ascii_case("value")
-        && ["name", "key"].iter().any(|name| beside[*name].as_str().is_some_and(|name| is_telltale(name)))
+        && ["name", "key"].iter().any(|name| beside[*name].as_str().is_some_and(is_telltale))
 }
 
 /// Whether a key is named like a secret. References to Secrets by name (`existingSecret`, `secretName`) are none.
-fn is_telltale(key: &str) -> bool {
+pub(crate) fn is_telltale(key: &str) -> bool {
     let plain = plain(key);
     let pass = plain.ends_with("pass") && !plain.ends_with("bypass") && !plain.ends_with("compass");
     !refers(&plain) && (pass || TELLTALES.iter().any(|word| plain.contains(word)))

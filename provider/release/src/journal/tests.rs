@@ -47,3 +47,74 @@ async fn its_metadata_says_whether_there_is_something_to_finish() {
         assert_eq!(secret.metadata.labels.unwrap()["owner"], BESIDE);
     }
 }
+
+fn page(outcome: Outcome, revision_before: Option<u32>, phases: &[Phase]) -> RunRecord {
+    let phases = phases.iter().map(|phase| PhaseRecord {
+        name: phase.name().to_owned(),
+        outcome: Outcome::Running,
+        started: String::new(),
+        seconds: 0.0,
+    });
+    RunRecord { outcome, revision_before, phases: phases.collect(), ..RunRecord::default() }
+}
+
+fn journal(runs: Vec<RunRecord>) -> Journal {
+    let mut journal = Journal::new("ffe", "app", "a");
+    journal.content.runs = runs;
+    journal
+}
+
+#[test]
+fn what_stood_before_is_what_the_first_of_the_runs_that_were_not_good_has_found() {
+    use Outcome::{Failed, Interrupted, RolledBack, Running, Succeeded};
+    let stood = |runs: &[(Outcome, Option<u32>)]| {
+        journal(runs.iter().map(|(outcome, before)| page(*outcome, *before, &[])).collect()).stood_before()
+    };
+    assert_eq!(stood(&[(Succeeded, Some(2)), (Running, Some(3))]), Some(3));
+    assert_eq!(stood(&[(Succeeded, Some(2)), (Interrupted, Some(3)), (Failed, Some(4)), (Running, Some(5))]), Some(3));
+    assert_eq!(stood(&[(Interrupted, Some(3)), (RolledBack, Some(4)), (Running, Some(6))]), Some(6));
+    assert_eq!(stood(&[(Interrupted, None), (Running, Some(1))]), None, "a first install that died");
+    assert_eq!(stood(&[]), None);
+}
+
+#[test]
+fn only_a_run_that_has_begun_to_deploy_can_have_left_helm_at_work() {
+    let begun = |outcome, phases: &[Phase], revision| page(outcome, Some(3), phases).may_have_begun(revision);
+    let deployed = [Phase::Lock, Phase::Deploy];
+    assert!(begun(Outcome::Interrupted, &deployed, 4));
+    assert!(begun(Outcome::Running, &deployed, 4));
+    assert!(!begun(Outcome::Interrupted, &[Phase::Lock, Phase::Migrate], 4), "it was not that far");
+    assert!(!begun(Outcome::Interrupted, &deployed, 3), "it was there before");
+    assert!(!begun(Outcome::Succeeded, &deployed, 4));
+    assert!(!begun(Outcome::RolledBack, &deployed, 9));
+    assert!(RunRecord { unwinding: true, ..page(Outcome::Failed, Some(3), &[]) }.may_have_begun(5));
+    assert!(page(Outcome::Running, None, &deployed).may_have_begun(1));
+}
+
+#[test]
+fn a_schema_that_nobody_has_seen_after_a_migration_had_begun_may_be_ahead() {
+    let one = |phases: &[Phase], after: Option<&str>| RunRecord {
+        schema_before: Some(vec!["1".to_owned()]),
+        schema_after: after.map(|after| vec![after.to_owned()]),
+        ..page(Outcome::Failed, None, phases)
+    };
+    assert!(one(&[Phase::Migrate], None).is_ahead());
+    assert!(!one(&[Phase::Preflight], None).is_ahead());
+    assert!(!one(&[Phase::Migrate], Some("1")).is_ahead());
+    let mut seen = journal(vec![one(&[Phase::Migrate], None), one(&[Phase::Preflight], None)]);
+    seen.settle_schema_of_earlier(&["2".to_owned()]);
+    assert!(seen.content.runs[0].is_ahead());
+    seen.settle_schema_of_earlier(&["1".to_owned()]);
+    assert!(!seen.content.runs[0].is_ahead());
+    assert_eq!(seen.content.runs[1].schema_after, None, "it has not migrated yet");
+    seen.settle_schema(&["1".to_owned()]);
+    assert_eq!(seen.content.runs[1].schema_after, Some(vec!["1".to_owned()]));
+}
+
+#[test]
+fn revisions_of_a_release_that_is_gone_are_nothing_to_go_back_to() {
+    let run = RunRecord { verified: true, revision_after: Some(1), ..page(Outcome::Succeeded, None, &[]) };
+    let journal = journal(vec![run]);
+    assert_eq!(journal.last_verified(), Some(1));
+    assert_eq!(journal.anew().last_verified(), None);
+}

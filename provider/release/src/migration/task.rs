@@ -1,10 +1,12 @@
 //! Something done to the database by a Job: looking where it stands, migrating, undoing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
 use ffe_cluster::{Diagnosis, JobOptions, Kind, Query};
 use tfplugin::{Attr, Diagnostic, Path};
+use tokio::time::Instant;
 
 use crate::inputs::duration;
 use crate::migration::{inspect, job};
@@ -13,6 +15,8 @@ use crate::run::{Run, Stop};
 
 const LOG_LINES: usize = 200;
 const SHOWN_LINES: usize = 20;
+/// What is waited for a Job beyond its own deadline: its pods have a time to end in, and only then it is said to have failed.
+const GRACE: Duration = Duration::from_secs(90);
 
 /// A container of a task's pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +126,7 @@ impl Task {
     pub(crate) async fn run(&self, run: &Run, settings: &Migration, image: &str) -> Result<TaskOutcome, Stop> {
         let job = job::build(run, settings, image, self);
         let options =
-            JobOptions { wait: run.wait(duration(&settings.timeout, 600)), log_lines: LOG_LINES, stream: true };
+            JobOptions { wait: run.wait(duration(&settings.timeout, 600) + GRACE), log_lines: LOG_LINES, stream: true };
         let outcome = run.cluster.run_job(&job, &options).await.map_err(|error| match error.kind() {
             Kind::Cancelled => Stop::Cancelled,
             _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", self.kind)),
@@ -188,6 +192,9 @@ impl TaskOutcome {
             detail.push_str(&format!(", exit code {code}"));
         }
         detail.push_str(").");
+        if self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.reason == "DeadlineExceeded") {
+            detail.push_str(" It was ended because it had taken longer than migration.timeout.");
+        }
         // Parts run in order, so the last that has a log is the one that failed.
         let log = self.logs.values().next_back().map(Vec::as_slice).unwrap_or_default();
         match &self.diagnosis {
@@ -198,6 +205,30 @@ impl TaskOutcome {
             }
         }
         Diagnostic::error(summary, detail).at(Path::attribute("migration"))
+    }
+}
+
+/// Removes a Job, and waits until its pods have ended.
+///
+/// # Errors
+/// When the cluster refuses, or they do not end.
+pub(crate) async fn end_with_pods(run: &Run, name: &str) -> Result<(), Stop> {
+    let failed = |error| Stop::cluster(&error, &format!("The Job {name} cannot be ended"));
+    remove_job(run, name).await?;
+    let query = Query::labels(format!("batch.kubernetes.io/job-name={name}"));
+    let begun = Instant::now();
+    loop {
+        let pods = run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await.map_err(failed)?;
+        if pods.is_empty() {
+            return Ok(());
+        }
+        if begun.elapsed() > GRACE || run.cancel.is_cancelled() {
+            return Err(Stop::failed(Diagnostic::error(
+                format!("The pod of the Job {name} does not end"),
+                format!("It was told to, {} ago.", ffe_cluster::format_duration(begun.elapsed())),
+            )));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

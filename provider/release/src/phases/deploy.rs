@@ -32,6 +32,8 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         take_ownership: config.take_ownership.known() == Some(&true),
         // What is applied is what is there afterwards, whoever wrote a field meanwhile; so it is with Helm 3 anyway.
         force_conflicts: true,
+        // Over the records that `helm uninstall --keep-history` leaves; any other release of that name is not installed.
+        replace: run.before.is_none(),
         ..DeployRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values, inputs.timeout)
     };
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());

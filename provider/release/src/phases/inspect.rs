@@ -53,6 +53,7 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
     run.nothing_pending = found.pending.is_empty();
     warn_of_one_way_streets(run, settings, &found);
     run.stands_at = Some(found.current.clone());
+    run.journal.settle_schema_of_earlier(&found.current);
     let inherited = run.journal.left_behind().and_then(|left| inherited(left, &found.current));
     // A run that goes on keeps what it found at first: that is where the way back leads.
     run.note(|record| {
@@ -71,8 +72,7 @@ async fn ask(run: &mut Run, settings: &Migration, image: &str) -> Result<Option<
     let Some(task) = Task::inspect("inspect", settings) else { return Ok(None) };
     let job = task.job_name(&run.record().id);
     for left in (0..ATTEMPTS).rev() {
-        run.begin_job(&job).await?;
-        let outcome = task.run(run, settings, image).await?;
+        let outcome = run.carry_out(&task, settings, image).await?;
         run.end_job(&job).await?;
         if outcome.succeeded {
             return Ok(Some(outcome));

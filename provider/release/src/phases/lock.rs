@@ -11,7 +11,7 @@ use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::model::Release;
 use crate::pipeline::Phase;
 use crate::run::{Run, Stop, now};
-use crate::start::{Claim, look, recover_pending};
+use crate::start::{Claim, is_installed, look, recover_pending, refuse_others};
 
 /// Takes the leases, then goes on with the run that died if it wanted the same, or opens a new page.
 ///
@@ -33,19 +33,20 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
             Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
         }
     };
-    let resumed = open_page(run, journal);
+    refuse_others(run, journal.as_ref()).await?;
+    open_page(run, journal);
     run.save().await?;
-    recover_pending(run, resumed).await?;
+    recover_pending(run).await?;
     let history = run.kit.records.history_now(&namespace, &name).await;
     let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-    run.before = history.into_iter().next_back();
+    run.before = history.into_iter().next_back().filter(is_installed);
     let before = run.before.as_ref().map(|key| key.revision);
     run.note(|record| record.revision_before = record.revision_before.or(before));
     Ok(Outcome::Succeeded)
 }
 
 /// The page of this run in the journal: that of a run that was interrupted while doing the same, or a new one.
-fn open_page(run: &mut Run, journal: Option<Journal>) -> bool {
+fn open_page(run: &mut Run, journal: Option<Journal>) {
     let digest = run.inputs.digest(run.chart.as_ref().map_or("", |chart| &chart.digest), &Release::schema());
     let mut journal = journal.unwrap_or_else(|| Journal::new(&run.inputs.namespace, &run.inputs.name, &run.id));
     let resumed = journal.unfinished().is_some_and(|page| page.inputs_digest == digest);
@@ -77,7 +78,6 @@ fn open_page(run: &mut Run, journal: Option<Journal>) -> bool {
     }
     journal.content.transitions = run.leases.first().map_or(0, ffe_cluster::HeldLease::transitions);
     run.journal = journal;
-    resumed
 }
 
 async fn take_leases(run: &mut Run) -> Result<(), Stop> {

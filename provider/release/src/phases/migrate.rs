@@ -30,8 +30,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     }
     let Some(manifest) = &run.manifest else { return Ok(Outcome::Skipped) };
     let image = migration::image(&settings, manifest, &run.inputs.namespace).map_err(Stop::failed)?;
-    run.begin_job(&job).await?;
-    let outcome = task.run(run, &settings, &image).await?;
+    let outcome = run.carry_out(&task, &settings, &image).await?;
     if !outcome.succeeded {
         run.end_job(&job).await?;
         let what = match outcome.log(Part::Current) {

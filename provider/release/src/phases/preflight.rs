@@ -27,17 +27,20 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 
     let mut errors = Diagnostics::new();
     for reference in manifest.references(&run.inputs.namespace) {
-        if let Some(missing) = missing(&run.cluster, &reference).await? {
+        if let Some(missing) = missing(run, &reference).await? {
             errors.push(missing);
         }
     }
-    if let Some(settings) = run.inputs.config.migration.known() {
-        if let Err(error) = migration::image(settings, &manifest, &run.inputs.namespace) {
+    if let Some(settings) = run.inputs.config.migration.known().cloned() {
+        if let Err(error) = migration::image(&settings, &manifest, &run.inputs.namespace) {
             errors.push(error);
         }
-        if let Some(name) = settings.database_secret.as_str()
-            && find::<Secret>(&run.cluster, &run.inputs.namespace, name).await?.is_none()
-        {
+        let name = settings.database_secret.as_str().unwrap_or_default().to_owned();
+        if name.is_empty() {
+            // The migration finds its database by other means.
+        } else if let Some(secret) = find::<Secret>(&run.cluster, &run.inputs.namespace, &name).await? {
+            run.inputs.learn(&secret);
+        } else {
             errors.push(
                 Diagnostic::error(
                     format!("The Secret {name} does not exist"),
@@ -118,13 +121,15 @@ async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Resu
 }
 
 /// The error for a Secret or ConfigMap, or a key of one, that the pods would wait for in vain.
-async fn missing(cluster: &Cluster, reference: &Reference) -> Result<Option<Diagnostic>, Stop> {
+async fn missing(run: &mut Run, reference: &Reference) -> Result<Option<Diagnostic>, Stop> {
+    let cluster = run.cluster.clone();
     let keys: Option<Vec<String>> = match reference.kind {
-        Referenced::Secret => find::<Secret>(cluster, &reference.namespace, &reference.name).await?.map(|secret| {
+        Referenced::Secret => find::<Secret>(&cluster, &reference.namespace, &reference.name).await?.map(|secret| {
+            run.inputs.learn(&secret);
             let data = secret.data.unwrap_or_default().into_keys();
             data.chain(secret.string_data.unwrap_or_default().into_keys()).collect()
         }),
-        Referenced::ConfigMap => find::<ConfigMap>(cluster, &reference.namespace, &reference.name).await?.map(|map| {
+        Referenced::ConfigMap => find::<ConfigMap>(&cluster, &reference.namespace, &reference.name).await?.map(|map| {
             map.data.unwrap_or_default().into_keys().chain(map.binary_data.unwrap_or_default().into_keys()).collect()
         }),
     };

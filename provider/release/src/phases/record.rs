@@ -123,10 +123,15 @@ pub(crate) fn write_only(config: &Release) -> BTreeMap<String, Vec<u8>> {
 
 async fn record_write_only(run: &Run) -> Result<Option<String>, Stop> {
     let values = write_only(&run.inputs.config);
+    let failed = |error| Stop::cluster(&error, "The digest of set_wo cannot be kept");
     if values.is_empty() {
+        // What is not set any more counts as changed when it is set again.
+        if run.journal.content.applied.set_wo_revision.is_some() {
+            let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
+            digests.forget(&run.cluster, SET_WO).await.map_err(failed)?;
+        }
         return Ok(None);
     }
-    let failed = |error| Stop::cluster(&error, "The digest of set_wo cannot be kept");
     let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
     digests.record(&run.cluster, SET_WO, &values).await.map(Some).map_err(failed)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ffe_cluster::k8s_openapi::api::apps::v1::ReplicaSet;
 use ffe_cluster::k8s_openapi::api::core::v1::{Pod, PodSpec};
+use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{DeleteOptions, Error, ObjectRef, Query};
 use ffe_helm::manifest::Manifest;
 use ffe_session::diagnostic;
@@ -28,11 +29,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     if !schema_back::is_open(run) {
         return Ok(());
     }
-    let images = new_images(run);
+    let images = new_images(run).await;
     clear(run, &images).await
 }
 
-/// Ends the pods that run one of the images, and what makes such pods.
+/// Ends the release's pods that run one of the images, and what makes such pods. Those of others stay.
 ///
 /// # Errors
 /// When pods of it stay.
@@ -58,11 +59,15 @@ pub(crate) async fn clear(run: &Run, images: &BTreeSet<String>) -> Result<(), Di
     }
 }
 
-/// The images that only the failed version runs.
-fn new_images(run: &Run) -> BTreeSet<String> {
+/// The images that only the failed version runs. Where the way back had nothing to do, what was there before still is.
+async fn new_images(run: &Run) -> BTreeSet<String> {
     let namespace = run.inputs.namespace.as_str();
     let new = run.manifest.as_ref().map(|manifest| images(manifest, namespace)).unwrap_or_default();
-    let old = run.after.as_ref().and_then(|release| release.parsed_manifest().ok());
+    let before = match (&run.after, &run.before) {
+        (None, Some(key)) => run.kit.records.open(key).await.ok().flatten(),
+        _ => None,
+    };
+    let old = run.after.as_ref().or(before.as_ref()).and_then(|release| release.parsed_manifest().ok());
     new.difference(&old.map(|manifest| images(&manifest, namespace)).unwrap_or_default()).cloned().collect()
 }
 
@@ -78,13 +83,37 @@ fn runs(spec: Option<&PodSpec>, images: &BTreeSet<String>) -> bool {
     })
 }
 
+/// Whether Helm has written on it that it is the release's. The controller of Deployments hands that on to ReplicaSets.
+fn is_releases(metadata: &ObjectMeta, run: &Run) -> bool {
+    let written = |key: &str| metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
+    written("meta.helm.sh/release-name") == Some(run.inputs.name.as_str())
+        && written("meta.helm.sh/release-namespace") == Some(run.inputs.namespace.as_str())
+}
+
+/// Whether a pod, or what has made it, is the release's: the same image may run in the namespace for others.
+async fn made_for_release(run: &Run, pod: &ObjectMeta) -> Result<bool, Error> {
+    let mut metadata = pod.clone();
+    // A pod's maker, and the maker of that: a Deployment's ReplicaSet, a CronJob's Job.
+    for _ in 0..3 {
+        if is_releases(&metadata, run) {
+            return Ok(true);
+        }
+        let owners = metadata.owner_references.unwrap_or_default();
+        let Some(maker) = owners.into_iter().find(|owner| owner.controller == Some(true)) else { return Ok(false) };
+        let object = ObjectRef::new(&maker.api_version, &maker.kind, Some(&run.inputs.namespace), &maker.name);
+        let Some(found) = run.cluster.find_ref(&object).await? else { return Ok(false) };
+        metadata = found.metadata;
+    }
+    Ok(false)
+}
+
 /// Scales down what makes such pods, deletes the rest, and says which are left.
 async fn end(run: &Run, images: &BTreeSet<String>) -> Result<Vec<String>, Error> {
     let namespace = run.inputs.namespace.as_str();
     for set in run.cluster.list::<ReplicaSet>(Some(namespace), &Query::default()).await? {
         let spec = set.spec;
         let makes = runs(spec.template.and_then(|template| template.spec).as_ref(), images);
-        if makes && spec.replicas.unwrap_or(1) > 0 {
+        if makes && spec.replicas.unwrap_or(1) > 0 && is_releases(&set.metadata, run) {
             let name = set.metadata.name.unwrap_or_default();
             tracing::info!(replica_set = %name, "scaling down the failed version");
             run.cluster.merge::<ReplicaSet>(Some(namespace), &name, &json!({ "spec": { "replicas": 0 } })).await?;
@@ -92,11 +121,11 @@ async fn end(run: &Run, images: &BTreeSet<String>) -> Result<Vec<String>, Error>
     }
     let mut left = Vec::new();
     for pod in run.cluster.list::<Pod>(Some(namespace), &Query::default()).await? {
-        let labels = pod.metadata.labels.unwrap_or_default();
-        let ours = labels.get("app.kubernetes.io/name").is_some_and(|name| name == POD_LABEL);
+        let labels = pod.metadata.labels.as_ref();
+        let ours = labels.and_then(|labels| labels.get("app.kubernetes.io/name")).is_some_and(|name| name == POD_LABEL);
         let ended =
             pod.status.and_then(|status| status.phase).is_some_and(|phase| phase == "Succeeded" || phase == "Failed");
-        if ours || ended || !runs(pod.spec.as_ref(), images) {
+        if ours || ended || !runs(pod.spec.as_ref(), images) || !made_for_release(run, &pod.metadata).await? {
             continue;
         }
         let name = pod.metadata.name.unwrap_or_default();

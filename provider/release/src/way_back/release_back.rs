@@ -1,7 +1,7 @@
 //! The release back to its last verified revision; a first install is uninstalled.
 
 use ffe_helm::binary::{RollbackRequest, UninstallRequest};
-use ffe_helm::records::Status;
+use ffe_helm::records::{RecordKey, Status};
 use tfplugin::Diagnostics;
 
 use crate::journal::Outcome;
@@ -12,8 +12,10 @@ use crate::run::{Run, Stop};
 /// # Errors
 /// When Helm fails.
 pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
-    // What this run has not deployed it does not take back: only a check may have failed.
-    if run.in_place {
+    // What was there before this run it does not take back: only a check may have failed. What a run that died has deployed is
+    // taken back also where this one found it as wanted.
+    let stood = run.before.as_ref().map(|key| key.revision) == run.journal.stood_before();
+    if run.in_place && stood {
         return Ok(());
     }
     let strategy =
@@ -40,8 +42,8 @@ enum Target {
     Nothing,
 }
 
-/// The last verified revision if Helm still has it; else the one before this run if that was deployed (an adopted
-/// release); else none: there is nothing to go back to.
+/// The last verified revision if Helm still has it. Else, for a release that somebody else has made (adopted, imported), the
+/// newest that was deployed of those that stood before our runs; it is never uninstalled. Else there is nothing to go back to.
 async fn target(run: &Run) -> Result<Target, Diagnostics> {
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
@@ -49,8 +51,22 @@ async fn target(run: &Run) -> Result<Target, Diagnostics> {
     let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
     // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
     let was_good = run.was_managed || run.journal.is_complete() || run.journal.mark.adopted;
-    let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed).map(|key| key.revision);
-    let Some(revision) = run.journal.last_verified().filter(kept).or(before.filter(kept)) else {
+    let ran = |key: &&RecordKey| matches!(key.status, Status::Deployed | Status::Superseded);
+    let stood = run.journal.stood_before().filter(|_| was_good);
+    let stood = stood.and_then(|stood| history.iter().rev().filter(|key| key.revision <= stood).find(ran));
+    let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed);
+    let before = stood.or(before).map(|key| key.revision).filter(kept);
+    let Some(revision) = run.journal.last_verified().filter(kept).or(before) else {
+        if was_good {
+            return Err(Diagnostics::error(
+                "There is no revision to roll back to",
+                format!(
+                    "Helm has none of the release that was deployed before, and it is not uninstalled because it was there \
+                     before. It was left as it is: look with helm history {} -n {}, and apply a version that works.",
+                    run.inputs.name, run.inputs.namespace
+                ),
+            ));
+        }
         return Ok(Target::Nothing);
     };
     let newest = history.last().is_some_and(|key| key.revision == revision && key.status == Status::Deployed);
@@ -64,7 +80,7 @@ async fn target(run: &Run) -> Result<Target, Diagnostics> {
 pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
-    crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;
+    crate::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
         force_conflicts: true,
@@ -74,7 +90,7 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
     if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
         // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
         tracing::warn!(release = %run.inputs.name, "helm rollback failed and is tried again");
-        crate::start::recover_pending(run, true).await.map_err(Stop::into_diagnostics)?;
+        crate::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
         done = helm.rollback(&request, &run.cancel).await;
     }
     run.kit.records.invalidate(&run.inputs.namespace);
@@ -108,6 +124,6 @@ async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
     done.map_err(|error| Diagnostics::error("The failed release could not be uninstalled", error.to_string()))?;
     run.after = None;
     run.after_key = None;
-    run.note(|record| record.revision_after = None);
+    run.journal.forget_revisions();
     Ok(Outcome::Uninstalled)
 }

@@ -25,7 +25,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     let image = migration::image(&settings, manifest, &run.inputs.namespace)?;
     let now = stands_at(run, &settings, &image).await?;
     if now == before {
-        run.note(|record| record.schema_after = Some(before));
+        run.journal.settle_schema(&before);
         return Ok(());
     }
     run.note(|record| record.schema_after = Some(now.clone()));
@@ -47,7 +47,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     }
     downgrade(run, &settings, &image, &target).await.map_err(Stop::into_diagnostics)?;
     tracing::info!(from = ?now, to = ?before, "the schema is back");
-    run.note(|record| record.schema_after = Some(before));
+    run.journal.settle_schema(&before);
     Ok(())
 }
 
@@ -122,8 +122,7 @@ async fn carry_out(run: &mut Run, settings: &Migration, image: &str, task: &Task
 
 async fn by_job(run: &mut Run, settings: &Migration, image: &str, task: &Task) -> Result<TaskOutcome, Stop> {
     let job = task.job_name(&run.record().id);
-    run.begin_job(&job).await?;
-    let outcome = task.run(run, settings, image).await?;
+    let outcome = run.carry_out(task, settings, image).await?;
     run.end_job(&job).await?;
     Ok(outcome)
 }
