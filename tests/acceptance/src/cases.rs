@@ -28,6 +28,7 @@ mod supply;
 mod tls;
 mod tls_causes;
 mod tls_kills;
+mod together;
 
 use crate::Case;
 
@@ -54,6 +55,7 @@ pub fn all() -> Vec<Case> {
         sources::CASES,
         supply::CASES,
         promise::CASES,
+        together::CASES,
         moves::CASES,
         language::CASES,
         bad_input::CASES,
