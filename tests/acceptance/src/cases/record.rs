@@ -78,7 +78,11 @@ fn told(stage: &mut Stage) -> Result<Result<()>> {
     Ok(output
         .ok()
         .and_then(|output| {
-            output.says(&["was deployed, but the journal could not be updated", "nothing was undone", "nobody writes the journal now"])
+            output.says(&[
+                "was deployed, but the journal could not be updated",
+                "nothing was undone",
+                "nobody writes the journal now",
+            ])
         })
         .map(|_| ()))
 }
