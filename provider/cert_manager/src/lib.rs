@@ -40,7 +40,7 @@ pub use issuer::{
 };
 pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
 pub use release::{Released, release_challenges};
-pub use renew::{Renewal, renew, retry, retry_issuer};
+pub use renew::{Renewal, abandon, renew, retry, retry_issuer};
 pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};
 pub use wait::{wait_certificate, wait_issuer};
 pub use webhook::{WebhookTrouble, apply, webhook_trouble};

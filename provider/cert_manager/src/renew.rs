@@ -6,7 +6,7 @@ use ffe_cluster::{Cluster, DeleteOptions, Kind, ObjectRef, mark};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::diagnose::is_stuck;
+use crate::diagnose::{Cause, diagnose, is_stuck};
 use crate::error::Error;
 use crate::model::{CertificateItem, Condition, IssuerItem, RequestItem, condition};
 use crate::names::{API, IssuerRef, certificate_ref, owned_by};
@@ -74,7 +74,8 @@ fn issuing(found: &DynamicObject, item: &CertificateItem) -> Value {
 /// Begins anew what failed or cannot get on, and nothing else: for every apply, before the wait. A
 /// certificate whose last attempt failed is issued at once; one whose challenge cert-manager could not
 /// even set up (a refused token, a wrong zone), which it would try ever more rarely, gets a new request, and
-/// so does one whose DNS-01 challenge goes by a solver that the issuer does not have any more.
+/// so does one whose DNS-01 challenge goes by a solver that the issuer does not have any more. What the
+/// authority refuses until a known time is left to cert-manager.
 ///
 /// # Errors
 /// [`Kind::NotFound`] without the certificate, and those of requests.
@@ -86,13 +87,42 @@ pub async fn retry(cluster: &Cluster, namespace: &str, name: &str) -> Result<Ren
         return restart(cluster, namespace, name, &item).await;
     }
     // a certificate that was never tried, or whose spec was changed, is begun by cert-manager itself
-    if status.last_failure.is_none() { Ok(Renewal::Unneeded) } else { renew(cluster, namespace, name).await }
+    if status.last_failure.is_none() || (status.observed && is_limited(cluster, namespace, name).await) {
+        return Ok(Renewal::Unneeded);
+    }
+    renew(cluster, namespace, name).await
+}
+
+/// The authority takes no order before a time that it told: one more attempt would only count.
+async fn is_limited(cluster: &Cluster, namespace: &str, name: &str) -> bool {
+    let cause = diagnose(cluster, namespace, name).await.cause;
+    matches!(cause, Cause::RateLimited { until: Some(until) } if until > Timestamp::now())
 }
 
 async fn restart(cluster: &Cluster, namespace: &str, name: &str, item: &CertificateItem) -> Result<Renewal, Error> {
     if !is_stuck(cluster, namespace, name).await {
         return Ok(Renewal::Running);
     }
+    throw_away(cluster, namespace, item).await
+}
+
+/// Throws the issuance away that goes on, if one does: for an issuer that is another one now, as its order is one at the
+/// former server. cert-manager begins another one by itself.
+///
+/// # Errors
+/// Those of requests.
+pub async fn abandon(cluster: &Cluster, namespace: &str, name: &str) -> Result<Renewal, Error> {
+    let object = certificate_ref(namespace, name);
+    let Some(found) = cluster.find_ref(&object).await? else { return Ok(Renewal::Unneeded) };
+    let item = CertificateItem::read(&object.kind, found);
+    if CertificateStatus::of(&item).issuing {
+        throw_away(cluster, namespace, &item).await
+    } else {
+        Ok(Renewal::Unneeded)
+    }
+}
+
+async fn throw_away(cluster: &Cluster, namespace: &str, item: &CertificateItem) -> Result<Renewal, Error> {
     let next = item.status.revision.unwrap_or(0) + 1;
     let requests = cluster.list_ref(API, "CertificateRequest", Some(namespace), &ffe_cluster::Query::default()).await?;
     let requests: Vec<RequestItem> =

@@ -23,6 +23,7 @@ mod names;
 mod objects;
 mod plan;
 mod read;
+mod reissue;
 mod remove;
 mod resource;
 mod run;

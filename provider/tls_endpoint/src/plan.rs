@@ -70,16 +70,13 @@ fn keep_known(plan: &mut Plan<TlsEndpoint>) {
     let same = prior.hosts == planned.hosts
         && prior.secret_name == planned.secret_name
         && prior.certificate == planned.certificate
-        && issuer_name(prior) == issuer_name(planned)
+        // One that is changed in place issues anew, under the same name.
+        && prior.issuer == planned.issuer
         && prior.drifted.known().is_some_and(Vec::is_empty);
     let ready = prior.certificate_status.known().is_some_and(|status| status.ready == Attr::Known(true));
     if same && ready {
         planned.certificate_status = prior.certificate_status.clone();
     }
-}
-
-fn issuer_name(model: &TlsEndpoint) -> Option<(&Attr<String>, &Attr<String>)> {
-    model.issuer.known().map(|issuer| (&issuer.kind, &issuer.name))
 }
 
 /// Objects that exist and belong to nobody of ours. Those with a mark of ours may be on their way out in the same run (a

@@ -302,15 +302,21 @@ async fn remove_issuer(
     }
     let object = issuer.object(&names.namespace);
     let found = find(cluster, &object).await.map_err(failed(&summary))?;
-    let has_secrets = found.is_some_and(|found| found.data["spec"]["acme"].is_object());
+    let has_secrets = found.as_ref().is_some_and(|found| found.data["spec"]["acme"].is_object());
+    let account = names::account_key(&issuer.name);
+    // A Secret of that name that no issuer of ours has written is somebody else's; that of one that is given back is used on.
+    let wrote_account = found.as_ref().is_some_and(|found| {
+        let adopted = Mark::read(&found.metadata).is_some_and(|mark| mark.adopted);
+        !adopted && found.data["spec"]["acme"]["privateKeySecretRef"]["name"] == account.as_str()
+    });
     remove_ours(cluster, &object, &owner).await.map_err(failed(&summary))?;
     if credentials.is_none() && has_secrets {
         return Ok(Some(secrets_left(issuer)));
     }
     if let Some(credentials) = credentials {
         remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
-        if !keep.secrets {
-            let account = ObjectRef::of::<Secret>(credentials.namespace.as_deref(), &names::account_key(&issuer.name));
+        if !keep.secrets && wrote_account {
+            let account = ObjectRef::of::<Secret>(credentials.namespace.as_deref(), &account);
             remove_account(cluster, &account).await.map_err(failed(&summary))?;
         }
     }

@@ -291,11 +291,10 @@ fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpo
                 let records = done.dns_records.iter().map(|(host, id)| (host.clone(), Attr::Known(id.clone())));
                 state.dns_records = if planned.dns.is_null() { Attr::Null } else { Attr::Known(records.collect()) };
             }
-            Step::Issuer => {
-                state.issuer = planned.issuer.clone();
-                state.credentials_revision = done.credentials_revision.clone().into();
-            }
+            Step::Issuer => state.credentials_revision = done.credentials_revision.clone().into(),
             Step::Certificate => {
+                // Not before: until it has been asked for anew, the next run has to see that the issuer is another one.
+                state.issuer = planned.issuer.clone();
                 state.hosts = planned.hosts.clone();
                 state.url = planned.url.clone();
                 state.urls = planned.urls.clone();

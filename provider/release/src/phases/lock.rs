@@ -91,7 +91,18 @@ async fn take_leases(run: &mut Run) -> Result<(), Stop> {
     for name in names {
         let holder = Holder::this_process(run.id.clone(), what.clone());
         let lease = run.cluster.acquire_lease(&run.inputs.namespace, &name, holder, &options, &run.cancel).await;
-        leases.push(lease.map_err(|error| refused(&error))?);
+        match lease {
+            Ok(lease) => leases.push(lease),
+            Err(error) => {
+                // Whoever comes next need not wait until these have expired.
+                for held in leases {
+                    if let Err(error) = ffe_cluster::HeldLease::release(held).await {
+                        tracing::warn!(%error, "a lease was not given back");
+                    }
+                }
+                return Err(refused(&error));
+            }
+        }
     }
     run.hold(leases);
     Ok(())

@@ -7,7 +7,7 @@ use crate::checks::{acme_server, email, nameserver, not_blank, pem_certificates}
 
 /// Who issues the certificate. With none of `acme`, `ca` and `self_signed` it refers to one that exists; with one of them
 /// it is made, and removed with the endpoint.
-#[derive(Model, Clone, Debug)]
+#[derive(Model, Clone, Debug, PartialEq)]
 pub struct Issuer {
     /// Its name; required where it refers to one that exists. Default for an issuer of the endpoint's own: the endpoint's `name`, for a ClusterIssuer
     /// `<namespace>-<name>`.
@@ -29,7 +29,7 @@ pub struct Issuer {
 }
 
 /// An issuer by ACME.
-#[derive(Model, Clone, Debug)]
+#[derive(Model, Clone, Debug, PartialEq)]
 pub struct Acme {
     /// `letsencrypt`, `letsencrypt-staging`, or the URL of another server's directory; `ffe_environment`'s `tls.acme_server`
     /// fits.
@@ -52,7 +52,7 @@ pub struct Acme {
 }
 
 /// A way to show that a host is ours. Exactly one.
-#[derive(Model, Clone, Debug)]
+#[derive(Model, Clone, Debug, PartialEq)]
 pub struct Solver {
     /// By a file at port 80 of the host. Not for wildcards.
     #[attr(optional)]

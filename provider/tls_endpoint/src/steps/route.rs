@@ -1,26 +1,49 @@
 //! The ingress or the routes; what another class or other settings had made goes.
 
-use ffe_cluster::ObjectRef;
+use std::time::Duration;
+
+use ffe_cluster::{Kind, ObjectRef, Ownership, ownership};
 use ffe_routing::{Class, GatewayRef};
 
+use crate::desired::find;
 use crate::errors::routing;
 use crate::objects;
 use crate::remove::{remove_ours, remove_stray};
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
 
+const MIDDLEWARE: &str = "Middleware";
+/// More than the two seconds for which Traefik gathers changes unless it is told otherwise (`providersThrottleDuration`).
+const GATHERED: Duration = Duration::from_secs(3);
+
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let summary = "The route could not be made";
     let around = run.around()?.clone();
     let wished = objects::routes(run.spec, &around).map_err(failed(summary))?;
+    let mut settled = true;
     for desired in &wished {
+        let kind = desired.reference.kind.as_str();
+        if kind == MIDDLEWARE {
+            settled &= find(run.cluster, &desired.reference).await.map_err(failed(summary))?.is_some();
+        } else if kind == "Ingress" && !settled {
+            // The first ingress has nobody yet who would miss it.
+            if find(run.cluster, &desired.reference).await.map_err(failed(summary))?.is_some() {
+                until_gathered(run).await?;
+            }
+            settled = true;
+        }
         run.apply(desired).await?;
     }
+    let mut gathered = false;
     let wished: Vec<_> = wished.into_iter().map(|desired| desired.object).collect();
     let owner = run.spec.names.owner();
     for left in ffe_routing::leftovers(&run.spec.route, &wished) {
         run.stop_here()?;
         let summary = format!("{left} could not be removed");
+        if left.kind == MIDDLEWARE && !gathered && is_ours(run, &left).await? {
+            until_gathered(run).await?;
+            gathered = true;
+        }
         let removed = if run.terms.known.contains(&left) {
             remove_ours(run.cluster, &left, &owner).await
         } else {
@@ -35,6 +58,25 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     }
     let attached = ffe_routing::attach(run.cluster, &run.spec.route, &around.resolved).await;
     attached.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))
+}
+
+/// Traefik reads ingresses and Middlewares apart from each other, and answers 404 while it knows one and not the other. What
+/// it hears is gathered before it counts.
+async fn until_gathered(run: &Run<'_>) -> Result<(), Stop> {
+    tokio::select! {
+        () = run.cancel.cancelled() => Err(Stop::Cancelled),
+        () = tokio::time::sleep(GATHERED) => Ok(()),
+    }
+}
+
+/// Whether there is such an object, and it is the endpoint's. Where it may not be looked at there is none.
+async fn is_ours(run: &Run<'_>, object: &ObjectRef) -> Result<bool, Stop> {
+    let found = match find(run.cluster, object).await {
+        Err(error) if error.kind() == Kind::Forbidden => None,
+        found => found.map_err(failed("The former route could not be looked at"))?,
+    };
+    let ownership = ownership(found.as_ref().map(|found| &found.metadata), &run.spec.names.owner());
+    Ok(matches!(ownership, Ownership::OursComplete(_) | Ownership::OursUnfinished(_)))
 }
 
 /// The Gateway that has listeners of ours and is to have none any more.

@@ -6,9 +6,14 @@ use tfplugin::{Diagnostic, Path};
 
 use super::settings::Settings;
 use crate::objects::Surroundings;
+use crate::reissue::STAGING;
 use crate::run::Stop;
 use crate::spec::{OwnIssuer, Spec};
 use crate::status::Pair;
+
+/// Why a check with a token is not made.
+const TOKEN_WITHHELD: &str =
+    "its token is not sent over a chain that nobody trusts; verify.ca_bundle says whom to trust";
 
 /// What a client must see, and what the origin behind somebody else's edge.
 #[derive(Clone, Debug)]
@@ -72,6 +77,11 @@ pub(crate) fn expectations(
     let sniff = promised(Setting::ContentTypeNosniff, "header X-Content-Type-Options", security.content_type_nosniff);
     let redirect = promised(Setting::SslRedirect, "redirect", settings.redirect);
     let is_proxied = spec.dns.as_ref().is_some_and(|dns| dns.proxied);
+    // A token goes only to whom the chain shows to be the right one.
+    let withheld = distrusted.is_some() && pair.authority.is_none() && !is_proxied;
+    let (tokens, extra): (Vec<_>, Vec<_>) =
+        settings.checks.iter().cloned().partition(|check| withheld && check.bearer.is_some());
+    skipped.extend(tokens.into_iter().map(|check| (format!("check {}", check.path), TOKEN_WITHHELD.to_owned())));
     let own = Expected {
         issuer: settings.issuer.clone(),
         serial: Some(leaf.serial.clone()),
@@ -91,7 +101,7 @@ pub(crate) fn expectations(
             content_security_policy: security.content_security_policy.clone().filter(|_| policy),
             content_type_nosniff: sniff,
         },
-        extra: settings.checks.clone(),
+        extra,
         ..Expected::default()
     };
     let client = if is_proxied {
@@ -118,16 +128,20 @@ fn roots(settings: &Settings, pair: &Pair) -> Roots {
     }
 }
 
-/// Where nobody was named who is to be trusted, and by design nobody is.
+/// Where nobody was named who is to be trusted, and by design nobody is. What is known of the issuer decides; a certificate
+/// that contradicts it is one that must not pass.
 fn why_nobody_trusts(spec: &Spec, settings: &Settings, pair: &Pair) -> Option<&'static str> {
     if settings.bundle.is_some() {
         return None;
     }
     let leaf = pair.leaf()?;
-    if leaf.self_signed || spec.own_issuer == Some(OwnIssuer::SelfSigned) {
+    let (signs_itself, staging) = match &spec.own_issuer {
+        Some(own) => (*own == OwnIssuer::SelfSigned, own.is_staging()),
+        None => (leaf.self_signed, leaf.issuer.contains(STAGING)),
+    };
+    if signs_itself {
         return Some("the certificate signs itself: that it is the endpoint's own is checked instead");
     }
-    let staging = spec.own_issuer.as_ref().is_some_and(OwnIssuer::is_staging) || leaf.issuer.contains("(STAGING)");
     staging.then_some("nobody trusts Let's Encrypt's staging server, by design: that the certificate is the endpoint's own is checked instead")
 }
 
@@ -224,5 +238,38 @@ mod tests {
             assert!(!expected.client.trusted && expected.client.fingerprint_sha256.is_some());
             assert_eq!(skipped(&expected), ["chain"]);
         }
+    }
+
+    #[test]
+    fn a_certificate_that_an_own_issuer_cannot_have_issued_is_not_excused() {
+        let acme = json!({ "issuer": { "acme": { "server": "letsencrypt", "solver": { "http01": {} } } } });
+        for pair in [pair("(STAGING) Ersatz Edamame E1", false), pair("self", true)] {
+            let expected = expected(acme.clone(), Dialect::Traefik, &pair);
+            assert!(expected.client.trusted && expected.skipped.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_sent_where_nobody_is_trusted() {
+        let staging = json!({ "issuer": { "acme": { "server": "letsencrypt-staging", "solver": { "http01": {} } } } });
+        let spec = Spec::of(&settled(minimal(staging))).unwrap();
+        let served = Served { class: "x".to_owned(), controller: None, dialect: Dialect::Traefik };
+        let around = Surroundings { resolved: Resolved::Ingress(served), secrets: None };
+        let check = |path: &str, token: Option<&str>| ffe_https::ExtraCheck {
+            path: path.to_owned(),
+            bearer: token.map(|token| ffe_https::Bearer::new(token).unwrap()),
+            status: 200,
+        };
+        let mut settings = Settings::unsaid(true);
+        settings.checks = vec![check("/open", None), check("/closed", Some("t0ken"))];
+        let made = |pair: &Pair| {
+            let expected = expectations(&spec, &settings, &around, Some(pair)).unwrap();
+            let paths = expected.client.extra.iter().map(|check| check.path.clone()).collect::<Vec<_>>();
+            (paths, skipped(&expected).contains(&"check /closed"))
+        };
+        let untrusted = pair("(STAGING) Ersatz Edamame E1", false);
+        assert_eq!(made(&untrusted), (vec!["/open".to_owned()], true));
+        let known = Pair { authority: Some(untrusted.chain.clone()), ..untrusted };
+        assert_eq!(made(&known), (vec!["/open".to_owned(), "/closed".to_owned()], false));
     }
 }
