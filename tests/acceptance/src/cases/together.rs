@@ -16,8 +16,8 @@ pub(super) const CASES: &[Case] = &[
 fn chart(stage: &Stage) -> Result<PathBuf> {
     let chart = charts::one_config_map(&stage.side("chart")?)?;
     let asks = "{{- if .Capabilities.APIVersions.Has \"apps/v1/Deployment\" }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \
-                {{ .Release.Name }}-asks\ndata:\n  found: {{ (lookup \"v1\" \"Namespace\" \"\" .Release.Namespace).metadata.name | default \
-                \"nothing\" | quote }}\n{{- end }}\n";
+                {{ .Release.Name }}-asks\ndata:\n  found: {{ dig \"metadata\" \"name\" \"nothing\" (lookup \"v1\" \"Namespace\" \"\" \
+                .Release.Namespace) | quote }}\n{{- end }}\n";
     std::fs::write(chart.join("templates/asks.yaml"), asks)?;
     let inner = chart.join("charts/crds");
     std::fs::create_dir_all(inner.join("templates/crds"))?;
