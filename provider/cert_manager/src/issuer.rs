@@ -109,7 +109,13 @@ pub fn directory_url(server: &str) -> &str {
 
 /// True when every issuance counts against the limits of five a week for the same names.
 pub fn is_letsencrypt_production(server: &str) -> bool {
-    directory_url(server).trim_end_matches('/') == LETSENCRYPT
+    is_same_directory(server, LETSENCRYPT)
+}
+
+/// Whether both name the same ACME server: a slash at the end does not count.
+pub fn is_same_directory(one: &str, other: &str) -> bool {
+    let directory = |server| directory_url(server).trim_end_matches('/').to_owned();
+    directory(one) == directory(other)
 }
 
 impl IssuerSpec {

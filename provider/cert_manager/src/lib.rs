@@ -36,7 +36,7 @@ pub use install::{Installation, Part, installation, secret_namespace};
 pub use issuances::{Issuance, Outcome, issuances, users};
 pub use issuer::{
     Acme, IssuerSpec, LETSENCRYPT, LETSENCRYPT_STAGING, SecretKey, Solver, Tsig, directory_url,
-    is_letsencrypt_production, issuer_object,
+    is_letsencrypt_production, is_same_directory, issuer_object,
 };
 pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
 pub use release::{Released, release_challenges};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ffe_cluster::Redactor;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret as ClusterSecret;
 use ffe_helm::Secret;
-use ffe_helm::chart::ChartRef;
+use ffe_helm::chart::{ChartRef, Source};
 use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -136,11 +136,9 @@ pub(crate) fn chart_ref(config: &Release, chart_version: Option<&str>) -> ChartR
         verify: config.provenance.known().is_some_and(|provenance| provenance.verify.known() == Some(&true)),
         keyring: config.provenance.known().and_then(|provenance| provenance.keyring.as_str()).map(PathBuf::from),
     };
-    let is_local = written.source(FsPath::new(".")).is_ok_and(|source| source.is_local());
-    // A reference with a tag or a digest says which one it is; a version beside it is refused where they are spelt differently.
-    let says_which = written.chart.starts_with("oci://")
-        && written.chart.rsplit('/').next().is_some_and(|last| last.contains(['@', ':']));
-    let found = chart_version.filter(|_| !is_local && !says_which && written.version.is_none()).map(str::to_owned);
+    let has_one = |source: Source| source.is_local() || source.names_its_version();
+    let has_one = written.version.is_some() || written.source(FsPath::new(".")).is_ok_and(has_one);
+    let found = chart_version.filter(|_| !has_one).map(str::to_owned);
     ChartRef { version: written.version.clone().or(found), ..written }
 }
 

@@ -212,15 +212,33 @@ async fn interrupted(run: &mut Run, phase: Phase) -> End {
             phase.name()
         ),
     ));
-    diagnostics.extend(run.finish(Outcome::Interrupted).await);
-    notify::ended(run, Outcome::Interrupted, Some((phase, "Stopped by the user.".to_owned()))).await;
+    let cause = Some((phase, "Stopped by the user.".to_owned()));
+    close(run, Outcome::Interrupted, Outcome::Interrupted, cause, diagnostics).await
+}
+
+/// Writes the end of a run down and tells it, as `told`; warnings come last.
+async fn close(
+    run: &mut Run,
+    outcome: Outcome,
+    told: Outcome,
+    cause: Option<(Phase, String)>,
+    mut diagnostics: Diagnostics,
+) -> End {
+    diagnostics.extend(run.finish(outcome).await);
+    notify::ended(run, told, cause).await;
     diagnostics.extend(std::mem::take(&mut run.warnings));
-    End { outcome: Outcome::Interrupted, diagnostics }
+    End { outcome, diagnostics }
+}
+
+/// What a notice says of a failure: its first error.
+fn cause(failed: Phase, diagnostics: &Diagnostics) -> Option<(Phase, String)> {
+    let error = diagnostics.iter().find(|one| one.is_error())?;
+    Some((failed, format!("{}\n{}", error.summary, error.detail)))
 }
 
 /// The end of a run that could not go on with what an earlier attempt had begun: it stays open, for the next one.
 async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
-    let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
+    let cause = cause(failed, &diagnostics);
     let reached = run.record().phases.iter().rev().map(|page| page.name.as_str()).find(|name| *name != failed.name());
     diagnostics.push(Diagnostic::warning(
         format!("State of release {}/{} after the failure", run.inputs.namespace, run.inputs.name),
@@ -233,10 +251,7 @@ async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics)
             run.inputs.name
         ),
     ));
-    diagnostics.extend(run.finish(Outcome::Interrupted).await);
-    notify::ended(run, Outcome::Failed, cause.map(|cause| (failed, cause))).await;
-    diagnostics.extend(std::mem::take(&mut run.warnings));
-    End { outcome: Outcome::Interrupted, diagnostics }
+    close(run, Outcome::Interrupted, Outcome::Failed, cause, diagnostics).await
 }
 
 async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
@@ -271,12 +286,9 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         }
     }
     let outcome = if broken_off { Outcome::Interrupted } else { run.release_back.unwrap_or(Outcome::Failed) };
-    let cause = diagnostics.iter().find(|one| one.is_error()).map(|one| format!("{}\n{}", one.summary, one.detail));
+    let cause = cause(failed, &diagnostics);
     diagnostics.push(aftermath(run, failed, outcome, release_lost));
-    diagnostics.extend(run.finish(outcome).await);
-    notify::ended(run, outcome, cause.map(|cause| (failed, cause))).await;
-    diagnostics.extend(std::mem::take(&mut run.warnings));
-    End { outcome, diagnostics }
+    close(run, outcome, outcome, cause, diagnostics).await
 }
 
 /// Whether a failed release is left as it is, by the user's own word.

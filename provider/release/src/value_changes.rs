@@ -104,7 +104,7 @@ fn shown(difference: &Difference, masks: &Masks<'_>, with_before: bool) -> Value
         if !show {
             return Attr::from(NOT_SHOWN);
         }
-        let value = masks.masked(&difference.path, value);
+        let value = masks.masked(difference, value);
         let text = match &value {
             Json::String(text) if text == SENSITIVE || text == WRITE_ONLY => text.clone(),
             other => Redactor::default().clean(&other.to_string()),
@@ -128,15 +128,15 @@ struct Masks<'a> {
 
 impl Masks<'_> {
     /// A value that has changed without what must not be shown, at whatever depth.
-    fn masked(&self, path: &str, value: &Json) -> Json {
-        let steps = steps(path);
+    fn masked(&self, difference: &Difference, value: &Json) -> Json {
+        let steps = difference.steps();
         let within = steps.split_last().is_some_and(|(_, above)| above.iter().any(|step| holds_secrets(step)));
         let last = steps.last().map(String::as_str).unwrap_or_default();
         let named = self.trees.iter().any(|tree| {
             let beside = steps.split_last().and_then(|(_, above)| at(tree, above));
             beside.is_some_and(|beside| is_named_value(beside, last))
         });
-        self.inside(path, last, value, within || named)
+        self.inside(&difference.path, last, value, within || named)
     }
 
     fn inside(&self, path: &str, key: &str, value: &Json, secret: bool) -> Json {
@@ -165,27 +165,6 @@ impl Masks<'_> {
             other => other.clone(),
         }
     }
-}
-
-/// The names on a path as [`differences`] writes it; the place in a list is one of its own.
-fn steps(path: &str) -> Vec<String> {
-    let mut steps = vec![String::new()];
-    let mut chars = path.chars();
-    while let Some(char) = chars.next() {
-        let begins = char == '.' || char == '[';
-        let rest = match char {
-            '\\' => chars.next(),
-            '.' | '[' | ']' => None,
-            other => Some(other),
-        };
-        if begins {
-            steps.push(String::new());
-        }
-        if let (Some(step), Some(char)) = (steps.last_mut(), rest) {
-            step.push(char);
-        }
-    }
-    steps
 }
 
 fn at<'a>(tree: &'a Map<String, Json>, steps: &[String]) -> Option<&'a Json> {

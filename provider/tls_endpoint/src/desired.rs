@@ -103,6 +103,16 @@ pub(crate) async fn find(cluster: &Cluster, object: &ObjectRef) -> Result<Option
     unserved(cluster.find_ref(object).await)
 }
 
+/// Whether there is such an object and it is this owner's.
+///
+/// # Errors
+/// Those of a request.
+pub(crate) async fn is_there_and_ours(cluster: &Cluster, object: &ObjectRef, owner: &Owner) -> Result<bool> {
+    let found = find(cluster, object).await?;
+    let whose = ownership(found.as_ref().map(|found| &found.metadata), owner);
+    Ok(matches!(whose, Ownership::OursComplete(_) | Ownership::OursUnfinished(_)))
+}
+
 /// Looks for all of them at once.
 ///
 /// # Errors

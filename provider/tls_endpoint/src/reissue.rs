@@ -1,7 +1,7 @@
 //! When a certificate is to be issued again though cert-manager sees no reason: it compares the name of the issuer, and an
 //! issuer that is changed in place keeps its name.
 
-use ffe_cert_manager::directory_url;
+use ffe_cert_manager::is_same_directory;
 use ffe_https::CertificateFacts;
 
 use crate::spec::{OwnIssuer, Spec};
@@ -20,8 +20,7 @@ pub(crate) fn is_another(prior: &Spec, spec: &Spec) -> bool {
 fn issue_the_same(one: &OwnIssuer, other: &OwnIssuer) -> bool {
     match (one, other) {
         (OwnIssuer::Acme(one), OwnIssuer::Acme(other)) => {
-            let directory = |server| directory_url(server).trim_end_matches('/').to_owned();
-            directory(&one.server) == directory(&other.server) && one.profile == other.profile
+            is_same_directory(&one.server, &other.server) && one.profile == other.profile
         }
         (one, other) => one == other,
     }

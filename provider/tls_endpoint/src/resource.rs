@@ -201,6 +201,7 @@ impl TlsEndpointResource {
             bridge: None,
             around: None,
             marks: Default::default(),
+            present: Default::default(),
             record: Recorded::default(),
             keeps_certificate: false,
             done: std::mem::take(done),

@@ -1,6 +1,6 @@
 //! One run over an endpoint: what the steps share, and what they have done so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Redactor, WaitOptions};
@@ -66,6 +66,8 @@ pub(crate) struct Run<'a> {
     pub(crate) around: Option<Surroundings>,
     /// The marks that the objects get, once it was looked whose they are.
     pub(crate) marks: BTreeMap<ObjectRef, Mark>,
+    /// The objects that were there already when it was looked.
+    pub(crate) present: BTreeSet<ObjectRef>,
     /// The record as it was found.
     pub(crate) record: Recorded,
     /// The Certificate is cert-manager's own, made by an ingress's annotations: it is used as it is.

@@ -121,8 +121,7 @@ impl OwnIssuer {
 
 /// Whether this is Let's Encrypt's server for trying things out.
 pub(crate) fn is_staging(server: &str) -> bool {
-    let directory = |server| ffe_cert_manager::directory_url(server).trim_end_matches('/').to_owned();
-    directory(server) == directory(LETS_ENCRYPT_STAGING)
+    ffe_cert_manager::is_same_directory(server, LETS_ENCRYPT_STAGING)
 }
 
 impl Spec {

@@ -7,6 +7,7 @@ mod request;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -120,14 +121,20 @@ impl Gate {
         Ok(gate)
     }
 
-    /// A kubeconfig that leads through the gate.
-    pub(crate) fn kubeconfig(&self) -> String {
-        format!(
+    /// Writes a kubeconfig that leads through the gate; where it is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn kubeconfig_in(&self, folder: &Path) -> Result<PathBuf> {
+        let text = format!(
             "apiVersion: v1\nkind: Config\nclusters: [{{ name: gate, cluster: {{ server: \"http://{}\" }} }}]\n\
              users: [{{ name: gate, user: {{}} }}]\n\
              contexts: [{{ name: gate, context: {{ cluster: gate, user: gate }} }}]\ncurrent-context: gate\n",
             self.address
-        )
+        );
+        let file = folder.join("kubeconfig");
+        std::fs::write(&file, text)?;
+        Ok(file)
     }
 
     /// Where it listens.

@@ -79,16 +79,21 @@ async fn bad_input_is_named_with_its_path() {
     }
 }
 
+/// An environment with a database of this image, which is no good: it fails soon. Without one it has the time to succeed.
+fn with_image(world: &World, image: Option<&str>, mut more: Json) -> Json {
+    more["database"] = json!({});
+    if let Some(image) = image {
+        more["database"]["image"] = image.into();
+        more["timeout"] = world.impatience().into();
+    }
+    world.environment(more)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() {
     let world = World::start("fail").await;
     let mut tf = world.terraform().await;
-    // What shall succeed has time.
-    let timeout = |image: Option<&str>| if image.is_some() { world.impatience() } else { "3m" };
-    let config = |image: Option<&str>| {
-        let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(json!({ "preset": "dev", "timeout": timeout(image), "database": database }))
-    };
+    let config = |image: Option<&str>| with_image(&world, image, json!({ "preset": "dev" }));
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"))).await;
     failed.expect_error("", "The database did not become ready");
     failed.expect_error("", &format!("kubectl delete namespace {}", world.namespace()));
@@ -109,13 +114,8 @@ async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() 
 async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
     let world = World::start("half").await;
     let mut tf = world.terraform().await;
-    // What shall succeed has time.
-    let timeout = |image: Option<&str>| if image.is_some() { world.impatience() } else { "3m" };
     let config = |image: Option<&str>, level: &str| {
-        let database = image.map_or_else(|| json!({}), |image| json!({ "image": image }));
-        world.environment(
-            json!({ "preset": "dev", "timeout": timeout(image), "config": { "LEVEL": level }, "database": database }),
-        )
+        with_image(&world, image, json!({ "preset": "dev", "config": { "LEVEL": level } }))
     };
     tf.apply(ENVIRONMENT, "this", config(None, "info")).await.expect_ok();
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;

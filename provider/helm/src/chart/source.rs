@@ -32,6 +32,14 @@ impl Source {
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Directory(_) | Self::Archive(_))
     }
+
+    /// Whether it says itself which version it is, by a tag or a digest. Helm refuses a version beside it that is spelt
+    /// differently.
+    #[must_use]
+    pub fn names_its_version(&self) -> bool {
+        let last = |reference: &str| reference.rsplit('/').next().is_some_and(|last| last.contains(['@', ':']));
+        matches!(self, Self::Oci(reference) if last(reference))
+    }
 }
 
 impl ChartRef {
@@ -110,6 +118,14 @@ mod tests {
     fn addresses() {
         assert_eq!(source("oci://r.example/c/x:1.0.0", None), Ok(Source::Oci("oci://r.example/c/x:1.0.0".into())));
         assert_eq!(source("x", Some("oci://r.example/c/")), Ok(Source::Oci("oci://r.example/c/x".into())));
+        for (reference, names) in [
+            ("oci://r.example:5000/c/x", false),
+            ("oci://r.example/c/x:1.0.0", true),
+            ("oci://r.example/c/x@sha256:aa", true),
+            ("https://r.example/x-1.0.0.tgz", false),
+        ] {
+            assert_eq!(source(reference, None).unwrap().names_its_version(), names, "{reference}");
+        }
         let repository = Source::Repository { url: "https://r.example".into(), name: "x".into() };
         assert_eq!(source("x", Some("https://r.example")), Ok(repository));
         assert_eq!(source("https://r.example/x.tgz", None), Ok(Source::Url("https://r.example/x.tgz".into())));

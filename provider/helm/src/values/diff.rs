@@ -13,6 +13,30 @@ pub struct Difference {
     pub after: Option<Value>,
 }
 
+impl Difference {
+    /// The names on the path, as they are in the values; a place in a list is one of them.
+    #[must_use]
+    pub fn steps(&self) -> Vec<String> {
+        let mut steps = vec![String::new()];
+        let mut chars = self.path.chars();
+        while let Some(char) = chars.next() {
+            let begins = char == '.' || char == '[';
+            let rest = match char {
+                '\\' => chars.next(),
+                '.' | '[' | ']' => None,
+                other => Some(other),
+            };
+            if begins {
+                steps.push(String::new());
+            }
+            if let (Some(step), Some(char)) = (steps.last_mut(), rest) {
+                step.push(char);
+            }
+        }
+        steps
+    }
+}
+
 impl std::fmt::Debug for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Difference").field("path", &self.path).finish_non_exhaustive()
@@ -75,6 +99,8 @@ mod tests {
         let found = differences(before.as_object().unwrap(), after.as_object().unwrap());
         let paths: Vec<_> = found.iter().map(|d| d.path.as_str()).collect();
         assert_eq!(paths, ["a\\.b", "gone", "image.tag", "list[1].x", "new"]);
+        assert_eq!(found[0].steps(), ["a.b"]);
+        assert_eq!(found[3].steps(), ["list", "1", "x"]);
         assert_eq!(found[1].after, None);
         assert_eq!(found[4].before, None);
     }

@@ -35,23 +35,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         if let Err(error) = migration::image(&settings, &manifest, &run.inputs.namespace) {
             errors.push(error);
         }
-        let name = settings.database_secret.as_str().unwrap_or_default().to_owned();
-        if name.is_empty() {
-            // The migration finds its database by other means.
-        } else if let Some(secret) = find::<Secret>(&run.cluster, &run.inputs.namespace, &name).await? {
-            run.inputs.learn(&secret);
-        } else {
-            errors.push(
-                Diagnostic::error(
-                    format!("The Secret {name} does not exist"),
-                    format!(
-                        "migration.database_secret names the Secret {}/{name}, which gives the migration its DATABASE_URL. Make it \
-                         first, or refer to ffe_environment's database_secret.",
-                        run.inputs.namespace
-                    ),
-                )
-                .at(Path::attribute("migration").child("database_secret")),
-            );
+        if let Some(name) = settings.database_secret.as_str() {
+            match find::<Secret>(&run.cluster, &run.inputs.namespace, name).await? {
+                Some(secret) => run.inputs.learn(&secret),
+                None => errors.push(no_database_secret(&run.inputs.namespace, name)),
+            }
         }
     }
     if errors.has_errors() {
@@ -118,6 +106,17 @@ async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Resu
         .find::<K>(Some(namespace), name)
         .await
         .map_err(|error| Stop::cluster(&error, "What the chart refers to cannot be checked"))
+}
+
+fn no_database_secret(namespace: &str, name: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The Secret {name} does not exist"),
+        format!(
+            "migration.database_secret names the Secret {namespace}/{name}, which gives the migration its DATABASE_URL. Make it \
+             first, or refer to ffe_environment's database_secret."
+        ),
+    )
+    .at(Path::attribute("migration").child("database_secret"))
 }
 
 /// The error for a Secret or ConfigMap, or a key of one, that the pods would wait for in vain.

@@ -2,10 +2,10 @@
 //! there, or nobody can tell. In the state it can still be destroyed.
 
 use ffe_cloudflare::{Holder, Reason};
-use ffe_cluster::{Cancel, Cluster, Error, ObjectRef, Ownership, ownership};
+use ffe_cluster::{Cancel, Cluster, Error, ObjectRef};
 use ffe_session::Session;
 
-use crate::desired::find;
+use crate::desired::{find, is_there_and_ours};
 use crate::model::TlsEndpoint;
 use crate::spec::Spec;
 use crate::steps::{dns, route};
@@ -31,9 +31,7 @@ async fn issuer(cluster: &Cluster, spec: &Spec) -> Result<bool, Error> {
     if spec.own_issuer.is_none() || object.namespace.is_some() {
         return Ok(false);
     }
-    let found = find(cluster, &object).await?;
-    let whose = ownership(found.as_ref().map(|found| &found.metadata), &spec.names.owner());
-    Ok(matches!(whose, Ownership::OursComplete(_) | Ownership::OursUnfinished(_)))
+    is_there_and_ours(cluster, &object, &spec.names.owner()).await
 }
 
 /// A listener that serves our Secret at a Gateway.

@@ -62,6 +62,9 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
         if one.desired.part == Part::Record {
             run.record = recorded(one);
         }
+        if one.live.is_some() {
+            run.present.insert(one.desired.reference.clone());
+        }
         match claim::mark(one, &run.spec.names, &run.run_id, &run.terms) {
             Ok(mark) => {
                 if one.desired.part == Part::Certificate {

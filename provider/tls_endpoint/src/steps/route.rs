@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{Kind, ObjectRef, Ownership, ownership};
+use ffe_cluster::{Kind, ObjectRef};
 use ffe_routing::{Class, GatewayRef};
 
-use crate::desired::find;
+use crate::desired::is_there_and_ours;
 use crate::errors::routing;
 use crate::objects;
 use crate::remove::{remove_ours, remove_stray};
@@ -24,10 +24,10 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     for desired in &wished {
         let kind = desired.reference.kind.as_str();
         if kind == MIDDLEWARE {
-            settled &= find(run.cluster, &desired.reference).await.map_err(failed(summary))?.is_some();
+            settled &= run.present.contains(&desired.reference);
         } else if kind == "Ingress" && !settled {
             // The first ingress has nobody yet who would miss it.
-            if find(run.cluster, &desired.reference).await.map_err(failed(summary))?.is_some() {
+            if run.present.contains(&desired.reference) {
                 until_gathered(run).await?;
             }
             settled = true;
@@ -71,12 +71,10 @@ async fn until_gathered(run: &Run<'_>) -> Result<(), Stop> {
 
 /// Whether there is such an object, and it is the endpoint's. Where it may not be looked at there is none.
 async fn is_ours(run: &Run<'_>, object: &ObjectRef) -> Result<bool, Stop> {
-    let found = match find(run.cluster, object).await {
-        Err(error) if error.kind() == Kind::Forbidden => None,
-        found => found.map_err(failed("The former route could not be looked at"))?,
-    };
-    let ownership = ownership(found.as_ref().map(|found| &found.metadata), &run.spec.names.owner());
-    Ok(matches!(ownership, Ownership::OursComplete(_) | Ownership::OursUnfinished(_)))
+    match is_there_and_ours(run.cluster, object, &run.spec.names.owner()).await {
+        Err(error) if error.kind() == Kind::Forbidden => Ok(false),
+        looked => looked.map_err(failed("The former route could not be looked at")),
+    }
 }
 
 /// The Gateway that has listeners of ours and is to have none any more.

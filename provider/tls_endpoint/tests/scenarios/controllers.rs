@@ -11,20 +11,14 @@ use ffe_cluster::testing::FakeApi;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use serde_json::{Value as Json, json};
 
-use crate::world::ADDRESS;
+use crate::world::{ADDRESS, Background};
 
 /// The players; they stop with this.
 pub(crate) struct Controllers {
-    player: tokio::task::JoinHandle<()>,
+    _player: Background,
     orders: Arc<AtomicUsize>,
     issues: Arc<AtomicBool>,
     addresses: Arc<AtomicBool>,
-}
-
-impl Drop for Controllers {
-    fn drop(&mut self) {
-        self.player.abort();
-    }
 }
 
 impl Controllers {
@@ -42,7 +36,7 @@ impl Controllers {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
-        Controllers { player, orders, issues, addresses }
+        Controllers { _player: Background(player), orders, issues, addresses }
     }
 
     /// How many certificates were ordered.

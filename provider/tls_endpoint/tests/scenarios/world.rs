@@ -98,13 +98,13 @@ pub(crate) struct World {
     pub(crate) controllers: Controllers,
     /// Cloudflare.
     pub(crate) standin: Option<(StandIn, String)>,
-    _clock: Option<Clock>,
+    _clock: Option<Background>,
 }
 
-/// What lets time pass; ends with its world.
-struct Clock(tokio::task::JoinHandle<()>);
+/// A task that ends with what holds this.
+pub(crate) struct Background(pub(crate) tokio::task::JoinHandle<()>);
 
-impl Drop for Clock {
+impl Drop for Background {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -149,7 +149,7 @@ impl World {
                 tokio::time::advance(Duration::from_millis(100)).await;
             }
         });
-        World { standin: Some((standin, zone)), _clock: Some(Clock(clock)), ..World::new() }
+        World { standin: Some((standin, zone)), _clock: Some(Background(clock)), ..World::new() }
     }
 
     /// An issuer of somebody else's.

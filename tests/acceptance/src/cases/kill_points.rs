@@ -8,6 +8,8 @@ mod journal;
 mod play;
 mod scene;
 
+pub(super) use journal::is_at;
+
 use crate::gate::Moment::{self, After, Before};
 use crate::{Case, When};
 use At::{Ask, Begin, Close, Helm, Note};
@@ -68,7 +70,7 @@ enum Who {
 
 /// A request that marks a point.
 #[derive(Clone, Copy, Debug)]
-enum At {
+pub(super) enum At {
     /// The journal's write that begins a phase.
     Begin(&'static str),
     /// The journal's first write in which the run has this field.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
 
+use super::kill_points::{At, is_at};
 use super::lifecycle::stack;
 use crate::gate::{Gate, Look, Moment, Then};
 use crate::{Case, Kube, Stage, When, charts, processes};
@@ -36,17 +37,9 @@ pub(super) fn journal(kube: &Kube, namespace: &str, release: &str) -> Result<Opt
     Ok(Some(journal))
 }
 
-/// Whether the request writes into the journal that a phase has begun.
-fn begins(look: &Look<'_>, phase: &str) -> bool {
-    let last = look.journal.and_then(|journal| journal["runs"].as_array()?.last());
-    let page = last.and_then(|run| run["phases"].as_array()?.last());
-    page.is_some_and(|page| page["name"] == phase && page["outcome"] == "running")
-}
-
 /// The application, with the gate before the API server.
 fn behind(stage: &Stage, gate: &Gate) -> Result<()> {
-    let kubeconfig = stage.side("gate")?.join("kubeconfig");
-    std::fs::write(&kubeconfig, gate.kubeconfig())?;
+    let kubeconfig = gate.kubeconfig_in(&stage.side("gate")?)?;
     stage.configure_with(&format!(
         "provider \"ffe\" {{\n  kubernetes = {{ config_path = \"{}\" }}\n  helm = {{ binary = \"{}\" }}\n}}\n\n{}",
         kubeconfig.display(),
@@ -94,7 +87,7 @@ fn provider_during_rollout(stage: &mut Stage) -> Result<()> {
     let gate = Gate::open(&stage.kube)?;
     behind(stage, &gate)?;
     let namespace = stage.name.clone();
-    let (mut terraform, provider) = apply_until(stage, &gate, |look| begins(look, "rollout"))?;
+    let (mut terraform, provider) = apply_until(stage, &gate, |look| is_at(At::Begin("rollout"), look))?;
     processes::kill(provider)?;
     gate.let_go(Then::Drop);
     ensure!(!terraform.wait()?.success(), "terraform succeeded although its provider was killed");
@@ -140,9 +133,7 @@ fn terraform_during_migration(stage: &mut Stage) -> Result<()> {
     behind(stage, &gate)?;
     let namespace = stage.name.clone();
     // Its Job is made and runs; the provider waits for it from here on.
-    let made = |look: &Look<'_>| {
-        look.request.method == "POST" && look.request.path.contains("/jobs") && look.request.says("ffe-migrate-")
-    };
+    let made = |look: &Look<'_>| is_at(At::Ask("migrate", "POST", "/jobs", "ffe-migrate-"), look);
     let (mut terraform, provider) = apply_until(stage, &gate, made)?;
     processes::kill(terraform.id())?;
     terraform.wait()?;

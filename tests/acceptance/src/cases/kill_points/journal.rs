@@ -25,7 +25,7 @@ pub(super) fn phase(journal: &Json) -> &str {
 }
 
 /// Whether this is the request that marks a point.
-pub(super) fn is_at(at: At, look: &Look<'_>) -> bool {
+pub(in crate::cases) fn is_at(at: At, look: &Look<'_>) -> bool {
     let request = look.request;
     let asks = |method: &str, path: &str, body: &str| {
         request.method == method && request.path.contains(path) && (body.is_empty() || request.says(body))

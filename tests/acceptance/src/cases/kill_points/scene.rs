@@ -47,7 +47,7 @@ impl<'a> Scene<'a> {
     pub(super) fn open(stage: &'a mut Stage) -> Result<Scene<'a>> {
         stage.shorten_leases();
         let gate = Gate::open(&stage.kube)?;
-        std::fs::write(stage.side("gate")?.join("kubeconfig"), gate.kubeconfig())?;
+        gate.kubeconfig_in(&stage.side("gate")?)?;
         let scene = Scene { gate, webhook: Standin::webhook()?, stage };
         scene.configure(None)?;
         scene.stage.apply()?.ok()?;

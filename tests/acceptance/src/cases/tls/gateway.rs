@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value as Json;
 
 use crate::Stage;
-use crate::tls::{Endpoint, backend, expect_gone, expect_outcomes, expect_served, host, objects};
+use crate::tls::{Endpoint, backend, expect_gone, expect_headers, expect_outcomes, expect_served, host, objects};
 
 const GATEWAY: &str = "\
 apiVersion: gateway.networking.k8s.io/v1
@@ -63,15 +63,7 @@ pub(super) fn listener(stage: &mut Stage) -> Result<()> {
     let endpoint = endpoint.class(shared(true));
     endpoint.configure(stage)?;
     stage.apply()?.ok()?;
-    let answer = expect_served(stage, &web)?;
-    for (header, value) in [
-        ("strict-transport-security", "max-age=31536000"),
-        ("x-frame-options", "DENY"),
-        ("content-security-policy", "default-src 'self'"),
-        ("x-content-type-options", "nosniff"),
-    ] {
-        ensure!(answer.header(header) == Some(value), "{header}: {answer:?}");
-    }
+    expect_headers(&expect_served(stage, &web)?)?;
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
     expect_outcomes(&state, &web, "passed", &["chain", "names", "status", "redirect", "header X-Frame-Options"])?;
     ensure!(objects(stage, "ingresses")?.is_empty(), "an Ingress beside the routes");

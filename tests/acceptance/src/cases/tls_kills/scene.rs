@@ -33,7 +33,7 @@ impl<'a> Scene<'a> {
         let url = standin.base_url();
         let address = url.split('/').nth(2).and_then(|address| address.parse().ok());
         let cluster = Gate::open(&stage.kube)?;
-        std::fs::write(stage.side("gate")?.join("kubeconfig"), cluster.kubeconfig())?;
+        cluster.kubeconfig_in(&stage.side("gate")?)?;
         Ok(Scene {
             cluster,
             cloudflare: Gate::before(address.context("the stand-in has no address")?)?,
