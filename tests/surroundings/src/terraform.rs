@@ -37,7 +37,10 @@ pub fn find() -> Result<(PathBuf, Version)> {
     let program = std::env::var_os("FFE_TERRAFORM").map_or_else(|| PathBuf::from("terraform"), PathBuf::from);
     let mut ask = Command::new(&program);
     // One that is found by a version manager may need the user's own environment for that.
-    ask.args(["version", "-json"]).env("CHECKPOINT_DISABLE", "1").env_remove("TF_CLI_ARGS").env_remove("TF_CLI_ARGS_version");
+    ask.args(["version", "-json"])
+        .env("CHECKPOINT_DISABLE", "1")
+        .env_remove("TF_CLI_ARGS")
+        .env_remove("TF_CLI_ARGS_version");
     let said = output(&mut ask).with_context(|| {
         format!(
             "terraform is needed, {OLDEST} or newer: install it and see that it is in PATH, or set FFE_TERRAFORM to where \
@@ -79,6 +82,11 @@ impl Terraform {
     /// Terraform's program.
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// The same, with terraform started by another program.
+    pub fn started_by(self, program: PathBuf) -> Terraform {
+        Terraform { program, ..self }
     }
 
     /// The mirror.
@@ -220,7 +228,10 @@ mod tests {
         std::fs::write(&built, "program").unwrap();
         let mirror = kept.path().join("mirror");
         let laid = lay(&mirror, "registry.terraform.io/hashicorp/helm", "2.17.0", &built).unwrap();
-        let expected = format!("registry.terraform.io/hashicorp/helm/2.17.0/{}/terraform-provider-helm_v2.17.0", platform().unwrap());
+        let expected = format!(
+            "registry.terraform.io/hashicorp/helm/2.17.0/{}/terraform-provider-helm_v2.17.0",
+            platform().unwrap()
+        );
         assert_eq!(laid, mirror.join(expected));
         assert_eq!(std::fs::read_to_string(laid).unwrap(), "program");
     }
