@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`, `mutants`.
 //!
 //! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
 //! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
@@ -7,11 +7,13 @@ mod bench;
 mod demo;
 mod docs;
 mod kubectl;
+mod mutants;
 mod process;
 mod tell;
 mod terraform;
 mod test;
 mod testbed;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ enum Command {
     Test(test::Args),
     Docs(docs::Args),
     Bench(bench::Args),
+    Mutants(mutants::Args),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::go(&args),
         Command::Docs(args) => docs::go(&args),
         Command::Bench(args) => bench::go(&args),
+        Command::Mutants(args) => mutants::go(&args),
     };
     match result {
         Ok(code) => code,
