@@ -13,7 +13,8 @@ use support::{Image, PASSWORD, Postgres};
 mod support;
 
 fn main() -> ExitCode {
-    let needs = support::modules(&["alembic", "psycopg2", "sqlalchemy"]).and("postgresql", support::postgres().map(drop));
+    let needs =
+        support::modules(&["alembic", "psycopg2", "sqlalchemy"]).and("postgresql", support::postgres().map(drop));
     let trial = needs.trial("the_inspection_tells_where_the_database_stands_and_changes_nothing", || {
         the_inspection_tells_where_the_database_stands_and_changes_nothing();
         Ok(())
