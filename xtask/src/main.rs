@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `build`, `bench`.
 //!
 //! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
 //! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
 
 mod bench;
+mod build;
 mod demo;
 mod docs;
 mod kubectl;
@@ -32,7 +33,10 @@ enum Command {
     Demo(demo::Args),
     Test(test::Args),
     Docs(docs::Args),
+    Build(build::Args),
     Bench(bench::Args),
+    #[command(hide = true)]
+    Account(bench::account::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,7 +45,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::go(&args),
         Command::Test(args) => test::go(&args),
         Command::Docs(args) => docs::go(&args),
+        Command::Build(args) => build::go(&args),
         Command::Bench(args) => bench::go(&args),
+        Command::Account(args) => bench::account::go(&args),
     };
     match result {
         Ok(code) => code,

@@ -84,6 +84,16 @@ impl Terraform {
         &self.plugin
     }
 
+    /// Terraform itself, as it was found.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The same, with terraform started by another program.
+    pub(crate) fn started_by(self, program: PathBuf) -> Terraform {
+        Terraform { program, ..self }
+    }
+
     /// A command in a folder, not run yet.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, folder: &Path, arguments: &[S]) -> Command {
         let mut command = Command::new(&self.program);
