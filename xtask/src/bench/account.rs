@@ -70,7 +70,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         wall,
         own: together.saturating_sub(children),
         children,
-        // Without children the kernel's own maximum is exact.
+        // Without children the kernel's own maximum is exact. It begins with what this process holds, a few megabytes.
         peak: if children.is_zero() { largest } else { peak },
         children_peak: if children.is_zero() || largest <= peak { 0 } else { largest },
     };
