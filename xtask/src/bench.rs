@@ -90,8 +90,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     std::fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
     let terraform = Terraform::with_mirror(&folder, &provider)?;
     let stack = Stack::new(&workspace, terraform, &provider, &folder)?;
-    let mut report = Report::default();
-    report.about = about(&stack, &provider)?;
+    let mut report = Report { about: about(&stack, &provider)?, ..Report::default() };
 
     if args.wants(What::Start) {
         tell::headline("Start to schema");

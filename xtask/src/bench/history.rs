@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use super::stack::{Many, Stack};
 use crate::process;
 
-/// The release that Helm records. All names have its length at the least, so that it cannot be a part of another word.
+/// The release that Helm records: a name that is a part of no other word in a record.
 const PATTERN: &str = "pattern-of-all-others";
 
 /// Gives each release that has no history yet as many revisions; of a release that has one, nothing is changed.
@@ -65,6 +65,7 @@ fn recorded(stack: &Stack<'_>, namespace: &str) -> Result<usize> {
 fn pattern(stack: &Stack<'_>, namespace: &str) -> Result<Json> {
     let helm = |arguments: &[&str]| {
         let mut command = std::process::Command::new(stack.helm());
+        stack.alone(&mut command);
         command.env("KUBECONFIG", stack.kubeconfig()).args(arguments).args(["--namespace", namespace]);
         process::output(&mut command)
     };

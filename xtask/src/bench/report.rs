@@ -71,17 +71,16 @@ impl Report {
                 "wall × helm_release",
                 "CPU × helm_release",
             ];
-            let mut lines = vec![head.map(str::to_owned)];
-            lines.extend(self.rows.iter().map(|row| self.line(row)));
+            let lines: Vec<_> = self.rows.iter().map(|row| self.line(row)).collect();
             text.push('\n');
-            text.push_str(&table(&lines));
+            text.push_str(&table(&head, &lines));
         }
         text
     }
 
     fn line(&self, row: &Row) -> [String; 15] {
         let cost = &row.cost;
-        let (wall, processor): (fn(&Cost) -> Duration, fn(&Cost) -> Duration) = (|cost| cost.wall, Cost::processor);
+        let wall = |cost: &Cost| cost.wall;
         let ratio = |side, figure: fn(&Cost) -> Duration| {
             let other = self.beside(row, side).map(|other| figure(other).as_secs_f64());
             other.map(|other| format!("{:.2}", figure(cost).as_secs_f64() / other)).unwrap_or_default()
@@ -99,9 +98,9 @@ impl Report {
             megabytes(cost.provider_peak),
             megabytes(cost.helm_peak),
             ratio(Side::Floor, wall),
-            ratio(Side::Floor, processor),
+            ratio(Side::Floor, Cost::processor),
             ratio(Side::HelmProvider, wall),
-            ratio(Side::HelmProvider, processor),
+            ratio(Side::HelmProvider, Cost::processor),
         ]
     }
 
@@ -141,17 +140,24 @@ impl Row {
     }
 }
 
-/// A table in Markdown whose columns stand below each other.
-fn table<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default().max(3);
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
-    let mut text = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(&format!("| {} |\n", cells.join(" | ")));
-        if index == 0 {
-            text.push_str(&format!("|{}|\n", widths.map(|width| "-".repeat(width + 2)).join("|")));
-        }
+/// A table in Markdown whose columns stand below each other. A column without any figure is left out.
+fn table<const COLUMNS: usize>(head: &[&str; COLUMNS], lines: &[[String; COLUMNS]]) -> String {
+    let columns: Vec<usize> =
+        (0..COLUMNS).filter(|&column| lines.iter().any(|line| !line[column].is_empty())).collect();
+    let widths = columns.iter().map(|&column| {
+        let cells = lines.iter().map(|line| line[column].as_str()).chain([head[column]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default().max(3)
+    });
+    let widths: Vec<usize> = widths.collect();
+    let written = |line: &dyn Fn(usize) -> String| {
+        let cells = columns.iter().zip(&widths).map(|(&column, &width)| format!(" {:width$} |", line(column)));
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let mut text = written(&|column| head[column].to_owned());
+    let rules: String = widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect();
+    text.push_str(&format!("|{rules}\n"));
+    for line in lines {
+        text.push_str(&written(&|column| line[column].clone()));
     }
     text
 }
@@ -196,9 +202,11 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other() {
-        let lines = [["a", "×"], ["long name", "1.50 s"]].map(|line| line.map(str::to_owned));
-        let text = table(&lines);
-        assert_eq!(text, "| a         | ×      |\n|-----------|--------|\n| long name | 1.50 s |\n");
+        let lines = [["a", "", "0.50 s"], ["long name", "", "1.50 s"]].map(|line| line.map(str::to_owned));
+        let text = table(&["x", "nothing", "×"], &lines);
+        let expected =
+            "| x         | ×      |\n|-----------|--------|\n| a         | 0.50 s |\n| long name | 1.50 s |\n";
+        assert_eq!(text, expected);
         assert_eq!(report().json()["measured"][1]["processor_seconds"]["all"], 0.6);
     }
 }

@@ -1,6 +1,7 @@
 //! Configurations of many small releases, and of as many `terraform_data`, applied and planned for measuring.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -94,6 +95,13 @@ impl<'a> Stack<'a> {
         self.folder.join("chart")
     }
 
+    /// A command that leaves the user's own Helm alone.
+    pub(super) fn alone(&self, command: &mut Command) {
+        for (name, folder) in [("CACHE", "cache"), ("CONFIG", "config"), ("DATA", "data")] {
+            command.env(format!("HELM_{name}_HOME"), self.folder.join("helm").join(folder));
+        }
+    }
+
     /// A configuration by its name. Makes nothing.
     pub(super) fn many(&self, name: &str, side: Side, size: usize) -> Many {
         let id = format!("{name}-{}-{size}", side.id());
@@ -158,10 +166,7 @@ impl<'a> Stack<'a> {
         let accounts = tempfile::tempdir_in(self.folder).context("a folder for the accounts")?;
         let mut command = self.terraform.command(&many.folder, arguments);
         command.env(ACCOUNTS, accounts.path());
-        // The user's own Helm is left alone.
-        for (name, folder) in [("CACHE", "cache"), ("CONFIG", "config"), ("DATA", "data")] {
-            command.env(format!("HELM_{name}_HOME"), self.folder.join("helm").join(folder));
-        }
+        self.alone(&mut command);
         process::output(&mut command)?;
         let cost = Cost::read(accounts.path())?;
         ensure!(many.side == Side::Floor || cost.provider_peak > 0, "what the provider used was not counted");
@@ -239,8 +244,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::process::Command;
 
     use super::*;
 
