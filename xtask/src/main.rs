@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`, `mutants`.
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `build`, `bench`, `mutants`.
 //!
 //! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
 //! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
 
 mod bench;
+mod build;
 mod demo;
 mod docs;
 mod kubectl;
@@ -34,8 +35,11 @@ enum Command {
     Demo(demo::Args),
     Test(test::Args),
     Docs(docs::Args),
+    Build(build::Args),
     Bench(bench::Args),
     Mutants(mutants::Args),
+    #[command(hide = true)]
+    Account(bench::account::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,8 +48,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::go(&args),
         Command::Test(args) => test::go(&args),
         Command::Docs(args) => docs::go(&args),
+        Command::Build(args) => build::go(&args),
         Command::Bench(args) => bench::go(&args),
         Command::Mutants(args) => mutants::go(&args),
+        Command::Account(args) => bench::account::go(&args),
     };
     match result {
         Ok(code) => code,

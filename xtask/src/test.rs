@@ -18,14 +18,14 @@ use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
 use report::Report;
 
 use crate::workspace::Workspace;
-use crate::{process, tell, terraform, tools};
+use crate::{build, process, tell, terraform, tools};
 
 /// Run the tests: checks of the sources, unit tests, and acceptance cases with the real terraform on the real cluster.
 ///
 /// Starts the testbed where it does not run (as root on Debian), and stops it at the end if it did.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Every acceptance case; otherwise the subset that keeps one of every point.
+    /// Every acceptance case, otherwise the subset that keeps one of every point; and the build of what is published.
     #[arg(long)]
     full: bool,
     /// Leave the testbed running also when this command started it.
@@ -100,6 +100,9 @@ impl Steps<'_> {
         let application = self.cluster.then(|| application::start(workspace));
         self.unit_tests();
         self.dependencies();
+        if args.full {
+            self.report.step("the binary that is published", |_| build::published(workspace).map(drop));
+        }
         self.report.step("reference pages are current", |_| {
             let check = ["run", "--quiet", "--package", "ffe-reference", "--"];
             process::run(workspace.cargo(&check).arg(&workspace.root).arg("--check"))
