@@ -5,21 +5,30 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::bed::Bed;
-use crate::command::{self, no_note};
+use crate::command::{self, SYSTEM_PATH, no_note};
 use crate::files;
 use crate::host;
 
-/// A package, and a file of it whose presence shows that it is installed.
+/// A package, and a file or a program of it whose presence shows that it, or what somebody else has in its place, is
+/// installed.
 pub(crate) struct Package {
     pub(crate) name: &'static str,
+    /// A path, or the name of a program that may lie anywhere where programs of the system do.
     pub(crate) file: &'static str,
     /// The service that the package would start at the next boot.
     pub(crate) service: Option<&'static str>,
 }
 
+impl Package {
+    fn is_there(&self) -> bool {
+        // A path stays what it is when it is joined.
+        SYSTEM_PATH.split(':').any(|folder| Path::new(folder).join(self.file).exists())
+    }
+}
+
 /// Installs those packages of which the file is missing. Services that they bring are neither started nor enabled.
 pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
-    let missing: Vec<&Package> = packages.iter().filter(|package| !Path::new(package.file).exists()).collect();
+    let missing: Vec<&Package> = packages.iter().filter(|package| !package.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -50,7 +59,7 @@ pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
         // Without systemd there is no such program and nothing to disable.
         let _ = command::output(host::system("systemctl").args(["disable", service]));
     }
-    match missing.iter().find(|package| !Path::new(package.file).exists()) {
+    match missing.iter().find(|package| !package.is_there()) {
         Some(package) => bail!("package {} is installed and {} is still missing", package.name, package.file),
         None => Ok(()),
     }
@@ -89,6 +98,14 @@ impl Drop for NoServices<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_package_is_there_when_its_file_or_its_program_is() {
+        let package = |file| Package { name: "any", file, service: None };
+        for (file, there) in [("sh", true), ("/bin/sh", true), ("ffe-no-such-program", false), ("/bin/ffe-no", false)] {
+            assert_eq!(package(file).is_there(), there, "{file}");
+        }
+    }
 
     #[test]
     fn services_are_kept_from_starting_while_packages_come_and_no_longer() {
