@@ -68,6 +68,14 @@ impl Testbed {
         Ok(Self { paths: Paths::locate()? })
     }
 
+    /// The testbed in another cache folder, which may run beside this one. Touches nothing.
+    ///
+    /// # Errors
+    /// When the folder's path cannot be made absolute.
+    pub fn at(cache: &Path) -> Result<Self> {
+        Ok(Self { paths: Paths::in_cache(cache)? })
+    }
+
     /// Builds what is missing of the parts and starts what does not run; may be called at any time, by several
     /// processes at once. A cluster that did not run begins empty.
     ///

@@ -18,7 +18,12 @@ impl Paths {
             Some(folder) if !folder.is_empty() => PathBuf::from(folder),
             _ => user_cache()?.join("terraform-provider-ffe"),
         };
-        let cache = std::path::absolute(&cache).with_context(|| format!("cache folder {}", cache.display()))?;
+        Self::in_cache(&cache)
+    }
+
+    /// In that cache folder.
+    pub(crate) fn in_cache(cache: &Path) -> Result<Self> {
+        let cache = std::path::absolute(cache).with_context(|| format!("cache folder {}", cache.display()))?;
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .context("the testbed's crate lies in the root of a file system")?
