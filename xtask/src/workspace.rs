@@ -9,9 +9,6 @@ use serde_json::Value as Json;
 
 use crate::{process, tell};
 
-/// The provider's version, which is that of the workspace.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// This checkout and what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Workspace {

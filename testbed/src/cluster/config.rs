@@ -45,12 +45,7 @@ pub(crate) fn keys_are_current(paths: &Paths, node: &Node) -> bool {
 fn with_endpoints<T>(node: &Node, with: impl FnOnce(&Endpoints<'_>) -> T) -> T {
     // What clients on the node and on this machine use.
     let server = format!("https://{}", node.socket(API_PORT));
-    with(&Endpoints {
-        node_ip: node.address(),
-        service_ip: API_SERVICE_IP,
-        node_name: node.name(),
-        server: &server,
-    })
+    with(&Endpoints { node_ip: node.address(), service_ip: API_SERVICE_IP, node_name: node.name(), server: &server })
 }
 
 fn fill(template: &str, paths: &Paths, node: &Node) -> Result<String> {

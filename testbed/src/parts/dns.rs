@@ -171,7 +171,11 @@ impl Component for DnsServer {
             files::write_atomically(&made_for, wanted.as_bytes(), 0o644)?;
         }
         let configuration = folder.join("named.conf").display().to_string();
-        process.start_on(&Node::first(bed.paths), &bed.paths.binary(NAME), &["-f".into(), "-g".into(), "-c".into(), configuration])?;
+        process.start_on(
+            &Node::first(bed.paths),
+            &bed.paths.binary(NAME),
+            &["-f".into(), "-g".into(), "-c".into(), configuration],
+        )?;
         process.wait_until_listening(address)?;
         // It listens before it has read its zones.
         let started = Instant::now();
