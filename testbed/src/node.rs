@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cluster::SERVICE_CIDR;
 use crate::command::{self, SYSTEM_PATH};
 use crate::files;
 use crate::host;
@@ -141,7 +142,14 @@ impl Node {
         ip(&["link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
         ip(&["address", "add", &host, "dev", outer])?;
         ip(&["link", "set", outer, "up"])?;
-        for arguments in [["address", "add", &node, "dev", "eth0"].as_slice(), &["link", "set", "eth0", "up"]] {
+        let inside: [&[&str]; 3] = [
+            &["address", "add", &node, "dev", "eth0"],
+            &["link", "set", "eth0", "up"],
+            // The API server calls services too. kube-proxy gives their addresses away for those of pods, but only on
+            // connections that have somewhere to go to begin with; there is no other way out of the node.
+            &["route", "add", SERVICE_CIDR, "dev", "eth0"],
+        ];
+        for arguments in inside {
             command::output(self.system("ip")?.args(arguments))?;
         }
         Ok(())
