@@ -17,6 +17,7 @@ mod testbed;
 mod tools;
 mod workspace;
 
+use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -43,7 +44,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::parse();
+    go_past_the_proxy();
+    let result = match cli.command {
         Command::Testbed(args) => testbed::go(&args),
         Command::Demo(args) => demo::go(&args),
         Command::Test(args) => test::go(&args),
@@ -59,5 +62,16 @@ fn main() -> ExitCode {
             tell::problem(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A proxy of the user's does not know the testbed's node. Terraform, the provider, Helm and kubectl would ask it all the
+/// same, so that this program begins again with the node exempt, for itself and for all that it starts.
+fn go_past_the_proxy() {
+    let exempt = ffe_testbed::Testbed::locate().ok().and_then(|testbed| testbed.no_proxy());
+    if let (Some(exempt), Ok(program)) = (exempt, std::env::current_exe()) {
+        let mut again = std::process::Command::new(program);
+        again.args(std::env::args_os().skip(1)).env("NO_PROXY", &exempt).env("no_proxy", &exempt);
+        tell::problem(&anyhow::Error::new(again.exec()).context("starting anew with NO_PROXY"));
     }
 }

@@ -197,7 +197,7 @@ impl Steps<'_> {
                         .env(ffe_surroundings::REQUIRE, "1")
                         .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
                         .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
-                        .envs(workspace.testbed.tls_environment()?);
+                        .envs(workspace.testbed.tls_environment());
                 }
                 ignored.extend(nextest::run(&mut command, all)?);
             }

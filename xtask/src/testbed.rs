@@ -48,9 +48,12 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
                 testbed.kubeconfig().display()
             ));
             tell::note(format!("  export PATH={}:$PATH   # kubectl, helm4", testbed.folder().join("bin").display()));
+            if let Some(exempt) = testbed.no_proxy() {
+                tell::note(format!("  export NO_PROXY={exempt}   # your proxy does not know the node"));
+            }
             if tls {
-                tell::note(format!("Names below {} lead to {}.", testbed.dns()?.zone, testbed.dns()?.server.ip()));
-                for (name, value) in testbed.tls_environment()? {
+                tell::note(format!("Names below {} lead to {}.", testbed.dns().zone, testbed.dns().server.ip()));
+                for (name, value) in testbed.tls_environment() {
                     tell::note(format!("  export {name}={value}"));
                 }
             }

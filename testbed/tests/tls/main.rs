@@ -229,7 +229,7 @@ fn a_strict_authority_limits_orders_and_heeds_caa_records() {
 
 fn names_are_set_removed_and_missing_for_pods_and_for_this_machine() {
     let world = World::begin("names");
-    let dns = ffe_testbed::Testbed::locate().unwrap().dns().unwrap();
+    let dns = ffe_testbed::Testbed::locate().unwrap().dns();
     let (host, zone) = (world.host("set"), dns.zone);
     assert_eq!(world.resolve(&host), world.node_ip);
     dns.set(&host, 1, "A", &["192.0.2.77"]).unwrap();

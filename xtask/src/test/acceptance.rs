@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
-use ffe_testbed::{Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_SECRET_KEY};
+use ffe_testbed::{Part, S3_ACCESS_KEY, S3_SECRET_KEY};
 
 use super::count;
 use super::counts::{Counts, one_test};
@@ -88,13 +88,13 @@ pub(super) fn run(
         .env("FFE_KUBECTL", testbed.binary("kubectl"))
         .env("FFE_HELM3", testbed.binary("helm3"))
         .env("FFE_HELM4", testbed.binary("helm4"))
-        .env("FFE_REGISTRY", REGISTRY_ADDRESS)
-        .env("FFE_S3_ENDPOINT", testbed.s3_endpoint()?)
+        .env("FFE_REGISTRY", testbed.registry_address())
+        .env("FFE_S3_ENDPOINT", testbed.s3_endpoint())
         .env("FFE_S3_ACCESS_KEY", S3_ACCESS_KEY)
         .env("FFE_S3_SECRET_KEY", S3_SECRET_KEY)
         .env("FFE_S3_FOLDER", testbed.folder().join("s3/objects"))
         .env("FFE_OTHER_KUBECONFIG", testbed.other_kubeconfig())
-        .envs(testbed.tls_environment()?);
+        .envs(testbed.tls_environment());
     // A case that is asked for by its name runs, also one that is not in the subset.
     if full || selection.is_some() {
         command.env("FFE_FULL", "1");

@@ -119,7 +119,7 @@ impl World {
             bucket: S3_BUCKET.to_owned(),
             prefix: format!("tests/{}", self.namespace),
             region: S3_REGION.to_owned(),
-            endpoint: Some(self.testbed.s3_endpoint().unwrap()),
+            endpoint: Some(self.testbed.s3_endpoint()),
             path_style: true,
             credentials_secret: "s3-keys".to_owned(),
             ca_bundle: None,
