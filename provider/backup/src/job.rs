@@ -32,8 +32,6 @@ pub(crate) struct Task<'a> {
     pub(crate) database_secret: Option<&'a str>,
     /// What is older than this is removed.
     pub(crate) retention: Option<Duration>,
-    /// What the backup must have.
-    pub(crate) sha256: Option<&'a str>,
 }
 
 /// The Job.
@@ -113,7 +111,7 @@ fn labels(place: &Place, work: Work) -> BTreeMap<String, String> {
 }
 
 fn env(place: &Place, task: &Task<'_>) -> Result<Vec<EnvVar>, Error> {
-    let mut plain = vec![("FFE_SERIES", place.series.clone()), ("HOME", "/tmp".to_owned())];
+    let mut plain = vec![("FFE_SERIES", place.folder()), ("HOME", "/tmp".to_owned())];
     if let Some(backup) = task.backup {
         plain.push(("FFE_BACKUP", backup.to_owned()));
         plain.push(("FFE_LOCATION", location(place, backup)));
@@ -121,14 +119,11 @@ fn env(place: &Place, task: &Task<'_>) -> Result<Vec<EnvVar>, Error> {
     if let Some(retention) = task.retention {
         plain.push(("FFE_RETENTION", retention.as_secs().to_string()));
     }
-    if let Some(sha256) = task.sha256 {
-        plain.push(("FFE_SHA256", sha256.to_owned()));
-    }
     let mut secret = Vec::new();
     if let Storage::S3(s3) = &place.storage {
         plain.push(("FFE_S3_URL", bucket_url(s3)?));
         plain.push(("FFE_S3_BUCKET", s3.bucket.clone()));
-        plain.push(("FFE_S3_PREFIX", series_prefix(s3, &place.series)));
+        plain.push(("FFE_S3_PREFIX", series_prefix(s3, &place.folder())));
         plain.push(("FFE_S3_REGION", s3.region.clone()));
         plain.extend(s3.ca_bundle.clone().map(|pem| ("FFE_S3_CA", pem)));
         secret = credentials(s3);

@@ -4,8 +4,13 @@
 //! are all that it needs (curl too, for S3). A dump counts as a backup once it was read to its end, has its last name,
 //! and its size and checksum are known. Knows neither releases nor environments, nor Terraform.
 //!
-//! A backup of one *series* is a file `<series>/<name>.dump`, with a description `<series>/<name>.json` beside it, on a
-//! volume or below a prefix in a bucket. Retention touches one series only.
+//! A backup of one *series* is a file `<cluster>/<namespace>/<series>/<name>.dump` on a volume or below a prefix in a
+//! bucket. Beside it lie `<name>.manifest`, which tells what the database held in the snapshot that the dump shows, and
+//! `<name>.json`, its description, which is written last: what has one is a backup. Retention touches only what its
+//! description says is of the series.
+//!
+//! A restore goes into a new database that takes the name of the old one once its rows are those of the manifest; where
+//! the role may not do that, it is one transaction. What it says about its outcome is what the server says afterwards.
 
 mod claim;
 mod error;
@@ -26,3 +31,26 @@ pub use place::{Place, PodShape, Request, S3, Storage, Volume};
 pub use restore::{restore_command, restore_manifest};
 pub use take::take;
 pub use upkeep::{list, prune};
+
+/// The scripts themselves, for the tests that play them on a real server.
+#[doc(hidden)]
+pub mod scripts {
+    use crate::place::{Storage, Volume};
+    use crate::script::{Work, script};
+
+    fn on_a_volume(work: Work) -> String {
+        script(work, &Storage::Volume(Volume { claim: String::new(), size: String::new(), class: None }))
+    }
+
+    /// Takes a backup onto a volume.
+    #[must_use]
+    pub fn take() -> String {
+        on_a_volume(Work::Take)
+    }
+
+    /// Restores one from a volume.
+    #[must_use]
+    pub fn restore() -> String {
+        on_a_volume(Work::Restore)
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) fn check_request(request: &Request) -> Result<(), Error> {
     if request.database_secret.is_empty() {
         return Err(invalid("database_secret", "it is empty; expected the name of a Secret"));
     }
-    if key(&request.place, &request.backup_name).len() + ".json".len() > KEY {
+    if key(&request.place, &request.backup_name).len() + ".manifest".len() > KEY {
         return Err(invalid("storage.s3.prefix", "with the series and the name after it, it is too long for a key"));
     }
     Ok(())
@@ -27,6 +27,7 @@ pub(crate) fn check_request(request: &Request) -> Result<(), Error> {
 
 /// Refuses a place that cannot be.
 pub(crate) fn check_place(place: &Place) -> Result<(), Error> {
+    check_name("cluster", &place.cluster)?;
     check_name("series", &place.series)?;
     for (field, text) in [("namespace", &place.namespace), ("image", &place.image)] {
         if text.is_empty() {
@@ -109,17 +110,17 @@ pub(crate) fn bucket_url(s3: &S3) -> Result<String, Error> {
 }
 
 /// What the keys of a series begin with, without a slash at its end.
-pub(crate) fn series_prefix(s3: &S3, series: &str) -> String {
+pub(crate) fn series_prefix(s3: &S3, folder: &str) -> String {
     match s3.prefix.trim_matches('/') {
-        "" => series.to_owned(),
-        prefix => format!("{prefix}/{series}"),
+        "" => folder.to_owned(),
+        prefix => format!("{prefix}/{folder}"),
     }
 }
 
 fn key(place: &Place, backup: &str) -> String {
     match &place.storage {
-        Storage::Volume(_) => format!("{}/{backup}.dump", place.series),
-        Storage::S3(s3) => format!("{}/{backup}.dump", series_prefix(s3, &place.series)),
+        Storage::Volume(_) => format!("{}/{backup}.dump", place.folder()),
+        Storage::S3(s3) => format!("{}/{backup}.dump", series_prefix(s3, &place.folder())),
     }
 }
 

@@ -20,8 +20,8 @@ pub enum Storage {
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// Name of the PersistentVolumeClaim. Made when it is missing (`ReadWriteOnce`, with the mark), never changed when
-    /// it is there, and never deleted.
+    /// Name of the PersistentVolumeClaim. Made when it is missing (`ReadWriteOnce`, with the mark); one that is there
+    /// grows to the size where it is ours and its storage class lets it, and it is never deleted.
     pub claim: String,
     /// A quantity such as `10Gi`.
     pub size: String,
@@ -51,9 +51,11 @@ pub struct S3 {
 /// One series of backups: where it is kept and how the pods look that work on it.
 #[derive(Debug, Clone)]
 pub struct Place {
+    /// What tells this cluster from others that keep backups in the same bucket: letters, digits, and . _ - within.
+    pub cluster: String,
     /// Of the Jobs, the volume and the Secrets.
     pub namespace: String,
-    /// What the backups that replace each other have in common, for instance the name of a release.
+    /// What the backups of the namespace that replace each other have in common, for instance the name of a release.
     pub series: String,
     /// An image with PostgreSQL's programs, not older than the server.
     pub image: String,
@@ -81,6 +83,14 @@ pub struct Request {
     pub database_secret: String,
     /// Older backups of the series are removed once this one is kept.
     pub retention: Option<Duration>,
+}
+
+impl Place {
+    /// The folder of the series: `<cluster>/<namespace>/<series>`. Nobody else's backups lie in it.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}/{}/{}", self.cluster, self.namespace, self.series)
+    }
 }
 
 /// How pods look. Whatever is given, they meet the Pod Security level `restricted` and set resources.

@@ -20,6 +20,7 @@ pub(crate) fn s3() -> S3 {
 
 pub(crate) fn place() -> Place {
     Place {
+        cluster: "c0ffee".to_owned(),
         namespace: "ffe".to_owned(),
         series: "shop".to_owned(),
         image: "postgres:16-alpine".to_owned(),
@@ -45,7 +46,6 @@ fn take(place: &Place) -> Value {
         backup: Some("shop-1"),
         database_secret: Some("shop-database"),
         retention: Some(Duration::from_secs(86_400)),
-        sha256: None,
     };
     serde_json::to_value(build(place, "job", Work::Take, &task).unwrap()).unwrap()
 }
@@ -105,7 +105,9 @@ fn secrets_are_referred_to_and_never_written() {
     // Nothing that the shell would put into arguments of another program.
     let script = container["args"][0].as_str().unwrap();
     for line in script.lines().filter(|line| line.contains("AWS_") || line.contains("PGPASSWORD")) {
-        let builtin = ["printf", "[ ", "for name in", "decode"].iter().any(|word| line.trim().starts_with(word));
+        let builtin = ["printf", "[ ", "for name in", "parameter", "password)", "fail config"]
+            .iter()
+            .any(|word| line.trim().starts_with(word));
         assert!(builtin, "{line}");
     }
     assert!(!script.contains("--user"));
@@ -116,8 +118,8 @@ fn a_bucket_is_told_by_variables_and_a_volume_is_mounted() {
     let job = take(&Place { storage: Storage::S3(S3 { ca_bundle: Some("PEM".to_owned()), ..s3() }), ..place() });
     for (name, value) in [
         ("FFE_S3_URL", "http://10.0.0.1:7070/backups"),
-        ("FFE_S3_PREFIX", "ffe/production/shop"),
-        ("FFE_LOCATION", "s3://backups/ffe/production/shop/shop-1.dump"),
+        ("FFE_S3_PREFIX", "ffe/production/c0ffee/ffe/shop"),
+        ("FFE_LOCATION", "s3://backups/ffe/production/c0ffee/ffe/shop/shop-1.dump"),
         ("FFE_S3_CA", "PEM"),
         ("FFE_RETENTION", "86400"),
     ] {

@@ -19,13 +19,13 @@ fn a_bucket_is_addressed_in_its_style() {
 
 #[test]
 fn a_location_tells_where_the_file_is() {
-    assert_eq!(location(&place(), "shop-1"), "pvc/dumps/shop/shop-1.dump");
+    assert_eq!(location(&place(), "shop-1"), "pvc/dumps/c0ffee/ffe/shop/shop-1.dump");
     let in_bucket = |prefix: &str| {
         let storage = Storage::S3(S3 { prefix: prefix.to_owned(), ..s3() });
         location(&Place { storage, ..place() }, "shop-1")
     };
-    assert_eq!(in_bucket(""), "s3://backups/shop/shop-1.dump");
-    assert_eq!(in_bucket("/a/b/"), "s3://backups/a/b/shop/shop-1.dump");
+    assert_eq!(in_bucket(""), "s3://backups/c0ffee/ffe/shop/shop-1.dump");
+    assert_eq!(in_bucket("/a/b/"), "s3://backups/a/b/c0ffee/ffe/shop/shop-1.dump");
 }
 
 #[test]

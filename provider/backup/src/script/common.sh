@@ -5,9 +5,12 @@ umask 007
 LC_ALL=C
 export LC_ALL
 TMP=${FFE_TMP:-/tmp}
+TAB=$(printf '\t')
 child=
 watcher=
+session=
 partial=
+new=
 
 # A text fit for a JSON string.
 text() {
@@ -26,7 +29,9 @@ finish() {
 
 cleanup() {
   [ -z "$watcher" ] || kill "$watcher" 2> /dev/null
+  [ -z "$session" ] || { : > "$TMP/dumped" && kill "$session" 2> /dev/null; }
   [ -z "$partial" ] || rm -f "$partial"
+  [ -z "$new" ] || drop_new
 }
 
 # Ends with a reason that programs know and a message for people. Never within $( ).
@@ -70,6 +75,16 @@ size() {
 # 2025-01-02T03:04:05Z as the number 20250102030405
 moment() {
   printf '%s' "$1" | tr -cd 0-9 | cut -c1-14
+}
+
+# A field of a description, which we have written on one line.
+field() {
+  sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"
+}
+
+# Whether a description is whole.
+whole_entry() {
+  grep -q '^{"name":".*"series":".*"taken_at":"[0-9].*}$'
 }
 
 # Before this moment backups are too old; as `moment` gives it.

@@ -88,6 +88,15 @@ s3_list() {
   done
 }
 
+store_ready() {
+  s3_ready
+}
+
+# There is room for what is too old.
+make_room() {
+  :
+}
+
 store_check() {
   s3_ready
   s3_list "$dump" || fail storage "the bucket $FFE_S3_BUCKET cannot be listed: $(s3_reason)"
@@ -109,6 +118,8 @@ store_keep() {
     fail verification "the uploaded dump has $(header content-length) bytes instead of $bytes"
   recorded=$(header x-amz-meta-sha256)
   [ -z "$recorded" ] || [ "$recorded" = "$sha256" ] || fail verification "the uploaded dump is recorded with another checksum"
+  s3_put "$TMP/manifest" "$(digest "$TMP/manifest")" "${dump%.dump}.manifest" ||
+    fail upload "what the backup holds could not be uploaded: $(s3_reason)"
   printf '%s\n' "$entry" > "$TMP/entry.json"
   s3_put "$TMP/entry.json" "$(digest "$TMP/entry.json")" "${dump%.dump}.json" ||
     fail upload "the backup's description could not be uploaded: $(s3_reason)"
@@ -118,13 +129,9 @@ store_look() {
   s3_list "$FFE_S3_PREFIX/" || { look_error=$(s3_reason) && return 1; }
 }
 
-# Lines of moment and name, oldest first.
+# Names of what has a description.
 store_names() {
-  sed -n "s|^\([0-9]*\) $FFE_S3_PREFIX/\([A-Za-z0-9._-]*\)\.dump\$|\1 \2|p" "$TMP/objects" | sort
-}
-
-store_described() {
-  grep -q " $FFE_S3_PREFIX/$1.json\$" "$TMP/objects"
+  sed -n "s|^[0-9]* $FFE_S3_PREFIX/\([A-Za-z0-9._-]*\)\.json\$|\1|p" "$TMP/objects" | sort
 }
 
 store_entry() {
@@ -132,19 +139,20 @@ store_entry() {
 }
 
 store_remove() {
-  for end in json dump; do
+  for end in dump manifest json; do
     get -X DELETE "$FFE_S3_URL/$FFE_S3_PREFIX/$1.$end" || return 1
     case $status in 2?? | 404) ;; *) return 1 ;; esac
   done
 }
 
 store_fetch() {
-  s3_ready
+  store_entry "$FFE_BACKUP" > "$TMP/entry" || fail storage "the backup's description could not be downloaded: $(s3_reason)"
   fetched=$TMP/dump
-  answer_to=$fetched
-  if ! get "$FFE_S3_URL/$dump" || [ "$status" != 200 ]; then
-    mv "$fetched" "$TMP/answer"
-    fail storage "the backup could not be downloaded: $(s3_reason)"
-  fi
+  for end in manifest dump; do
+    answer_to=$TMP/$end
+    get "$FFE_S3_URL/${dump%.dump}.$end" && [ "$status" = 200 ] && continue
+    mv "$answer_to" "$TMP/answer"
+    [ "$end/$status" = manifest/404 ] || fail storage "the backup could not be downloaded: $(s3_reason)"
+  done
   answer_to=
 }
