@@ -15,7 +15,9 @@ const COMMON: &str = include_str!("script/common.sh");
 const DATABASE: &str = include_str!("script/database.sh");
 const MANIFEST: &str = include_str!("script/manifest.sh");
 const VOLUME: &str = include_str!("script/volume.sh");
-const S3: &str = include_str!("script/s3.sh");
+const REMOTE: &str = include_str!("script/remote.sh");
+/// What the container beside runs, in which rclone is.
+pub(crate) const RCLONE: &str = include_str!("script/rclone.sh");
 const RETENTION: &str = include_str!("script/retention.sh");
 const TAKE: &str = include_str!("script/take.sh");
 const LIST: &str = include_str!("script/list.sh");
@@ -33,7 +35,7 @@ const AWK: [(&str, &str); 2] =
 pub(crate) fn script(work: Work, storage: &Storage) -> String {
     let storage = match storage {
         Storage::Volume(_) => VOLUME,
-        Storage::S3(_) => S3,
+        Storage::S3(_) | Storage::Rclone(_) => REMOTE,
     };
     match work {
         Work::Take => [COMMON, DATABASE, MANIFEST, storage, RETENTION, TAKE].concat(),

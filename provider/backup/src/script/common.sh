@@ -11,6 +11,8 @@ watcher=
 session=
 partial=
 new=
+on_stop=
+ready=
 
 # A text fit for a JSON string.
 text() {
@@ -23,6 +25,7 @@ say() {
 
 # One line of JSON: into the log, and where the container's status shows it.
 finish() {
+  [ -z "$ready" ] || store_done
   say "$1"
   printf '%s\n' "$1" > "${FFE_TERMINATION:-/dev/termination-log}"
 }
@@ -43,6 +46,8 @@ fail() {
 
 stopped() {
   [ -z "$child" ] || kill "$child" 2> /dev/null
+  child=
+  [ -z "$on_stop" ] || $on_stop
   fail stopped "told to stop: its deadline has passed, or its pod was evicted or deleted"
 }
 trap stopped TERM INT

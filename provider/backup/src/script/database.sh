@@ -39,14 +39,14 @@ take_apart() {
   esac
   url=${DATABASE_URL#*://}
   query=
-  before=${url%\?*}
+  # What follows the last ? is a query, unless an @ comes after it that no parameter has: then both are of the password.
   case $url in
     *\?*)
-      # A ? that is followed by an @ and has no / before it belongs to the password.
-      case $before in
-        *@* | */*) query=${url##*\?} url=$before ;;
-        *) case $url in *@*) ;; *) query=${url##*\?} url=$before ;; esac ;;
+      query=${url##*\?}
+      case $query in
+        *@*) case ${query%%=*} in *[!a-z_]* | "$query") query= ;; esac ;;
       esac
+      [ -z "$query" ] || url=${url%\?*}
       ;;
   esac
   who=
@@ -54,6 +54,7 @@ take_apart() {
   url_name=
   case $url in */*) url_name=${url#*/} url=${url%%/*} ;; esac
   url_password=
+  url_name=${url_name%\?}
   case $who in *:*) url_password=${who#*:} who=${who%%:*} ;; esac
   case $who in */* | *\?* | *\#*) no_url "its user holds a / ? or #" ;; esac
   case $url_name in *[/#]*) no_url "what follows the host is no name of a database" ;; esac
@@ -145,7 +146,7 @@ from_url() {
   parameters
   [ -n "${PGHOST:-}" ] || no_url "it names no host"
   [ -n "${PGDATABASE:-${PGUSER:-}}" ] || no_url "it names no database"
-  parameter PGDATABASE "$PGUSER"
+  parameter PGDATABASE "${PGUSER:-}"
 }
 
 # Certificates that the URL names are files of the application's image, which this pod does not have.
@@ -174,7 +175,7 @@ connect() {
   PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-10}
   export PGAPPNAME PGCONNECT_TIMEOUT
   tries=1
-  ask="SELECT current_setting('server_version_num') || ' ' || current_setting('server_version')"
+  ask="SELECT current_setting('server_version_num') || ' ' || pg_database_size(current_database()) || ' ' || current_setting('server_version')"
   until run psql -XAtqw -c "$ask"; do
     message=$(cat "$TMP/error")
     case $message in
@@ -190,7 +191,7 @@ connect() {
     sleep 3 &
     wait $!
   done
-  read -r number server_version more < "$TMP/said"
+  read -r number database_bytes server_version more < "$TMP/said"
   server_major=$((number / 10000))
 }
 

@@ -1,5 +1,29 @@
 # A restore into the database itself, in one transaction.
 
+# What became of the transaction, as the server says; ends unless it was committed.
+became_of_it() {
+  became=none
+  if [ -s "$TMP/transaction" ]; then
+    printf "SELECT txid_status(:transaction);\n" | sql -v transaction="$(cat "$TMP/transaction")" && became=$(cat "$TMP/said") || became=unknown
+  fi
+  case $became in
+    committed) ;;
+    aborted | none) fail restore "nothing was changed, as the server says of the transaction: $problem" ;;
+    *) fail restore "whether anything was changed is not known (the server says of the transaction: $became): $problem" ;;
+  esac
+}
+
+# Told to stop: the session is ended, and then it is known.
+in_place_stopped() {
+  on_stop=
+  problem="told to stop: its deadline has passed, or its pod was evicted or deleted"
+  sql << 'SQL'
+SELECT pg_terminate_backend(pid), pg_sleep(1) FROM pg_stat_activity
+  WHERE datname = :'name' AND application_name = 'ffe-backup' AND usename = current_user AND pid <> pg_backend_pid()
+SQL
+  became_of_it
+}
+
 in_place() {
   say "restoring $FFE_LOCATION into database $name at $PGHOST in one transaction: $why"
   ask << SQL
@@ -46,19 +70,12 @@ SQL
   }
   rm -f "$TMP/transaction"
   open=1
+  on_stop=in_place_stopped
   run replace
+  on_stop=
   problem=$(cat "$TMP/error")
   [ ! -s "$TMP/differences" ] || problem="what was restored is not what the backup should hold: $(joined < "$TMP/differences")"
-  # What became of the transaction.
-  became=none
-  if [ -s "$TMP/transaction" ]; then
-    printf "SELECT txid_status(:transaction);\n" | sql -v transaction="$(cat "$TMP/transaction")" && became=$(cat "$TMP/said") || became=unknown
-  fi
-  case $became in
-    committed) ;;
-    aborted | none) fail restore "nothing was changed, as the server says of the transaction: $problem" ;;
-    *) fail restore "whether anything was changed is not known (the server says of the transaction: $became): $problem" ;;
-  esac
+  became_of_it
   rights_noted
   told "Database $name is the backup now; what was written since is gone."
 }

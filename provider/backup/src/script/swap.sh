@@ -3,9 +3,14 @@
 # Takes the new database away again, also when told to stop. Nothing depends on it.
 drop_new() {
   [ -n "$new" ] || return 0
-  printf 'DROP DATABASE IF EXISTS :"new";\n' > "$TMP/drop.sql"
+  # Whoever still writes into it is sent away first.
+  cat > "$TMP/drop.sql" << 'SQL'
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = :'new' AND usesysid IS NOT NULL AND pg_has_role(usesysid, 'MEMBER');
+DROP DATABASE IF EXISTS :"new";
+SQL
   PGDATABASE=$maintenance
-  psql -Xqw -v new="$new" -f "$TMP/drop.sql" > "$TMP/drop.said" 2>&1 ||
+  psql -XAtqw -v new="$new" -f "$TMP/drop.sql" > "$TMP/drop.said" 2>&1 ||
     note "the new database \"$new\" is left and can be dropped: $(cat "$TMP/drop.said")"
   new=
 }

@@ -32,6 +32,20 @@ make_room() {
   prune || say "$warning"
 }
 
+# Runs pg_dump with these arguments, and looks whether what it wrote can be read: a dump that cannot is none.
+store_dump() {
+  run "$@" --file="$partial" || return "$?"
+  run pg_restore --list "$partial" || fail verification "the dump has no readable table of contents: $(cat "$TMP/error")"
+  run pg_restore --file=/dev/null "$partial" || fail verification "the dump cannot be read to its end: $(cat "$TMP/error")"
+  bytes=$(size "$partial")
+  sha256=$(digest "$partial")
+}
+
+# What was begun goes when the script ends.
+store_undo() {
+  :
+}
+
 # sync of a file or folder, or of everything where sync does not take names.
 safe() {
   sync "$1" 2> /dev/null || sync

@@ -59,7 +59,10 @@ fn superuser(world: &World<'_>) {
     assert!(message.contains(&format!("DROP DATABASE \"{}\";", kept[0])), "{message}");
     assert!(message.contains("all 13 tables") && message.contains("the schema is at 0003_positions"), "{message}");
     // And once more, in one transaction.
-    comes_back(world, "boss", &[("FFE_RESTORE_INTO", "same")]).text("message");
+    world.drop_others();
+    world.forget();
+    comes_back(world, "boss", &[("FFE_RESTORE_INTO", "same")]);
+    assert_eq!(world.others(), [""; 0]);
 }
 
 fn maker(world: &World<'_>) {
@@ -77,7 +80,7 @@ fn plain(world: &World<'_>) {
     world.boss("CREATE VIEW audit.free AS SELECT 1 AS x");
     let taken = world.take("app");
     assert!(taken.succeeded().text("warning").contains("audit of admin"), "{}", taken.log);
-    std::fs::remove_file(world.file("dump")).unwrap();
+    world.forget();
     let end = comes_back(world, "app", &[]);
     assert_eq!(world.others(), [""; 0]);
     assert!(end.text("notes").contains("left as they are: audit"), "{}", end.log);
@@ -179,6 +182,8 @@ fn newer_programs(world: &World<'_>) {
     world.database("boss", "");
     comes_back(world, "boss", &[]);
     assert_eq!(world.boss("SELECT count(*) FROM words WHERE word = 'SET transaction_timeout = 0;'"), "1");
+    world.drop_others();
+    world.forget();
     comes_back(world, "boss", &[("FFE_RESTORE_INTO", "same")]);
 }
 
@@ -269,19 +274,23 @@ fn stopped(world: &World<'_>) {
     world.boss("CREATE OR REPLACE FUNCTION slow() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(120)'");
     world.take("boss").succeeded();
     let before = world.content();
-    let restore = world.begin_restore("boss");
     let busy = format!(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '{}_restore_%' AND query LIKE 'REFRESH%' AND state = 'active'",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '{}%' AND query LIKE 'REFRESH%' AND state = 'active'",
         world.database
     );
-    while world.server.sql("postgres", "boss", &busy) == "0" {
-        std::thread::sleep(Duration::from_millis(100));
+    for (into, words) in
+        [("new", &["told to stop"][..]), ("same", &["told to stop", "nothing was changed, as the server"])]
+    {
+        let restore = world.begin_restore("boss", into);
+        while world.server.sql("postgres", "boss", &busy) == "0" {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let told = Command::new("kill").arg(restore.id().to_string()).status().unwrap();
+        assert!(told.success());
+        world.finish(restore).failed_with(words);
+        assert_eq!(world.others(), [""; 0]);
+        assert_same(&world.content(), &before);
     }
-    let told = Command::new("kill").arg(restore.id().to_string()).status().unwrap();
-    assert!(told.success());
-    world.finish(restore).failed_with(&["told to stop"]);
-    assert_eq!(world.others(), [""; 0]);
-    assert_same(&world.content(), &before);
 }
 
 /// Rows that come while the dump is being taken are in neither of the two.

@@ -86,6 +86,12 @@ impl<'a> World<'a> {
         all.lines().filter(|name| name.starts_with(&begins)).map(str::to_owned).collect()
     }
 
+    pub(crate) fn drop_others(&self) {
+        for other in self.others() {
+            self.server.sql("postgres", "boss", &format!("DROP DATABASE {other}"));
+        }
+    }
+
     /// A program that the scripts find before the real one, which it can call as `$REAL/<name>`.
     pub(crate) fn program(&self, name: &str, body: &str) {
         let path = self.folder.path().join("bin").join(name);
@@ -96,6 +102,13 @@ impl<'a> World<'a> {
     /// A file of the backup.
     pub(crate) fn file(&self, end: &str) -> PathBuf {
         self.folder.path().join(format!("volume/c0ffee/ffe/shop/one.{end}"))
+    }
+
+    /// Takes the backup away, so that another one can be taken.
+    pub(crate) fn forget(&self) {
+        for end in ["dump", "json", "manifest"] {
+            std::fs::remove_file(self.file(end)).unwrap();
+        }
     }
 
     fn command(&self, role: &str, script: &str) -> Command {
@@ -142,8 +155,8 @@ impl<'a> World<'a> {
         self.end(&self.command(role, &ffe_backup::scripts::restore()).envs(env.iter().copied()).output().unwrap())
     }
 
-    pub(crate) fn begin_restore(&self, role: &str) -> Child {
-        self.command(role, &ffe_backup::scripts::restore()).spawn().unwrap()
+    pub(crate) fn begin_restore(&self, role: &str, into: &str) -> Child {
+        self.command(role, &ffe_backup::scripts::restore()).env("FFE_RESTORE_INTO", into).spawn().unwrap()
     }
 
     pub(crate) fn finish(&self, child: Child) -> End {
