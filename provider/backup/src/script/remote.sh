@@ -39,8 +39,9 @@ end_remote() {
   mv "$X/said.$asked" "$X/said"
   # Its messages begin with the date.
   sed 's/^[0-9/]* [0-9:]* //' < "$X/error.$asked" > "$TMP/error"
-  cat "$TMP/error"
   read -r code < "$X/code.$asked"
+  # A folder that is not there yet is nothing to be told.
+  [ "$code" -eq 3 ] || cat "$TMP/error"
   return "$code"
 }
 

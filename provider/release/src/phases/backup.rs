@@ -1,6 +1,6 @@
 //! A dump of the database before its schema moves.
 
-use ffe_backup::{Place, PodShape, Request, S3, Storage, Volume};
+use ffe_backup::{Place, PodShape, Rclone, Request, S3, Storage, Volume};
 use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Secret};
 use ffe_cluster::{JobOptions, Kind, Mark, MarkState};
 use std::time::Duration;
@@ -18,6 +18,7 @@ const IMAGE: &str = "ffe.three-rivers.tech/database-image";
 const PRESET: &str = "ffe.three-rivers.tech/preset";
 const TIMEOUT: Duration = Duration::from_secs(3600);
 const DEFAULT_SIZE: &str = "5Gi";
+const RCLONE_IMAGE: &str = "rclone/rclone:1.69";
 const DEFAULT_RETENTION_DAYS: i64 = 30;
 /// A run that is gone on with takes another dump when the one that it has is older.
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -120,12 +121,12 @@ async fn cluster(run: &Run) -> Result<Option<String>, Stop> {
 /// cluster this is.
 fn retention(run: &mut Run, settings: &Migration, known_cluster: bool) -> Option<Duration> {
     let to = settings.backup_to.known();
-    if !known_cluster && to.is_some_and(|to| to.s3.known().is_some()) {
+    if !known_cluster && to.is_some_and(|to| to.s3.is_known() || to.rclone.is_known()) {
         run.warnings.push(
             Diagnostic::warning(
                 "Old backups are not removed",
                 "Which cluster this is is told by the UID of the namespace kube-system, which the provider may not read: so \
-                 it cannot tell its backups in the bucket from those of other clusters. Allow it to get that namespace.",
+                 it cannot tell its backups there from those of other clusters. Allow it to get that namespace.",
             )
             .at(Path::attribute("migration").child("backup_to")),
         );
@@ -166,6 +167,7 @@ async fn place(run: &Run, settings: &Migration, secret: &str, cluster: Option<St
         series: run.inputs.name.clone(),
         image,
         storage: storage(to, &run.inputs.name),
+        rclone_image: to.and_then(|to| to.rclone_image.as_str()).unwrap_or(RCLONE_IMAGE).to_owned(),
         mark: Mark { state: MarkState::Complete, ..run.journal.mark.clone() },
         pod: PodShape::default(),
         timeout: TIMEOUT,
@@ -198,6 +200,15 @@ pub(crate) fn claim(release: &str) -> String {
 
 fn storage(to: Option<&BackupTo>, release: &str) -> Storage {
     let text = |attribute: &Attr<String>| attribute.as_str().unwrap_or_default().to_owned();
+    if let Some(rclone) = to.and_then(|to| to.rclone.known()) {
+        let options = rclone.options.known().cloned().unwrap_or_default();
+        return Storage::Rclone(Rclone {
+            kind: text(&rclone.backend),
+            path: text(&rclone.path),
+            options: options.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+            secret: rclone.secret.as_str().map(str::to_owned),
+        });
+    }
     match to.and_then(|to| to.s3.known()) {
         Some(s3) => Storage::S3(S3 {
             bucket: text(&s3.bucket),
