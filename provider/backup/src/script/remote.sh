@@ -18,7 +18,8 @@ store_ready() {
 
 # Lets the other container end.
 store_done() {
-  [ -z "$ready" ] || { echo end >&4; exec 4>&-; }
+  # In a shell of its own: where nobody reads any more, writing ends it.
+  [ -z "$ready" ] || { (echo end >&4) 2> /dev/null; exec 4>&-; }
   ready=
 }
 
@@ -26,7 +27,7 @@ store_done() {
 begin_remote() {
   asked=$((asked + 1))
   printf '%s\n' "$@" > "$X/words.$asked"
-  echo "$asked" >&4
+  (echo "$asked" >&4) 2> /dev/null || { ready= && fail storage "the container rclone has ended"; }
 }
 
 # Waits for it. What it said is in $X/said, its messages in $TMP/error.
@@ -37,8 +38,8 @@ end_remote() {
     wait $!
   done
   mv "$X/said.$asked" "$X/said"
-  # Its messages begin with the date.
-  sed 's/^[0-9/]* [0-9:]* //' < "$X/error.$asked" > "$TMP/error"
+  # Its messages begin with the date; notices are no errors.
+  sed 's/^[0-9/]* [0-9:]* //; /^NOTICE/d' < "$X/error.$asked" > "$TMP/error"
   read -r code < "$X/code.$asked"
   # A folder that is not there yet is nothing to be told.
   [ "$code" -eq 3 ] || cat "$TMP/error"
@@ -106,7 +107,8 @@ store_dump() {
 
 # Takes away what was begun: without a description it is no backup.
 store_undo() {
-  remote /dev/null deletefile "$dump" > /dev/null || say "what was uploaded to $FFE_LOCATION could not be removed"
+  remote /dev/null deletefile "$dump" > /dev/null || { store_look > /dev/null && ! grep -qxF "$FFE_BACKUP.dump" "$TMP/listed"; } ||
+    say "what was uploaded to $FFE_LOCATION could not be removed"
 }
 
 store_keep() {
