@@ -59,8 +59,8 @@ SQL
 mv "$TMP/said" "$TMP/roles"
 
 # Lines of a file that are in another one, or not.
-among() { awk 'NR == FNR { there[$0] = 1; next } ($0 in there)' "$2" "$1"; }
-not_among() { awk 'NR == FNR { there[$0] = 1; next } !($0 in there)' "$2" "$1"; }
+among() { awk -v list="$2" 'BEGIN { while ((getline line < list) > 0) there[line] = 1 } ($0 in there)' "$1"; }
+not_among() { awk -v list="$2" 'BEGIN { while ((getline line < list) > 0) there[line] = 1 } !($0 in there)' "$1"; }
 joined() { awk '{ all = all (NR > 1 ? ", " : "") $0 } END { print all }'; }
 
 roles_for() {
