@@ -95,7 +95,7 @@ async fn end(
             format!("The backups of {namespace}/{name} were kept"),
             format!(
                 "They are on the volume {claim}, and are lost when the namespace is deleted, as by destroying the \
-                 ffe_environment that made it. To remove them: kubectl delete pvc {claim} -n {namespace}"
+                 ffe_environment that made it. To remove them:\n\n  kubectl -n {namespace} delete pvc {claim}"
             ),
         ));
     }

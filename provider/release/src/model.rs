@@ -258,20 +258,45 @@ pub struct Migration {
 /// Where dumps go, and for how long.
 #[derive(Model, Clone, Debug)]
 pub struct BackupTo {
-    /// A volume in the namespace.
+    /// A volume in the namespace. Where its class lets volumes grow, it grows when `size` does.
     #[attr(optional)]
     pub storage: Attr<BackupVolume>,
-    /// A bucket of an S3-compatible service. The image must have curl 7.88 or newer: the official `postgres` images have none,
-    /// so set `image` too. A dump may have at most 5 GiB here; larger ones go to a volume.
+    /// A bucket of an S3-compatible service. A dump of any size is streamed there.
     #[attr(optional)]
     pub s3: Attr<BackupBucket>,
-    /// How many days a dump is kept; the newest always is. Default 30.
+    /// Any other storage that rclone reaches: Google Cloud Storage, Azure, SFTP and many more.
+    #[attr(optional)]
+    pub rclone: Attr<BackupRclone>,
+    /// The image with rclone and a shell that `s3` and `rclone` use, in a container beside the dump. Default
+    /// `rclone/rclone:1.69`.
+    #[attr(optional)]
+    pub rclone_image: Attr<String>,
+    /// How many days a dump is kept; the newest always is. Dumps of other clusters, namespaces and releases in the same place are
+    /// not touched. Default 30.
     #[attr(optional, check = Check::between(1, 36500))]
     pub retention_days: Attr<i64>,
     /// An image with PostgreSQL's programs, not older than the server. Default: that of the bundled database; for any other it must
-    /// be set, and for `s3` it needs curl as well.
+    /// be set.
     #[attr(optional)]
     pub image: Attr<String>,
+}
+
+/// A storage by rclone's settings.
+#[derive(Model, Clone, Debug)]
+pub struct BackupRclone {
+    /// rclone's name of the kind of storage, such as `gcs`, `azureblob` or `sftp`.
+    #[attr(required)]
+    pub backend: Attr<String>,
+    /// Where the dumps go in it: `container/folder`.
+    #[attr(required)]
+    pub path: Attr<String>,
+    /// Settings of this kind by rclone's names that are not secret, such as `account = "shop"`.
+    #[attr(optional)]
+    pub options: Attr<BTreeMap<String, Attr<String>>>,
+    /// A Secret of the namespace with the settings that are. Its keys are `RCLONE_CONFIG_STORE_` and the setting in capitals, such
+    /// as `RCLONE_CONFIG_STORE_KEY`, or other variables that rclone reads.
+    #[attr(optional, check = checks::dns_subdomain())]
+    pub secret: Attr<String>,
 }
 
 /// A volume.
@@ -542,7 +567,7 @@ pub struct BackupOutput {
     /// Its name.
     #[attr(computed)]
     pub name: Attr<String>,
-    /// `pvc/<claim>/<file>` or `s3://<bucket>/<key>`.
+    /// `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or `<kind>:<path>` of rclone.
     #[attr(computed)]
     pub location: Attr<String>,
     /// Its size in bytes.
