@@ -6,18 +6,32 @@ use ffe_cluster::{JobOptions, Mark, MarkState};
 use std::time::Duration;
 use tfplugin::{Attr, Diagnostic, Path};
 
-use crate::journal::Outcome;
+use crate::journal::{Outcome, RunRecord};
 use crate::migration::task::is_alembic;
 use crate::model::{BackupTo, Migration};
-use crate::run::{Run, Stop};
+use crate::pipeline::Phase;
+use crate::run::{Run, Stop, now};
 
 /// On a database's connection Secret: the image of its server (set by `ffe_environment`).
 const IMAGE: &str = "ffe.three-rivers.tech/database-image";
 /// On a namespace: the preset of its environment.
 const PRESET: &str = "ffe.three-rivers.tech/preset";
 const TIMEOUT: Duration = Duration::from_secs(3600);
+/// A dump that is older is taken again by a run that goes on.
+const FRESH_SECONDS: i64 = 600;
 const DEFAULT_SIZE: &str = "5Gi";
 const DEFAULT_RETENTION_DAYS: i64 = 30;
+
+/// Whether the dump of this run is the one that its migration needs. A run that was interrupted before it migrated may go on days
+/// later: its dump is then older than what would be lost.
+fn has_dump(record: &RunRecord) -> bool {
+    let Some(backup) = &record.backup else { return false };
+    if record.has_begun(Phase::Migrate) {
+        return true;
+    }
+    let taken = backup.taken_at.parse::<jiff::Timestamp>().map(|at| at.as_second());
+    taken.is_ok_and(|taken| jiff::Timestamp::now().as_second() - taken < FRESH_SECONDS)
+}
 
 /// Takes the backup, if one is wanted and something is going to be migrated.
 ///
@@ -26,7 +40,7 @@ const DEFAULT_RETENTION_DAYS: i64 = 30;
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
     let nothing_to_do = is_alembic(&settings) && run.nothing_pending;
-    if run.record().backup.is_some() || run.record().schema_after.is_some() || nothing_to_do {
+    if has_dump(run.record()) || run.record().schema_after.is_some() || nothing_to_do {
         return Ok(Outcome::Skipped);
     }
     if !is_wanted(run, &settings).await? {
@@ -46,12 +60,14 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let place = place(run, &settings, &secret).await?;
     let job = format!("ffe-backup-{}", run.record().id);
     run.begin_job(&job).await?;
+    // One that is taken again is another dump.
+    let at = if run.record().backup.is_some() { now() } else { run.record().started.clone() };
     let days =
         settings.backup_to.known().and_then(|to| to.retention_days.known().copied()).unwrap_or(DEFAULT_RETENTION_DAYS);
     let request = Request {
         place,
         job_name: job.clone(),
-        backup_name: format!("{}-{}", run.record().started.replace([':', '-'], "").to_lowercase(), run.record().id),
+        backup_name: format!("{}-{}", at.replace([':', '-'], "").to_lowercase(), run.record().id),
         database_secret: secret,
         retention: u64::try_from(days).ok().map(|days| Duration::from_secs(days * 86_400)),
     };
@@ -158,5 +174,42 @@ fn storage(to: Option<&BackupTo>, release: &str) -> Storage {
                 class: volume.and_then(|volume| volume.class.as_str()).map(str::to_owned),
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ffe_backup::Backup;
+
+    use super::*;
+    use crate::journal::PhaseRecord;
+
+    fn record(taken_at: String, phase: Phase) -> RunRecord {
+        let backup = Backup {
+            name: "a".to_owned(),
+            location: "pvc/a/a".to_owned(),
+            size_bytes: 1,
+            sha256: String::new(),
+            server_version: "16.4".to_owned(),
+            taken_at,
+            seconds: 1.0,
+        };
+        let page = PhaseRecord {
+            name: phase.name().to_owned(),
+            outcome: Outcome::Interrupted,
+            started: String::new(),
+            seconds: 0.0,
+        };
+        RunRecord { backup: Some(backup), phases: vec![page], ..RunRecord::default() }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_days_later_takes_its_dump_again() {
+        let monday = "2026-01-05T03:04:05Z".to_owned();
+        assert!(!has_dump(&record(monday.clone(), Phase::Backup)));
+        assert!(has_dump(&record(now(), Phase::Backup)));
+        assert!(has_dump(&record(monday, Phase::Migrate)), "behind the migration a dump is none of what was before");
+        assert!(!has_dump(&record("yesterday".to_owned(), Phase::Backup)));
+        assert!(!has_dump(&RunRecord::default()));
     }
 }
