@@ -171,7 +171,7 @@ async fn forward(run: &mut Run) -> End {
 async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     if phase == Phase::Lock || phase == Phase::Notify {
         // The one opens the journal's page itself, the other comes when the page is closed.
-        phase.go(run).await?;
+        Box::pin(phase.go(run)).await?;
         if phase == Phase::Lock {
             notify::started(run).await;
         }
@@ -182,7 +182,7 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     if phase <= Phase::Deploy {
         begun?;
     }
-    let result = phase.go(run).await;
+    let result = Box::pin(phase.go(run)).await;
     let outcome = match &result {
         Ok(outcome) => *outcome,
         Err(Stop::Cancelled | Stop::LeaseLost) => Outcome::Interrupted,
@@ -296,7 +296,7 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
             return lost(run, failed, diagnostics);
         }
         tracing::info!(release = %run.inputs.name, "way back: {undo:?}");
-        if let Err(more) = undo.go(run).await {
+        if let Err(more) = Box::pin(undo.go(run)).await {
             diagnostics.extend(more);
             if run.check_leases().is_err() {
                 return lost(run, failed, diagnostics);

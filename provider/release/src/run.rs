@@ -242,7 +242,7 @@ impl Run {
         let job = task.job_name(&self.record().id);
         self.check_leases()?;
         self.begin_job(&job).await?;
-        let outcome = task.run(self, settings, image).await;
+        let outcome = Box::pin(task.run(self, settings, image)).await;
         let over = match &outcome {
             Ok(outcome) => outcome.succeeded,
             Err(Stop::Cancelled | Stop::LeaseLost) => true,

@@ -29,7 +29,8 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
     let base = own.clone().or_else(|| run.journal.base_of_failures().and_then(|first| first.schema_before.clone()));
     let Some(mut found) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
     // What a run before this one has left ahead, of what is wanted now, is taken back first.
-    while unfinished::go(run, settings, image, &found).await? {
+    // Boxed, as what leads far: the futures of a run would not fit on a small stack.
+    while Box::pin(unfinished::go(run, settings, image, &found)).await? {
         let Some(again) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
         found = again;
     }

@@ -44,16 +44,16 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str, found: 
     };
     let (Some(left), Some(first)) = (left, run.journal.base_of_failures().cloned()) else { return Ok(false) };
     // The image that has moved the schema is asked before anything is touched.
-    let stands = schema_back::look_from(run, settings, &left.image, Some(&left.base)).await?;
+    let stands = Box::pin(schema_back::look_from(run, settings, &left.image, Some(&left.base))).await?;
     let record = RunRecord { schema_before: Some(left.base.clone()), ..first };
     let Ok(way) = OpenWay::find(settings, &record, &stands) else { return Ok(false) };
     tracing::warn!(run = %left.run, to = ?left.base, "an earlier run has left the schema ahead: taking it back");
-    let Some(good) = release(run, &left).await? else { return Ok(false) };
+    let Some(good) = Box::pin(release(run, &left)).await? else { return Ok(false) };
     let namespace = run.inputs.namespace.as_str();
     let kept = good.and_then(|release| release.parsed_manifest().ok());
     let kept = kept.map(|manifest| pods_gone::images(&manifest, namespace)).unwrap_or_default();
     pods_gone::clear(run, &pods_gone::Version::new([left.image.clone()].into(), &kept)).await.map_err(Stop::Failed)?;
-    schema_back::downgrade(run, settings, &left.image, &way).await?;
+    Box::pin(schema_back::downgrade(run, settings, &left.image, &way)).await?;
     run.journal.settle_schema_of_earlier(&left.base);
     run.save().await?;
     run.warnings.push(Diagnostic::warning(
