@@ -13,6 +13,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::migration::inspection::Inspection;
 use crate::migration::task::{Task, TaskOutcome, end_with_pods, remove_job};
 use crate::model::{Change, Migration, UnstableOutput};
 use crate::phases::lock::either;
@@ -24,6 +25,8 @@ use crate::promise::Promise;
 pub(crate) enum Stop {
     /// The user stopped it.
     Cancelled,
+    /// A lease is lost: somebody else may be at work by now, so nothing more is touched.
+    LeaseLost,
     /// It failed.
     Failed(Diagnostics),
 }
@@ -44,6 +47,11 @@ impl Stop {
         match self {
             Stop::Failed(diagnostics) => diagnostics,
             Stop::Cancelled => Diagnostics::error("Interrupted", "The next apply goes on from what the journal says."),
+            Stop::LeaseLost => Diagnostics::error(
+                "The lease on the release is lost",
+                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
+                 apply goes on from what the journal says.",
+            ),
         }
     }
 
@@ -105,7 +113,9 @@ pub(crate) struct Run {
     /// The database is where the image wants it: do not migrate.
     pub nothing_pending: bool,
     /// Where the database's schema stands, after preflight.
-    pub stands_at: Option<Vec<String>>,
+    pub stands_at: Option<Inspection>,
+    /// A pooler before the database refuses `PGOPTIONS`, as found in preflight.
+    pub without_options: bool,
     /// What has become of the release on the way back.
     pub release_back: Option<Outcome>,
     /// Warnings so far.
@@ -160,6 +170,7 @@ impl Run {
             unrecorded: false,
             nothing_pending: false,
             stands_at: None,
+            without_options: false,
             release_back: None,
             warnings: Diagnostics::new(),
             notifier,
@@ -217,11 +228,11 @@ impl Run {
         self.save().await
     }
 
-    /// Runs a task's Job, written down before it is made. One that cannot be followed to its end is ended, lest it goes on
-    /// under what is done next.
+    /// Runs a task's Job, written down before it is made. Unless it is complete it is ended with its pods before anything else is
+    /// done, lest it commits behind what is looked at next.
     ///
     /// # Errors
-    /// As [`Run::save`] and [`Task::run`].
+    /// As [`Run::save`] and [`Task::run`], and when its pods do not end.
     pub(crate) async fn carry_out(
         &mut self,
         task: &Task,
@@ -229,9 +240,16 @@ impl Run {
         image: &str,
     ) -> Result<TaskOutcome, Stop> {
         let job = task.job_name(&self.record().id);
+        self.check_leases()?;
         self.begin_job(&job).await?;
-        let outcome = task.run(self, settings, image).await;
-        if let Err(Stop::Failed(_)) = &outcome {
+        let outcome = Box::pin(task.run(self, settings, image)).await;
+        let over = match &outcome {
+            Ok(outcome) => outcome.succeeded,
+            Err(Stop::Cancelled | Stop::LeaseLost) => true,
+            Err(Stop::Failed(_)) => false,
+        };
+        self.check_leases()?;
+        if !over {
             match end_with_pods(self, &job).await {
                 Ok(()) => self.note(|record| record.jobs.retain(|known| *known != job)),
                 Err(why) => tracing::warn!(?why, %job, "the Job is left to the next run"),
@@ -279,14 +297,25 @@ impl Run {
     /// # Errors
     /// When the cluster refuses, somebody else wrote in between, or the lease is lost: then nothing may be written.
     pub(crate) async fn save(&mut self) -> Result<(), Stop> {
-        if !self.leases.iter().all(HeldLease::still_held) {
-            return Err(Stop::failed(Diagnostic::error(
-                "The lease on the release is lost",
-                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
-                 apply goes on from what the journal says.",
-            )));
-        }
+        self.check_leases()?;
         self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
+    }
+
+    /// Whether the leases are held still.
+    ///
+    /// # Errors
+    /// When one is lost.
+    pub(crate) fn check_leases(&self) -> Result<(), Stop> {
+        if self.leases.iter().all(HeldLease::still_held) { Ok(()) } else { Err(Stop::LeaseLost) }
+    }
+
+    /// Notes where a Job has found the database.
+    pub(crate) fn note_standing(&mut self, found: &Inspection) {
+        self.note(|record| {
+            record.schema_after = Some(found.current.clone());
+            // Where it does not stand on the base any more, it is not known what has run since.
+            record.ran = found.astray.is_empty().then(|| found.ran.clone());
+        });
     }
 
     /// Takes the journal's version as it is in the cluster, where its last page is this run's: an answer of the API server
@@ -344,6 +373,11 @@ impl Run {
             record.finished = Some(now());
         });
         match self.save().await {
+            Err(Stop::LeaseLost) => Stop::LeaseLost
+                .into_diagnostics()
+                .into_iter()
+                .map(|error| Diagnostic::warning(error.summary, error.detail))
+                .collect(),
             Err(Stop::Failed(errors)) => {
                 errors.into_iter().map(|error| Diagnostic::warning(error.summary, error.detail)).collect()
             }

@@ -39,6 +39,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
                 run.journal = before;
                 return Err(Stop::Cancelled);
             }
+            // What is deployed is well; only nothing may be written any more.
+            Err(Stop::LeaseLost) => {
+                unrecorded(run, &before, &Stop::LeaseLost.into_diagnostics());
+                return Ok(Outcome::Interrupted);
+            }
             Err(Stop::Failed(why)) => why,
         };
         if begun.elapsed() >= PATIENCE {

@@ -2,10 +2,12 @@
 
 use ffe_helm::binary::{RollbackRequest, UninstallRequest};
 use ffe_helm::records::{RecordKey, Status};
-use tfplugin::Diagnostics;
+use ffe_session::diagnostic;
+use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::Outcome;
 use crate::run::{Run, Stop};
+use crate::way_back::claims;
 
 /// Rolls back or uninstalls, as `remediation` says.
 ///
@@ -94,9 +96,18 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
         done = helm.rollback(&request, &run.cancel).await;
     }
     run.kit.records.invalidate(&run.inputs.namespace);
-    done.map_err(|error| {
-        Diagnostics::error(format!("The release could not be rolled back to revision {revision}"), error.with_advice())
-    })?;
+    if let Err(error) = done {
+        let words = run.redactor().clean(&error.to_string());
+        match but_for_claims(run, revision, &words).await? {
+            Some(warning) => run.warnings.push(warning),
+            None => {
+                return Err(Diagnostics::error(
+                    format!("The release could not be rolled back to revision {revision}"),
+                    error.with_advice(),
+                ));
+            }
+        }
+    }
 
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
@@ -109,6 +120,22 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
     run.after_key = Some(key);
     run.after = release;
     Ok(Outcome::RolledBack)
+}
+
+/// The warning about a rollback that failed over nothing but a claim that cannot shrink.
+async fn but_for_claims(run: &Run, revision: u32, words: &str) -> Result<Option<Diagnostic>, Diagnostics> {
+    if !claims::is_about_claims(words) {
+        return Ok(None);
+    }
+    let unreadable =
+        |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
+    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
+    let history = run.kit.records.history_now(namespace, name).await.map_err(unreadable)?;
+    let Some(key) = history.iter().find(|key| key.revision == revision) else { return Ok(None) };
+    let release = run.kit.records.open(key).await.map_err(unreadable)?;
+    let Some(old) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(None) };
+    let found = claims::all_but_claims(run, &old, words).await;
+    found.map_err(|error| diagnostic(&error, "What runs after the rollback cannot be looked at").into())
 }
 
 async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {

@@ -252,8 +252,11 @@ impl World {
     pub(crate) fn edit_journal(&self, name: &str, change: impl FnOnce(&mut Json)) {
         let secret = self.api.get(&journal_of(name)).unwrap();
         let meta = serde_json::from_value(secret["metadata"].clone()).unwrap();
-        let text = STANDARD.decode(secret["data"]["journal"].as_str().unwrap()).unwrap();
-        let mut content: Json = serde_json::from_slice(&text).unwrap();
+        let bytes = |key: &str| secret["data"][key].as_str().map(|text| STANDARD.decode(text).unwrap());
+        let mut content: Json = match bytes("journal.gz") {
+            Some(packed) => serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap(),
+            None => serde_json::from_slice(&bytes("journal").unwrap()).unwrap(),
+        };
         change(&mut content);
         self.write_journal(name, &content, &Mark::read(&meta).unwrap());
     }
