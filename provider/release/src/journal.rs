@@ -10,6 +10,7 @@ use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
 use ffe_helm::records::BESIDE;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::migration::inspect::Pending;
@@ -73,6 +74,21 @@ pub(crate) struct PhaseRecord {
     pub seconds: f64,
 }
 
+/// An object that was there before the release had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenOver {
+    /// `v1`.
+    pub api_version: String,
+    /// `PersistentVolumeClaim`.
+    pub kind: String,
+    /// Absent for kinds that live outside of namespaces.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its UID: one that was made under the name since is another.
+    pub uid: String,
+}
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -112,6 +128,8 @@ pub(crate) struct RunRecord {
     pub jobs: Vec<String>,
     /// The schema was left ahead because the user wants it so.
     pub kept: bool,
+    /// It was looked which objects were there before the deployment.
+    pub looked: bool,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
 }
@@ -140,6 +158,10 @@ pub(crate) struct Content {
     pub applied: Applied,
     /// How often the release's lease has changed hands, as the writer held it.
     pub transitions: i64,
+    /// When Helm first deployed the release that is ours: what tells it from another of the same name (`ownership`).
+    pub first_deployed: Option<Timestamp>,
+    /// Objects of the release that were there before it: given back and never deleted (`taken_over`).
+    pub taken_over: Vec<TakenOver>,
     /// Oldest first.
     pub runs: Vec<RunRecord>,
 }
@@ -216,20 +238,29 @@ impl Journal {
     /// The journal of a release, if it has one.
     ///
     /// # Errors
-    /// When the cluster does not answer, or the journal is not one.
+    /// When the cluster does not answer, or what is there cannot be read as a journal.
     pub(crate) async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
         let name = secret_name(release);
         let Some(secret) = cluster.find::<Secret>(Some(namespace), &name).await? else { return Ok(None) };
-        let Some(mark) = Mark::read(&secret.metadata) else { return Ok(None) };
-        // A journal that cannot be read is kept as it is found and rewritten by the next run: it is never a reason to lose the release.
-        let content = secret
-            .data
-            .as_ref()
-            .and_then(|data| data.get(DATA_KEY))
-            .and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
+        // What a run did, what it has to take back and whose the release is stands only there: what cannot be read is not
+        // taken for nothing.
+        let unreadable = |message: String| Error::Malformed {
+            what: format!("journal, Secret {namespace}/{name},"),
+            message: format!(
+                "{message}. Nothing was changed. It may be of a newer version of the provider, or somebody has edited it: use that \
+                 version, or bring the Secret back as it was"
+            ),
+        };
+        let mark = Mark::read(&secret.metadata)
+            .ok_or_else(|| unreadable("it does not carry the annotations that say whose it is".to_owned()))?;
+        let data = secret.data.as_ref().and_then(|data| data.get(DATA_KEY));
+        let data = data.ok_or_else(|| unreadable(format!("it has no key {DATA_KEY}")))?;
+        let content = serde_json::from_slice(&data.0).map_err(|error| {
+            unreadable(format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()))
+        })?;
         Ok(Some(Journal {
             mark,
-            content: content.unwrap_or_default(),
+            content,
             namespace: namespace.to_owned(),
             name,
             resource_version: secret.metadata.resource_version,
@@ -304,6 +335,7 @@ impl Journal {
 
     /// Helm's revisions are gone and will be counted anew: none of those that the runs have noted is one to go back to.
     pub(crate) fn forget_revisions(&mut self) {
+        self.content.first_deployed = None;
         for run in &mut self.content.runs {
             (run.verified, run.revision_after) = (false, None);
         }

@@ -11,4 +11,5 @@ mod refresh;
 mod standin;
 mod trouble;
 mod truth;
+mod whose;
 mod world;
