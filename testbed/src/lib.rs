@@ -15,6 +15,7 @@ mod bed;
 mod cluster;
 mod command;
 mod debian;
+mod ensure;
 mod files;
 mod go;
 mod host;
@@ -39,6 +40,7 @@ use parts::in_order;
 use paths::Paths;
 use progress::Steps;
 
+pub use ensure::NotBuilt;
 pub use parts::{Dns, Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 pub use progress::{Progress, Quiet, ToStderr};
 pub use status::{ProcessStatus, Status};
@@ -71,7 +73,7 @@ impl Testbed {
         let bed = self.bed(progress);
         let _lock = Lock::take(&bed)?;
         let parts = in_order(parts);
-        parts.iter().try_for_each(|part| part.component().ensure(&bed))?;
+        ensure::all(&bed, &parts)?;
         parts.iter().try_for_each(|part| part.component().start(&bed))
     }
 
@@ -82,7 +84,15 @@ impl Testbed {
     pub fn ensure(&self, parts: &[Part], progress: &dyn Progress) -> Result<()> {
         let bed = self.bed(progress);
         let _lock = Lock::take(&bed)?;
-        in_order(parts).iter().try_for_each(|part| part.component().ensure(&bed))
+        ensure::all(&bed, &in_order(parts))
+    }
+
+    /// What [`Testbed::ensure`] would compile of these parts.
+    ///
+    /// # Errors
+    /// When a pinned version or the compiler cannot be read.
+    pub fn not_built(&self, parts: &[Part]) -> Result<NotBuilt> {
+        ensure::not_built(&self.paths, &in_order(parts))
     }
 
     /// Stops everything of the testbed that runs: only processes that it recorded, and the containers of its own

@@ -101,6 +101,11 @@ impl Paths {
         self.root.join("gocache")
     }
 
+    /// Modules with packages of ours in them.
+    pub(crate) fn go_sources(&self) -> PathBuf {
+        self.root.join("gosrc")
+    }
+
     /// The Go module graph of that name in the repository.
     pub(crate) fn go_module(&self, name: &str) -> PathBuf {
         self.repository.join("testbed/go").join(name)

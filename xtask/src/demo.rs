@@ -3,6 +3,7 @@
 
 mod https;
 mod place;
+mod plan;
 mod result;
 
 use std::io::IsTerminal as _;
@@ -20,7 +21,7 @@ use place::{Chosen, Place};
 use crate::kubectl::Kubectl;
 use crate::terraform::{self, Terraform};
 use crate::workspace::{self, Workspace};
-use crate::{process, tell, testbed};
+use crate::{process, tell};
 
 /// Bring up the example on a real Kubernetes with one `terraform apply`, and show what it answers.
 ///
@@ -66,18 +67,23 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         bail!("which image is the application's on that cluster? Say it with --image NAME:TAG");
     }
 
+    plan::tell(&workspace, args)?;
+    if other.is_none() {
+        tell::headline("The testbed is built");
+        workspace.testbed.ensure(&plan::PARTS.concat(), &ToStderr)?;
+    }
+    // Before the cluster starts, which would take its share of the processors from the compiler.
+    tell::headline("The provider, as it is released");
+    let provider = workspace.build_provider()?;
     let (kubeconfig, kubectl) = match &other {
         None => {
             tell::headline("The testbed: a Kubernetes of one node on this machine");
-            workspace.testbed.up(&[&testbed::USUAL[..], &Part::TLS].concat(), &ToStderr)?;
+            workspace.testbed.up(&plan::PARTS.concat(), &ToStderr)?;
             (workspace.testbed.kubeconfig(), Some(workspace.testbed.binary("kubectl")))
         }
         Some(path) => (path.clone(), workspace::in_path("kubectl")),
     };
     let kubectl = kubectl.map(|program| Kubectl::new(program, &kubeconfig));
-
-    tell::headline("The provider, as it is released");
-    let provider = workspace.build_provider()?;
     if let (None, Some(kubectl)) = (&args.kubeconfig, &kubectl) {
         place.forget_other_cluster(&kubectl.cluster_identity()?)?;
     }

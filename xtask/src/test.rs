@@ -69,12 +69,16 @@ impl Steps<'_> {
     fn go(&mut self, args: &Args) {
         let workspace = self.workspace;
         self.report.step("format", |_| process::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"])));
-        self.testbed(&Part::ALL);
-        let application = self.cluster.then(|| application::start(workspace));
-        self.build();
+        // Everything is compiled before the cluster starts, which would take its share of the processors meanwhile.
+        let testbed = self.build_testbed(&Part::ALL);
+        self.build(args.full, Workspace::build_tests);
         self.report.step("lints", |_| {
             process::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         });
+        if testbed {
+            self.testbed(&Part::ALL);
+        }
+        let application = self.cluster.then(|| application::start(workspace));
         self.unit_tests(args.full);
         self.dependencies();
         self.report.step("reference pages are current", |_| {
@@ -106,10 +110,19 @@ impl Steps<'_> {
             Ok(())
         });
         if let Some(selection) = selected {
-            self.testbed(&selection.parts());
-            self.build();
+            let parts = selection.parts();
+            let testbed = self.build_testbed(&parts);
+            self.build(args.full, Workspace::build_provider_for_tests);
+            if testbed {
+                self.testbed(&parts);
+            }
             self.acceptance(args, Some(&selection));
         }
+    }
+
+    fn build_testbed(&mut self, parts: &[Part]) -> bool {
+        let testbed = &self.workspace.testbed;
+        self.report.step("the testbed is built", |_| testbed.ensure(parts, &ToStderr))
     }
 
     fn testbed(&mut self, parts: &[Part]) {
@@ -117,12 +130,21 @@ impl Steps<'_> {
         self.cluster = self.report.step("testbed", |_| testbed.up(parts, &ToStderr));
     }
 
-    fn build(&mut self) {
+    /// The provider as it is released costs minutes more than the one that comes with the tests.
+    fn build(&mut self, released: bool, with_tests: impl FnOnce(&Workspace) -> Result<PathBuf>) {
+        let workspace = self.workspace;
         let mut built = None;
-        self.report.step("the provider, as it is released", |_| {
-            built = Some(self.workspace.build_provider()?);
-            Ok(())
-        });
+        if released {
+            self.report.step("the provider, as it is released", |_| {
+                built = Some(workspace.build_provider()?);
+                Ok(())
+            });
+        } else {
+            self.report.step("the provider, as the tests are compiled", |_| {
+                built = Some(with_tests(workspace)?);
+                Ok(())
+            });
+        }
         self.provider = built;
     }
 

@@ -26,6 +26,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, ".")],
     version_of: "github.com/google/go-containerregistry",
     variables: no_variables,
+    seconds: 0,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];
