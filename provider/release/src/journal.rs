@@ -16,6 +16,7 @@ use ffe_helm::records::BESIDE;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::migration::inspection::Pending;
@@ -83,6 +84,21 @@ pub(crate) struct PhaseRecord {
     pub seconds: f64,
 }
 
+/// An object that was there before the release had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenOver {
+    /// `v1`.
+    pub api_version: String,
+    /// `PersistentVolumeClaim`.
+    pub kind: String,
+    /// Absent for kinds that live outside of namespaces.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its UID: one that was made under the name since is another.
+    pub uid: String,
+}
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -128,6 +144,8 @@ pub(crate) struct RunRecord {
     pub jobs: Vec<String>,
     /// The schema was left ahead because the user wants it so.
     pub kept: bool,
+    /// It was looked which objects were there before the deployment.
+    pub looked: bool,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
 }
@@ -156,6 +174,10 @@ pub(crate) struct Content {
     pub applied: Applied,
     /// How often the release's lease has changed hands, as the writer held it.
     pub transitions: i64,
+    /// When Helm first deployed the release that is ours: what tells it from another of the same name (`ownership`).
+    pub first_deployed: Option<Timestamp>,
+    /// Objects of the release that were there before it: given back and never deleted (`taken_over`).
+    pub taken_over: Vec<TakenOver>,
     /// Oldest first.
     pub runs: Vec<RunRecord>,
 }
@@ -223,12 +245,14 @@ pub(crate) fn secret_name(release: &str) -> String {
     format!("ffe-journal.{release}")
 }
 
-/// What a journal's Secret says.
-fn content(data: &BTreeMap<String, ByteString>) -> Option<Content> {
-    if let Some(bytes) = data.get(PACKED_KEY) {
-        return serde_json::from_reader(GzDecoder::new(bytes.0.as_slice())).ok();
-    }
-    serde_json::from_slice(&data.get(DATA_KEY)?.0).ok()
+/// What a journal's Secret says, or why it cannot be read.
+fn content(data: &BTreeMap<String, ByteString>) -> Result<Content, String> {
+    let read = match (data.get(PACKED_KEY), data.get(DATA_KEY)) {
+        (Some(packed), _) => serde_json::from_reader(GzDecoder::new(packed.0.as_slice())),
+        (None, Some(plain)) => serde_json::from_slice(&plain.0),
+        (None, None) => return Err(format!("it has neither the key {DATA_KEY} nor {PACKED_KEY}")),
+    };
+    read.map_err(|error| format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()))
 }
 
 fn packed(plain: &[u8]) -> Vec<u8> {
@@ -253,16 +277,25 @@ impl Journal {
     /// The journal of a release, if it has one.
     ///
     /// # Errors
-    /// When the cluster does not answer, or the journal is not one.
+    /// When the cluster does not answer, or what is there cannot be read as a journal.
     pub(crate) async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
         let name = secret_name(release);
         let Some(secret) = cluster.find::<Secret>(Some(namespace), &name).await? else { return Ok(None) };
-        let Some(mark) = Mark::read(&secret.metadata) else { return Ok(None) };
-        // A journal that cannot be read is kept as it is found and rewritten by the next run: it is never a reason to lose the release.
-        let content = secret.data.as_ref().and_then(content);
+        // What a run did, what it has to take back and whose the release is stands only there: what cannot be read is not
+        // taken for nothing.
+        let unreadable = |message: String| Error::Malformed {
+            what: format!("journal, Secret {namespace}/{name},"),
+            message: format!(
+                "{message}. Nothing was changed. It may be of a newer version of the provider, or somebody has edited it: use that \
+                 version, or bring the Secret back as it was"
+            ),
+        };
+        let mark = Mark::read(&secret.metadata)
+            .ok_or_else(|| unreadable("it does not carry the annotations that say whose it is".to_owned()))?;
+        let content = content(&secret.data.unwrap_or_default()).map_err(unreadable)?;
         Ok(Some(Journal {
             mark,
-            content: content.unwrap_or_default(),
+            content,
             namespace: namespace.to_owned(),
             name,
             resource_version: secret.metadata.resource_version,
@@ -338,6 +371,7 @@ impl Journal {
 
     /// Helm's revisions are gone and will be counted anew: none of those that the runs have noted is one to go back to.
     pub(crate) fn forget_revisions(&mut self) {
+        self.content.first_deployed = None;
         for run in &mut self.content.runs {
             (run.verified, run.revision_after) = (false, None);
         }

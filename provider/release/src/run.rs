@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Redactor, WaitOptions};
+use ffe_helm::binary::UninstallRequest;
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
@@ -16,9 +17,12 @@ use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::migration::inspection::Inspection;
 use crate::migration::task::{Task, TaskOutcome, end_with_pods, remove_job};
 use crate::model::{Change, Migration, UnstableOutput};
+use crate::outputs::Seen;
+use crate::ownership::{self, Whose};
 use crate::phases::lock::either;
 use crate::pipeline::Phase;
 use crate::promise::Promise;
+use crate::taken_over;
 
 /// Why a phase did not go on.
 #[derive(Debug)]
@@ -96,6 +100,8 @@ pub(crate) struct Run {
     /// The release was in state before this run: what was deployed is good to go back to, also if no run of ours has
     /// verified it yet (a release that was imported).
     pub was_managed: bool,
+    /// What the state knows of the release; nothing where it is in none.
+    pub seen: Seen,
     /// The release as it was before this run.
     pub before: Option<RecordKey>,
     /// The release as it is after deploy.
@@ -161,6 +167,7 @@ impl Run {
             found: Vec::new(),
             unstable: Vec::new(),
             was_managed: false,
+            seen: Seen::default(),
             before: None,
             after: None,
             after_key: None,
@@ -214,6 +221,42 @@ impl Run {
         self.before = history.into_iter().next_back().filter(crate::start::is_installed);
         self.in_place = false;
         Ok(())
+    }
+
+    /// Whose the release is that Helm has now.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub(crate) async fn whose(&self) -> Result<Whose, Stop> {
+        let known = self.seen.known(Some(&self.journal));
+        let looked = ownership::look(&self.kit.records, &self.inputs.namespace, &self.inputs.name, known).await;
+        looked.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))
+    }
+
+    /// Uninstalls the release, once it is proven to be ours. `false`: Helm has none.
+    ///
+    /// # Errors
+    /// When it is somebody else's, or Helm fails.
+    pub(crate) async fn uninstall(&self, request: &UninstallRequest<'_>) -> Result<bool, Stop> {
+        let owned = match self.whose().await? {
+            Whose::Nobodys => return Ok(false),
+            Whose::Ours(owned) => owned,
+            Whose::Foreign(foreign) => {
+                return Err(Stop::failed(Diagnostic::error(
+                    format!("The release {}/{} was not uninstalled", self.inputs.namespace, self.inputs.name),
+                    format!(
+                        "It is somebody else's: no run of ours has deployed what Helm has ({foreign}). It was left as it is."
+                    ),
+                )));
+            }
+        };
+        let spared = taken_over::spare(&self.kit.records, owned.newest(), &self.journal, &Manifest::default()).await;
+        spared
+            .map_err(|error| Stop::helm(&error, "The release was not uninstalled: its record cannot be rewritten"))?;
+        let helm = self.kit.helm.with_secrets(self.inputs.helm_secrets());
+        let done = owned.uninstall(&helm, request, &self.cancel).await;
+        self.kit.records.invalidate(&self.inputs.namespace);
+        done.map(|()| true).map_err(|error| Stop::helm(&error, "The release could not be uninstalled"))
     }
 
     /// Writes a Job down before it is made.

@@ -13,6 +13,7 @@ use crate::journal::{Journal, Outcome};
 use crate::migration::task::remove_job;
 use crate::model::Release;
 use crate::run::{Run, Stop, now};
+use crate::taken_over;
 
 /// The attribute whose digest is kept.
 pub(crate) const SET_WO: &str = "set_wo";
@@ -33,6 +34,9 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         let why = match write(run).await {
             Ok(()) => {
                 prune(run).await;
+                if !run.journal.content.taken_over.is_empty() {
+                    taken_over::forget(run).await;
+                }
                 return Ok(Outcome::Succeeded);
             }
             Err(Stop::Cancelled) => {

@@ -13,4 +13,5 @@ mod schema;
 mod standin;
 mod trouble;
 mod truth;
+mod whose;
 mod world;

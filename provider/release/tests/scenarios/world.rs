@@ -113,11 +113,24 @@ pub(crate) fn journal_of(name: &str) -> ObjectRef {
 
 /// Puts Helm's record of a revision there.
 pub(crate) fn put_record(api: &FakeApi, name: &str, revision: u32, status: &str, manifest: &str, values: &Json) {
+    put_record_of(api, name, revision, status, manifest, values, ("2026-01-02T03:04:05Z", "Install complete"));
+}
+
+/// The same of a release that was first deployed then, and is described so.
+pub(crate) fn put_record_of(
+    api: &FakeApi,
+    name: &str,
+    revision: u32,
+    status: &str,
+    manifest: &str,
+    values: &Json,
+    (first_deployed, description): (&str, &str),
+) {
     let release = json!({
         "name": name, "namespace": NAMESPACE, "version": revision, "manifest": manifest, "config": values,
         "info": {
-            "status": status, "description": "Install complete", "notes": "The text is hello.\n",
-            "first_deployed": "2026-01-02T03:04:05Z", "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
+            "status": status, "description": description, "notes": "The text is hello.\n",
+            "first_deployed": first_deployed, "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
         },
         "chart": { "metadata": { "name": "one", "version": "0.1.0", "appVersion": "1.2" }, "values": {} },
         "hooks": null,
@@ -234,6 +247,7 @@ impl World {
         let digest = Chart::load(&self.chart()).unwrap().digest;
         let content = json!({
             "inputs": written.to_string(),
+            "first_deployed": "2026-01-02T03:04:05Z",
             "applied": {
                 "chart_digest": digest, "manifest_digest": Manifest::parse(text).unwrap().digest(),
                 "set_wo_revision": null, "changes": [["create", "ConfigMap/one"]],
