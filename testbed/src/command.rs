@@ -18,6 +18,16 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 /// The folders in which Debian keeps what the testbed runs; a user's PATH may lack the second.
 pub(crate) const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+const PROXIES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+/// Nothing of the testbed speaks to anybody outside of this machine: a proxy of the user's would stand between its parts.
+pub(crate) fn without_proxies(command: &mut Command) -> &mut Command {
+    for name in PROXIES {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command
+}
+
 /// Runs a command and returns what it printed; its error output is in the error when it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let what = describe(command);

@@ -10,7 +10,8 @@ use crate::command::{self, SYSTEM_PATH, no_note};
 use crate::files;
 use crate::host;
 
-/// A package, and a file of it whose presence shows that it is installed.
+/// A package, and a file or a program of it whose presence shows that it, or what somebody else has in its place, is
+/// installed.
 pub(crate) struct Package {
     pub(crate) name: &'static str,
     /// A path, or the name of a program that may lie in any of the system's folders: another package may bring it.

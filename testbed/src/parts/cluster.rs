@@ -68,7 +68,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "etcd-server", file: "/usr/bin/etcd", service: Some("etcd") },
     Package { name: "containerd", file: "/usr/bin/containerd", service: Some("containerd") },
     Package { name: "runc", file: "runc", service: None },
-    Package { name: "containernetworking-plugins", file: "/usr/lib/cni/bridge", service: None },
+    Package { name: "containernetworking-plugins", file: "/usr/lib/cni/ptp", service: None },
     Package { name: "nftables", file: "/usr/sbin/nft", service: Some("nftables") },
     Package { name: "iproute2", file: "/usr/bin/ip", service: None },
     Package { name: "mount", file: "/usr/bin/mount", service: None },
@@ -93,6 +93,6 @@ impl Component for Cluster {
     }
 
     fn processes(&self) -> &'static [&'static str] {
-        services::NAMES
+        services::ALL
     }
 }
