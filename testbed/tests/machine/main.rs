@@ -91,8 +91,10 @@ fn a_testbed_takes_one_interface_of_the_machine_and_gives_it_back() {
     let listener = TcpListener::bind((testbed.host_address(), 0)).unwrap();
     let (host, port) = (testbed.host_address(), listener.local_addr().unwrap().port());
     let mut bash = testbed.on_node(Path::new("bash")).unwrap();
-    let script = format!("exec 3<>/dev/tcp/{host}/{port} && exec 4<>/dev/tcp/10.96.0.10/53 && cat /proc/sys/kernel/panic && \
-                          ls /var/lib");
+    let script = format!(
+        "exec 3<>/dev/tcp/{host}/{port} && exec 4<>/dev/tcp/10.96.0.10/53 && cat /proc/sys/kernel/panic && \
+                          ls /var/lib"
+    );
     let on_node = String::from_utf8(bash.args(["-ec", &script]).output().unwrap().stdout).unwrap();
     assert!(on_node.starts_with("10\n") && !on_node.contains("dpkg"), "{on_node}");
 
