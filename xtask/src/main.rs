@@ -1,17 +1,20 @@
-//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `build`, `bench`, `mutants`.
 //!
 //! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
 //! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
 
 mod bench;
+mod build;
 mod demo;
 mod docs;
 mod kubectl;
+mod mutants;
 mod process;
 mod tell;
 mod terraform;
 mod test;
 mod testbed;
+mod tools;
 mod workspace;
 
 use std::os::unix::process::CommandExt as _;
@@ -33,7 +36,11 @@ enum Command {
     Demo(demo::Args),
     Test(test::Args),
     Docs(docs::Args),
+    Build(build::Args),
     Bench(bench::Args),
+    Mutants(mutants::Args),
+    #[command(hide = true)]
+    Account(bench::account::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,7 +51,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::go(&args),
         Command::Test(args) => test::go(&args),
         Command::Docs(args) => docs::go(&args),
+        Command::Build(args) => build::go(&args),
         Command::Bench(args) => bench::go(&args),
+        Command::Mutants(args) => mutants::go(&args),
+        Command::Account(args) => bench::account::go(&args),
     };
     match result {
         Ok(code) => code,

@@ -25,6 +25,8 @@ const PACKAGES: &[&str] = &[
     "libnss-wrapper",
     "ca-certificates",
     "curl",
+    // Carries backups to object storage.
+    "rclone",
 ];
 
 /// Before the packages: users with the ids that the official postgres image and the application's image have, and no

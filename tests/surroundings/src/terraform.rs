@@ -84,6 +84,11 @@ impl Terraform {
         &self.program
     }
 
+    /// The same, with terraform started by another program.
+    pub fn started_by(self, program: PathBuf) -> Terraform {
+        Terraform { program, ..self }
+    }
+
     /// The mirror.
     pub fn mirror(&self) -> &Path {
         &self.mirror

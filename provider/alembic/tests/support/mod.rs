@@ -42,9 +42,18 @@ pub fn postgres() -> Result<PathBuf, String> {
     found.ok_or_else(|| "PostgreSQL is not installed".to_owned())
 }
 
-/// The inspection script of the release.
+/// Whether this Alembic reads its configuration from pyproject.toml.
+pub fn alembic_reads_pyproject() -> bool {
+    let probe = "import inspect, sys\nfrom alembic.config import Config\nsys.exit('toml_file' not in inspect.signature(Config).parameters)";
+    Command::new(python()).args(["-c", probe]).status().is_ok_and(|status| status.success())
+}
+
+/// What the answers of the script begin with here.
+pub const MARK: &str = "ffe:0123456789abcdef";
+
+/// The script of the release's Jobs.
 pub fn inspection() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/migration/inspect.py")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/migration/alembic_job.py")
 }
 
 /// Asks `compare.py`.
@@ -120,14 +129,23 @@ impl Postgres {
         format!("postgresql://ffe:{PASSWORD_IN_URL}@127.0.0.1:1/nobody")
     }
 
-    /// What a statement answers.
-    pub fn sql(&self, database: &str, statement: &str) -> String {
-        let output = Command::new(self.bin.join("psql"))
+    /// A statement that is refused.
+    pub fn fails(&self, database: &str, statement: &str) {
+        assert!(!self.psql(database, statement).status.success(), "{statement}");
+    }
+
+    fn psql(&self, database: &str, statement: &str) -> Output {
+        Command::new(self.bin.join("psql"))
             .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
             .env("PGPASSWORD", PASSWORD)
             .args(["-h", "127.0.0.1", "-U", "ffe", "-d", database, "-p", &self.port.to_string()])
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// What a statement answers.
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let output = self.psql(database, statement);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -192,14 +210,29 @@ impl Image {
         fs::write(path, format!("{text}\n{old}")).unwrap();
     }
 
+    /// Writes a file.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::write(self.root().join(file), text).unwrap();
+    }
+
+    /// Gives a file another name.
+    pub fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.root().join(from), self.root().join(to)).unwrap();
+    }
+
     /// Runs Python in it, with this database.
     pub fn python(&self, url: &str, arguments: &[&str]) -> Output {
+        self.python_with(url, &[], arguments)
+    }
+
+    fn python_with(&self, url: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
         as_user(OsStr::new(&python()), 10001)
             .args(arguments)
             .current_dir(self.root())
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("PYTHONDONTWRITEBYTECODE", "1"), ("APP_VERSION", "test")])
             .env("DATABASE_URL", url)
+            .envs(environment.iter().copied())
             .output()
             .unwrap()
     }
@@ -209,9 +242,15 @@ impl Image {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Runs the inspection as the release's Job does.
-    pub fn inspect(&self, url: &str, config: &str, target: &str) -> Output {
-        self.python(url, &["-c", &fs::read_to_string(inspection()).unwrap(), config, target])
+    /// Runs the release's script as its Job does.
+    pub fn job(&self, url: &str, request: &Value) -> Output {
+        self.job_with(url, &[], request)
+    }
+
+    /// The same with more environment.
+    pub fn job_with(&self, url: &str, environment: &[(&str, &str)], request: &Value) -> Output {
+        let script = fs::read_to_string(inspection()).unwrap();
+        self.python_with(url, environment, &["-c", &script, MARK, &request.to_string()])
     }
 }
 
