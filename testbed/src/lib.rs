@@ -20,6 +20,7 @@ mod files;
 mod go;
 mod host;
 mod images;
+mod in_use;
 mod lock;
 mod parts;
 mod paths;
@@ -35,12 +36,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use bed::Bed;
+use in_use::Alone;
 use lock::Lock;
 use parts::in_order;
 use paths::Paths;
 use progress::Steps;
 
 pub use ensure::NotBuilt;
+pub use in_use::InUse;
 pub use parts::{Dns, Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 pub use progress::{Progress, Quiet, ToStderr};
 pub use status::{ProcessStatus, Status};
@@ -99,8 +102,32 @@ impl Testbed {
     /// containerd. Leaves no process, mount, interface or rule; binaries and images stay for the next start.
     ///
     /// # Errors
-    /// When something does not end or cannot be unmounted.
+    /// When another command works with it ([`Testbed::in_use`]), something does not end or cannot be unmounted.
     pub fn down(&self, progress: &dyn Progress) -> Result<()> {
+        self.down_alone(&Alone::take(&self.paths.in_use())?, progress)
+    }
+
+    /// Works with the testbed from now on, as others may at the same time: nobody stops it meanwhile.
+    ///
+    /// # Errors
+    /// When the file that all agree by cannot be locked.
+    pub fn in_use(&self) -> Result<InUse> {
+        InUse::join(&self.paths.in_use())
+    }
+
+    /// Ends the use of the testbed, and stops it if nobody else uses it and one of its users has started it: this one
+    /// (`started`), or one that ended before. Whether it was stopped.
+    ///
+    /// # Errors
+    /// As [`Testbed::down`].
+    pub fn leave(&self, in_use: InUse, started: bool, progress: &dyn Progress) -> Result<bool> {
+        match in_use.end(started)? {
+            Some(alone) => self.down_alone(&alone, progress).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn down_alone(&self, _alone: &Alone, progress: &dyn Progress) -> Result<()> {
         let bed = self.bed(progress);
         let _lock = Lock::take(&bed)?;
         let mut parts = in_order(&Part::ALL);
@@ -110,6 +137,20 @@ impl Testbed {
         process::stop(&process::Process::recorded(&self.paths), std::time::Duration::from_secs(5))?;
         bed.say("nothing of the testbed runs");
         Ok(())
+    }
+
+    /// Installs packages of Debian, each named with a file of it that shows that it is there. Services that they bring are
+    /// neither started nor enabled.
+    ///
+    /// # Errors
+    /// When one is missing and cannot be installed: that needs root and Debian bookworm.
+    pub fn install(&self, packages: &[(&'static str, &'static str)], progress: &dyn Progress) -> Result<()> {
+        let bed = self.bed(progress);
+        let _lock = Lock::take(&bed)?;
+        let service = |name: &str| (name.starts_with("postgresql")).then_some("postgresql");
+        let package =
+            |(name, file): &(&'static str, &'static str)| debian::Package { name, file, service: service(name) };
+        debian::ensure(&bed, &packages.iter().map(package).collect::<Vec<_>>())
     }
 
     /// How it is now.

@@ -85,6 +85,10 @@ impl Paths {
         self.root.join("lock")
     }
 
+    pub(crate) fn in_use(&self) -> PathBuf {
+        self.root.join("in-use")
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.root.join("kubeconfig")
     }

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
+use ffe_testbed::{InUse, POSTGRES_IMAGE, Part, ToStderr};
 use https::Https;
 use place::{Chosen, Place};
 
@@ -56,6 +56,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         .as_ref()
         .map(|path| path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display())));
     let other = other.transpose()?;
+    // Nobody stops the testbed under the demo, and it runs on afterwards.
+    let in_use = if other.is_none() { Some(workspace.testbed.in_use()?) } else { None };
+    in_use.iter().try_for_each(InUse::leave_running)?;
     let place = Place::prepare(&workspace, other.as_deref())?;
     let chosen = place.chosen(Chosen {
         image: args.image.clone(),
@@ -92,7 +95,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let key = place.api_key()?;
     let https = if other.is_none() { Some(Https::of(&workspace)?) } else { None };
     let run = |arguments: &[&str]| -> Command {
-        let mut command = terraform.command(&place.configuration(), arguments);
+        let mut command = terraform.watched(&place.configuration(), arguments, other.is_some());
         command
             .env("TF_VAR_kubeconfig", &kubeconfig)
             .env("TF_VAR_chart", workspace.chart())

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `build`, `bench`.
+//! The project's own commands: `cargo xtask testbed`, `demo`, `test`, `docs`, `build`, `bench`, `mutants`.
 //!
 //! One file a command; what several need lies beside them: `workspace` (where things are), `process` (running
 //! programs), `terraform` (a real terraform that finds this checkout's provider), `kubectl`, `tell`.
@@ -8,11 +8,13 @@ mod build;
 mod demo;
 mod docs;
 mod kubectl;
+mod mutants;
 mod process;
 mod tell;
 mod terraform;
 mod test;
 mod testbed;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ enum Command {
     Docs(docs::Args),
     Build(build::Args),
     Bench(bench::Args),
+    Mutants(mutants::Args),
     #[command(hide = true)]
     Account(bench::account::Args),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::go(&args),
         Command::Build(args) => build::go(&args),
         Command::Bench(args) => bench::go(&args),
+        Command::Mutants(args) => mutants::go(&args),
         Command::Account(args) => bench::account::go(&args),
     };
     match result {

@@ -6,18 +6,19 @@ mod acceptance;
 mod application;
 mod counts;
 mod examples;
+mod nextest;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use counts::Counts;
 use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
 use report::Report;
 
-use crate::workspace::{self, Workspace};
-use crate::{build, process, tell, terraform};
+use crate::workspace::Workspace;
+use crate::{build, process, tell, terraform, tools};
 
 /// Run the tests: checks of the sources, unit tests, and acceptance cases with the real terraform on the real cluster.
 ///
@@ -39,6 +40,8 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     // Said now and not after half an hour.
     let (_, version) = terraform::find()?;
     tell::note(format!("terraform {version}"));
+    // Nobody stops it under this run, and this run not under another.
+    let in_use = workspace.testbed.in_use()?;
     let ran_before = workspace.testbed.status().is_up();
     let mut steps = Steps { workspace: &workspace, report: Report::new(), cluster: false, provider: None };
     if args.filter.is_empty() {
@@ -47,14 +50,30 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         steps.filtered(args)
     }
     let mut report = steps.report;
-    if !ran_before && !args.keep {
-        report.step("stop the testbed", |_| workspace.testbed.down(&ToStderr));
+    if args.keep {
+        in_use.leave_running()?;
+    } else {
+        report.step("the testbed is left", |_| {
+            if !workspace.testbed.leave(in_use, !ran_before, &ToStderr)? {
+                tell::note("It runs on: it ran before, or somebody else uses it.");
+            }
+            Ok(())
+        });
     }
     let failed = report.counts().failed;
     tell::headline("What ran");
     tell::line(report.text());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
+const COMPARED_WITH: [(&str, &str); 5] = [
+    ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
+    ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
+    ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
+    ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
+    ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
+];
 
 struct Steps<'a> {
     workspace: &'a Workspace,
@@ -79,7 +98,7 @@ impl Steps<'_> {
             self.testbed(&Part::ALL);
         }
         let application = self.cluster.then(|| application::start(workspace));
-        self.unit_tests(args.full);
+        self.unit_tests();
         self.dependencies();
         if args.full {
             self.report.step("the binary that is published", |_| build::published(workspace).map(drop));
@@ -151,41 +170,64 @@ impl Steps<'_> {
         self.provider = built;
     }
 
-    /// Unit and in-process tests of every crate. Those that compare with a real Helm or look at a real cluster do so;
-    /// those of the testbed's own parts, which the acceptance cases lean on anyway, only when everything is asked for.
-    fn unit_tests(&mut self, full: bool) {
-        let workspace = self.workspace;
-        let cluster = self.cluster;
+    /// Unit and in-process tests of every crate. Those that compare with a real Helm, Alembic or PostgreSQL or look at a real
+    /// cluster do so: what they need and do not find is a failure.
+    fn unit_tests(&mut self) {
+        let (workspace, cluster) = (self.workspace, self.cluster);
         self.report.step("unit and in-process tests", |all| {
-            let mut command = workspace.cargo(&["test", "--workspace", "--exclude", "acceptance", "--no-fail-fast"]);
-            let binaries = [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")];
-            for (variable, name) in binaries {
-                let helm = workspace.testbed.binary(name);
-                if helm.exists() {
-                    command.env(variable, helm);
+            workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
+            let nextest = tools::NEXTEST.program(workspace)?;
+            let mut ignored = Vec::new();
+            // Of the acceptance cases' crate, all but the cases.
+            for which in
+                [&["--workspace", "--exclude", "acceptance"][..], &["-p", "acceptance", "--lib", "--test", "program"]]
+            {
+                let cargo = workspace.cargo(&[&["nextest", "run"], which].concat());
+                let mut command = tools::with(cargo, &nextest)?;
+                command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
+                for (variable, name) in
+                    [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
+                {
+                    let binary = workspace.testbed.binary(name);
+                    command.envs(binary.exists().then_some((variable, binary)));
                 }
-            }
-            if cluster {
-                command
-                    .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
-                    .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE);
-                if full {
-                    command.envs(workspace.testbed.tls_environment()?);
+                if cluster {
+                    // What is not found now is not for want of a cluster.
+                    command
+                        .env(ffe_surroundings::REQUIRE, "1")
+                        .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
+                        .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
+                        .envs(workspace.testbed.tls_environment()?);
                 }
+                ignored.extend(nextest::run(&mut command, all)?);
             }
+            ensure!(ignored.is_empty(), "ignored, and nothing may be: {}", ignored.join(", "));
+            Ok(())
+        });
+        self.report.step("examples in the documentation of the code", |all| {
+            let mut command =
+                workspace.cargo(&["test", "--doc", "--workspace", "--exclude", "acceptance", "--no-fail-fast"]);
             count(&mut command, all, |_| {})
         });
     }
 
     /// Licences, bans and sources of dependencies; the advisories need the network and are asked elsewhere.
     fn dependencies(&mut self) {
-        if workspace::in_path("cargo-deny").is_none() {
-            self.report.left_out("licences and sources of dependencies", "cargo-deny is not installed");
-            return;
-        }
         let workspace = self.workspace;
         self.report.step("licences and sources of dependencies", |_| {
-            process::run(&mut workspace.cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))
+            let deny = tools::DENY.program(workspace)?;
+            // It looks at the dependencies of every platform; what builds here has fetched those of this one.
+            process::run(&mut workspace.cargo(&["fetch"]))?;
+            let mut command = Command::new(deny);
+            command.current_dir(&workspace.root).args([
+                "--locked",
+                "--offline",
+                "check",
+                "bans",
+                "licenses",
+                "sources",
+            ]);
+            process::run(&mut command)
         });
     }
 
@@ -199,8 +241,8 @@ impl Steps<'_> {
             return;
         }
         self.report.step("the chart's own tests", |all| {
-            let python = python_with_yaml()?;
-            let mut command = Command::new(python);
+            workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
+            let mut command = Command::new("/usr/bin/python3");
             command
                 .args(["-B", "-m", "unittest", "discover", "-s", "tests", "-t", "."])
                 .current_dir(workspace.root.join("examples/ffe-backend"))
@@ -236,6 +278,7 @@ fn count(command: &mut Command, all: &mut Counts, mut look: impl FnMut(&str)) ->
     if !succeeded && all.failed == 0 {
         bail!("cargo test failed before a test did: see above");
     }
+    ensure!(all.passed + all.failed > 0, "no test ran");
     Ok(())
 }
 
@@ -250,18 +293,4 @@ fn unittest(command: &mut Command, all: &mut Counts) -> Result<()> {
         None => bail!("{} ran no tests", process::words(command)),
     }
     Ok(())
-}
-
-/// Debian's Python with a YAML reader, installed where root can do so.
-fn python_with_yaml() -> Result<PathBuf> {
-    let python = PathBuf::from("/usr/bin/python3");
-    let has_yaml = |python: &Path| process::output(Command::new(python).args(["-c", "import yaml"])).is_ok();
-    if !has_yaml(&python) {
-        let mut install = Command::new("apt-get");
-        install
-            .args(["install", "--yes", "--quiet", "--no-install-recommends", "python3-yaml"])
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        process::output(&mut install)?;
-    }
-    Ok(python)
 }

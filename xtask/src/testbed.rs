@@ -38,6 +38,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let testbed = Testbed::locate()?;
     match args.action {
         Action::Up { tls } => {
+            // Started by hand, it runs on also when a test that found it down comes to its end.
+            let in_use = testbed.in_use()?;
+            in_use.leave_running()?;
             let more: &[Part] = if tls { &Part::TLS } else { &[] };
             testbed.up(&[&USUAL[..], more].concat(), &ToStderr)?;
             tell::note(format!(

@@ -9,9 +9,6 @@ use serde_json::Value as Json;
 
 use crate::{process, tell};
 
-/// The provider's version, which is that of the workspace.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// This checkout and what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -38,10 +35,11 @@ impl Workspace {
         Ok(Workspace { root, cache, testbed })
     }
 
-    /// A cargo command in the checkout, not run yet.
+    /// A cargo command in the checkout, not run yet. What it builds is what Cargo.lock says: a stale one fails and is not
+    /// mended in silence.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.root).args(arguments);
+        command.current_dir(&self.root).args(locked(arguments));
         command
     }
 
@@ -102,6 +100,16 @@ impl Workspace {
     }
 }
 
+/// The arguments with `--locked`, but for the one command that builds nothing.
+fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        ["fmt", ..] | [] => arguments.to_vec(),
+        // Of nextest, the second word is the command.
+        ["nextest", command, rest @ ..] => [&["nextest", command, "--locked"], rest].concat(),
+        [command, rest @ ..] => [&[*command, "--locked"], rest].concat(),
+    }
+}
+
 /// The provider that `FFE_PROVIDER` names.
 fn given_provider() -> Result<Option<PathBuf>> {
     let Some(built) = std::env::var_os("FFE_PROVIDER").map(PathBuf::from) else { return Ok(None) };
@@ -113,4 +121,18 @@ fn given_provider() -> Result<Option<PathBuf>> {
 pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_build_is_locked() {
+        let words = |line: &str| locked(&line.split(' ').collect::<Vec<_>>()).join(" ");
+        assert_eq!(words("build --release"), "build --locked --release");
+        assert_eq!(words("run --quiet -- --check"), "run --locked --quiet -- --check");
+        assert_eq!(words("nextest run --workspace"), "nextest run --locked --workspace");
+        assert_eq!(words("fmt --all"), "fmt --all");
+    }
 }

@@ -1,13 +1,26 @@
 //! The release's inspection script, run as its Job runs it: in the sample application's images, against a PostgreSQL.
+//! Ignored where Debian's python3-alembic, python3-psycopg2 or PostgreSQL is missing, and failing where FFE_REQUIRE says that
+//! it runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::process::Output;
+use std::process::{ExitCode, Output};
 
 use ffe_alembic::Scripts;
+use libtest_mimic::Arguments;
 use serde_json::{Value, json};
 use support::{Image, PASSWORD, Postgres};
 
 mod support;
+
+fn main() -> ExitCode {
+    let needs =
+        support::modules(&["alembic", "psycopg2", "sqlalchemy"]).and("postgresql", support::postgres().map(drop));
+    let trial = needs.trial("the_inspection_tells_where_the_database_stands_and_changes_nothing", || {
+        the_inspection_tells_where_the_database_stands_and_changes_nothing();
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+}
 
 /// The answer, looked for as the release does: the last line of the log that has the mark.
 fn answer(output: &Output) -> Value {
@@ -27,12 +40,8 @@ fn pending(answer: &Value) -> Vec<&str> {
     answer["pending"].as_array().unwrap().iter().map(|one| one["revision"].as_str().unwrap()).collect()
 }
 
-#[test]
 fn the_inspection_tells_where_the_database_stands_and_changes_nothing() {
-    if !support::installed(&["alembic", "psycopg2", "sqlalchemy"]) {
-        return;
-    }
-    let Some(postgres) = Postgres::start() else { return };
+    let postgres = Postgres::start();
     let first = Image::assemble("1.0.0", &[]);
 
     // Before the first migration.

@@ -11,6 +11,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use ffe_surroundings::Needs;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,15 +25,21 @@ const NOBODY: u32 = 65534;
 pub const PASSWORD: &str = "c@nary/S3cret:9";
 const PASSWORD_IN_URL: &str = "c%40nary%2FS3cret%3A9";
 
-/// Whether these modules are there; says so when not, because the test then shows nothing.
-pub fn installed(modules: &[&str]) -> bool {
-    let import = format!("import {}", modules.join(", "));
-    let found = Command::new(python()).args(["-c", &import]).stderr(Stdio::null()).status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        eprintln!("skipped: {} has no {}", python(), modules.join(", "));
-    }
-    found
+/// Needs these modules of Python.
+pub fn modules(modules: &[&str]) -> Needs {
+    modules.iter().fold(Needs::variables(&[]), |needs, module| needs.and(module, installed(module)))
+}
+
+fn installed(module: &str) -> Result<(), String> {
+    let found = Command::new(python()).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("{} has no {module}", python())) }
+}
+
+/// Where PostgreSQL's programs lie.
+pub fn postgres() -> Result<PathBuf, String> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|entry| entry.path().join("bin")).find(|bin| bin.join("initdb").exists());
+    found.ok_or_else(|| "PostgreSQL is not installed".to_owned())
 }
 
 /// The inspection script of the release.
@@ -69,13 +76,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// `None`, and a line that says so, when PostgreSQL is not installed.
-    pub fn start() -> Option<Postgres> {
-        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let Some(bin) = versions.map(|entry| entry.path().join("bin")).find(|bin| bin.join("initdb").exists()) else {
-            eprintln!("skipped: PostgreSQL is not installed");
-            return None;
-        };
+    /// Of the PostgreSQL that is installed.
+    pub fn start() -> Postgres {
+        let bin = postgres().unwrap();
         let folder = tempfile::Builder::new().prefix("ffe-postgres-").tempdir().unwrap();
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -93,7 +96,7 @@ impl Postgres {
         );
         let options = format!("-p {port} -h 127.0.0.1 -k {} -c fsync=off", server.folder.path().display());
         server.run("pg_ctl", &[&"-D", &data, &"-w", &"-l", &log, &"-o", &options, &"start"]);
-        Some(server)
+        server
     }
 
     fn run(&self, program: &str, arguments: &[&dyn AsRef<OsStr>]) {

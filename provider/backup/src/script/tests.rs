@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -52,6 +51,23 @@ impl Pod {
         let path = self.folder.path().join("bin").join(name);
         std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Without a program, also where this machine has one of its own.
+    fn without(self, name: &str) -> Self {
+        let tools = self.folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        for program in ["bin", "/usr/bin", "/bin"] {
+            for entry in std::fs::read_dir(self.folder.path().join(program)).unwrap() {
+                let path = entry.unwrap().path();
+                let there = tools.join(path.file_name().unwrap());
+                if !path.ends_with(name) && there.symlink_metadata().is_err() {
+                    std::os::unix::fs::symlink(path, there).unwrap();
+                }
+            }
+        }
+        let path = tools.display().to_string();
+        self.with("PATH", &path)
     }
 
     fn run(&self, work: Work, storage: &Storage) -> End {
@@ -300,9 +316,6 @@ fn what_s3_refuses_is_told_in_its_words() {
     let pod = bucket(Pod::new()).with("CURL_VERSION", "7.74.0");
     expect_failure(&pod.run(Work::Take, &Storage::S3(s3())), "tool_missing", "7.74");
     let pod = bucket(Pod::new());
-    std::fs::remove_file(pod.folder.path().join("bin/curl")).unwrap();
-    // This machine may have one of its own.
-    if !Path::new("/usr/bin/curl").exists() {
-        expect_failure(&pod.run(Work::Take, &Storage::S3(s3())), "tool_missing", "no curl");
-    }
+    let without = pod.without("curl");
+    expect_failure(&without.run(Work::Take, &Storage::S3(s3())), "tool_missing", "no curl");
 }

@@ -22,9 +22,8 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_name_and_no_setting_of_an_entry_point_matters() {
-    let Some(world) = World::start("bare").await else { return };
+pub(crate) async fn no_name_and_no_setting_of_an_entry_point_matters() {
+    let world = World::start("bare").await;
     world.certify().await;
     let (http, https) = (free_port(), free_port());
     let mut command = Command::new(world.testbed.binary("traefik"));

@@ -114,7 +114,7 @@ fn last_backup(stage: &mut Stage, s3: &S3) -> Result<(Json, PathBuf)> {
 }
 
 fn sha256(file: &Path) -> Result<String> {
-    let said = crate::run(std::process::Command::new("sha256sum").arg(file))?.ok()?.stdout;
+    let said = crate::run(crate::program("sha256sum").arg(file))?.ok()?.stdout;
     Ok(said.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
@@ -129,7 +129,7 @@ fn taken(stage: &mut Stage) -> Result<()> {
     ensure!(backup["sha256"].as_str() == Some(sha256(&first)?.as_str()), "{backup:#}");
 
     // The next one, three days later as the storage sees it, takes the place of the first. Its migration cannot be undone.
-    let old = std::process::Command::new("find")
+    let old = crate::program("find")
         .arg(first.parent().context("no folder")?)
         .args(["-type", "f", "-exec", "touch", "-d", "3 days ago", "{}", "+"])
         .status()?;
