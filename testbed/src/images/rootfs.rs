@@ -81,10 +81,10 @@ pub(crate) fn build(bed: &Bed<'_>, store: &Store, more: &[String]) -> Result<Des
         .arg(apt_sources()?)
         .env("PATH", command::SYSTEM_PATH)
         .env("TMPDIR", bed.paths.root());
-    command::long(bed, "mmdebstrap", &mut mmdebstrap, &bed.paths.log("rootfs"), no_note)?;
+    let cost = command::long(bed, "mmdebstrap", &mut mmdebstrap, &bed.paths.log("rootfs"), no_note)?;
     let layer = store.take_layer(&tar)?;
     stamp.write(&layer.digest)?;
-    bed.say("made the root file system");
+    bed.say(format!("made the root file system ({cost})"));
     Ok(layer)
 }
 

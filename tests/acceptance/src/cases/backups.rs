@@ -161,7 +161,7 @@ fn backup_field(description: &str, field: &str) -> Result<String> {
 }
 
 fn sha256(file: &Path) -> Result<String> {
-    let said = crate::run(std::process::Command::new("sha256sum").arg(file))?.ok()?.stdout;
+    let said = crate::run(crate::program("sha256sum").arg(file))?.ok()?.stdout;
     Ok(said.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
