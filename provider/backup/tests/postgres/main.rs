@@ -17,8 +17,10 @@ use crate::server::Server;
 fn main() -> ExitCode {
     let bin = server::programs();
     let shared: Arc<OnceLock<Server>> = Arc::new(OnceLock::new());
+    let no_rclone = !std::path::Path::new("/usr/bin/rclone").exists();
     let trials = cases::ALL
         .iter()
+        .chain([&cases::RCLONE])
         .map(|(name, case)| {
             let (shared, bin) = (Arc::clone(&shared), bin.clone());
             let run = move || {
@@ -26,7 +28,8 @@ fn main() -> ExitCode {
                 case(&world::World::new(shared.get_or_init(|| Server::start(&bin)), name));
                 Ok(())
             };
-            Trial::test(*name, run).with_ignored_flag(server::programs().is_none())
+            Trial::test(*name, run)
+                .with_ignored_flag(server::programs().is_none() || (*name == cases::RCLONE.0 && no_rclone))
         })
         .collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
