@@ -14,7 +14,7 @@ pub(crate) async fn a_bucket_keeps_backups_and_gives_them_back() {
     let before = world.content();
 
     let first = take(cluster, &world.request(storage(), "one"), &options).await.unwrap().backup;
-    assert_eq!(first.location, format!("s3://backups/tests/{}/shop/shop-one.dump", world.namespace));
+    assert_eq!(first.location, format!("s3://backups/tests/{0}/testbed/{0}/shop/shop-one.dump", world.namespace));
     assert_eq!(list(cluster, &place, "list-one", &options).await.unwrap(), std::slice::from_ref(&first));
 
     world.spoil();

@@ -293,7 +293,7 @@ fn stopped(world: &World<'_>) {
     }
 }
 
-/// Ignored where there is no rclone.
+/// Needs rclone besides.
 pub(crate) const RCLONE: (&str, Case) = ("through_rclone", |world| {
     world.database("boss", "");
     let before = world.content();
