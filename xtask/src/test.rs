@@ -67,12 +67,13 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
 }
 
 /// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
-const COMPARED_WITH: [(&str, &str); 5] = [
+const COMPARED_WITH: [(&str, &str); 6] = [
     ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
     ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
     ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
     ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
     ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
+    ("rclone", "/usr/bin/rclone"),
 ];
 
 struct Steps<'a> {
