@@ -460,6 +460,9 @@ fn what_breaks_off_on_the_way_to_a_storage_is_no_backup() {
     expect_failure(&pod.run_remote(Work::Take), "verification", "unexpected end");
     assert_eq!(pod.stored(), [""; 0]);
 
+    let pod = Pod::remote().without("rclone");
+    expect_failure(&pod.run_remote(Work::Take), "tool_missing", "no rclone");
+
     // A list that cannot be had is not an empty one.
     let pod = Pod::remote().with("RCLONE_SAYS", "SignatureDoesNotMatch: the key is wrong").with("FFE_RETENTION", "0");
     for work in [Work::Take, Work::List, Work::Prune] {
