@@ -59,10 +59,10 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         ..container(place, CONTAINER, &place.image, script(work, &place.storage), &mounts)
     };
     let mut containers = vec![backup];
-    if let Some((settings, secret)) = storage_settings(place)? {
+    if let Some(settings) = storage_settings(place)? {
         containers.push(Container {
-            env_from: secret.map(every_key_of),
-            env: Some(settings),
+            env_from: settings.secret.map(every_key_of),
+            env: Some(settings.env),
             ..container(place, "rclone", &place.rclone_image, RCLONE.to_owned(), &mounts)
         });
     }
@@ -150,9 +150,15 @@ fn env(place: &Place, task: &Task<'_>) -> Vec<EnvVar> {
     env
 }
 
+/// Variables, and a Secret whose keys are some more.
+struct StorageSettings<'a> {
+    env: Vec<EnvVar>,
+    secret: Option<&'a str>,
+}
+
 /// What rclone's container knows, and the Secret whose keys it sees; nothing for a volume. `store` is the name of the
 /// storage: rclone reads its settings from variables `RCLONE_CONFIG_STORE_*`.
-fn storage_settings(place: &Place) -> Result<Option<(Vec<EnvVar>, Option<&str>)>, Error> {
+fn storage_settings(place: &Place) -> Result<Option<StorageSettings<'_>>, Error> {
     let setting = |name: &str, value: &str| plain(&format!("RCLONE_CONFIG_STORE_{}", name.to_uppercase()), value);
     // No file of settings, nothing outside of the scratch volume, and a bucket that is not there is not made.
     let mut env = vec![plain("RCLONE_CONFIG", ""), plain("RCLONE_S3_NO_CHECK_BUCKET", "true"), plain("HOME", EXCHANGE)];
@@ -173,12 +179,12 @@ fn storage_settings(place: &Place) -> Result<Option<(Vec<EnvVar>, Option<&str>)>
                 env.push(plain("RCLONE_CA_CERT", format!("{EXCHANGE}/ca.pem")));
             }
             env.extend(credentials(s3));
-            Ok(Some((env, None)))
+            Ok(Some(StorageSettings { env, secret: None }))
         }
         Storage::Rclone(rclone) => {
             env.push(setting("type", &rclone.kind));
             env.extend(rclone.options.iter().map(|(name, value)| setting(name, value)));
-            Ok(Some((env, rclone.secret.as_deref())))
+            Ok(Some(StorageSettings { env, secret: rclone.secret.as_deref() }))
         }
     }
 }

@@ -64,6 +64,23 @@ impl Pod {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Without a program, also where this machine has one of its own.
+    fn without(self, name: &str) -> Self {
+        let tools = self.folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        for program in ["bin", "/usr/bin", "/bin"] {
+            for entry in std::fs::read_dir(self.folder.path().join(program)).unwrap() {
+                let path = entry.unwrap().path();
+                let there = tools.join(path.file_name().unwrap());
+                if !path.ends_with(name) && there.symlink_metadata().is_err() {
+                    std::os::unix::fs::symlink(path, there).unwrap();
+                }
+            }
+        }
+        let path = tools.display().to_string();
+        self.with("PATH", &path)
+    }
+
     fn run(&self, work: Work, storage: &Storage) -> End {
         let at = |name: &str| self.folder.path().join(name);
         // Another shell and its programs can be tried, for instance a folder with busybox under all of its names.
@@ -442,6 +459,9 @@ fn what_breaks_off_on_the_way_to_a_storage_is_no_backup() {
     pod.program("pg_restore", "cat > /dev/null; echo 'pg_restore: error: unexpected end of file' >&2; exit 1");
     expect_failure(&pod.run_remote(Work::Take), "verification", "unexpected end");
     assert_eq!(pod.stored(), [""; 0]);
+
+    let pod = Pod::remote().without("rclone");
+    expect_failure(&pod.run_remote(Work::Take), "tool_missing", "no rclone");
 
     // A list that cannot be had is not an empty one.
     let pod = Pod::remote().with("RCLONE_SAYS", "SignatureDoesNotMatch: the key is wrong").with("FFE_RETENTION", "0");
