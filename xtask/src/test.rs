@@ -179,8 +179,8 @@ impl Steps<'_> {
             for which in
                 [&["--workspace", "--exclude", "acceptance"][..], &["-p", "acceptance", "--lib", "--test", "program"]]
             {
-                let cargo = workspace.cargo(&[&["nextest", "run"], which].concat());
-                let mut command = tools::with(cargo, &nextest)?;
+                let mut command = tools::subcommand(workspace, &nextest, "nextest");
+                command.args(["run", "--locked"]).args(which);
                 command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
                 for (variable, name) in
                     [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
