@@ -56,16 +56,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let files = chosen(&args.files)?;
     let made = workspace.cache.join("mutants");
     std::fs::create_dir_all(&made)?;
-    let mut command = tools::with(workspace.cargo(&[]), &program)?;
+    let mut command = tools::subcommand(&workspace, &program, "mutants");
     // In a copy of the checkout, which an interrupt leaves as it was; the dependencies are compiled once.
-    command.args([
-        "mutants",
-        "--no-shuffle",
-        "--colors=never",
-        "--minimum-test-timeout=120",
-        "--cargo-arg=--locked",
-        "--output",
-    ]);
+    command.args(["--no-shuffle", "--colors=never", "--minimum-test-timeout=120", "--cargo-arg=--locked", "--output"]);
     command.arg(&made);
     if std::env::var_os("CARGO_TARGET_DIR").is_none() {
         command.env("CARGO_TARGET_DIR", made.join("target"));

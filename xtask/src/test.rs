@@ -179,9 +179,8 @@ impl Steps<'_> {
             workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
             let nextest = tools::NEXTEST.program(workspace)?;
             // All but the acceptance cases, compiled as they are.
-            let cargo =
-                workspace.cargo(&["nextest", "run", "--workspace", "-E", "not binary_id(acceptance::acceptance)"]);
-            let mut command = tools::with(cargo, &nextest)?;
+            let mut command = tools::subcommand(workspace, &nextest, "nextest");
+            command.args(["run", "--locked", "--workspace", "-E", "not binary_id(acceptance::acceptance)"]);
             command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
             for (variable, name) in [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
             {

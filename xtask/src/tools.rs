@@ -108,15 +108,11 @@ pub(crate) fn folder(workspace: &Workspace, program: &str, version: &str) -> Pat
     workspace.cache.join("tools").join(format!("{program}-{version}"))
 }
 
-/// A cargo that finds a tool as its subcommand.
-///
-/// # Errors
-/// When the path cannot be written down.
-pub(crate) fn with(mut cargo: Command, program: &Path) -> Result<Command> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = program.parent().map(Path::to_path_buf);
-    cargo.env("PATH", std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path)))?);
-    Ok(cargo)
+/// A tool of cargo, called as cargo itself calls its subcommands: by its path, so that it is this version and no other.
+pub(crate) fn subcommand(workspace: &Workspace, program: &Path, name: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(name).current_dir(&workspace.root);
+    command
 }
 
 #[cfg(test)]

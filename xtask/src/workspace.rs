@@ -113,8 +113,6 @@ impl Workspace {
 fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     match arguments {
         ["fmt", ..] | [] => arguments.to_vec(),
-        // Of nextest, the second word is the command.
-        ["nextest", command, rest @ ..] => [&["nextest", command, "--locked"], rest].concat(),
         [command, rest @ ..] => [&[*command, "--locked"], rest].concat(),
     }
 }
@@ -141,7 +139,6 @@ mod tests {
         let words = |line: &str| locked(&line.split(' ').collect::<Vec<_>>()).join(" ");
         assert_eq!(words("build --release"), "build --locked --release");
         assert_eq!(words("run --quiet -- --check"), "run --locked --quiet -- --check");
-        assert_eq!(words("nextest run --workspace"), "nextest run --locked --workspace");
         assert_eq!(words("fmt --all"), "fmt --all");
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! `cargo xtask test` sets the environment: `FFE_PROVIDER` (the binary), `FFE_KUBECONFIG`, `FFE_KUBECTL`, `FFE_HELM3`,
 //! `FFE_HELM4`, and `FFE_REQUIRE=1`, with which a missing one is a failure. `FFE_FULL=1` runs every case, otherwise the subset that
-//! keeps one of every point. A case has 15 minutes (`FFE_CASE_TIMEOUT`, in seconds); one that takes longer is ended, and told with
-//! what it did.
+//! keeps one of every point. A case has 15 minutes (`FFE_CASE_TIMEOUT`, in seconds), one of `--full` twice as many; one that takes longer
+//! is ended, and told with what it did.
 
 pub mod cases;
 mod charts;
@@ -115,6 +115,8 @@ fn is_kept() -> bool {
 }
 
 fn play(case: Case, surroundings: Arc<Surroundings>, limit: Duration) -> Result<(), Failed> {
+    // What waits for `--full` does so for its time.
+    let limit = if case.when == When::Full { limit * 2 } else { limit };
     limit::within(limit, case.name, move || on_stage(&case, surroundings)).map_err(Failed::from)
 }
 
