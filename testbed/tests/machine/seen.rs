@@ -33,10 +33,10 @@ const PLACES: &[&str] = &[
     "/var/log/pods",
 ];
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) interfaces: BTreeSet<String>,
-    control_groups: BTreeSet<String>,
+    pub(crate) control_groups: BTreeSet<String>,
     others: Others,
 }
 

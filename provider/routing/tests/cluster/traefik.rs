@@ -99,6 +99,7 @@ pub(crate) async fn a_path_below_the_root_leaves_the_rest_of_the_host_alone() {
     world.client.until_status(&format!("https://{a}/index.html"), StatusCode::OK).await;
     assert_eq!(world.client.get(&format!("https://{a}/")).await.status, 404);
     assert_eq!(world.client.get(&format!("http://{a}/")).await.status, 404);
-    assert_eq!(world.client.get(&format!("http://{a}/index.html")).await.status, 301);
+    // Its router for plain HTTP may come a moment later than that for HTTPS.
+    world.client.until_status(&format!("http://{a}/index.html"), StatusCode::MOVED_PERMANENTLY).await;
     world.end().await;
 }
