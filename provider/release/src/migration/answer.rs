@@ -45,6 +45,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn read(log: &str) -> Result<Vec<String>, String> {

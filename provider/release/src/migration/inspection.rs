@@ -157,6 +157,7 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn facts(log: &str) -> Facts {
