@@ -89,7 +89,7 @@ async fn a_configuration_that_is_not_known_yet_keeps_the_state_and_plans_unknown
 
     let mut unsure = world.unconfigured().provider_config_at_plan(json!({ "host": unknown() }));
     unsure = unsure.configure(json!({ "host": "the-world" })).await.unwrap();
-    unsure.set_state(RELEASE, "one", 0, state.clone(), &private);
+    unsure.set_state(RELEASE, "one", 1, state.clone(), &private);
     let asked = world.api.seen().len();
     let refreshed = unsure.refresh(RELEASE, "one").await;
     refreshed.expect_ok();
