@@ -34,7 +34,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         "environment" => {
-            for (name, value) in testbed.tls_environment()? {
+            for (name, value) in testbed.tls_environment() {
                 println!("export {name}='{value}'");
             }
             Ok(())

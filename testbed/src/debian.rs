@@ -1,25 +1,41 @@
 //! Programs that come from Debian's package manager.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
 use crate::bed::Bed;
-use crate::command::{self, no_note};
+use crate::command::{self, SYSTEM_PATH, no_note};
 use crate::files;
 use crate::host;
 
-/// A package, and a file of it whose presence shows that it is installed.
+/// A package, and a file or a program of it whose presence shows that it, or what somebody else has in its place, is
+/// installed.
 pub(crate) struct Package {
     pub(crate) name: &'static str,
+    /// A path, or the name of a program that may lie in any of the system's folders: another package may bring it.
     pub(crate) file: &'static str,
     /// The service that the package would start at the next boot.
     pub(crate) service: Option<&'static str>,
 }
 
+impl Package {
+    fn is_there(&self, path: &str) -> bool {
+        if self.file.contains('/') {
+            return Path::new(self.file).exists();
+        }
+        std::env::split_paths(path).any(|folder| folder.join(self.file).is_file())
+    }
+}
+
+/// One installation at a time: parts are made side by side.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 /// Installs those packages of which the file is missing. Services that they bring are neither started nor enabled.
 pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
-    let missing: Vec<&Package> = packages.iter().filter(|package| !Path::new(package.file).exists()).collect();
+    let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing: Vec<&Package> = packages.iter().filter(|package| !package.is_there(SYSTEM_PATH)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -50,7 +66,7 @@ pub(crate) fn ensure(bed: &Bed<'_>, packages: &[Package]) -> Result<()> {
         // Without systemd there is no such program and nothing to disable.
         let _ = command::output(host::system("systemctl").args(["disable", service]));
     }
-    match missing.iter().find(|package| !Path::new(package.file).exists()) {
+    match missing.iter().find(|package| !package.is_there(SYSTEM_PATH)) {
         Some(package) => bail!("package {} is installed and {} is still missing", package.name, package.file),
         None => Ok(()),
     }
@@ -99,6 +115,18 @@ mod tests {
             assert!(std::fs::read_to_string(&path).unwrap().contains("exit 101"));
         }
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_program_may_lie_in_any_of_the_systems_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["sbin", "bin"].map(|name| folder.path().join(name));
+        std::fs::create_dir_all(&other).unwrap();
+        let path = std::env::join_paths([&one, &other]).unwrap().into_string().unwrap();
+        let runc = Package { name: "runc", file: "runc", service: None };
+        assert!(!runc.is_there(&path));
+        std::fs::write(other.join("runc"), "").unwrap();
+        assert!(runc.is_there(&path));
     }
 
     #[test]

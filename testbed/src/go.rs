@@ -1,9 +1,12 @@
 //! Programs built from the Go module registry, each once.
 
 mod compiler;
+mod instead;
 pub(crate) mod module;
+mod versions;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -13,6 +16,12 @@ use crate::files;
 use crate::paths::Paths;
 use crate::stamp::{Inputs, Stamp};
 use compiler::Compiler;
+use versions::required_version;
+
+pub(crate) use versions::Versions;
+
+/// The same for every unit: with another, a package would be compiled once more. Nobody debugs these programs.
+const COMPILER_FLAGS: &str = "-gcflags=all=-dwarf=false";
 
 /// Binaries that one `go build` makes of one module graph in `testbed/go`.
 pub(crate) struct Unit {
@@ -20,30 +29,15 @@ pub(crate) struct Unit {
     pub(crate) name: &'static str,
     /// Folder below `testbed/go` with go.mod and go.sum.
     pub(crate) graph: &'static str,
-    /// Binary and package; one that begins with `./` is a main of ours.
+    /// Binary and package; one that begins with `./` is a main of ours. Several names of one package are one file.
     pub(crate) binaries: &'static [(&'static str, &'static str)],
     /// The module whose pinned version is the binaries' version.
     pub(crate) version_of: &'static str,
     /// Variables that the linker sets, given that version.
     pub(crate) variables: fn(&Versions<'_>) -> Vec<(String, String)>,
-}
-
-/// The pinned versions of one go.mod.
-pub(crate) struct Versions<'a> {
-    go_mod: &'a str,
-    main: String,
-}
-
-impl Versions<'_> {
-    /// The version of the module that the unit is named for, for instance `v1.36.3`.
-    pub(crate) fn main(&self) -> &str {
-        &self.main
-    }
-
-    /// The version of another module of the same graph.
-    pub(crate) fn of(&self, module: &str) -> Option<String> {
-        required_version(self.go_mod, module)
-    }
+    /// Seconds of one processor that it took to build after the units before it, as the testbed's README has them: for
+    /// telling how long a first build takes.
+    pub(crate) seconds: u32,
 }
 
 /// No variables.
@@ -51,26 +45,25 @@ pub(crate) fn no_variables(_: &Versions<'_>) -> Vec<(String, String)> {
     Vec::new()
 }
 
-/// The version at which a go.mod requires a module; a `replace` of the module with another version goes before.
-fn required_version(go_mod: &str, module: &str) -> Option<String> {
-    let mut required = None;
-    let mut excluding = false;
-    for line in go_mod.lines() {
-        excluding = line == "exclude (" || excluding && line != ")";
-        if excluding || line.starts_with("exclude ") {
-            continue;
+/// How a unit is built, and whether it was.
+struct Plan {
+    graph: PathBuf,
+    version: String,
+    flags: String,
+    compiler: Compiler,
+    stamp: Stamp,
+}
+
+impl Plan {
+    /// `go build` or `go list` of a unit's packages.
+    fn go(&self, paths: &Paths, arguments: &[&str]) -> Result<Command> {
+        let mut go = self.compiler.command(paths, &self.graph);
+        go.args(arguments);
+        if let Some(go_mod) = instead::go_mod(paths, &self.compiler, &self.graph)? {
+            go.arg(format!("-modfile={}", go_mod.display()));
         }
-        let words: Vec<&str> =
-            line.split_whitespace().skip_while(|word| matches!(*word, "require" | "replace")).collect();
-        match words.as_slice() {
-            [name, "=>", target, version, ..] if *name == module && *target == module => {
-                return Some((*version).into());
-            }
-            [name, version, ..] if *name == module && version.starts_with('v') => required = Some((*version).into()),
-            _ => {}
-        }
+        Ok(go)
     }
-    required
 }
 
 impl Unit {
@@ -82,59 +75,105 @@ impl Unit {
             .with_context(|| format!("{} does not require {}", path.display(), self.version_of))
     }
 
+    /// Whether its binaries are there and were made of what is pinned now.
+    pub(crate) fn is_built(&self, paths: &Paths) -> Result<bool> {
+        Ok(self.is_made(paths, &self.plan(paths)?))
+    }
+
+    /// Fetches the modules that it is compiled of, unless it is built.
+    pub(crate) fn fetch(&self, bed: &Bed<'_>) -> Result<()> {
+        let plan = self.plan(bed.paths)?;
+        if self.is_made(bed.paths, &plan) {
+            return Ok(());
+        }
+        let mut list = plan.go(bed.paths, &["list", "-deps", "-f", "{{.ImportPath}}"])?;
+        command::output(list.args(self.packages())).map(|_| ())
+    }
+
     /// Builds what is missing or was made of something else. Binaries are put in place by renaming, so that one that
     /// runs goes on with what it was.
     pub(crate) fn ensure(&self, bed: &Bed<'_>) -> Result<()> {
-        let module = bed.paths.go_module(self.graph);
-        let go_mod = std::fs::read_to_string(module.join("go.mod"))
-            .with_context(|| format!("reading {}", module.join("go.mod").display()))?;
-        let versions = Versions { go_mod: &go_mod, main: self.version(bed.paths)? };
-        let flags = linker_flags(&(self.variables)(&versions));
-        let compiler = Compiler::find(&go_mod)?;
-        let inputs = self.inputs(&module, compiler.version(), &flags)?;
-        let stamp = Stamp::new(bed.paths.bin().join(".stamps").join(self.name), inputs);
-        if stamp.note().is_some() && self.binaries.iter().all(|(name, _)| bed.paths.binary(name).exists()) {
+        let plan = self.plan(bed.paths)?;
+        if self.is_made(bed.paths, &plan) {
             return Ok(());
         }
         let names: Vec<&str> = self.binaries.iter().map(|(name, _)| *name).collect();
-        bed.say(format!("building {} {}", names.join(", "), versions.main()));
+        bed.say(format!("building {} {}", names.join(", "), plan.version));
         let output = bed.paths.bin().join(format!(".{}.tmp", self.name));
         files::remove_folder(&output)?;
         std::fs::create_dir_all(&output).with_context(|| format!("folder {}", output.display()))?;
-        let mut build = compiler.command(bed.paths, &module);
-        build.args(["build", "-v", "-ldflags", &flags, "-o"]).arg(output.join(""));
-        build.args(self.binaries.iter().map(|(_, package)| package));
-        command::long(bed, self.name, &mut build, &bed.paths.log(&format!("build-{}", self.name)), packages_so_far)?;
+        let mut build = plan.go(bed.paths, &["build", "-v", COMPILER_FLAGS, "-ldflags", &plan.flags])?;
+        build.arg("-o").arg(output.join("")).args(self.packages());
+        let log = bed.paths.log(&format!("build-{}", self.name));
+        let cost = command::long(bed, self.name, &mut build, &log, packages_so_far)?;
         for (name, package) in self.binaries {
             // The main of the module itself is named for the module.
             let made = output.join(Path::new(package).file_name().unwrap_or(self.graph.as_ref()));
-            std::fs::rename(&made, bed.paths.binary(name))
-                .with_context(|| format!("go build made no {}", made.display()))?;
+            put(&made, &bed.paths.binary(name))?;
         }
         files::remove_folder(&output)?;
-        stamp.write(versions.main())?;
-        bed.say(format!("built {}", names.join(", ")));
+        plan.stamp.write(&plan.version)?;
+        bed.say(format!("built {} ({cost})", names.join(", ")));
         Ok(())
     }
 
-    /// Everything that decides about the binaries: the pinned graph, mains of ours, the compiler, the flags.
-    fn inputs(&self, module: &Path, compiler: &str, flags: &str) -> Result<Inputs> {
+    fn plan(&self, paths: &Paths) -> Result<Plan> {
+        let graph = paths.go_module(self.graph);
+        let path = graph.join("go.mod");
+        let go_mod = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let version = self.version(paths)?;
+        let flags = linker_flags(&(self.variables)(&Versions::new(&go_mod, version.clone())));
+        let compiler = Compiler::find(&go_mod)?;
+        let inputs = self.inputs(&graph, compiler.version(), &flags)?;
+        let stamp = Stamp::new(paths.bin().join(".stamps").join(self.name), inputs);
+        Ok(Plan { graph, version, flags, compiler, stamp })
+    }
+
+    fn is_made(&self, paths: &Paths, plan: &Plan) -> bool {
+        plan.stamp.note().is_some() && self.binaries.iter().all(|(name, _)| paths.binary(name).exists())
+    }
+
+    /// What it is compiled of, each package once.
+    fn packages(&self) -> Vec<&'static str> {
+        let mut all: Vec<&str> = self.binaries.iter().map(|(_, package)| *package).collect();
+        all.dedup();
+        all
+    }
+
+    /// Everything that decides about the binaries: the pinned graph, mains and packages of ours, the compiler, the
+    /// flags.
+    fn inputs(&self, graph: &Path, compiler: &str, flags: &str) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         inputs.add("flags", flags.as_bytes());
+        inputs.add("compiler's flags", COMPILER_FLAGS.as_bytes());
         inputs.add("go", compiler.as_bytes());
         for name in ["go.mod", "go.sum"] {
-            inputs.add_file(name, &module.join(name))?;
+            inputs.add_file(name, &graph.join(name))?;
+        }
+        for source in instead::sources(graph)? {
+            inputs.add_file(&source.strip_prefix(graph).unwrap_or(&source).display().to_string(), &source)?;
         }
         for (name, package) in self.binaries {
             inputs.add(name, package.as_bytes());
             if package.starts_with('.') {
-                for source in go_sources(&module.join(package))? {
+                for source in go_sources(&graph.join(package))? {
                     inputs.add_file(package, &source)?;
                 }
             }
         }
         Ok(inputs)
     }
+}
+
+/// Gives a built file its place, and leaves it where it was built for its other names.
+fn put(made: &Path, place: &Path) -> Result<()> {
+    let beside = files::neighbour(place);
+    let put = || -> std::io::Result<()> {
+        files::remove_file(&beside)?;
+        std::fs::hard_link(made, &beside)?;
+        std::fs::rename(&beside, place)
+    };
+    put().with_context(|| format!("putting {} to {}", made.display(), place.display()))
 }
 
 /// The sources of one package folder, sorted.
@@ -171,32 +210,47 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const GO_MOD: &str = "module x\n\nrequire a.io/a v1.2.3\n\nrequire (\n\tb.io/b v0.0.0 // indirect\n\tc.io/c/v2 v2.1.0\n)\n\nreplace (\n\tb.io/b => b.io/b v0.36.3\n)\n\nexclude a.io/a v1.2.9\n\nexclude (\n\tc.io/c/v2 v2.2.0\n)\n";
-
-    #[test]
-    fn a_version_is_what_go_mod_pins() {
-        assert_eq!(required_version(GO_MOD, "a.io/a").unwrap(), "v1.2.3");
-        assert_eq!(required_version(GO_MOD, "b.io/b").unwrap(), "v0.36.3");
-        assert_eq!(required_version(GO_MOD, "c.io/c/v2").unwrap(), "v2.1.0");
-        assert_eq!(required_version(GO_MOD, "c.io/c"), None);
-    }
-
     /// Otherwise the compiler's cache is of no use to one of what was compiled for the other, for minutes.
     #[test]
-    fn cert_manager_is_built_with_what_kubernetes_is_built_with() {
-        let graphs = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
-        let [ours, kubernetes] = ["certmanager", "kubernetes"]
-            .map(|graph| std::fs::read_to_string(graphs.join(graph).join("go.mod")).unwrap());
-        let shared =
-            ["api", "apimachinery", "client-go", "apiserver", "kube-openapi", "utils"].map(|m| format!("k8s.io/{m}"));
-        let below = ["x/net", "x/sys", "x/text", "protobuf", "grpc"].map(|module| match module.split_once('/') {
-            Some(_) => format!("golang.org/{module}"),
-            None => format!("google.golang.org/{module}"),
-        });
-        for module in shared.iter().chain(&below) {
+    fn everything_is_built_with_what_kubernetes_is_built_with() {
+        let graph = |name: &str| std::fs::read_to_string(graphs().join(name).join("go.mod")).unwrap();
+        let (kubernetes, traefik) = (graph("kubernetes"), graph("traefik"));
+        let below = ["net", "sys", "text", "crypto"].map(|module| format!("golang.org/x/{module}"));
+        let shared = ["api", "apimachinery", "client-go", "kube-openapi", "utils", "klog/v2"]
+            .map(|module| format!("k8s.io/{module}"));
+        let more = ["google.golang.org/protobuf", "google.golang.org/grpc", "github.com/json-iterator/go"];
+        for module in shared.iter().chain(&below).map(String::as_str).chain(more) {
             let version = required_version(&kubernetes, module);
-            assert!(version.is_some() && required_version(&ours, module) == version, "{module}: {version:?}");
+            assert!(version.is_some(), "{module}");
+            assert_eq!(required_version(&traefik, module), version, "{module}");
         }
+        // What else has client-go in it, both Helms too, is of that one graph.
+        let kubernetes = ["kubernetes", "traefik"];
+        for unit in crate::parts::all_units().iter().filter(|unit| !kubernetes.contains(&unit.graph)) {
+            assert_eq!(required_version(&graph(unit.graph), "k8s.io/client-go"), None, "{}", unit.name);
+        }
+        let minor = |module: &str| required_version(&graph("kubernetes"), module).unwrap().rsplit_once("37.").is_some();
+        assert!(minor("k8s.io/kubernetes") && minor("k8s.io/client-go"));
+    }
+
+    fn graphs() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("go")
+    }
+
+    #[test]
+    fn several_names_of_one_program_are_one_file() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("node");
+        std::fs::write(&made, "new").unwrap();
+        let places = ["kubelet", "kube-proxy"].map(|name| folder.path().join(name));
+        std::fs::write(&places[0], "old").unwrap();
+        for place in &places {
+            put(&made, place).unwrap();
+            assert_eq!(std::fs::read_to_string(place).unwrap(), "new");
+        }
+        let [one, other] = places.map(|place| std::fs::metadata(place).unwrap().ino());
+        assert_eq!(one, other);
     }
 
     const UNIT: Unit = Unit {
@@ -205,6 +259,7 @@ mod tests {
         binaries: &[("main", "./main"), ("tool", "a.io/a/tool")],
         version_of: "a.io/a",
         variables: no_variables,
+        seconds: 1,
     };
 
     #[test]
@@ -224,7 +279,11 @@ mod tests {
         assert_ne!(digest("-w"), before);
         assert_ne!(made("go version go1.26.9 linux/amd64", "-s"), before);
         std::fs::write(module.join("main/main.go"), "package main // changed").unwrap();
-        assert_ne!(digest("-s"), before);
+        let changed = digest("-s");
+        assert_ne!(changed, before);
+        std::fs::create_dir_all(module.join("instead/a.io/a/dns")).unwrap();
+        std::fs::write(module.join("instead/a.io/a/dns/dns.go"), "package dns").unwrap();
+        assert_ne!(digest("-s"), changed);
     }
 
     #[test]

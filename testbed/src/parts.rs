@@ -24,7 +24,7 @@ pub(crate) use pebble::{
     directory as acme_directory, folder as acme_folder, short_directory as acme_short_directory,
     strict_directory as acme_strict_directory,
 };
-pub use registry::REGISTRY_ADDRESS;
+pub(crate) use registry::address as registry_address;
 pub(crate) use s3::address as s3_address;
 pub use s3::{S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY};
 
@@ -39,7 +39,9 @@ pub enum Part {
     Helm4,
     /// `ffe-postgres:15` and the images of the example application, also on the node when it runs.
     Images,
-    /// A registry for charts at [`REGISTRY_ADDRESS`].
+    /// A registry for charts at [`Testbed::registry_address`].
+    ///
+    /// [`Testbed::registry_address`]: crate::Testbed::registry_address
     Registry,
     /// A second API server that is another cluster to every client, with [`Testbed::other_kubeconfig`]: for what must
     /// notice that it was pointed at the wrong one. It has no controllers and no node, so that objects stay as they
@@ -164,9 +166,10 @@ mod tests {
 
     #[test]
     fn parts_come_once_in_their_order_and_with_what_they_need() {
-        assert_eq!(in_order(&[Part::Registry, Part::Helm4, Part::Registry]), [Part::Helm4, Part::Registry]);
+        assert_eq!(in_order(&[Part::Helm3, Part::Helm4, Part::Helm3]), [Part::Helm4, Part::Helm3]);
         assert_eq!(in_order(&[Part::OtherCluster]), [Part::Cluster, Part::OtherCluster]);
         assert_eq!(in_order(&[Part::Cluster]), [Part::Cluster]);
+        assert_eq!(in_order(&[Part::S3]), [Part::Cluster, Part::S3]);
         assert_eq!(in_order(&[Part::Pebble]), [Part::Cluster, Part::Dns, Part::Pebble]);
         assert_eq!(in_order(&Part::ALL), Part::ALL);
     }

@@ -18,12 +18,18 @@ impl Paths {
             Some(folder) if !folder.is_empty() => PathBuf::from(folder),
             _ => user_cache()?.join("terraform-provider-ffe"),
         };
-        let cache = std::path::absolute(&cache).with_context(|| format!("cache folder {}", cache.display()))?;
+        Self::in_cache(&cache)
+    }
+
+    /// In that cache folder.
+    pub(crate) fn in_cache(cache: &Path) -> Result<Self> {
+        let cache = std::path::absolute(cache).with_context(|| format!("cache folder {}", cache.display()))?;
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .context("the testbed's crate lies in the root of a file system")?
             .to_path_buf();
-        Ok(Self { root: cache.join("testbed"), repository })
+        // One folder is one testbed, by whatever way it is called: names on the machine follow from this.
+        Ok(Self { root: without_links(&cache).join("testbed"), repository })
     }
 
     #[cfg(test)]
@@ -85,6 +91,10 @@ impl Paths {
         self.root.join("lock")
     }
 
+    pub(crate) fn in_use(&self) -> PathBuf {
+        self.root.join("in-use")
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.root.join("kubeconfig")
     }
@@ -101,6 +111,11 @@ impl Paths {
         self.root.join("gocache")
     }
 
+    /// Modules with packages of ours in them.
+    pub(crate) fn go_sources(&self) -> PathBuf {
+        self.root.join("gosrc")
+    }
+
     /// The Go module graph of that name in the repository.
     pub(crate) fn go_module(&self, name: &str) -> PathBuf {
         self.repository.join("testbed/go").join(name)
@@ -109,6 +124,15 @@ impl Paths {
     /// The example application, whose images every node has.
     pub(crate) fn application(&self) -> PathBuf {
         self.repository.join("examples/ffe-backend/app")
+    }
+}
+
+/// The path with symbolic links followed, as far as it exists.
+fn without_links(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(there), _, _) => there,
+        (Err(_), Some(parent), Some(name)) => without_links(parent).join(name),
+        _ => path.to_path_buf(),
     }
 }
 
@@ -121,4 +145,21 @@ fn user_cache() -> Result<PathBuf> {
         .filter(|home| !home.as_os_str().is_empty())
         .context("neither FFE_CACHE_DIR nor HOME is set, and the user has no home: no folder for the testbed")?;
     Ok(home.join(".cache"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_link_and_what_it_leads_to_are_one_folder_also_before_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().join("real");
+        std::fs::create_dir(&real).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert_eq!(without_links(&link.join("not/yet")), real.join("not/yet"));
+        assert_eq!(without_links(&link), real);
+    }
 }

@@ -32,12 +32,12 @@ struct Subject<'a> {
 
 /// Where the API is reached, for certificates and kubeconfig files.
 pub(crate) struct Endpoints<'a> {
-    /// The address of this machine that pods can reach.
+    /// The node's address.
     pub(crate) node_ip: Ipv4Addr,
     /// The address of the service `kubernetes`.
     pub(crate) service_ip: Ipv4Addr,
     pub(crate) node_name: &'a str,
-    /// The URL that clients on this machine use.
+    /// The URL that clients on the node and on this machine use.
     pub(crate) server: &'a str,
 }
 

@@ -10,14 +10,14 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use crate::command::SYSTEM_PATH;
+use crate::command::{self, SYSTEM_PATH};
 use crate::files;
 use crate::host;
+use crate::node::Node;
 use crate::paths::Paths;
 
-/// Of the caller's environment. Nothing of the testbed speaks to anybody outside of this machine: a proxy would stand
-/// between the API server and the kubelet.
-const NOT_HANDED_ON: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NOTIFY_SOCKET", "KUBECONFIG"];
+/// Of the caller's environment, beside the proxies.
+const NOT_HANDED_ON: &[&str] = &["NOTIFY_SOCKET", "KUBECONFIG"];
 
 /// Who was started. Ids are used again by the kernel; the start time within one boot tells whether it is still the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,22 +118,40 @@ impl Process {
 
     /// Starts it in a session of its own, away from the caller's terminal, with its output in a log.
     pub(crate) fn start(&self, program: &Path, arguments: &[String]) -> Result<()> {
-        self.start_with(program, arguments, &[])
+        self.launch(&[], program, arguments, &[])
     }
 
-    /// Starts it with variables beside those of the caller.
-    pub(crate) fn start_with(&self, program: &Path, arguments: &[String], variables: &[(&str, &str)]) -> Result<()> {
+    /// Starts it so on a node.
+    pub(crate) fn start_on(&self, node: &Node, program: &Path, arguments: &[String]) -> Result<()> {
+        self.start_on_with(node, program, arguments, &[])
+    }
+
+    /// Starts it on a node with variables beside those of the caller.
+    pub(crate) fn start_on_with(
+        &self,
+        node: &Node,
+        program: &Path,
+        arguments: &[String],
+        variables: &[(&str, &str)],
+    ) -> Result<()> {
+        self.launch(&node.enter()?, program, arguments, variables)
+    }
+
+    /// `way` is the beginning of a command line that ends by replacing itself with the program.
+    fn launch(&self, way: &[String], program: &Path, arguments: &[String], variables: &[(&str, &str)]) -> Result<()> {
         let start = || -> Result<()> {
             for folder in [self.log.parent(), self.record.parent()].into_iter().flatten() {
                 std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
             }
             let log = File::create(&self.log).with_context(|| format!("log {}", self.log.display()))?;
-            // setsid replaces itself with the program, so that the id stays.
+            // setsid too replaces itself with the program, so that the id stays.
             let mut command = Command::new("setsid");
+            command::without_proxies(&mut command);
             for name in NOT_HANDED_ON {
-                command.env_remove(name).env_remove(name.to_lowercase());
+                command.env_remove(name);
             }
             let child = command
+                .args(way)
                 .arg(program)
                 .args(arguments)
                 .envs(variables.iter().copied())

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Hears of every step of the testbed's work when it happens.
-pub trait Progress {
+/// Hears of every step of the testbed's work when it happens. Some are done side by side.
+pub trait Progress: Sync {
     /// One line for a person: a step that began, is still going on, or ended.
     /// `elapsed` counts from the start of the whole command.
     fn line(&self, elapsed: Duration, text: &str);

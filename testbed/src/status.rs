@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::cluster::{api, other, services};
-use crate::host;
+use crate::node::Node;
 use crate::parts::{self, Part, all_units};
 use crate::paths::Paths;
 use crate::process::Process;
@@ -30,8 +30,8 @@ pub struct Status {
     pub node_ready: bool,
     /// cert-manager has its pods and its webhook answers; nothing when it was not asked for.
     pub cert_manager_ready: Option<bool>,
-    /// The node's address, when this machine has one.
-    pub node_ip: Option<Ipv4Addr>,
+    /// The node's address, for pods and for this machine.
+    pub node_ip: Ipv4Addr,
     /// Pinned versions of what is built from source, by name, and whether it is built.
     pub versions: Vec<(String, String, bool)>,
     /// The kubeconfig of the cluster.
@@ -63,7 +63,7 @@ impl Status {
             api_ready,
             cert_manager_ready: if api_ready { parts::cert_manager_is_ready(paths) } else { None },
             node_ready: api_ready && api::node_is_ready(paths),
-            node_ip: host::node_ip().ok(),
+            node_ip: Node::first(paths).address(),
             versions,
             kubeconfig: paths.kubeconfig(),
             other_kubeconfig: other::is_up(paths).then(|| paths.other_kubeconfig()),
@@ -92,9 +92,7 @@ impl fmt::Display for Status {
         if let Some(ready) = self.cert_manager_ready {
             writeln!(f, "{:<24} {}", "cert-manager", yes(ready))?;
         }
-        if let Some(address) = self.node_ip {
-            writeln!(f, "{:<24} {address}", "node address")?;
-        }
+        writeln!(f, "{:<24} {}", "node address", self.node_ip)?;
         for (name, version, built) in &self.versions {
             writeln!(f, "{name:<24} {version}{}", if *built { "" } else { " (not built)" })?;
         }

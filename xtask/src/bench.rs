@@ -1,173 +1,203 @@
-//! `cargo xtask bench`: what a plan without changes costs, against the least that Terraform itself needs. Ratios within
-//! one run; nothing is asserted, because another machine has other numbers.
+//! `cargo xtask bench`: what plans and applies cost, against the least that Terraform itself needs and against the Helm
+//! provider. Ratios within one run; nothing is asserted, because another machine has other numbers.
 
+pub(crate) mod account;
 mod applies;
+mod helm_provider;
+mod history;
 mod plans;
-mod revisions;
+mod report;
+mod side;
 mod stack;
 mod start;
 mod usage;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
 use ffe_testbed::{Part, ToStderr};
+use report::Report;
 use stack::Stack;
 
-use crate::tell;
-use crate::terraform::Terraform;
+use crate::terraform::{self, Terraform};
 use crate::workspace::Workspace;
+use crate::{build, tell};
 
-/// Measure: plans without changes of many releases against as many `terraform_data`, and of releases with a history
-/// against those without; the first apply of many releases against Helm's command line; start to schema, memory.
+/// Measure plans without changes and applies of many small releases: wall, time on a processor and peak memory, by process.
 ///
-/// The releases are made once in the testbed and stay there for the next run, until the testbed stops.
+/// Beside ours, as many `terraform_data` are measured in the same run (what Terraform itself needs), and the Helm provider
+/// where `FFE_BENCH_HELM_PROVIDER` names its binary. A release is a `ConfigMap`, a Service and a Deployment without replicas.
+/// Those of the plans are applied once and stay in the testbed for the next run, until the testbed stops.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many releases.
-    #[arg(long, value_delimiter = ',', default_values_t = [100, 400])]
-    sizes: Vec<usize>,
-    /// How often each plan is timed; the median counts.
+    /// What to measure: everything without it.
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// How many releases are planned. Applies and histories are measured with the least of them.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1000])]
+    releases: Vec<usize>,
+    /// How many revisions each release has that is planned.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10])]
+    revisions: Vec<usize>,
+    /// How often each plan is timed: an odd number, the median counts.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// How many releases have a history, and are applied against Helm's command line. Nought leaves both out.
-    #[arg(long, default_value_t = 50)]
-    applied: usize,
-    /// How many revisions the releases with a history have each.
-    #[arg(long, default_value_t = 10)]
-    revisions: usize,
+    /// How often each apply is timed: an odd number, the median counts.
+    #[arg(long, default_value_t = 3)]
+    applies: usize,
+    /// Make everything that is planned anew.
+    #[arg(long)]
+    fresh: bool,
+    /// A file for what was measured, in JSON.
+    #[arg(long, value_name = "PATH")]
+    json: Option<PathBuf>,
 }
 
-const AIM_RATIO: f64 = 2.0;
-const AIM_SCHEMA: Duration = Duration::from_millis(30);
-/// Kilobytes, as the kernel counts.
-const AIM_START: u64 = 15 * 1024;
-const AIM_PLAN: u64 = 25 * 1024;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// From the start of the provider's process to its schema.
+    Start,
+    /// Plans without changes.
+    Plan,
+    /// The first apply, and an upgrade.
+    Apply,
+}
+
+impl Args {
+    fn wants(&self, what: What) -> bool {
+        self.what.is_empty() || self.what.contains(&what)
+    }
+
+    /// The least number of releases, where there is anything to measure.
+    fn least(&self) -> Result<usize> {
+        let something = self.releases.iter().chain(&self.revisions).all(|&number| number > 0);
+        ensure!(something && !self.revisions.is_empty(), "there is nothing to measure");
+        ensure!(self.runs % 2 == 1 && self.applies % 2 == 1, "only an odd number of runs has one in the middle");
+        self.releases.iter().copied().min().context("there is nothing to measure")
+    }
+}
 
 pub(crate) fn go(args: &Args) -> Result<ExitCode> {
-    ensure!(args.runs > 0 && !args.sizes.is_empty() && !args.sizes.contains(&0), "there is nothing to measure");
+    let least = args.least()?;
     let workspace = Workspace::locate()?;
     tell::headline("The testbed");
     workspace.testbed.up(&[Part::Helm4, Part::Cluster], &ToStderr)?;
     tell::headline("The provider, as it is released");
-    let provider = workspace.build_provider()?;
+    let provider = build::provider(&workspace)?;
     let folder = workspace.cache.join("bench");
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
     let terraform = Terraform::with_mirror(&folder, &provider)?;
+    let stack = Stack::new(&workspace, terraform, &provider, &folder)?;
+    let mut report = Report { about: about(&stack, &provider)?, ..Report::default() };
 
-    tell::headline("Start to schema");
-    let starts = start::measure(terraform.plugin(), args.runs.max(10))?;
-    let mut table = Table::default();
-    table.row("start to schema", &milliseconds(starts.schema), &format!("at most {}", milliseconds(AIM_SCHEMA)));
-    table.row("resident after the schema", &megabytes(starts.resident), &format!("at most {}", megabytes(AIM_START)));
+    if args.wants(What::Start) {
+        tell::headline("Start to schema");
+        report.start = Some(start::measure(&provider, args.runs.max(11))?);
+    }
+    if args.wants(What::Plan) {
+        for (size, revisions) in plans_of(args, least) {
+            tell::headline(format!("Plans of {size} releases, revisions: {revisions}"));
+            report.rows.extend(plans::measure(&stack, size, revisions, args)?);
+        }
+    }
+    if args.wants(What::Apply) {
+        tell::headline(format!("Applies of {least} releases"));
+        report.rows.extend(applies::measure(&stack, least, args)?);
+    }
+    report.about.push(("load at the end", load()));
 
-    let stack = Stack::new(&workspace, &terraform, &folder)?;
-    for &size in &args.sizes {
-        tell::headline(format!("{size} releases"));
-        let plans::Timed { releases, floor, usage } = plans::measure(&stack, size, args.runs)?;
-        let ratio = releases.as_secs_f64() / floor.as_secs_f64();
-        let what = format!("plan of {size} releases");
-        let measured = format!("{} against {}: {ratio:.2} times", seconds(releases), seconds(floor));
-        table.row(&what, &measured, &format!("at most {AIM_RATIO} times"));
-        table.row(
-            &format!("  of it the provider's own, {size}"),
-            &format!("{} on a processor", seconds(usage.processor)),
-            "",
-        );
-        // The aim is for a hundred; more releases may need more.
-        let aim = if size <= 100 { format!("at most {}", megabytes(AIM_PLAN)) } else { String::new() };
-        table.row(&format!("  peak memory, {size}"), &megabytes(usage.peak), &aim);
+    tell::headline("Measured: medians");
+    tell::line(report.markdown().trim_end());
+    if let Some(path) = &args.json {
+        std::fs::write(path, format!("{:#}\n", report.json()))
+            .with_context(|| format!("writing {}", path.display()))?;
     }
-    if args.applied > 0 {
-        with_history(&stack, args, &mut table)?;
-        applied(&stack, args, &mut table)?;
-    }
-    tell::headline("Measured (medians), and what is aimed at");
-    tell::line(table.text());
     Ok(ExitCode::SUCCESS)
 }
 
-fn with_history(stack: &Stack<'_>, args: &Args, table: &mut Table) -> Result<()> {
-    let (size, revisions) = (args.applied, args.revisions);
-    tell::headline(format!("{size} releases of {revisions} revisions"));
-    let revisions::Timed { with_history, without } = revisions::measure(stack, size, revisions, args.runs)?;
-    let ratio = with_history.as_secs_f64() / without.as_secs_f64();
-    table.row(
-        &format!("plan of {size} releases with {revisions} revisions each, against one"),
-        &format!("{} against {}: {ratio:.2} times", seconds(with_history), seconds(without)),
-        "the same",
-    );
-    Ok(())
+/// Each number of releases, and the least of them with each history.
+fn plans_of(args: &Args, least: usize) -> Vec<(usize, usize)> {
+    let mut sizes = args.releases.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut revisions = args.revisions.clone();
+    revisions.sort_unstable();
+    revisions.dedup();
+    let young = revisions.first().copied().unwrap_or(1);
+    let old = revisions.into_iter().skip(1).map(|revisions| (least, revisions));
+    sizes.into_iter().map(|size| (size, if size == least { young } else { 1 })).chain(old).collect()
 }
 
-fn applied(stack: &Stack<'_>, args: &Args, table: &mut Table) -> Result<()> {
-    let size = args.applied;
-    tell::headline(format!("The first apply of {size} releases"));
-    let applies::Timed { terraform, helm_parallel, helm } = applies::measure(stack, size)?;
-    for (how, time) in [("ten at a time", helm_parallel), ("one after the other", helm)] {
-        let ratio = terraform.as_secs_f64() / time.as_secs_f64();
-        table.row(
-            &format!("apply of {size} releases, against helm {how}"),
-            &format!("{} against {}: {ratio:.2} times", seconds(terraform), seconds(time)),
-            "",
-        );
-    }
-    Ok(())
+/// What the figures belong to.
+fn about(stack: &Stack<'_>, provider: &Path) -> Result<Vec<(&'static str, String)>> {
+    let (_, version) = terraform::find()?;
+    let size = std::fs::metadata(provider).with_context(|| format!("there is no {}", provider.display()))?.len();
+    let processors = std::thread::available_parallelism().map(std::num::NonZero::get).unwrap_or_default();
+    let helm_provider = match &stack.helm_provider {
+        None => format!("not measured: {} names no binary", helm_provider::VARIABLE),
+        Some(peer) => {
+            let version = peer.version.as_ref().map_or_else(|| "of unknown version".to_owned(), ToString::to_string);
+            format!("{version}, {}", peer.program.display())
+        }
+    };
+    Ok(vec![
+        ("processors", processors.to_string()),
+        ("terraform", version.to_string()),
+        ("provider", format!("{}, {}", provider.display(), build::megabytes(size))),
+        ("Helm provider", helm_provider),
+        ("a release", "a ConfigMap, a Service, a Deployment without replicas, applied by terraform".to_owned()),
+        (
+            "revisions",
+            "the newest is applied by terraform; older ones are copies of one record that Helm has made, with other names \
+             and numbers"
+                .to_owned(),
+        ),
+        ("CPU", "user and system time of all processes; the cluster's own is not in it".to_owned()),
+        ("load at the start", load()),
+    ])
 }
 
-/// The middle one.
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.0} ms", time.as_secs_f64() * 1000.0)
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.2} s", time.as_secs_f64())
-}
-
-fn megabytes(kilobytes: u64) -> String {
-    format!("{}.{} MB", kilobytes / 1024, kilobytes % 1024 * 10 / 1024)
-}
-
-#[derive(Debug, Default)]
-struct Table(Vec<[String; 3]>);
-
-impl Table {
-    fn row(&mut self, what: &str, measured: &str, aim: &str) {
-        self.0.push([what.to_owned(), measured.to_owned(), aim.to_owned()]);
-    }
-
-    fn text(&self) -> String {
-        let width = |column: usize| self.0.iter().map(|row| row[column].len()).max().unwrap_or(0);
-        let (first, second) = (width(0), width(1));
-        let lines: Vec<String> = self
-            .0
-            .iter()
-            .map(|[what, measured, aim]| format!("{what:first$}   {measured:second$}   {aim}").trim_end().to_owned())
-            .collect();
-        lines.join("\n")
-    }
+/// How many wanted to run in the last one, five and fifteen minutes.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let words: Vec<&str> = text.split(' ').take(3).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::Parser;
+
     use super::*;
 
-    #[test]
-    fn one_slow_run_does_not_count() {
-        assert_eq!(median([9, 1, 2].map(Duration::from_secs).to_vec()), Duration::from_secs(2));
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &[&str]) -> Args {
+        Cli::try_parse_from([&["bench"], words].concat()).unwrap().args
     }
 
     #[test]
-    fn columns_stand_below_each_other() {
-        let mut table = Table::default();
-        table.row("a", "1 ms", "at most 2 ms");
-        table.row("long name", &megabytes(1536), "");
-        assert_eq!(table.text(), "a           1 ms     at most 2 ms\nlong name   1.5 MB");
+    fn everything_is_measured_unless_something_is_chosen() {
+        let all = args(&[]);
+        assert!([What::Start, What::Plan, What::Apply].into_iter().all(|what| all.wants(what)));
+        assert_eq!(plans_of(&all, all.least().unwrap()), [(100, 1), (1000, 1), (100, 10)]);
+        let quick = args(&["plan", "--releases", "20", "--revisions", "1"]);
+        assert!(quick.wants(What::Plan) && !quick.wants(What::Apply) && !quick.wants(What::Start));
+        assert_eq!(plans_of(&quick, quick.least().unwrap()), [(20, 1)]);
+    }
+
+    #[test]
+    fn what_has_no_median_is_refused() {
+        for words in [["--runs", "4"], ["--applies", "0"], ["--releases", "0"], ["--revisions", "0"]] {
+            assert!(args(&words).least().is_err(), "{words:?}");
+        }
     }
 }

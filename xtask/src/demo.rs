@@ -3,6 +3,7 @@
 
 mod https;
 mod place;
+mod plan;
 mod result;
 
 use std::io::IsTerminal as _;
@@ -13,14 +14,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
+use ffe_testbed::{InUse, POSTGRES_IMAGE, Part, ToStderr};
 use https::Https;
 use place::{Chosen, Place};
 
 use crate::kubectl::Kubectl;
 use crate::terraform::{self, Terraform};
 use crate::workspace::{self, Workspace};
-use crate::{process, tell, testbed};
+use crate::{process, tell};
 
 /// Bring up the example on a real Kubernetes with one `terraform apply`, and show what it answers.
 ///
@@ -55,6 +56,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         .as_ref()
         .map(|path| path.canonicalize().with_context(|| format!("there is no kubeconfig {}", path.display())));
     let other = other.transpose()?;
+    // Nobody stops the testbed under the demo, and it runs on afterwards.
+    let in_use = if other.is_none() { Some(workspace.testbed.in_use()?) } else { None };
+    in_use.iter().try_for_each(InUse::leave_running)?;
     let place = Place::prepare(&workspace, other.as_deref())?;
     let chosen = place.chosen(Chosen {
         image: args.image.clone(),
@@ -66,18 +70,23 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         bail!("which image is the application's on that cluster? Say it with --image NAME:TAG");
     }
 
+    plan::tell(&workspace, args)?;
+    if other.is_none() {
+        tell::headline("The testbed is built");
+        workspace.testbed.ensure(&plan::PARTS.concat(), &ToStderr)?;
+    }
+    // Before the cluster starts, which would take its share of the processors from the compiler.
+    tell::headline("The provider, as it is released");
+    let provider = workspace.build_provider()?;
     let (kubeconfig, kubectl) = match &other {
         None => {
             tell::headline("The testbed: a Kubernetes of one node on this machine");
-            workspace.testbed.up(&[&testbed::USUAL[..], &Part::TLS].concat(), &ToStderr)?;
+            workspace.testbed.up(&plan::PARTS.concat(), &ToStderr)?;
             (workspace.testbed.kubeconfig(), Some(workspace.testbed.binary("kubectl")))
         }
         Some(path) => (path.clone(), workspace::in_path("kubectl")),
     };
     let kubectl = kubectl.map(|program| Kubectl::new(program, &kubeconfig));
-
-    tell::headline("The provider, as it is released");
-    let provider = workspace.build_provider()?;
     if let (None, Some(kubectl)) = (&args.kubeconfig, &kubectl) {
         place.forget_other_cluster(&kubectl.cluster_identity()?)?;
     }
@@ -86,7 +95,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let key = place.api_key()?;
     let https = if other.is_none() { Some(Https::of(&workspace)?) } else { None };
     let run = |arguments: &[&str]| -> Command {
-        let mut command = terraform.command(&place.configuration(), arguments);
+        let mut command = terraform.watched(&place.configuration(), arguments, other.is_some());
         command
             .env("TF_VAR_kubeconfig", &kubeconfig)
             .env("TF_VAR_chart", workspace.chart())

@@ -1,6 +1,6 @@
 //! Running programs.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -43,22 +43,41 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 ///
 /// # Errors
 /// When it cannot be started or read.
-pub(crate) fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<bool> {
+pub(crate) fn watch(command: &mut Command, look: impl FnMut(&str)) -> Result<bool> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", words(command)))?;
     if let Some(stdout) = child.stdout.take() {
-        let mut reader = BufReader::new(stdout);
-        let mut bytes = Vec::new();
-        while reader.read_until(b'\n', &mut bytes).context("reading a program's output")? > 0 {
-            let text = String::from_utf8_lossy(&bytes);
-            let text = text.trim_end_matches(['\n', '\r']);
-            tell::line(text);
-            look(text);
-            bytes.clear();
-        }
+        lines(stdout, look)?;
     }
     Ok(child.wait()?.success())
+}
+
+/// The same with both of its streams.
+///
+/// # Errors
+/// The same.
+pub(crate) fn watch_both(command: &mut Command, look: impl FnMut(&str)) -> Result<bool> {
+    let (reader, writer) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", words(command)))?;
+    // The command holds the pipe's other end, which must be closed for the reader to come to an end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    lines(reader, look)?;
+    Ok(child.wait()?.success())
+}
+
+fn lines(from: impl Read, mut look: impl FnMut(&str)) -> Result<()> {
+    let mut reader = BufReader::new(from);
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).context("reading a program's output")? > 0 {
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_end_matches(['\n', '\r']);
+        tell::line(text);
+        look(text);
+        bytes.clear();
+    }
+    Ok(())
 }

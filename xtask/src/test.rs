@@ -6,25 +6,26 @@ mod acceptance;
 mod application;
 mod counts;
 mod examples;
+mod nextest;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use counts::Counts;
 use ffe_testbed::{POSTGRES_IMAGE, Part, ToStderr};
 use report::Report;
 
-use crate::workspace::{self, Workspace};
-use crate::{process, tell, terraform};
+use crate::workspace::Workspace;
+use crate::{build, process, tell, terraform, tools};
 
 /// Run the tests: checks of the sources, unit tests, and acceptance cases with the real terraform on the real cluster.
 ///
 /// Starts the testbed where it does not run (as root on Debian), and stops it at the end if it did.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Every acceptance case; otherwise the subset that keeps one of every point.
+    /// Every acceptance case, otherwise the subset that keeps one of every point; and the build of what is published.
     #[arg(long)]
     full: bool,
     /// Leave the testbed running also when this command started it.
@@ -39,6 +40,8 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     // Said now and not after half an hour.
     let (_, version) = terraform::find()?;
     tell::note(format!("terraform {version}"));
+    // Nobody stops it under this run, and this run not under another.
+    let in_use = workspace.testbed.in_use()?;
     let ran_before = workspace.testbed.status().is_up();
     let mut steps = Steps { workspace: &workspace, report: Report::new(), cluster: false, provider: None };
     if args.filter.is_empty() {
@@ -47,14 +50,30 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         steps.filtered(args)
     }
     let mut report = steps.report;
-    if !ran_before && !args.keep {
-        report.step("stop the testbed", |_| workspace.testbed.down(&ToStderr));
+    if args.keep {
+        in_use.leave_running()?;
+    } else {
+        report.step("the testbed is left", |_| {
+            if !workspace.testbed.leave(in_use, !ran_before, &ToStderr)? {
+                tell::note("It runs on: it ran before, or somebody else uses it.");
+            }
+            Ok(())
+        });
     }
     let failed = report.counts().failed;
     tell::headline("What ran");
     tell::line(report.text());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
+const COMPARED_WITH: [(&str, &str); 5] = [
+    ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
+    ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
+    ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
+    ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
+    ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
+];
 
 struct Steps<'a> {
     workspace: &'a Workspace,
@@ -69,14 +88,21 @@ impl Steps<'_> {
     fn go(&mut self, args: &Args) {
         let workspace = self.workspace;
         self.report.step("format", |_| process::run(&mut workspace.cargo(&["fmt", "--all", "--", "--check"])));
-        self.testbed(&Part::ALL);
-        let application = self.cluster.then(|| application::start(workspace));
-        self.build();
+        // Everything is compiled before the cluster starts, which would take its share of the processors meanwhile.
+        let testbed = self.build_testbed(&Part::ALL);
+        self.build(args.full, Workspace::build_tests);
         self.report.step("lints", |_| {
             process::run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
         });
-        self.unit_tests(args.full);
+        if testbed {
+            self.testbed(&Part::ALL);
+        }
+        let application = self.cluster.then(|| application::start(workspace));
+        self.unit_tests();
         self.dependencies();
+        if args.full {
+            self.report.step("the binary that is published", |_| build::published(workspace).map(drop));
+        }
         self.report.step("reference pages are current", |_| {
             let check = ["run", "--quiet", "--package", "ffe-reference", "--"];
             process::run(workspace.cargo(&check).arg(&workspace.root).arg("--check"))
@@ -106,10 +132,19 @@ impl Steps<'_> {
             Ok(())
         });
         if let Some(selection) = selected {
-            self.testbed(&selection.parts());
-            self.build();
+            let parts = selection.parts();
+            let testbed = self.build_testbed(&parts);
+            self.build(args.full, Workspace::build_provider_for_tests);
+            if testbed {
+                self.testbed(&parts);
+            }
             self.acceptance(args, Some(&selection));
         }
+    }
+
+    fn build_testbed(&mut self, parts: &[Part]) -> bool {
+        let testbed = &self.workspace.testbed;
+        self.report.step("the testbed is built", |_| testbed.ensure(parts, &ToStderr))
     }
 
     fn testbed(&mut self, parts: &[Part]) {
@@ -117,50 +152,82 @@ impl Steps<'_> {
         self.cluster = self.report.step("testbed", |_| testbed.up(parts, &ToStderr));
     }
 
-    fn build(&mut self) {
+    /// The provider as it is released costs minutes more than the one that comes with the tests.
+    fn build(&mut self, released: bool, with_tests: impl FnOnce(&Workspace) -> Result<PathBuf>) {
+        let workspace = self.workspace;
         let mut built = None;
-        self.report.step("the provider, as it is released", |_| {
-            built = Some(self.workspace.build_provider()?);
-            Ok(())
-        });
+        if released {
+            self.report.step("the provider, as it is released", |_| {
+                built = Some(workspace.build_provider()?);
+                Ok(())
+            });
+        } else {
+            self.report.step("the provider, as the tests are compiled", |_| {
+                built = Some(with_tests(workspace)?);
+                Ok(())
+            });
+        }
         self.provider = built;
     }
 
-    /// Unit and in-process tests of every crate. Those that compare with a real Helm or look at a real cluster do so;
-    /// those of the testbed's own parts, which the acceptance cases lean on anyway, only when everything is asked for.
-    fn unit_tests(&mut self, full: bool) {
-        let workspace = self.workspace;
-        let cluster = self.cluster;
+    /// Unit and in-process tests of every crate. Those that compare with a real Helm, Alembic or PostgreSQL or look at a real
+    /// cluster do so: what they need and do not find is a failure.
+    fn unit_tests(&mut self) {
+        let (workspace, cluster) = (self.workspace, self.cluster);
         self.report.step("unit and in-process tests", |all| {
-            let mut command = workspace.cargo(&["test", "--workspace", "--exclude", "acceptance", "--no-fail-fast"]);
-            let binaries = [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")];
-            for (variable, name) in binaries {
-                let helm = workspace.testbed.binary(name);
-                if helm.exists() {
-                    command.env(variable, helm);
+            workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
+            let nextest = tools::NEXTEST.program(workspace)?;
+            let mut ignored = Vec::new();
+            // Of the acceptance cases' crate, all but the cases.
+            for which in
+                [&["--workspace", "--exclude", "acceptance"][..], &["-p", "acceptance", "--lib", "--test", "program"]]
+            {
+                let cargo = workspace.cargo(&[&["nextest", "run"], which].concat());
+                let mut command = tools::with(cargo, &nextest)?;
+                command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
+                for (variable, name) in
+                    [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
+                {
+                    let binary = workspace.testbed.binary(name);
+                    command.envs(binary.exists().then_some((variable, binary)));
                 }
-            }
-            if cluster {
-                command
-                    .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
-                    .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE);
-                if full {
-                    command.envs(workspace.testbed.tls_environment()?);
+                if cluster {
+                    // What is not found now is not for want of a cluster.
+                    command
+                        .env(ffe_surroundings::REQUIRE, "1")
+                        .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
+                        .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
+                        .envs(workspace.testbed.tls_environment());
                 }
+                ignored.extend(nextest::run(&mut command, all)?);
             }
+            ensure!(ignored.is_empty(), "ignored, and nothing may be: {}", ignored.join(", "));
+            Ok(())
+        });
+        self.report.step("examples in the documentation of the code", |all| {
+            let mut command =
+                workspace.cargo(&["test", "--doc", "--workspace", "--exclude", "acceptance", "--no-fail-fast"]);
             count(&mut command, all, |_| {})
         });
     }
 
     /// Licences, bans and sources of dependencies; the advisories need the network and are asked elsewhere.
     fn dependencies(&mut self) {
-        if workspace::in_path("cargo-deny").is_none() {
-            self.report.left_out("licences and sources of dependencies", "cargo-deny is not installed");
-            return;
-        }
         let workspace = self.workspace;
         self.report.step("licences and sources of dependencies", |_| {
-            process::run(&mut workspace.cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))
+            let deny = tools::DENY.program(workspace)?;
+            // It looks at the dependencies of every platform; what builds here has fetched those of this one.
+            process::run(&mut workspace.cargo(&["fetch"]))?;
+            let mut command = Command::new(deny);
+            command.current_dir(&workspace.root).args([
+                "--locked",
+                "--offline",
+                "check",
+                "bans",
+                "licenses",
+                "sources",
+            ]);
+            process::run(&mut command)
         });
     }
 
@@ -174,8 +241,8 @@ impl Steps<'_> {
             return;
         }
         self.report.step("the chart's own tests", |all| {
-            let python = python_with_yaml()?;
-            let mut command = Command::new(python);
+            workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
+            let mut command = Command::new("/usr/bin/python3");
             command
                 .args(["-B", "-m", "unittest", "discover", "-s", "tests", "-t", "."])
                 .current_dir(workspace.root.join("examples/ffe-backend"))
@@ -211,6 +278,7 @@ fn count(command: &mut Command, all: &mut Counts, mut look: impl FnMut(&str)) ->
     if !succeeded && all.failed == 0 {
         bail!("cargo test failed before a test did: see above");
     }
+    ensure!(all.passed + all.failed > 0, "no test ran");
     Ok(())
 }
 
@@ -225,18 +293,4 @@ fn unittest(command: &mut Command, all: &mut Counts) -> Result<()> {
         None => bail!("{} ran no tests", process::words(command)),
     }
     Ok(())
-}
-
-/// Debian's Python with a YAML reader, installed where root can do so.
-fn python_with_yaml() -> Result<PathBuf> {
-    let python = PathBuf::from("/usr/bin/python3");
-    let has_yaml = |python: &Path| process::output(Command::new(python).args(["-c", "import yaml"])).is_ok();
-    if !has_yaml(&python) {
-        let mut install = Command::new("apt-get");
-        install
-            .args(["install", "--yes", "--quiet", "--no-install-recommends", "python3-yaml"])
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        process::output(&mut install)?;
-    }
-    Ok(python)
 }

@@ -38,6 +38,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let testbed = Testbed::locate()?;
     match args.action {
         Action::Up { tls } => {
+            // Started by hand, it runs on also when a test that found it down comes to its end.
+            let in_use = testbed.in_use()?;
+            in_use.leave_running()?;
             let more: &[Part] = if tls { &Part::TLS } else { &[] };
             testbed.up(&[&USUAL[..], more].concat(), &ToStderr)?;
             tell::note(format!(
@@ -45,9 +48,12 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
                 testbed.kubeconfig().display()
             ));
             tell::note(format!("  export PATH={}:$PATH   # kubectl, helm4", testbed.folder().join("bin").display()));
+            if let Some(exempt) = testbed.no_proxy() {
+                tell::note(format!("  export NO_PROXY={exempt}   # your proxy does not know the node"));
+            }
             if tls {
-                tell::note(format!("Names below {} lead to {}.", testbed.dns()?.zone, testbed.dns()?.server.ip()));
-                for (name, value) in testbed.tls_environment()? {
+                tell::note(format!("Names below {} lead to {}.", testbed.dns().zone, testbed.dns().server.ip()));
+                for (name, value) in testbed.tls_environment() {
                     tell::note(format!("  export {name}={value}"));
                 }
             }

@@ -9,9 +9,6 @@ use serde_json::Value as Json;
 
 use crate::{process, tell};
 
-/// The provider's version, which is that of the workspace.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 /// This checkout and what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -38,10 +35,11 @@ impl Workspace {
         Ok(Workspace { root, cache, testbed })
     }
 
-    /// A cargo command in the checkout, not run yet.
+    /// A cargo command in the checkout, not run yet. What it builds is what Cargo.lock says: a stale one fails and is not
+    /// mended in silence.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.root).args(arguments);
+        command.current_dir(&self.root).args(locked(arguments));
         command
     }
 
@@ -50,19 +48,50 @@ impl Workspace {
     /// # Errors
     /// When it does not compile.
     pub(crate) fn build_provider(&self) -> Result<PathBuf> {
-        if let Some(built) = std::env::var_os("FFE_PROVIDER").map(PathBuf::from) {
-            tell::note(format!("not built: FFE_PROVIDER is {}", built.display()));
-            return built.canonicalize().with_context(|| format!("FFE_PROVIDER is {}", built.display()));
+        if let Some(built) = given_provider()? {
+            return Ok(built);
         }
         process::run(&mut self.cargo(&["build", "--release", "--package", "terraform-provider-ffe"]))?;
-        let metadata = process::output(&mut self.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
-        let metadata: Json = serde_json::from_str(&metadata).context("cargo's metadata")?;
-        let target = metadata["target_directory"].as_str().context("cargo's metadata name no target directory")?;
-        let binary = Path::new(target).join("release/terraform-provider-ffe");
+        self.provider_in("release")
+    }
+
+    /// Builds every test and the provider beside them, with the compiler's settings and the features that the tests
+    /// have: nothing of it is compiled for the provider alone. `FFE_PROVIDER` names one that was built already.
+    ///
+    /// # Errors
+    /// When something does not compile.
+    pub(crate) fn build_tests(&self) -> Result<PathBuf> {
+        process::run(&mut self.cargo(&["build", "--workspace", "--bin", "terraform-provider-ffe", "--tests"]))?;
+        given_provider()?.map_or_else(|| self.provider_in("debug"), Ok)
+    }
+
+    /// Builds the provider alone, as [`Self::build_tests`] does. `FFE_PROVIDER` names one that was built already.
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub(crate) fn build_provider_for_tests(&self) -> Result<PathBuf> {
+        if let Some(built) = given_provider()? {
+            return Ok(built);
+        }
+        process::run(&mut self.cargo(&["build", "--package", "terraform-provider-ffe"]))?;
+        self.provider_in("debug")
+    }
+
+    /// The provider in a folder of cargo's target directory.
+    fn provider_in(&self, folder: &str) -> Result<PathBuf> {
+        let binary = self.target()?.join(folder).join("terraform-provider-ffe");
         if !binary.is_file() {
             bail!("cargo built the provider, but there is no {}", binary.display());
         }
         Ok(binary)
+    }
+
+    /// Where cargo puts what it makes.
+    pub(crate) fn target(&self) -> Result<PathBuf> {
+        let metadata = process::output(&mut self.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+        let metadata: Json = serde_json::from_str(&metadata).context("cargo's metadata")?;
+        let target = metadata["target_directory"].as_str().context("cargo's metadata name no target directory")?;
+        Ok(PathBuf::from(target))
     }
 
     /// The example's chart.
@@ -71,8 +100,39 @@ impl Workspace {
     }
 }
 
+/// The arguments with `--locked`, but for the one command that builds nothing.
+fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments {
+        ["fmt", ..] | [] => arguments.to_vec(),
+        // Of nextest, the second word is the command.
+        ["nextest", command, rest @ ..] => [&["nextest", command, "--locked"], rest].concat(),
+        [command, rest @ ..] => [&[*command, "--locked"], rest].concat(),
+    }
+}
+
+/// The provider that `FFE_PROVIDER` names.
+fn given_provider() -> Result<Option<PathBuf>> {
+    let Some(built) = std::env::var_os("FFE_PROVIDER").map(PathBuf::from) else { return Ok(None) };
+    tell::note(format!("not built: FFE_PROVIDER is {}", built.display()));
+    built.canonicalize().with_context(|| format!("FFE_PROVIDER is {}", built.display())).map(Some)
+}
+
 /// Where a program lies, looked for in `PATH`.
 pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_build_is_locked() {
+        let words = |line: &str| locked(&line.split(' ').collect::<Vec<_>>()).join(" ");
+        assert_eq!(words("build --release"), "build --locked --release");
+        assert_eq!(words("run --quiet -- --check"), "run --locked --quiet -- --check");
+        assert_eq!(words("nextest run --workspace"), "nextest run --locked --workspace");
+        assert_eq!(words("fmt --all"), "fmt --all");
+    }
 }

@@ -10,6 +10,7 @@ mod rule;
 mod sql;
 mod statements;
 mod types;
+mod types_left;
 mod walk;
 
 use crate::python::Module;
@@ -36,6 +37,7 @@ impl std::fmt::Display for Finding {
 /// All findings of a file, by line.
 pub(crate) fn findings(module: &Module<'_>) -> Vec<Finding> {
     let mut findings = walk::Walk::upgrade(module);
+    findings.extend(types_left::findings(module));
     findings.sort();
     findings.dedup();
     findings

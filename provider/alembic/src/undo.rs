@@ -1,4 +1,4 @@
-//! What a file's `downgrade()` is. The release asks the image the same question (`inspect.py`); both answer alike.
+//! What a file's `downgrade()` is. The release asks the image the same question (`alembic_job.py`); both answer alike.
 
 use tree_sitter::Node;
 

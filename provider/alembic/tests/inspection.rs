@@ -1,20 +1,29 @@
-//! The release's inspection script, run as its Job runs it: in the sample application's images, against a PostgreSQL.
+//! The release's script, run as its Jobs run it: in the sample application's images, against a PostgreSQL.
+//! Ignored where Debian's python3-alembic, python3-psycopg2 or PostgreSQL is missing, and failing where FFE_REQUIRE says that
+//! it runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::process::Output;
+use std::process::{ExitCode, Output};
 
+use answer::Facts;
 use ffe_alembic::Scripts;
+use libtest_mimic::Arguments;
 use serde_json::{Value, json};
-use support::{Image, PASSWORD, Postgres};
+use support::{Image, MARK, PASSWORD, Postgres};
 
+/// The reader that the release has.
+#[path = "../../release/src/migration/answer.rs"]
+mod answer;
 mod support;
 
-/// The answer, looked for as the release does: the last line of the log that has the mark.
-fn answer(output: &Output) -> Value {
-    let log = text(output);
-    assert!(output.status.success(), "{log}");
-    let line = log.lines().rev().find_map(|line| line.trim().strip_prefix("ffe-inspect "));
-    serde_json::from_str(line.unwrap_or_else(|| panic!("no answer in {log}"))).unwrap()
+fn main() -> ExitCode {
+    let needs =
+        support::modules(&["alembic", "psycopg2", "sqlalchemy"]).and("postgresql", support::postgres().map(drop));
+    let trial = needs.trial("the_script_tells_where_the_database_stands_and_changes_nothing", || {
+        the_script_tells_where_the_database_stands_and_changes_nothing();
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
 }
 
 /// Both streams, one after the other as in a log.
@@ -22,27 +31,60 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// The revisions that an answer lists.
-fn pending(answer: &Value) -> Vec<&str> {
-    answer["pending"].as_array().unwrap().iter().map(|one| one["revision"].as_str().unwrap()).collect()
+/// The answer, read as the release does.
+fn facts(output: &Output) -> Facts {
+    let log = text(output);
+    assert!(output.status.success(), "{log}");
+    Facts::read(&log, MARK).unwrap_or_else(|why| panic!("{why}: {log}"))
 }
 
-#[test]
-fn the_inspection_tells_where_the_database_stands_and_changes_nothing() {
-    if !support::installed(&["alembic", "psycopg2", "sqlalchemy"]) {
-        return;
+fn told(facts: &Facts, fact: &str) -> Vec<Value> {
+    facts.of(fact).map(|value| serde_json::from_str(value).unwrap()).collect()
+}
+
+/// The revisions that are told of as a fact.
+fn revisions(facts: &Facts, fact: &str) -> Vec<String> {
+    told(facts, fact).iter().map(|one| one["revision"].as_str().unwrap().to_owned()).collect()
+}
+
+fn look(image: &Image, url: &str, target: &str) -> Facts {
+    facts(&image.job(url, &json!({ "mode": "look", "target": target })))
+}
+
+fn look_since(image: &Image, url: &str, base: &[&str]) -> Facts {
+    facts(&image.job(url, &json!({ "mode": "look", "base": base })))
+}
+
+fn done(image: &Image, url: &str, request: &Value) {
+    let output = image.job(url, request);
+    assert!(output.status.success(), "{request}: {}", text(&output));
+}
+
+/// A project of its own: revision, what it stands on, what it depends on.
+fn project(revisions: &[(&str, &str, &str)]) -> Image {
+    let image = Image::assemble("1.0.0", &["none"]);
+    for (name, down, depends) in revisions {
+        let text = format!(
+            "revision = \"{name}\"\ndown_revision = {down}\ndepends_on = {depends}\nfrom alembic import op\n\n\ndef upgrade():\n    \
+             op.execute(\"CREATE TABLE t_{name} (id int)\")\n\n\ndef downgrade():\n    op.execute(\"DROP TABLE t_{name}\")\n"
+        );
+        image.write(&format!("alembic/versions/{name}.py"), &text);
     }
-    let Some(postgres) = Postgres::start() else { return };
+    image
+}
+
+fn the_script_tells_where_the_database_stands_and_changes_nothing() {
+    let postgres = Postgres::start();
     let first = Image::assemble("1.0.0", &[]);
 
     // Before the first migration.
     let url = postgres.database("fresh");
-    let found = answer(&first.inspect(&url, "alembic.ini", "head"));
-    assert_eq!(found["current"], json!([]));
-    assert_eq!(found["heads"], json!(["0003_positions"]));
-    assert_eq!(pending(&found), ["0001_accounts", "0002_decisions", "0003_positions"]);
+    let found = look(&first, &url, "head");
+    assert_eq!(told(&found, "database"), [json!([])]);
+    assert_eq!(told(&found, "head"), ["0003_positions"]);
+    assert_eq!(revisions(&found, "pending"), ["0001_accounts", "0002_decisions", "0003_positions"]);
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
-    assert_eq!(postgres.sql("fresh", tables), "0", "the inspection has made a table");
+    assert_eq!(postgres.sql("fresh", tables), "0", "the look has made a table");
 
     // Every later image, after the first: the same as the files say at plan.
     first.upgrade(&url);
@@ -57,9 +99,9 @@ fn the_inspection_tells_where_the_database_stands_and_changes_nothing() {
         "1.3.0-pass",
     ] {
         let image = Image::assemble(tag, &[]);
-        let found = answer(&image.inspect(&url, "alembic.ini", "head"));
-        assert_eq!(found["current"], json!(["0003_positions"]));
-        assert_eq!(found["unknown"], json!([]));
+        let found = look(&image, &url, "head");
+        assert_eq!(told(&found, "database"), [json!(["0003_positions"])]);
+        assert_eq!(told(&found, "unknown"), Vec::<Value>::new());
         let scripts = Scripts::read(image.root()).unwrap();
         let planned: Vec<Value> = scripts
             .pending(&["0003_positions".to_owned()], "head")
@@ -70,18 +112,26 @@ fn the_inspection_tells_where_the_database_stands_and_changes_nothing() {
                 json!({"revision": one.id, "message": one.message, "undo": undo, "autocommit": one.autocommit})
             })
             .collect();
-        assert_eq!(found["pending"], json!(planned), "{tag}");
+        assert_eq!(told(&found, "pending"), planned, "{tag}");
     }
     assert_eq!(postgres.sql("fresh", all), "0003_positions");
 
     // A database that a later image has migrated.
     Image::assemble("1.1.0", &[]).upgrade(&url);
-    let found = answer(&first.inspect(&url, "alembic.ini", "head"));
-    assert_eq!(found["unknown"], json!(["0004_feedback"]));
-    assert_eq!(found["pending"], json!([]));
+    let found = look(&first, &url, "head");
+    assert_eq!(told(&found, "unknown"), ["0004_feedback"]);
+    assert_eq!(revisions(&found, "pending"), Vec::<String>::new());
 
     several_heads(&postgres);
+    a_thousand_revisions(&postgres);
     env_that_prints(&postgres);
+    env_that_does_not_ask(&postgres);
+    branches_and_dependencies(&postgres);
+    one_way_streets(&postgres);
+    tenants(&postgres);
+    configurations(&postgres);
+    locks(&postgres);
+    invalid_indexes(&postgres);
     failures(&postgres);
 }
 
@@ -90,29 +140,210 @@ fn several_heads(postgres: &Postgres) {
     let lines =
         ["0001_accounts.py", "0002_decisions.py", "0003_positions.py", "0004_feedback.py", "0005_risk_limits.py"];
     let image = Image::assemble("1.3.0-pass", &[&lines[..], &["0006_stop_loss.py", "0006_drop_prompts.py"]].concat());
-    let refused = image.inspect(&url, "alembic.ini", "head");
+    let refused = image.job(&url, &json!({ "mode": "look", "target": "head" }));
     let log = text(&refused);
     assert!(!refused.status.success());
     assert!(log.contains("FAILED: Multiple head revisions are present"), "{log}");
-    assert!(!log.contains("Traceback"), "{log}");
-    let found = answer(&image.inspect(&url, "alembic.ini", "heads"));
-    assert_eq!(found["heads"].as_array().unwrap().len(), 2);
-    assert_eq!(pending(&found).len(), 7);
-    image.upgrade(&url);
-    let found = answer(&image.inspect(&url, "alembic.ini", "heads"));
-    assert_eq!(found["current"], json!(["0006_drop_prompts", "0006_stop_loss"]));
-    assert_eq!(found["pending"], json!([]));
+    assert!(!log.contains("Traceback") && Facts::read(&log, MARK).is_err(), "{log}");
+    let found = look(&image, &url, "heads");
+    assert_eq!(told(&found, "head").len(), 2);
+    assert_eq!(revisions(&found, "pending").len(), 7);
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "heads" }));
+    let found = look(&image, &url, "heads");
+    assert_eq!(told(&found, "database"), [json!(["0006_drop_prompts", "0006_stop_loss"])]);
+    assert_eq!(revisions(&found, "pending"), Vec::<String>::new());
+}
+
+/// The first deployment of an application that has been developed for years.
+fn a_thousand_revisions(postgres: &Postgres) {
+    let url = postgres.database("many");
+    let image = project(&[]);
+    for at in 0..1000 {
+        let down = if at == 0 { "None".to_owned() } else { format!("\"{:012x}\"", at - 1) };
+        image.write(
+            &format!("alembic/versions/{at:012x}.py"),
+            &format!(
+                "\"\"\"A message of about fifty characters, as people write {at}\"\"\"\nrevision = \"{at:012x}\"\ndown_revision = \
+                 {down}\n\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
+            ),
+        );
+    }
+    let found = look(&image, &url, "head");
+    let pending = revisions(&found, "pending");
+    assert_eq!((pending.len(), pending[999].as_str()), (1000, "0000000003e7"));
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
+    assert_eq!(revisions(&look_since(&image, &url, &["000000000000"]), "ran").len(), 999);
 }
 
 fn env_that_prints(postgres: &Postgres) {
     let url = postgres.database("printing");
     let image = Image::assemble("1.0.0", &[]);
-    image.prepend("alembic/env.py", "import os\nprint('ffe-inspect hello')\nos.write(1, b'no end of line')");
-    let output = image.inspect(&url, "alembic.ini", "head");
-    let stdout = String::from_utf8(output.stdout.clone()).unwrap();
-    let line = stdout.lines().find_map(|line| line.strip_prefix("ffe-inspect ")).unwrap();
-    assert!(serde_json::from_str::<Value>(line).is_ok(), "{stdout}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("hello"), "what env.py prints is not lost");
+    let noise = "import os, sys\nprint('Done')\nprint('----------')\nprint('0009_nine (head)')\nprint('ffe:0 end 0')\nos.write(1, \
+                 b'no end of line')\nos.dup2(2, 1)\nsys.stdout = sys.stderr";
+    image.prepend("alembic/env.py", noise);
+    let output = image.job(&url, &json!({ "mode": "look", "target": "head" }));
+    assert_eq!(told(&facts(&output), "database"), [json!([])]);
+    assert!(text(&output).contains("Done"), "what env.py prints is not lost");
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
+    let found = look(&image, &url, "head");
+    assert_eq!(told(&found, "database"), [json!(["0003_positions"])]);
+    assert!(revisions(&found, "pending").is_empty());
+}
+
+/// What is not known is not "base".
+fn env_that_does_not_ask(postgres: &Postgres) {
+    let url = postgres.database("silent");
+    for (text, said) in [("", "ended without context.run_migrations()"), ("import sys\nsys.exit(0)", "")] {
+        let image = Image::assemble("1.0.0", &[]);
+        image.write("alembic/env.py", text);
+        let output = image.job(&url, &json!({ "mode": "look", "target": "head" }));
+        let log = self::text(&output);
+        assert!(Facts::read(&log, MARK).is_err(), "{log}");
+        assert!(log.contains(said), "{log}");
+    }
+}
+
+fn branches_and_dependencies(postgres: &Postgres) {
+    let image = project(&[
+        ("a1", "None", "None"),
+        ("a2", "\"a1\"", "None"),
+        ("b1", "None", "None"),
+        ("b2", "\"b1\"", "\"a2\""),
+        ("c1", "None", "None"),
+        ("m", "(\"b2\", \"c1\")", "None"),
+    ]);
+    let url = postgres.database("branches");
+    let up = |target: &str| done(&image, &url, &json!({ "mode": "upgrade", "target": target }));
+    let at = |found: &Facts| told(found, "database").remove(0);
+    let back = |base: &[&str]| {
+        done(&image, &url, &json!({ "mode": "back", "base": base }));
+        assert_eq!(at(&look_since(&image, &url, base)), json!(base));
+    };
+    up("a1");
+    up("b1");
+    // The version table then says b2 alone, since it stands on a2.
+    up("b2");
+    let found = look_since(&image, &url, &["a1", "b1"]);
+    assert_eq!(at(&found), json!(["b2"]));
+    assert_eq!(revisions(&found, "ran"), ["a2", "b2"]);
+    assert!(revisions(&look(&image, &url, "b2"), "pending").is_empty(), "it is at its target");
+    back(&["a1", "b1"]);
+    // A merge, and a branch that was new.
+    up("heads");
+    assert_eq!(revisions(&look_since(&image, &url, &["a1", "b1"]), "ran"), ["a2", "b2", "c1", "m"]);
+    back(&["a1", "b1"]);
+    let tables = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE tablename LIKE 't\\_%'";
+    assert_eq!(postgres.sql("branches", tables), "t_a1 t_b1");
+
+    // A base that the database does not stand on, or that nobody knows.
+    assert_eq!(told(&look_since(&image, &url, &["b2"]), "astray"), ["a2", "b2"]);
+    assert_eq!(told(&look_since(&image, &url, &["z9"]), "astray"), ["z9"]);
+    let refused = image.job(&url, &json!({ "mode": "back", "base": ["b2"] }));
+    assert!(!refused.status.success() && text(&refused).contains("no way back to it"), "{}", text(&refused));
+}
+
+fn one_way_streets(postgres: &Postgres) {
+    for (tag, how) in [("1.3.0-pass", "pass"), ("1.3.0-irreversible", "raises")] {
+        let url = postgres.database(&format!("oneway_{how}"));
+        Image::assemble("1.0.0", &[]).upgrade(&url);
+        let image = Image::assemble(tag, &[]);
+        image.upgrade(&url);
+        let before = look_since(&image, &url, &["0003_positions"]);
+        assert_eq!(told(&before, "ran").last().unwrap()["undo"], how);
+        let refused = image.job(&url, &json!({ "mode": "back", "base": ["0003_positions"] }));
+        assert!(!refused.status.success());
+        assert!(text(&refused).contains("nothing was changed"), "{}", text(&refused));
+        assert_eq!(look_since(&image, &url, &["0003_positions"]), before, "not half of the way either");
+    }
+}
+
+/// An env.py that migrates one schema after another.
+fn tenants(postgres: &Postgres) {
+    let url = postgres.database("tenants");
+    let image = project(&[("a1", "None", "None"), ("a2", "\"a1\"", "None")]);
+    let env = "import os\nfrom alembic import context\nfrom sqlalchemy import create_engine, text\nengine = \
+               create_engine(os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg2:'))\nonly = os.environ.get('TENANT')\nfor tenant in ([only] if only else ['one', 'two']):\n    with engine.connect() as \
+               connection:\n        with connection.begin():\n            connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \
+               {tenant}'))\n            connection.execute(text(f'SET search_path TO {tenant}'))\n            \
+               context.configure(connection=connection, version_table_schema=tenant)\n            \
+               context.run_migrations()\n";
+    image.write("alembic/env.py", env);
+    let found = look(&image, &url, "head");
+    assert_eq!(told(&found, "database"), [json!([]), json!([])]);
+    assert_eq!(revisions(&found, "pending"), ["a1", "a2"]);
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "a1" }));
+    postgres.sql("tenants", "UPDATE two.alembic_version SET version_num = 'a2'; CREATE TABLE two.t_a2 (id int)");
+    let found = look(&image, &url, "head");
+    assert_eq!(told(&found, "database"), [json!(["a1"]), json!(["a2"])]);
+    assert_eq!(revisions(&found, "pending"), ["a2"]);
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
+    assert_eq!(revisions(&look_since(&image, &url, &["a1"]), "ran"), ["a2"]);
+    done(&image, &url, &json!({ "mode": "back", "base": ["a1"] }));
+    assert_eq!(told(&look_since(&image, &url, &["a1"]), "database"), [json!(["a1"]), json!(["a1"])]);
+}
+
+/// The configuration is the one that the command `alembic` would use.
+fn configurations(postgres: &Postgres) {
+    let url = postgres.database("configurations");
+    let image = Image::assemble("1.0.0", &[]);
+    image.rename("alembic.ini", "elsewhere.ini");
+    let named = image.job(&url, &json!({ "mode": "look", "config": "elsewhere.ini", "target": "head" }));
+    assert_eq!(told(&facts(&named), "head"), ["0003_positions"]);
+    let found = image.job_with(&url, &[("ALEMBIC_CONFIG", "elsewhere.ini")], &json!({ "mode": "look" }));
+    assert_eq!(told(&facts(&found), "head"), ["0003_positions"]);
+    if support::alembic_reads_pyproject() {
+        image.rename("elsewhere.ini", "unused.ini");
+        image.write("pyproject.toml", "[tool.alembic]\nscript_location = \"alembic\"\nprepend_sys_path = [\".\"]\n");
+        assert_eq!(told(&look(&image, &url, "head"), "head"), ["0003_positions"]);
+    }
+}
+
+/// How long a statement waits for a lock reaches each transaction, with what the session has been given by others.
+fn locks(postgres: &Postgres) {
+    let url = postgres.database("locks");
+    let image = project(&[("a1", "None", "None")]);
+    let env = "import os\nfrom alembic import context\nfrom sqlalchemy import create_engine\nengine = \
+               create_engine(os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg2:'))\nwith engine.connect() as connection:\n    context.configure(connection=connection, \
+               transaction_per_migration=True)\n    with context.begin_transaction():\n        context.run_migrations()\n";
+    image.write("alembic/env.py", env);
+    let revision = |name: &str, down: &str| {
+        let text = format!(
+            "revision = \"{name}\"\ndown_revision = \"{down}\"\nfrom alembic import op\n\n\ndef upgrade():\n    op.execute(\"CREATE \
+             TABLE t_{name} AS SELECT current_setting('lock_timeout') AS waits, current_setting('search_path') AS \
+             path\")\n\n\ndef downgrade():\n    op.execute(\"DROP TABLE t_{name}\")\n"
+        );
+        image.write(&format!("alembic/versions/{name}.py"), &text);
+    };
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "a1" }));
+    let options = "-c search_path=public,app";
+    let both = "-c search_path=public,app -c lock_timeout=7s";
+    for (at, (options, limit, said, waits)) in [
+        (options, json!("30000ms"), false, "30s"),
+        (both, json!("30000ms"), false, "7s"),
+        (both, json!("5000ms"), true, "5s"),
+        (both, Value::Null, true, "7s"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        revision(&format!("a{}", at + 2), &format!("a{}", at + 1));
+        let request =
+            json!({ "mode": "upgrade", "target": "head", "lock_timeout": limit, "lock_timeout_is_said": said });
+        let output = image.job_with(&url, &[("PGOPTIONS", options)], &request);
+        assert!(output.status.success(), "{}", text(&output));
+        let table = format!("SELECT waits || '|' || path FROM t_a{}", at + 2);
+        assert_eq!(postgres.sql("locks", &table), format!("{waits}|public,app"), "{request}");
+    }
+}
+
+fn invalid_indexes(postgres: &Postgres) {
+    let url = postgres.database("indexes");
+    let image = Image::assemble("1.0.0", &[]);
+    image.upgrade(&url);
+    assert!(told(&look(&image, &url, "head"), "invalid_index").is_empty());
+    postgres.sql("indexes", "CREATE TABLE twice AS SELECT 1 AS id UNION ALL SELECT 1");
+    postgres.fails("indexes", "CREATE UNIQUE INDEX CONCURRENTLY one_only ON twice (id)");
+    assert_eq!(told(&look(&image, &url, "head"), "invalid_index"), ["public.one_only"]);
 }
 
 fn failures(postgres: &Postgres) {
@@ -126,11 +357,11 @@ fn failures(postgres: &Postgres) {
             "FAILED: No config file 'elsewhere.ini' found|No 'script_location' key found",
         ),
     ] {
-        let output = image.inspect(url, config, "head");
+        let output = image.job(url, &json!({ "mode": "look", "config": config, "target": "head" }));
         let log = text(&output);
         assert!(!output.status.success(), "{log}");
         assert!(said.split('|').any(|said| log.contains(said)), "{log}");
-        assert!(!log.contains("Traceback") && !log.contains("ffe-inspect {"), "{log}");
+        assert!(!log.contains("Traceback") && !log.contains(MARK), "{log}");
         assert!(!log.contains(PASSWORD) && !log.contains("S3cret"), "{log}");
     }
 
@@ -138,7 +369,7 @@ fn failures(postgres: &Postgres) {
     let raises =
         "from sqlalchemy.exc import OperationalError\nraise OperationalError('SELECT 1', {}, Exception('server gone'))";
     image.prepend("alembic/env.py", raises);
-    let output = image.inspect(&postgres.url("printing"), "alembic.ini", "head");
+    let output = image.job(&postgres.url("printing"), &json!({ "mode": "look", "target": "head" }));
     let log = text(&output);
     assert_eq!(output.status.code(), Some(1));
     let last = log.trim_end().lines().last().unwrap();

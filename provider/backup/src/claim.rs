@@ -7,21 +7,51 @@ use ffe_cluster::k8s_openapi::api::core::v1::{
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{ApplyOptions, Cluster, Mark, MarkState};
+use ffe_cluster::{ApplyOptions, Cluster, Mark, MarkState, Ownership, ownership};
 
 use crate::error::Error;
 use crate::place::{Place, Volume};
 
-/// Makes the claim unless it is there; one that is there stays as it is.
-pub(crate) async fn ensure(cluster: &Cluster, place: &Place, volume: &Volume) -> Result<(), Error> {
+/// Makes the claim unless it is there. One that is ours and smaller than asked for grows; where it cannot, what is told
+/// says why, and it is used as it is. One that is not ours is used as it is.
+pub(crate) async fn ensure(cluster: &Cluster, place: &Place, volume: &Volume) -> Result<Option<String>, Error> {
     let wrap = |source| Error::Cluster { doing: format!("making the volume {} for backups", volume.claim), source };
     match cluster.find::<PersistentVolumeClaim>(Some(&place.namespace), &volume.claim).await.map_err(wrap)? {
         Some(found) if found.metadata.deletion_timestamp.is_some() => Err(Error::Invalid {
             field: "storage.claim",
             message: format!("the volume {}/{} is being deleted", place.namespace, volume.claim),
         }),
-        Some(_) => Ok(()),
-        None => cluster.apply(&claim(place, volume), ApplyOptions::default()).await.map_err(wrap).map(|_| ()),
+        Some(found) if is_smaller(&found, &volume.size) => match ownership(Some(&found.metadata), &place.mark.owner) {
+            Ownership::OursComplete(_) | Ownership::OursUnfinished(_) => Ok(grow(cluster, place, volume).await),
+            _ => Ok(None),
+        },
+        Some(_) => Ok(None),
+        None => cluster.apply(&claim(place, volume), ApplyOptions::default()).await.map_err(wrap).map(|_| None),
+    }
+}
+
+/// What cannot be read is no reason to change something.
+fn is_smaller(claim: &PersistentVolumeClaim, size: &str) -> bool {
+    let asked = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
+    let amount = |text: &str| text.parse::<ffe_cluster::Quantity>().ok();
+    match (asked.and_then(|Quantity(text)| amount(text)), amount(size)) {
+        (Some(has), Some(wanted)) => has.millis() < wanted.millis(),
+        _ => false,
+    }
+}
+
+/// Asks for a larger volume. A class that cannot enlarge its volumes is no reason not to take a backup.
+async fn grow(cluster: &Cluster, place: &Place, volume: &Volume) -> Option<String> {
+    let patch = serde_json::json!({ "spec": { "resources": { "requests": { "storage": volume.size } } } });
+    match cluster.merge::<PersistentVolumeClaim>(Some(&place.namespace), &volume.claim, &patch).await {
+        Ok(_) => {
+            tracing::info!(claim = %volume.claim, size = %volume.size, "the volume of backups grows");
+            None
+        }
+        Err(error) => Some(format!(
+            "The volume {}/{} of the backups does not grow to {}: {error}",
+            place.namespace, volume.claim, volume.size
+        )),
     }
 }
 
@@ -66,7 +96,7 @@ mod tests {
     use crate::place::Storage;
 
     #[tokio::test(start_paused = true)]
-    async fn a_claim_is_made_once_and_left_as_it_is() {
+    async fn a_claim_is_made_once_and_grows_where_it_is_ours() {
         let api = FakeApi::new();
         api.put(serde_json::json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ffe" } }));
         let cluster = api.cluster();
@@ -77,9 +107,21 @@ mod tests {
         let made = api.get(&ObjectRef::of::<PersistentVolumeClaim>(Some("ffe"), "dumps")).unwrap();
         assert_eq!(made["spec"]["resources"]["requests"]["storage"], "1Gi");
         assert_eq!(made["metadata"]["annotations"]["ffe.three-rivers.tech/state"], "complete");
+        let object = ObjectRef::of::<PersistentVolumeClaim>(Some("ffe"), "dumps");
+        let size = || api.get(&object).unwrap()["spec"]["resources"]["requests"]["storage"].clone();
+        // Smaller, or the same in other words: as it is.
+        for same in ["512Mi", "1024Mi"] {
+            let other = Volume { size: same.to_owned(), ..volume.clone() };
+            assert_eq!(ensure(&cluster, &place, &other).await.unwrap(), None);
+            assert_eq!(size(), "1Gi");
+        }
         let larger = Volume { size: "9Gi".to_owned(), ..volume.clone() };
-        ensure(&cluster, &place, &larger).await.unwrap();
-        let kept = api.get(&ObjectRef::of::<PersistentVolumeClaim>(Some("ffe"), "dumps")).unwrap();
-        assert_eq!(kept["spec"], made["spec"]);
+        assert_eq!(ensure(&cluster, &place, &larger).await.unwrap(), None);
+        assert_eq!(size(), "9Gi");
+        // Somebody else's stays.
+        api.edit(&object, |claim| claim["metadata"]["annotations"] = serde_json::json!({}));
+        let largest = Volume { size: "90Gi".to_owned(), ..volume.clone() };
+        assert_eq!(ensure(&cluster, &place, &largest).await.unwrap(), None);
+        assert_eq!(size(), "9Gi");
     }
 }

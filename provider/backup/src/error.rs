@@ -70,8 +70,6 @@ pub enum Reason {
     Dump,
     /// The dump is not what was written
     Verification,
-    /// The dump is larger than one upload may be
-    TooLarge,
     /// The upload failed
     Upload,
     /// The volume or bucket cannot be used
@@ -94,7 +92,6 @@ impl Reason {
             "space" => Self::Space,
             "dump" => Self::Dump,
             "verification" => Self::Verification,
-            "too_large" => Self::TooLarge,
             "upload" => Self::Upload,
             "storage" => Self::Storage,
             "exists" => Self::Exists,
@@ -111,12 +108,13 @@ impl Reason {
             Self::Refused => "Check user, password and database in the database's Secret.",
             Self::ImageOlder => "Give the backup an image whose PostgreSQL is at least as new as the server.",
             Self::ToolMissing => {
-                "Give the backup an image with PostgreSQL's client programs and, for S3, curl 7.88 or newer (the official postgres images have no curl)."
+                "Give the backup an image with PostgreSQL's client programs; for object storage, rclone_image is one with rclone and a shell."
             }
-            Self::Space => "Enlarge the volume, shorten the retention, or remove old backups.",
+            Self::Space => {
+                "Enlarge the volume (backup_to.storage.size; it grows where its storage class lets it), shorten the retention, or remove old backups."
+            }
             Self::Dump => "The log shows where pg_dump stopped; the user must be allowed to read every table.",
             Self::Verification => "Nothing was kept as a backup. Check the storage, then run again.",
-            Self::TooLarge => "Keep the backups of this database on a volume.",
             Self::Upload | Self::Storage => {
                 "Check the storage's settings and the permissions of its credentials (list, put, get, delete)."
             }

@@ -1,4 +1,5 @@
-//! The Jobs: one container that runs one script, in a pod that meets the Pod Security level `restricted`.
+//! The Jobs: one container that runs one script, and for object storage one beside it with rclone, in a pod that meets the
+//! Pod Security level `restricted`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,13 +16,15 @@ use ffe_cluster::{Mark, MarkState};
 
 use crate::error::Error;
 use crate::image::image_user;
-use crate::names::{bucket_url, location, series_prefix};
+use crate::names::{endpoint, location, remote_folder};
 use crate::place::{Place, PodShape, S3, Storage};
-use crate::script::{Work, script};
+use crate::script::{RCLONE, Work, script};
 
 /// Label that says what an object is for.
 const NAME_LABEL: &str = "app.kubernetes.io/name";
 const CONTAINER: &str = "backup";
+/// Where both containers see the same files.
+const EXCHANGE: &str = "/exchange";
 
 /// What differs between Jobs of one place.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +35,6 @@ pub(crate) struct Task<'a> {
     pub(crate) database_secret: Option<&'a str>,
     /// What is older than this is removed.
     pub(crate) retention: Option<Duration>,
-    /// What the backup must have.
-    pub(crate) sha256: Option<&'a str>,
 }
 
 /// The Job.
@@ -52,26 +53,19 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
     let mut pod_labels = shape.labels.clone();
     pod_labels.extend(labels(place, work));
     let (volumes, mounts) = volumes(place);
-    let container = Container {
-        name: CONTAINER.to_owned(),
-        image: Some(place.image.clone()),
-        image_pull_policy: shape.pull_policy.clone(),
-        command: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
-        args: Some(vec![script(work, &place.storage)]),
-        env_from: task.database_secret.map(|name| {
-            vec![EnvFromSource {
-                secret_ref: Some(SecretEnvSource { name: name.to_owned(), optional: None }),
-                ..EnvFromSource::default()
-            }]
-        }),
-        env: Some(env(place, task)?),
-        resources: Some(shape.resources.clone().unwrap_or_else(resources)),
-        security_context: Some(container_security(shape)),
-        // Of a pod that was killed in the middle, the log is all that there is.
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: Some(mounts),
-        ..Container::default()
+    let backup = Container {
+        env_from: task.database_secret.map(every_key_of),
+        env: Some(env(place, task)),
+        ..container(place, CONTAINER, &place.image, script(work, &place.storage), &mounts)
     };
+    let mut containers = vec![backup];
+    if let Some((settings, secret)) = storage_settings(place)? {
+        containers.push(Container {
+            env_from: secret.map(every_key_of),
+            env: Some(settings),
+            ..container(place, "rclone", &place.rclone_image, RCLONE.to_owned(), &mounts)
+        });
+    }
     Ok(Job {
         metadata,
         spec: Some(JobSpec {
@@ -88,7 +82,7 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
                     node_selector: Some(shape.node_selector.clone()).filter(|all| !all.is_empty()),
                     tolerations: Some(shape.tolerations.clone()).filter(|all| !all.is_empty()),
                     security_context: Some(pod_security(place)),
-                    containers: vec![container],
+                    containers,
                     volumes: Some(volumes),
                     ..PodSpec::default()
                 }),
@@ -97,6 +91,31 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         }),
         ..Job::default()
     })
+}
+
+/// A container that runs a script.
+fn container(place: &Place, name: &str, image: &str, script: String, mounts: &[VolumeMount]) -> Container {
+    let shape = &place.pod;
+    Container {
+        name: name.to_owned(),
+        image: Some(image.to_owned()),
+        image_pull_policy: shape.pull_policy.clone(),
+        command: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
+        args: Some(vec![script]),
+        resources: Some(shape.resources.clone().unwrap_or_else(resources)),
+        security_context: Some(container_security(shape)),
+        // Of a pod that was killed in the middle, the log is all that there is.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: Some(mounts.to_vec()),
+        ..Container::default()
+    }
+}
+
+fn every_key_of(secret: &str) -> Vec<EnvFromSource> {
+    vec![EnvFromSource {
+        secret_ref: Some(SecretEnvSource { name: secret.to_owned(), optional: None }),
+        ..EnvFromSource::default()
+    }]
 }
 
 fn labels(place: &Place, work: Work) -> BTreeMap<String, String> {
@@ -112,30 +131,56 @@ fn labels(place: &Place, work: Work) -> BTreeMap<String, String> {
     labels
 }
 
-fn env(place: &Place, task: &Task<'_>) -> Result<Vec<EnvVar>, Error> {
-    let mut plain = vec![("FFE_SERIES", place.series.clone()), ("HOME", "/tmp".to_owned())];
+fn plain(name: &str, value: impl Into<String>) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
+}
+
+fn env(place: &Place, task: &Task<'_>) -> Vec<EnvVar> {
+    let mut env = vec![plain("FFE_SERIES", place.folder()), plain("HOME", "/tmp")];
     if let Some(backup) = task.backup {
-        plain.push(("FFE_BACKUP", backup.to_owned()));
-        plain.push(("FFE_LOCATION", location(place, backup)));
+        env.push(plain("FFE_BACKUP", backup));
+        env.push(plain("FFE_LOCATION", location(place, backup)));
     }
     if let Some(retention) = task.retention {
-        plain.push(("FFE_RETENTION", retention.as_secs().to_string()));
+        env.push(plain("FFE_RETENTION", retention.as_secs().to_string()));
     }
-    if let Some(sha256) = task.sha256 {
-        plain.push(("FFE_SHA256", sha256.to_owned()));
+    if !matches!(place.storage, Storage::Volume(_)) {
+        env.push(plain("FFE_REMOTE", remote_folder(place)));
     }
-    let mut secret = Vec::new();
-    if let Storage::S3(s3) = &place.storage {
-        plain.push(("FFE_S3_URL", bucket_url(s3)?));
-        plain.push(("FFE_S3_BUCKET", s3.bucket.clone()));
-        plain.push(("FFE_S3_PREFIX", series_prefix(s3, &place.series)));
-        plain.push(("FFE_S3_REGION", s3.region.clone()));
-        plain.extend(s3.ca_bundle.clone().map(|pem| ("FFE_S3_CA", pem)));
-        secret = credentials(s3);
+    env
+}
+
+/// What rclone's container knows, and the Secret whose keys it sees; nothing for a volume. `store` is the name of the
+/// storage: rclone reads its settings from variables `RCLONE_CONFIG_STORE_*`.
+fn storage_settings(place: &Place) -> Result<Option<(Vec<EnvVar>, Option<&str>)>, Error> {
+    let setting = |name: &str, value: &str| plain(&format!("RCLONE_CONFIG_STORE_{}", name.to_uppercase()), value);
+    // No file of settings, nothing outside of the scratch volume, and a bucket that is not there is not made.
+    let mut env = vec![plain("RCLONE_CONFIG", ""), plain("RCLONE_S3_NO_CHECK_BUCKET", "true"), plain("HOME", EXCHANGE)];
+    env.push(plain("RCLONE_RETRIES", "3"));
+    match &place.storage {
+        Storage::Volume(_) => Ok(None),
+        Storage::S3(s3) => {
+            let endpoint = endpoint(s3)?;
+            let provider = if endpoint.is_some() { "Other" } else { "AWS" };
+            env.push(setting("type", "s3"));
+            env.push(setting("provider", provider));
+            env.push(setting("region", &s3.region));
+            env.push(setting("env_auth", "true"));
+            env.push(setting("force_path_style", if s3.path_style { "true" } else { "false" }));
+            env.extend(endpoint.map(|endpoint| setting("endpoint", &endpoint)));
+            if let Some(pem) = &s3.ca_bundle {
+                env.push(plain("FFE_CA", pem.clone()));
+                env.push(plain("RCLONE_CA_CERT", format!("{EXCHANGE}/ca.pem")));
+            }
+            env.extend(credentials(s3));
+            Ok(Some((env, None)))
+        }
+        Storage::Rclone(rclone) => {
+            env.push(setting("type", &rclone.kind));
+            env.extend(rclone.options.iter().map(|(name, value)| setting(name, value)));
+            Ok(Some((env, rclone.secret.as_deref())))
+        }
     }
-    let named =
-        |(name, value): (&str, String)| EnvVar { name: name.to_owned(), value: Some(value), ..EnvVar::default() };
-    Ok(plain.into_iter().map(named).chain(secret).collect())
 }
 
 fn credentials(s3: &S3) -> Vec<EnvVar> {
@@ -161,12 +206,18 @@ fn volumes(place: &Place) -> (Vec<PodVolume>, Vec<VolumeMount>) {
         mount_path: path.to_owned(),
         ..VolumeMount::default()
     };
-    let scratch = EmptyDirVolumeSource {
-        size_limit: place.pod.scratch_limit.clone().map(Quantity),
-        ..EmptyDirVolumeSource::default()
-    };
-    let mut volumes = vec![PodVolume { name: "tmp".to_owned(), empty_dir: Some(scratch), ..PodVolume::default() }];
+    let tmp = Some(EmptyDirVolumeSource::default());
+    let mut volumes = vec![PodVolume { name: "tmp".to_owned(), empty_dir: tmp, ..PodVolume::default() }];
     let mut mounts = vec![mount("tmp", "/tmp")];
+    if !matches!(place.storage, Storage::Volume(_)) {
+        // Pipes and, for a restore, the dump.
+        let scratch = EmptyDirVolumeSource {
+            size_limit: place.pod.scratch_limit.clone().map(Quantity),
+            ..EmptyDirVolumeSource::default()
+        };
+        volumes.push(PodVolume { name: "exchange".to_owned(), empty_dir: Some(scratch), ..PodVolume::default() });
+        mounts.push(mount("exchange", EXCHANGE));
+    }
     if let Storage::Volume(volume) = &place.storage {
         let claim = PersistentVolumeClaimVolumeSource { claim_name: volume.claim.clone(), read_only: None };
         volumes.push(PodVolume {

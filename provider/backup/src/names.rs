@@ -4,7 +4,7 @@
 use url::Url;
 
 use crate::error::Error;
-use crate::place::{Place, Request, S3, Storage};
+use crate::place::{Place, Rclone, Request, S3, Storage};
 
 /// The longest name of a Job whose pods can still be named after it.
 const JOB_NAME: usize = 63;
@@ -19,7 +19,7 @@ pub(crate) fn check_request(request: &Request) -> Result<(), Error> {
     if request.database_secret.is_empty() {
         return Err(invalid("database_secret", "it is empty; expected the name of a Secret"));
     }
-    if key(&request.place, &request.backup_name).len() + ".json".len() > KEY {
+    if key(&request.place, &request.backup_name).len() + ".manifest".len() > KEY {
         return Err(invalid("storage.s3.prefix", "with the series and the name after it, it is too long for a key"));
     }
     Ok(())
@@ -27,6 +27,7 @@ pub(crate) fn check_request(request: &Request) -> Result<(), Error> {
 
 /// Refuses a place that cannot be.
 pub(crate) fn check_place(place: &Place) -> Result<(), Error> {
+    check_name("cluster", &place.cluster)?;
     check_name("series", &place.series)?;
     for (field, text) in [("namespace", &place.namespace), ("image", &place.image)] {
         if text.is_empty() {
@@ -39,6 +40,7 @@ pub(crate) fn check_place(place: &Place) -> Result<(), Error> {
         }
         Storage::Volume(_) => Ok(()),
         Storage::S3(s3) => check_s3(s3),
+        Storage::Rclone(rclone) => check_rclone(rclone),
     }
 }
 
@@ -77,17 +79,35 @@ fn check_s3(s3: &S3) -> Result<(), Error> {
     if s3.credentials_secret.is_empty() {
         return Err(invalid("storage.s3.credentials_secret", "it is empty; expected the name of a Secret"));
     }
-    bucket_url(s3).map(|_| ())
+    endpoint(s3).map(|_| ())
 }
 
-/// The URL of the bucket, without a slash at its end.
+fn check_rclone(rclone: &Rclone) -> Result<(), Error> {
+    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !word(&rclone.kind) {
+        let message = format!("`{}` is no kind of storage; expected rclone's word, such as azureblob", rclone.kind);
+        return Err(invalid("storage.rclone.type", message));
+    }
+    if let Some(name) = rclone.options.keys().find(|name| !word(name)) {
+        let message = format!("`{name}` is no setting; expected rclone's name of one, such as account");
+        return Err(invalid("storage.rclone.options", message));
+    }
+    let plain = rclone.path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'));
+    if !plain || rclone.path.contains("//") || rclone.path.contains("..") {
+        let message = format!("`{}`: expected letters, digits and . _ - with / between", rclone.path);
+        return Err(invalid("storage.rclone.path", message));
+    }
+    Ok(())
+}
+
+/// The URL of the service; none for Amazon's own.
 ///
 /// # Errors
 /// When the endpoint is none.
-pub(crate) fn bucket_url(s3: &S3) -> Result<String, Error> {
-    let endpoint = s3.endpoint.clone().unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", s3.region));
+pub(crate) fn endpoint(s3: &S3) -> Result<Option<String>, Error> {
+    let Some(endpoint) = &s3.endpoint else { return Ok(None) };
     let wrong = |what: &str| invalid("storage.s3.endpoint", format!("{what}; expected a URL like https://host:port"));
-    let url = Url::parse(&endpoint).map_err(|_| wrong("it is no URL"))?;
+    let url = Url::parse(endpoint).map_err(|_| wrong("it is no URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("its scheme is neither https nor http"));
     }
@@ -100,35 +120,37 @@ pub(crate) fn bucket_url(s3: &S3) -> Result<String, Error> {
     let host = url.host_str().ok_or_else(|| wrong("it has no host"))?;
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let path = url.path().trim_end_matches('/');
-    let scheme = url.scheme();
-    Ok(if s3.path_style {
-        format!("{scheme}://{host}{port}{path}/{}", s3.bucket)
-    } else {
-        format!("{scheme}://{}.{host}{port}{path}", s3.bucket)
-    })
+    Ok(Some(format!("{}://{host}{port}{path}", url.scheme())))
 }
 
-/// What the keys of a series begin with, without a slash at its end.
-pub(crate) fn series_prefix(s3: &S3, series: &str) -> String {
-    match s3.prefix.trim_matches('/') {
-        "" => series.to_owned(),
-        prefix => format!("{prefix}/{series}"),
-    }
+/// The folder of a series in a storage that is not a volume, without slashes around it: for S3 it begins with the bucket.
+pub(crate) fn remote_folder(place: &Place) -> String {
+    let parts = match &place.storage {
+        Storage::Volume(_) => ["", ""],
+        Storage::S3(s3) => [s3.bucket.as_str(), s3.prefix.as_str()],
+        Storage::Rclone(rclone) => [rclone.path.as_str(), ""],
+    };
+    let folder = place.folder();
+    // A path of SFTP may begin with a slash.
+    let root = if parts[0].starts_with('/') { "/" } else { "" };
+    let all: Vec<&str> = parts.into_iter().chain([folder.as_str()]).map(|part| part.trim_matches('/')).collect();
+    format!("{root}{}", all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
 }
 
 fn key(place: &Place, backup: &str) -> String {
     match &place.storage {
-        Storage::Volume(_) => format!("{}/{backup}.dump", place.series),
-        Storage::S3(s3) => format!("{}/{backup}.dump", series_prefix(s3, &place.series)),
+        Storage::Volume(_) => format!("{}/{backup}.dump", place.folder()),
+        Storage::S3(_) | Storage::Rclone(_) => format!("{}/{backup}.dump", remote_folder(place)),
     }
 }
 
-/// Where a backup lies: `pvc/<claim>/<file>` or `s3://<bucket>/<key>`.
+/// Where a backup lies: `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or `<kind>:<path>`.
 pub(crate) fn location(place: &Place, backup: &str) -> String {
     let key = key(place, backup);
     match &place.storage {
         Storage::Volume(volume) => format!("pvc/{}/{key}", volume.claim),
-        Storage::S3(s3) => format!("s3://{}/{key}", s3.bucket),
+        Storage::S3(_) => format!("s3://{key}"),
+        Storage::Rclone(rclone) => format!("{}:{key}", rclone.kind),
     }
 }
 

@@ -25,6 +25,15 @@ pub struct Backup {
     pub taken_at: String,
     /// How long it took
     pub seconds: f64,
+    /// Tables in it
+    #[serde(default)]
+    pub tables: u64,
+    /// Rows of all of its tables
+    #[serde(default)]
+    pub rows: u64,
+    /// The revision of Alembic that its schema is at; empty where there is none
+    #[serde(default)]
+    pub revision: String,
 }
 
 /// A backup that was just taken.

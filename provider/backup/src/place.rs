@@ -15,13 +15,15 @@ pub enum Storage {
     Volume(Volume),
     /// A bucket of an S3-compatible service.
     S3(S3),
+    /// Whatever else rclone reaches.
+    Rclone(Rclone),
 }
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// Name of the PersistentVolumeClaim. Made when it is missing (`ReadWriteOnce`, with the mark), never changed when
-    /// it is there, and never deleted.
+    /// Name of the PersistentVolumeClaim. Made when it is missing (`ReadWriteOnce`, with the mark); one that is there
+    /// grows to the size where it is ours and its storage class lets it, and it is never deleted.
     pub claim: String,
     /// A quantity such as `10Gi`.
     pub size: String,
@@ -29,7 +31,7 @@ pub struct Volume {
     pub class: Option<String>,
 }
 
-/// A bucket. Needs curl 7.88 or newer in the image, and room for one dump in the pod's `/tmp`.
+/// A bucket. A restore needs room for one dump in the pod's scratch volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3 {
     /// Its name.
@@ -48,17 +50,34 @@ pub struct S3 {
     pub ca_bundle: Option<String>,
 }
 
+/// A storage by rclone's own settings: Google Cloud Storage, Azure, SFTP and others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rclone {
+    /// rclone's name of its kind, for instance `azureblob`.
+    pub kind: String,
+    /// Where the backups go in it, for instance `container/folder`.
+    pub path: String,
+    /// Settings of this kind by rclone's names, without secrets, for instance `account`.
+    pub options: BTreeMap<String, String>,
+    /// A Secret of the namespace with settings that are secret: its keys are `RCLONE_CONFIG_STORE_<OPTION>`.
+    pub secret: Option<String>,
+}
+
 /// One series of backups: where it is kept and how the pods look that work on it.
 #[derive(Debug, Clone)]
 pub struct Place {
+    /// What tells this cluster from others that keep backups in the same bucket: letters, digits, and . _ - within.
+    pub cluster: String,
     /// Of the Jobs, the volume and the Secrets.
     pub namespace: String,
-    /// What the backups that replace each other have in common, for instance the name of a release.
+    /// What the backups of the namespace that replace each other have in common, for instance the name of a release.
     pub series: String,
     /// An image with PostgreSQL's programs, not older than the server.
     pub image: String,
     /// Where the files go.
     pub storage: Storage,
+    /// An image with rclone and a shell, for what does not go to a volume.
+    pub rclone_image: String,
     /// Written on what is made.
     pub mark: Mark,
     /// How the pods look.
@@ -83,6 +102,14 @@ pub struct Request {
     pub retention: Option<Duration>,
 }
 
+impl Place {
+    /// The folder of the series: `<cluster>/<namespace>/<series>`. Nobody else's backups lie in it.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}/{}/{}", self.cluster, self.namespace, self.series)
+    }
+}
+
 /// How pods look. Whatever is given, they meet the Pod Security level `restricted` and set resources.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PodShape {
@@ -102,6 +129,6 @@ pub struct PodShape {
     pub node_selector: BTreeMap<String, String>,
     /// Taints that they tolerate.
     pub tolerations: Vec<Toleration>,
-    /// How much may lie in `/tmp`, where a dump waits to be uploaded.
+    /// How much may lie in the scratch volume, where a dump from object storage waits to be restored.
     pub scratch_limit: Option<String>,
 }

@@ -20,7 +20,6 @@ use crate::script::Work;
 const KEY: &str = "job";
 /// Stand for what differs between the backups of a series.
 const BACKUP: &str = "@BACKUP@";
-const SHA256: &str = "@SHA256@";
 const JOB: &str = "@JOB@";
 /// A Job that restored something is of no use a day later.
 const KEPT_SECONDS: i32 = 86_400;
@@ -33,17 +32,20 @@ fn config_map_name(series: &str) -> String {
 /// A command for people that restores a backup with the ConfigMap that taking it has left: the database then holds
 /// what the backup holds and nothing else, or, when it fails, what it held before. The application should not run
 /// meanwhile.
+///
+/// Each line begins with spaces: Terraform leaves those as they are, and wraps all others at 78 columns.
 #[must_use]
 pub fn restore_command(place: &Place, backup: &Backup) -> String {
     let namespace = &place.namespace;
-    let (map, job) = (config_map_name(&place.series), job_name(&backup.name));
-    let Backup { name, sha256, .. } = backup;
+    let map = config_map_name(&place.series);
+    let name = &backup.name;
     format!(
-        "kubectl -n {namespace} get configmap {map} -o 'jsonpath={{.data.{KEY}}}' \\\n  \
-         | sed 's/{JOB}/{job}/g; s/{BACKUP}/{name}/g; s/{SHA256}/{sha256}/g' \\\n  \
-         | kubectl -n {namespace} create -f - \\\n  \
-         && kubectl -n {namespace} logs --follow --pod-running-timeout=10m job/{job} \\\n  \
-         && kubectl -n {namespace} wait --for=condition=complete --timeout=20s job/{job}"
+        "  job=restore-$(date +%s)\n  \
+         kubectl -n {namespace} get configmap {map} -o 'jsonpath={{.data.{KEY}}}' |\n    \
+         sed \"s/{JOB}/$job/; s/{BACKUP}/{name}/g\" |\n    \
+         kubectl -n {namespace} create -f - &&\n  \
+         kubectl -n {namespace} logs -f --pod-running-timeout=10m job/$job &&\n  \
+         kubectl -n {namespace} wait --for=condition=complete --timeout=20s job/$job"
     )
 }
 
@@ -52,7 +54,7 @@ pub fn restore_command(place: &Place, backup: &Backup) -> String {
 /// # Errors
 /// [`Error::Invalid`] for a place that cannot be.
 pub fn restore_manifest(place: &Place, backup: &Backup, database_secret: &str) -> Result<String, Error> {
-    manifest(place, &job_name(&backup.name), &backup.name, &backup.sha256, database_secret)
+    manifest(place, &job_name(&backup.name), &backup.name, database_secret)
 }
 
 /// Writes the ConfigMap.
@@ -64,7 +66,7 @@ pub(crate) async fn leave(cluster: &Cluster, place: &Place, database_secret: &st
         ..ObjectMeta::default()
     };
     Mark { state: MarkState::Complete, ..place.mark.clone() }.write(&mut metadata);
-    let job = manifest(place, JOB, BACKUP, SHA256, database_secret)?;
+    let job = manifest(place, JOB, BACKUP, database_secret)?;
     let map = ConfigMap { metadata, data: Some(BTreeMap::from([(KEY.to_owned(), job)])), ..ConfigMap::default() };
     let doing = || format!("writing how to restore the backups of {}", place.series);
     cluster
@@ -74,9 +76,8 @@ pub(crate) async fn leave(cluster: &Cluster, place: &Place, database_secret: &st
         .map_err(|source| Error::Cluster { doing: doing(), source })
 }
 
-fn manifest(place: &Place, job: &str, backup: &str, sha256: &str, database_secret: &str) -> Result<String, Error> {
-    let task =
-        Task { backup: Some(backup), database_secret: Some(database_secret), retention: None, sha256: Some(sha256) };
+fn manifest(place: &Place, job: &str, backup: &str, database_secret: &str) -> Result<String, Error> {
+    let task = Task { backup: Some(backup), database_secret: Some(database_secret), retention: None };
     let mut built = job::build(place, job, Work::Restore, &task)?;
     // Made by people, and nobody else's.
     Mark::erase(&mut built.metadata);
@@ -108,28 +109,33 @@ mod tests {
     fn backup() -> Backup {
         Backup {
             name: "Shop_1.2".to_owned(),
-            location: "pvc/dumps/shop/Shop_1.2.dump".to_owned(),
+            location: "pvc/dumps/c0ffee/ffe/shop/Shop_1.2.dump".to_owned(),
             size_bytes: 1,
             sha256: "ab12".to_owned(),
             server_version: "15.1".to_owned(),
             taken_at: "2025-01-02T03:04:05Z".to_owned(),
             seconds: 1.0,
+            tables: 1,
+            rows: 2,
+            revision: String::new(),
         }
     }
 
     #[test]
     fn what_the_command_fills_in_gives_the_manifest() {
-        let template = manifest(&place(), JOB, BACKUP, SHA256, "shop-database").unwrap();
-        let filled = template.replace(JOB, "restore-shop-1-2").replace(BACKUP, "Shop_1.2").replace(SHA256, "ab12");
+        let template = manifest(&place(), JOB, BACKUP, "shop-database").unwrap();
+        let filled = template.replace(JOB, "restore-shop-1-2").replace(BACKUP, "Shop_1.2");
         let manifest = restore_manifest(&place(), &backup(), "shop-database").unwrap();
         let job: Job = serde_norway::from_str(&manifest).unwrap();
         assert_eq!(serde_norway::from_str::<Job>(&filled).unwrap(), job);
         assert_eq!(job.metadata.name.as_deref(), Some("restore-shop-1-2"));
         assert_eq!(job.metadata.annotations.unwrap_or_default().len(), 0);
         let command = restore_command(&place(), &backup());
-        for part in ["-n ffe ", "configmap ffe-restore-shop ", "s/@BACKUP@/Shop_1.2/g", "s/@SHA256@/ab12/g"] {
+        for part in ["-n ffe ", "configmap ffe-restore-shop ", "s/@BACKUP@/Shop_1.2/g", "s/@JOB@/$job/"] {
             assert!(command.contains(part), "{command}");
         }
+        // Terraform wraps lines that do not begin with a space.
+        assert!(command.lines().all(|line| line.starts_with("  ") && !line.ends_with('\\')), "{command}");
     }
 
     #[test]

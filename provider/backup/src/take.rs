@@ -25,11 +25,12 @@ pub async fn take(cluster: &Cluster, request: &Request, options: &JobOptions) ->
     let doing = format!("taking backup {}", request.backup_name);
     let wrap = |source| Error::Cluster { doing: doing.clone(), source };
     let found = cluster.find::<Job>(Some(&place.namespace), &request.job_name).await.map_err(wrap)?;
+    let mut stays_small = None;
     match ownership(found.as_ref().map(|found| &found.metadata), &place.mark.owner) {
         Ownership::Foreign { .. } | Ownership::OtherResource(_) => return Err(taken_name(request, "somebody else's")),
         Ownership::Absent => {
             if let Storage::Volume(volume) = &place.storage {
-                claim::ensure(cluster, place, volume).await?;
+                stays_small = claim::ensure(cluster, place, volume).await?;
             }
             restore::leave(cluster, place, &request.database_secret).await?;
         }
@@ -39,13 +40,16 @@ pub async fn take(cluster: &Cluster, request: &Request, options: &JobOptions) ->
         backup: Some(&request.backup_name),
         database_secret: Some(&request.database_secret),
         retention: request.retention,
-        sha256: None,
     };
     let job = job::build(place, &request.job_name, Work::Take, &task)?;
     let outcome = cluster.run_job(&job, options).await.map_err(wrap)?;
     match outcome::read(&outcome, &doing, &place.namespace, &request.job_name)? {
         Told::Taken { backup, pruned, warning } if backup.name == request.backup_name => {
-            let warning = Some(warning).filter(|warning| !warning.is_empty());
+            let said = Some(warning).filter(|warning| !warning.is_empty());
+            let warning = match (stays_small, said) {
+                (Some(first), Some(second)) => Some(format!("{first}. {second}")),
+                (first, second) => first.or(second),
+            };
             Ok(Taken { backup, attached: outcome.attached, pruned, warning })
         }
         _ => Err(taken_name(request, "one that did something else")),

@@ -214,6 +214,22 @@ impl Cluster {
         Ok(patched)
     }
 
+    /// Replaces an object of a kind known at run time. With `metadata.resourceVersion` in it this is a compare-and-swap.
+    ///
+    /// # Errors
+    /// As [`Cluster::replace`], and [`crate::Kind::NotServed`].
+    pub async fn replace_ref(&self, object: &DynamicObject) -> Result<DynamicObject> {
+        let value = serde_json::to_value(object).unwrap_or_default();
+        let named = ObjectRef::from_value(&value)?;
+        let served = self.serves(&named).await?;
+        let api = self.api_of(&served, named.namespace.as_deref()).await?;
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let made = api.replace(&named.name, &params, object).await;
+        let made = made.map_err(|error| self.failed("replace", &named, error))?;
+        self.lists().invalidate_kind(&named.api_version, &named.kind, named.namespace.as_deref());
+        Ok(made)
+    }
+
     async fn send_merge(&self, api: &Api<DynamicObject>, object: &ObjectRef, patch: &Value) -> Result<DynamicObject> {
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),

@@ -44,9 +44,10 @@ pub struct JobOutcome {
     pub uid: String,
     /// It existed already when we came
     pub attached: bool,
-    /// It is complete
+    /// It is complete, or all its own containers have ended well
     pub succeeded: bool,
-    /// It has ended; false when it was given up because its pod cannot come up, and still exists
+    /// It has ended; false when it still exists: given up because its pod cannot come up, or kept by a container that somebody
+    /// else has added to its pod
     pub finished: bool,
     /// Of the container that decided it
     pub exit_code: Option<i32>,
@@ -94,6 +95,7 @@ impl Cluster {
             object: &object,
             options,
             bearing: Bearing::default(),
+            own: own_containers(job),
             following: Vec::new(),
             seen: false,
         };
@@ -156,6 +158,8 @@ struct JobLook<'a> {
     object: &'a ObjectRef,
     options: &'a JobOptions,
     bearing: Bearing,
+    /// The containers that the Job itself has: others have been added to its pod, a mesh's sidecar for example.
+    own: Vec<String>,
     following: Vec<(String, Follower)>,
     seen: bool,
 }
@@ -176,15 +180,17 @@ impl Look for JobLook<'_> {
         self.follow(&evidence.pods);
         match state {
             Progress::Ready => Ok(Seen::Done(Ended { evidence, succeeded: true, finished: true, diagnosis: None })),
-            Progress::Failed(_) => {
-                let full = self
-                    .cluster
-                    .evidence_of(evidence.workload.clone(), crate::diagnose::LOG_LINES, &wait.redactor)
-                    .await;
-                let diagnosis = Some(diagnose(&full));
-                Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished: true, diagnosis }))
-            }
+            Progress::Failed(_) => self.failed(&evidence, true).await,
             Progress::Waiting(state) => {
+                // the Job does not end with a container that somebody else has added; its own work has
+                match kept_by_others(&evidence.pods, &self.own) {
+                    Some(true) => {
+                        let ended = Ended { evidence, succeeded: true, finished: false, diagnosis: None };
+                        return Ok(Seen::Done(ended));
+                    }
+                    Some(false) => return self.failed(&evidence, false).await,
+                    None => {}
+                }
                 // a pod that has ended with an error is the Job controller's to judge: it may be
                 // allowed another one
                 let found: Vec<_> = problems(&evidence)
@@ -208,6 +214,14 @@ impl Look for JobLook<'_> {
 }
 
 impl JobLook<'_> {
+    async fn failed(&self, evidence: &Evidence, finished: bool) -> Result<Seen<Ended>> {
+        let redactor = &self.options.wait.redactor;
+        let workload = evidence.workload.clone();
+        let full = self.cluster.evidence_of(workload, crate::diagnose::LOG_LINES, redactor).await;
+        let diagnosis = Some(diagnose(&full));
+        Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished, diagnosis }))
+    }
+
     fn vanished(&self) -> Error {
         Error::Malformed {
             what: self.object.to_string(),
@@ -331,6 +345,26 @@ fn deciding(pods: &[Pod]) -> Option<Decided<'_>> {
     let main = ended.iter().find(|(_, _, init)| !init);
     let (container, state, _) = failed.or(main)?;
     Some(Decided { pod: newest.metadata.name.clone()?, container: (*container).to_owned(), state })
+}
+
+fn own_containers(job: &Job) -> Vec<String> {
+    let pod = job.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let all = pod.into_iter().flat_map(|pod| pod.init_containers.iter().flatten().chain(&pod.containers));
+    all.map(|container| container.name.clone()).collect()
+}
+
+/// Whether the Job's own containers have ended well, where all have ended and the newest pod goes on for others only.
+fn kept_by_others(pods: &[Pod], own: &[String]) -> Option<bool> {
+    let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    let status = newest.status.as_ref()?;
+    let state = |name: &str| {
+        let all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+        all.into_iter().find(|container| container.name == name)?.state.as_ref()?.terminated.as_ref()
+    };
+    let ended: Vec<&ContainerStateTerminated> = own.iter().filter_map(|name| state(name)).collect();
+    let others = newest.spec.as_ref()?.containers.iter().filter(|container| !own.contains(&container.name));
+    let goes_on = others.into_iter().any(|container| state(&container.name).is_none());
+    (goes_on && !own.is_empty() && ended.len() == own.len()).then(|| ended.iter().all(|one| one.exit_code == 0))
 }
 
 fn first_container(pod: &Pod) -> Option<String> {

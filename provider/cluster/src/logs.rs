@@ -12,6 +12,8 @@ use crate::redact::Redactor;
 
 /// A log of one line is cut here: some programs log whole documents.
 const LINE_LIMIT: usize = 2000;
+/// More of a log is not read at once.
+const LOG_LIMIT: i64 = 64 << 20;
 
 impl Cluster {
     /// The last lines of a container's log (None: the pod's only container), of its present run or of
@@ -42,6 +44,19 @@ impl Cluster {
             Err(error) if error.kind() == Kind::Invalid => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// The whole log of a container, as it is: secrets and all. It is for what has to be read to the letter, and never to be
+    /// shown. What is beyond 64 MiB is missing.
+    ///
+    /// # Errors
+    /// Those of any request; also when there is no log (yet).
+    pub async fn whole_log(&self, namespace: &str, pod: &str, container: &str) -> Result<String> {
+        let object = ObjectRef::of::<Pod>(Some(namespace), pod);
+        let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
+        let params =
+            LogParams { container: Some(container.to_owned()), limit_bytes: Some(LOG_LIMIT), ..LogParams::default() };
+        api.logs(pod, &params).await.map_err(|error| self.failed("read the log of", &object, error))
     }
 
     /// Follows a container's log from its beginning until the container ends or a stop is asked for,

@@ -25,14 +25,42 @@ pub(crate) fn bundled(names: &Names, bundled: &Bundled, password: &str) -> BTree
     ])
 }
 
-/// Keys for an external database. The URL is handed on as it was given; `PGSSLMODE` is set where the URL says
-/// `sslmode`.
+/// What a URL may say after its `?`, and the variable by which PostgreSQL's own programs know it: so that a dump and the
+/// application connect in the same way.
+const PARAMETERS: [(&str, &str); 19] = [
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("client_encoding", "PGCLIENTENCODING"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("gssencmode", "PGGSSENCMODE"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("krbsrvname", "PGKRBSRVNAME"),
+    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
+    ("options", "PGOPTIONS"),
+    ("require_auth", "PGREQUIREAUTH"),
+    ("requirepeer", "PGREQUIREPEER"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslcrl", "PGSSLCRL"),
+    ("sslkey", "PGSSLKEY"),
+    ("sslmode", "PGSSLMODE"),
+    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
+    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslsni", "PGSSLSNI"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+];
+
+/// Keys for an external database. The URL is handed on as it was given; what it says about the connection is said by
+/// the variables too.
 ///
 /// # Errors
 /// What is wrong with the URL, without any part of it, since it carries a password.
 pub(crate) fn external(text: &str) -> Result<BTreeMap<String, String>, &'static str> {
-    let url = Url::parse(text).map_err(|error| match error {
+    let (first, more) = split_hosts(text);
+    let url = Url::parse(&first).map_err(|error| match error {
         url::ParseError::EmptyHost => "it names no host",
+        url::ParseError::InvalidPort => {
+            "its port is no number, which is also how a password with a / ? or # looks: percent-encode these in it"
+        }
         _ => "it is no URL",
     })?;
     // `postgresql+psycopg2` names a driver to SQLAlchemy.
@@ -57,10 +85,48 @@ pub(crate) fn external(text: &str) -> Result<BTreeMap<String, String>, &'static 
         ("PGPASSWORD", password),
         ("PGDATABASE", name),
     ]);
-    if let Some((_, mode)) = url.query_pairs().find(|(key, _)| key == "sslmode") {
-        keys.insert("PGSSLMODE".to_owned(), mode.into_owned());
+    for (host, port) in more {
+        for (key, value) in [("PGHOST", host), ("PGPORT", port)] {
+            if let Some(list) = keys.get_mut(key) {
+                list.push(',');
+                list.push_str(&value);
+            }
+        }
+    }
+    for (parameter, value) in url.query_pairs() {
+        match parameter.as_ref() {
+            "service" => return Err("it names a `service`, whose file the database's pods do not have"),
+            "passfile" => return Err("it names a `passfile`, which the database's pods do not have"),
+            "host" | "port" | "user" | "password" | "dbname" => {
+                return Err("it names host, port, user, password or database after the ?; expected before it");
+            }
+            // What asyncpg calls it, in the same words.
+            "ssl" => keys.insert("PGSSLMODE".to_owned(), value.into_owned()),
+            name => match PARAMETERS.iter().find(|(known, _)| *known == name) {
+                Some((_, variable)) => keys.insert((*variable).to_owned(), value.into_owned()),
+                // The driver's own business.
+                None => None,
+            },
+        };
     }
     Ok(keys)
+}
+
+/// The URL with the first of its hosts, and the others, each with its port: `h1:5432,h2:5432` is no URL.
+fn split_hosts(text: &str) -> (String, Vec<(String, String)>) {
+    let whole = || (text.to_owned(), Vec::new());
+    let Some(begin) = text.find("://").map(|at| at + 3) else { return whole() };
+    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |at| begin + at);
+    let hosts = text[begin..end].rfind('@').map_or(begin, |at| begin + at + 1);
+    let mut all = text[hosts..end].split(',');
+    let Some(first) = all.next() else { return whole() };
+    let others = all.map(|one| match one.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()) => {
+            (host.trim_matches(['[', ']']).to_owned(), port.to_owned())
+        }
+        _ => (one.trim_matches(['[', ']']).to_owned(), PORT.to_string()),
+    });
+    (format!("{}{first}{}", &text[..hosts], &text[end..]), others.collect())
 }
 
 fn keys<const N: usize>(keys: [(&str, String); N]) -> BTreeMap<String, String> {
@@ -91,6 +157,28 @@ mod tests {
     }
 
     #[test]
+    fn dump_and_application_connect_in_the_same_way() {
+        let url = "postgresql://app:pw@h1:6432,h2,[::1]:7432/shop?target_session_attrs=read-write&sslmode=verify-full\
+                   &sslrootcert=system&options=-c%20role%3Downer&application_name=x&prepared_statement_cache_size=0";
+        let keys = external(url).unwrap();
+        for (key, value) in [
+            ("PGHOST", "h1,h2,::1"),
+            ("PGPORT", "6432,5432,7432"),
+            ("PGDATABASE", "shop"),
+            ("PGTARGETSESSIONATTRS", "read-write"),
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "system"),
+            ("PGOPTIONS", "-c role=owner"),
+            ("DATABASE_URL", url),
+        ] {
+            assert_eq!(keys[key], value, "{key}");
+        }
+        assert_eq!(keys.len(), 10, "{keys:?}");
+        assert_eq!(external("postgresql://a:b@h/x?ssl=require").unwrap()["PGSSLMODE"], "require");
+        assert_eq!(external("postgresql://a:p@ss@h/x").unwrap()["PGPASSWORD"], "p@ss");
+    }
+
+    #[test]
     fn what_is_missing_is_named_and_nothing_of_the_url_is_shown() {
         for (text, wrong) in [
             ("s3cret", "no URL"),
@@ -98,6 +186,11 @@ mod tests {
             ("postgresql://a:s3cret@/x", "host"),
             ("postgresql://a:s3cret@h", "database"),
             ("postgresql://h/x", "user"),
+            ("postgresql://a:s3cret/x@h/x", "percent-encode"),
+            ("postgresql://a:s3cret#x@h/x", "percent-encode"),
+            ("postgresql://a:s3cret?x@h/x", "percent-encode"),
+            ("postgresql://a:s3cret@h/x?service=s", "service"),
+            ("postgresql://a:b@h/x?password=s3cret", "after the ?"),
         ] {
             let error = external(text).unwrap_err();
             assert!(error.contains(wrong) && !error.contains("s3cret"), "{text}: {error}");

@@ -128,6 +128,34 @@ impl Manifest {
     }
 }
 
+/// A rendered manifest without the objects that are left out; every other document stays as it is written.
+///
+/// # Errors
+/// As [`Manifest::parse`].
+pub(crate) fn without(text: &str, left_out: &dyn Fn(&ObjectId) -> bool) -> Result<String, ManifestError> {
+    let mut kept = String::new();
+    for (source, document) in documents(text) {
+        let mut of_it = Manifest::default();
+        of_it.add(source, document)?;
+        let hooks = of_it.hooks.iter().map(|hook| &hook.object);
+        let objects: Vec<&Object> = of_it.objects.iter().chain(hooks).collect();
+        if !objects.iter().any(|object| left_out(&object.id)) {
+            kept.push_str("---");
+            kept.push_str(document);
+            if !document.ends_with('\n') {
+                kept.push('\n');
+            }
+            continue;
+        }
+        // Of a list, the others. JSON is YAML.
+        for object in objects.into_iter().filter(|object| !left_out(&object.id)) {
+            let source = source.map(|source| format!("# Source: {source}\n")).unwrap_or_default();
+            kept.push_str(&format!("---\n{source}{}\n", object.body));
+        }
+    }
+    Ok(kept)
+}
+
 /// Splits at lines that are `---`, as Helm does, and finds each document's `# Source:`.
 fn documents(text: &str) -> Vec<(Option<&str>, &str)> {
     let mut parts = Vec::new();

@@ -20,6 +20,7 @@ pub use release::{HookRecord, HookRun, Release, decode};
 pub use status::Status;
 
 use crate::binary::Driver;
+use crate::manifest::ObjectId;
 use crate::{Error, Result};
 
 /// The label that all records have.
@@ -167,6 +168,30 @@ impl Records {
         Ok(history)
     }
 
+    /// Which driver's records these are.
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
+    /// The newest revision of a release that the *other* storage driver keeps, asked of the API server now. Where its objects may
+    /// not be listed, nothing is found: whoever keeps records there can list them.
+    ///
+    /// # Errors
+    /// The list failed for another reason.
+    pub async fn elsewhere(&self, namespace: &str, name: &str) -> Result<Option<(Driver, RecordKey)>> {
+        let driver = match self.driver {
+            Driver::Secret => Driver::ConfigMap,
+            Driver::ConfigMap => Driver::Secret,
+        };
+        let other = Self { driver, ..self.clone() };
+        match other.history_now(namespace, name).await {
+            Ok(mut history) => Ok(history.pop().map(|key| (driver, key))),
+            Err(Error::Cluster(error)) if error.kind() == ffe_cluster::Kind::Forbidden => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether the release is proven to be absent: a complete list, asked now, of the very cluster that was recorded (the
     /// UID of its kube-system namespace) has nothing of it.
     ///
@@ -223,12 +248,39 @@ impl Records {
     /// # Errors
     /// Somebody wrote the record meanwhile ([`ffe_cluster::Kind::Conflict`]), or it cannot be read or written.
     pub async fn unlock(&self, key: &RecordKey, description: &str) -> Result<()> {
-        let Some((meta, data)) = self.content(key).await? else { return Ok(()) };
-        let data = release::with_status(&data, Status::Failed, description).map_err(|problem| broken(key, problem))?;
-        let mut meta = meta;
+        let failed = Status::Failed;
+        self.rewrite(key, Some(failed), |data| release::with_status(data, failed, description)).await
+    }
+
+    /// Takes objects out of a record: Helm then neither deletes nor changes them when it goes on from it. Without a namespace it is an
+    /// object outside of namespaces. Only when the record
+    /// is still as it was listed, and only to be called by whoever knows that nobody is at work on the release.
+    ///
+    /// # Errors
+    /// As [`Records::unlock`].
+    pub async fn leave_out(&self, key: &RecordKey, objects: &[ObjectId]) -> Result<()> {
+        let named = |id: &ObjectId| {
+            let at = id.namespace.as_deref().unwrap_or(&key.namespace);
+            let same =
+                |one: &ObjectId| (&one.kind, &one.name, &one.api_version) == (&id.kind, &id.name, &id.api_version);
+            objects.iter().any(|one| same(one) && one.namespace.as_deref().is_none_or(|own| own == at))
+        };
+        self.rewrite(key, None, |data| release::without_objects(data, &named)).await
+    }
+
+    async fn rewrite(
+        &self,
+        key: &RecordKey,
+        status: Option<Status>,
+        change: impl FnOnce(&[u8]) -> Result<Vec<u8>, String>,
+    ) -> Result<()> {
+        let Some((mut meta, data)) = self.content(key).await? else { return Ok(()) };
+        let data = change(&data).map_err(|problem| broken(key, problem))?;
         meta.resource_version = Some(key.resource_version.clone());
         meta.managed_fields = None;
-        meta.labels.get_or_insert_default().insert("status".into(), Status::Failed.as_str().into());
+        if let Some(status) = status {
+            meta.labels.get_or_insert_default().insert("status".into(), status.as_str().into());
+        }
         let written = match self.driver {
             Driver::Secret => {
                 let data = Some(BTreeMap::from([(FIELD.to_owned(), ByteString(data))]));

@@ -117,7 +117,7 @@ pub struct BackupOutput {
     /// Its name.
     #[attr(computed)]
     pub name: Attr<String>,
-    /// `pvc/<claim>/<file>` or `s3://<bucket>/<key>`.
+    /// `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or `<kind>:<path>` of rclone.
     #[attr(computed)]
     pub location: Attr<String>,
     /// Its size in bytes.

@@ -6,6 +6,7 @@ use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, LeaseOptions, ObjectRef};
 use ffe_helm::binary::UninstallRequest;
+use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, diagnostic, new_run_id};
 use tfplugin::{Delete, Diagnostic, Diagnostics};
 
@@ -13,10 +14,13 @@ use crate::inputs::duration;
 use crate::journal::{Journal, owner};
 use crate::model::Release;
 use crate::outputs::Seen;
+use crate::ownership::{self, Owned, Whose};
 use crate::phases::backup;
 use crate::phases::lock::{either, refused, release_lease};
 use crate::phases::record::forget_write_only;
 use crate::read::same_cluster;
+use crate::remains;
+use crate::taken_over;
 
 /// Uninstalls the release, or leaves it running if it was adopted; then removes journal, Jobs and digests.
 pub(crate) async fn delete(
@@ -70,8 +74,11 @@ async fn end(
 ) -> Result<Diagnostics, Diagnostics> {
     let journal = Journal::find(cluster, namespace, name).await;
     let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+    let seen = Seen::load(&request.private);
+    let whose = ownership::look(&kit.records, namespace, name, seen.known(journal.as_ref())).await;
+    let whose = whose.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))?;
     let mut warnings = Diagnostics::new();
-    if journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
+    if seen.adopted || journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
         warnings.push(Diagnostic::warning(
             format!("The release {namespace}/{name} was left running"),
             format!(
@@ -79,7 +86,26 @@ async fn end(
             ),
         ));
     } else {
-        uninstall(kit, cancel, &request.state, namespace, name).await?;
+        match whose {
+            Whose::Ours(owned) => {
+                uninstall(kit, cancel, &owned, &request.state, journal.as_ref()).await?;
+                if let Some(journal) = &journal {
+                    warnings.extend(taken_over::leave(cluster, journal, namespace, name).await);
+                }
+            }
+            Whose::Foreign(foreign) => warnings.push(Diagnostic::warning(
+                format!("The release {namespace}/{name} was left running"),
+                format!(
+                    "Ours is gone, and it is somebody else's: Helm has {foreign}. To remove it: helm uninstall {name} -n \
+                     {namespace}"
+                ),
+            )),
+            Whose::Nobodys => {
+                if let Some(lost) = remains::refusal(cluster, &kit.records, namespace, name, false).await? {
+                    return Err(lost.into());
+                }
+            }
+        }
     }
     let query = owner(namespace, name).selector();
     let jobs = cluster.list::<Job>(Some(namespace), &query).await;
@@ -95,11 +121,14 @@ async fn end(
             format!("The backups of {namespace}/{name} were kept"),
             format!(
                 "They are on the volume {claim}, and are lost when the namespace is deleted, as by destroying the \
-                 ffe_environment that made it. To remove them: kubectl delete pvc {claim} -n {namespace}"
+                 ffe_environment that made it. To remove them:\n\n  kubectl -n {namespace} delete pvc {claim}"
             ),
         ));
     }
     forget_write_only(cluster, namespace, name).await?;
+    if journal.is_some_and(|journal| !journal.content.taken_over.is_empty()) {
+        taken_over::forget_of(cluster, namespace, name).await;
+    }
     // Last: until it is gone, a delete that was interrupted is still ours to finish.
     Journal::delete(cluster, namespace, name)
         .await
@@ -110,18 +139,28 @@ async fn end(
 async fn uninstall(
     kit: &HelmKit,
     cancel: &Cancel,
+    owned: &Owned,
     state: &Release,
-    namespace: &str,
-    name: &str,
+    journal: Option<&Journal>,
 ) -> Result<(), Diagnostics> {
+    let (namespace, name) = (owned.newest().namespace.as_str(), owned.newest().name.as_str());
+    if let Some(journal) = journal {
+        let spared = taken_over::spare(&kit.records, owned.newest(), journal, &Manifest::default()).await;
+        spared.map_err(|error| {
+            Diagnostics::error(
+                format!("The release {namespace}/{name} was not uninstalled: its record cannot be rewritten"),
+                error.to_string(),
+            )
+        })?;
+    }
     let request = UninstallRequest {
         no_hooks: state.skip_hooks.known() == Some(&true),
         wait: true,
         ..UninstallRequest::new(name, namespace, duration(&state.timeout, 600))
     };
-    let done = kit.helm.uninstall(&request, cancel).await;
+    let done = owned.uninstall(&kit.helm, &request, cancel).await;
     kit.records.invalidate(namespace);
-    done.map(|_| ()).map_err(|error| {
+    done.map_err(|error| {
         Diagnostics::error(format!("The release {namespace}/{name} could not be uninstalled"), error.to_string())
     })
 }

@@ -50,6 +50,8 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     state.name = Attr::from(name);
     let mut seen = Seen { cluster: identity, server: cluster.server().to_owned(), ..Seen::default() };
     seen.note(key);
+    seen.first_deployed = release.first_deployed;
+    seen.adopted = journal.as_ref().is_some_and(|journal| journal.mark.adopted);
     let has_secrets = journal.as_ref().is_some_and(|journal| journal.content.applied.set_wo_revision.is_some());
     from_record(&mut state, &release, (!has_secrets).then(Redactor::default).as_ref());
     if let Some(journal) = &journal {

@@ -4,15 +4,22 @@
 //! It is the ground for four things: knowing that a release is ours (its mark), finishing a run that died, importing
 //! with the inputs as they were written, and `last_run`.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
 use ffe_backup::Backup;
 use ffe_cluster::k8s_openapi::ByteString;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
 use ffe_helm::records::BESIDE;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::migration::inspect::Pending;
+use crate::migration::inspection::Pending;
 use crate::pipeline::Phase;
 
 /// The type of the Secret.
@@ -20,6 +27,10 @@ pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
 /// Runs kept beyond the newest; the newest verified run is kept whatever this says.
 const RUNS: usize = 20;
 const DATA_KEY: &str = "journal";
+/// The same, compressed by gzip: a Secret holds a megabyte, and a thousand revisions are written down in each run.
+const PACKED_KEY: &str = "journal.gz";
+/// What is larger is compressed.
+const PLAIN_LIMIT: usize = 128 << 10;
 /// Annotation: whether the newest run is finished.
 const RUN: &str = "ffe.three-rivers.tech/run";
 const OPEN: &str = "open";
@@ -73,6 +84,21 @@ pub(crate) struct PhaseRecord {
     pub seconds: f64,
 }
 
+/// An object that was there before the release had it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenOver {
+    /// `v1`.
+    pub api_version: String,
+    /// `PersistentVolumeClaim`.
+    pub kind: String,
+    /// Absent for kinds that live outside of namespaces.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its UID: one that was made under the name since is another.
+    pub uid: String,
+}
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -106,12 +132,20 @@ pub(crate) struct RunRecord {
     pub restore: Option<String>,
     /// What lies between `schema_before` and what the migration leads to, in order, as found before it.
     pub pending: Vec<Pending>,
+    /// What has run since `schema_before`, as found after the migration; absent while that is not known.
+    pub ran: Option<Vec<Pending>>,
+    /// `env.py` migrates several databases, and before the migration they stood at different revisions.
+    pub apart: bool,
+    /// The schema was left ahead because it has no way back.
+    pub one_way: bool,
     /// The image that knows these revisions: only with it can they be undone.
     pub image: Option<String>,
     /// Jobs of this run, each written down before it is made and taken off when it is removed.
     pub jobs: Vec<String>,
     /// The schema was left ahead because the user wants it so.
     pub kept: bool,
+    /// It was looked which objects were there before the deployment.
+    pub looked: bool,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
 }
@@ -140,6 +174,10 @@ pub(crate) struct Content {
     pub applied: Applied,
     /// How often the release's lease has changed hands, as the writer held it.
     pub transitions: i64,
+    /// When Helm first deployed the release that is ours: what tells it from another of the same name (`ownership`).
+    pub first_deployed: Option<Timestamp>,
+    /// Objects of the release that were there before it: given back and never deleted (`taken_over`).
+    pub taken_over: Vec<TakenOver>,
     /// Oldest first.
     pub runs: Vec<RunRecord>,
 }
@@ -179,15 +217,21 @@ impl RunRecord {
             && revision > self.revision_before.unwrap_or(0)
     }
 
+    /// It has moved the schema, or has begun to and nobody has seen how far it came; and it is not back where it began.
+    fn has_moved(&self) -> bool {
+        match (&self.schema_before, &self.schema_after) {
+            (Some(before), Some(after)) => before != after,
+            (Some(_), None) => self.has_begun(Phase::Migrate),
+            (None, _) => false,
+        }
+    }
+
     /// It has left the schema ahead of the last good release, and not because it had to; or has begun to move it, and nobody
     /// has seen how far it came.
     fn is_ahead(&self) -> bool {
-        let moved = match (self.schema_before.as_deref(), self.schema_after.as_deref()) {
-            (Some([before]), Some(after)) => *after != [before.clone()],
-            (Some([_]), None) => self.has_begun(Phase::Migrate),
-            _ => false,
-        };
-        moved && !self.kept && self.pending.iter().all(|one| one.obstacle().is_none())
+        let undoable = self.schema_before.as_ref().is_some_and(|before| !before.is_empty());
+        let moved = undoable && self.has_moved();
+        moved && !self.kept && !self.one_way && self.pending.iter().all(|one| one.obstacle().is_none())
     }
 }
 
@@ -199,6 +243,23 @@ pub(crate) fn is_open(metadata: &ObjectMeta) -> bool {
 /// The name of a release's journal.
 pub(crate) fn secret_name(release: &str) -> String {
     format!("ffe-journal.{release}")
+}
+
+/// What a journal's Secret says, or why it cannot be read.
+fn content(data: &BTreeMap<String, ByteString>) -> Result<Content, String> {
+    let read = match (data.get(PACKED_KEY), data.get(DATA_KEY)) {
+        (Some(packed), _) => serde_json::from_reader(GzDecoder::new(packed.0.as_slice())),
+        (None, Some(plain)) => serde_json::from_slice(&plain.0),
+        (None, None) => return Err(format!("it has neither the key {DATA_KEY} nor {PACKED_KEY}")),
+    };
+    read.map_err(|error| format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()))
+}
+
+fn packed(plain: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    // Neither can fail: it is written into memory.
+    let _ = packer.write_all(plain);
+    packer.finish().unwrap_or_default()
 }
 
 impl Journal {
@@ -216,20 +277,25 @@ impl Journal {
     /// The journal of a release, if it has one.
     ///
     /// # Errors
-    /// When the cluster does not answer, or the journal is not one.
+    /// When the cluster does not answer, or what is there cannot be read as a journal.
     pub(crate) async fn find(cluster: &Cluster, namespace: &str, release: &str) -> Result<Option<Journal>, Error> {
         let name = secret_name(release);
         let Some(secret) = cluster.find::<Secret>(Some(namespace), &name).await? else { return Ok(None) };
-        let Some(mark) = Mark::read(&secret.metadata) else { return Ok(None) };
-        // A journal that cannot be read is kept as it is found and rewritten by the next run: it is never a reason to lose the release.
-        let content = secret
-            .data
-            .as_ref()
-            .and_then(|data| data.get(DATA_KEY))
-            .and_then(|bytes| serde_json::from_slice(&bytes.0).ok());
+        // What a run did, what it has to take back and whose the release is stands only there: what cannot be read is not
+        // taken for nothing.
+        let unreadable = |message: String| Error::Malformed {
+            what: format!("journal, Secret {namespace}/{name},"),
+            message: format!(
+                "{message}. Nothing was changed. It may be of a newer version of the provider, or somebody has edited it: use that \
+                 version, or bring the Secret back as it was"
+            ),
+        };
+        let mark = Mark::read(&secret.metadata)
+            .ok_or_else(|| unreadable("it does not carry the annotations that say whose it is".to_owned()))?;
+        let content = content(&secret.data.unwrap_or_default()).map_err(unreadable)?;
         Ok(Some(Journal {
             mark,
-            content: content.unwrap_or_default(),
+            content,
             namespace: namespace.to_owned(),
             name,
             resource_version: secret.metadata.resource_version,
@@ -248,7 +314,8 @@ impl Journal {
             position += 1;
             position > surplus || verified == Some(position - 1)
         });
-        let content = serde_json::to_vec(&self.content).unwrap_or_default();
+        let plain = serde_json::to_vec(&self.content).unwrap_or_default();
+        let (key, content) = if plain.len() > PLAIN_LIMIT { (PACKED_KEY, packed(&plain)) } else { (DATA_KEY, plain) };
         let mut metadata = ObjectMeta {
             namespace: Some(self.namespace.clone()),
             name: Some(self.name.clone()),
@@ -265,7 +332,7 @@ impl Journal {
         let secret = Secret {
             metadata,
             type_: Some(SECRET_TYPE.to_owned()),
-            data: Some([(DATA_KEY.to_owned(), ByteString(content))].into()),
+            data: Some([(key.to_owned(), ByteString(content))].into()),
             ..Secret::default()
         };
         let saved = match self.resource_version {
@@ -304,6 +371,7 @@ impl Journal {
 
     /// Helm's revisions are gone and will be counted anew: none of those that the runs have noted is one to go back to.
     pub(crate) fn forget_revisions(&mut self) {
+        self.content.first_deployed = None;
         for run in &mut self.content.runs {
             (run.verified, run.revision_after) = (false, None);
         }
@@ -348,9 +416,12 @@ impl Journal {
         self.content.runs.last_mut()
     }
 
-    /// The run before the one going on, unless it succeeded: what it has left ahead is taken back with what this one does.
-    pub(crate) fn left_behind(&self) -> Option<&RunRecord> {
-        self.content.runs.iter().rev().nth(1).filter(|run| run.outcome != Outcome::Succeeded)
+    /// Where the way back of the schema leads: to the base of the first of the runs in a row that did not succeed, and moved the
+    /// schema or may have. Not of those that are back where they began.
+    pub(crate) fn base_of_failures(&self) -> Option<&RunRecord> {
+        let earlier = self.content.runs.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+        let since = earlier.iter().rev().take_while(|run| run.outcome != Outcome::Succeeded);
+        since.filter(|run| run.has_moved()).last()
     }
 
     /// Helm's revision to go back to: the last whose checks passed.

@@ -1,8 +1,8 @@
 //! What a migration needs: its image, its Job, and reading what the engine says.
 
-pub(crate) mod inspect;
+pub(crate) mod answer;
+pub(crate) mod inspection;
 pub(crate) mod job;
-pub(crate) mod revisions;
 pub(crate) mod task;
 
 use ffe_helm::manifest::Manifest;
@@ -38,9 +38,4 @@ pub(crate) fn image(settings: &Migration, manifest: &Manifest, namespace: &str) 
 fn unclear(why: &str) -> Diagnostic {
     Diagnostic::error("Cannot tell which image to migrate with", format!("{why}. Say which one with migration.image."))
         .at(Path::attribute("migration").child("image"))
-}
-
-/// The lines of an output that say something.
-pub(crate) fn lines(log: &[String]) -> Vec<String> {
-    log.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

@@ -84,8 +84,8 @@ pub struct Release {
     pub lint: Attr<bool>,
     /// The database migration that runs before the deployment, as a Job with the image that is being deployed. The Job's environment
     /// is `database_secret` and `env`, nothing else of the chart's. It has no service account token and never runs as root: the
-    /// image needs a numeric `USER`, or the chart's pod a `runAsUser`. The engine `alembic` needs `alembic` and `python3` in the
-    /// image's `PATH`. A statement waits 30 seconds for a lock: `PGOPTIONS` is `-c lock_timeout=30s`, and `env` may set another.
+    /// image needs a numeric `USER`, or the chart's pod a `runAsUser`. The engine `alembic` needs a `python3` in the image's `PATH`
+    /// that has the package `alembic`; the engine `command` needs `sh`.
     #[attr(optional)]
     pub migration: Attr<Migration>,
     /// The checks after the deployment. Left out: none, and a rollout that became ready counts as verified. `{}`: `/health` of the
@@ -164,8 +164,8 @@ pub struct Release {
     /// source `ffe_release` has it, and the runs before it, in detail.
     #[attr(computed)]
     pub last_run: Attr<String>,
-    /// Where the dump is that the last run took before its migration: `pvc/<claim>/<file>` or `s3://<bucket>/<key>`. Null where it
-    /// took none.
+    /// Where the dump is that the last run took before its migration: `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or
+    /// `<kind>:<path>` of rclone. Null where it took none.
     #[attr(computed)]
     pub backup: Attr<String>,
 }
@@ -237,6 +237,20 @@ pub struct Migration {
     /// How long the migration may take. Default `10m`.
     #[attr(optional, check = checks::duration())]
     pub timeout: Attr<String>,
+    /// How long a statement of the migration waits for a lock, since whoever waits for one holds up everybody behind; `0` is for
+    /// ever. Default `30s`, unless `PGOPTIONS`, the role or `env.py` has set another. Engine `alembic`: set by SQL in each
+    /// transaction, so with any driver and through a pooler; not in an `autocommit_block`, where `CREATE INDEX CONCURRENTLY` has to
+    /// wait. Engine `command`: added to `PGOPTIONS`, which programs on libpq read; left out where a pooler refuses it.
+    #[attr(optional, check = lock_timeout())]
+    pub lock_timeout: Attr<String>,
+    /// Labels of the Job's pod, for network policies and the like. By default those that keep a mesh from adding a sidecar to it:
+    /// `sidecar.istio.io/inject = "false"`, `kuma.io/sidecar-injection = "disabled"`. What is set here goes over them.
+    #[attr(optional)]
+    pub pod_labels: Attr<BTreeMap<String, Attr<String>>>,
+    /// Annotations of the Job's pod. By default `sidecar.istio.io/inject = "false"`, `linkerd.io/inject = "disabled"` and
+    /// `consul.hashicorp.com/connect-inject = "false"`. What is set here goes over them.
+    #[attr(optional)]
+    pub pod_annotations: Attr<BTreeMap<String, Attr<String>>>,
     /// The command that migrates (engine `command`), not run through a shell. It runs on every apply that changes the release,
     /// so it must do nothing when nothing is pending.
     #[attr(optional)]
@@ -245,7 +259,9 @@ pub struct Migration {
     /// schema has no way back.
     #[attr(optional)]
     pub downgrade_command: Attr<Vec<Attr<String>>>,
-    /// The command that prints the current schema revision, one a line (engine `command`).
+    /// The command that prints the current schema revision on standard output: one word a line, remarks in parentheses
+    /// behind it (`0003 (head)`), and nothing else (engine `command`). It prints nothing before the first migration, and ends with
+    /// an error if it cannot tell. What it writes to standard error is only logged.
     #[attr(optional)]
     pub current_command: Attr<Vec<Attr<String>>>,
     /// Whether the database is dumped before a migration: `production` (the default: unless the namespace belongs to an
@@ -270,20 +286,45 @@ pub struct Migration {
 /// Where dumps go, and for how long.
 #[derive(Model, Clone, Debug)]
 pub struct BackupTo {
-    /// A volume in the namespace.
+    /// A volume in the namespace. Where its class lets volumes grow, it grows when `size` does.
     #[attr(optional)]
     pub storage: Attr<BackupVolume>,
-    /// A bucket of an S3-compatible service. The image must have curl 7.88 or newer: the official `postgres` images have none,
-    /// so set `image` too. A dump may have at most 5 GiB here; larger ones go to a volume.
+    /// A bucket of an S3-compatible service. A dump of any size is streamed there.
     #[attr(optional)]
     pub s3: Attr<BackupBucket>,
-    /// How many days a dump is kept; the newest always is. Default 30.
+    /// Any other storage that rclone reaches: Google Cloud Storage, Azure, SFTP and many more.
+    #[attr(optional)]
+    pub rclone: Attr<BackupRclone>,
+    /// The image with rclone and a shell that `s3` and `rclone` use, in a container beside the dump. Default
+    /// `rclone/rclone:1.69`.
+    #[attr(optional)]
+    pub rclone_image: Attr<String>,
+    /// How many days a dump is kept; the newest always is. Dumps of other clusters, namespaces and releases in the same place are
+    /// not touched. Default 30.
     #[attr(optional, check = Check::between(1, 36500))]
     pub retention_days: Attr<i64>,
     /// An image with PostgreSQL's programs, not older than the server. Default: that of the bundled database; for any other it must
-    /// be set, and for `s3` it needs curl as well.
+    /// be set.
     #[attr(optional)]
     pub image: Attr<String>,
+}
+
+/// A storage by rclone's settings.
+#[derive(Model, Clone, Debug)]
+pub struct BackupRclone {
+    /// rclone's name of the kind of storage, such as `gcs`, `azureblob` or `sftp`.
+    #[attr(required)]
+    pub backend: Attr<String>,
+    /// Where the dumps go in it: `container/folder`.
+    #[attr(required)]
+    pub path: Attr<String>,
+    /// Settings of this kind by rclone's names that are not secret, such as `account = "shop"`.
+    #[attr(optional)]
+    pub options: Attr<BTreeMap<String, Attr<String>>>,
+    /// A Secret of the namespace with the settings that are. Its keys are `RCLONE_CONFIG_STORE_` and the setting in capitals, such
+    /// as `RCLONE_CONFIG_STORE_KEY`, or other variables that rclone reads.
+    #[attr(optional, check = checks::dns_subdomain())]
+    pub secret: Attr<String>,
 }
 
 /// A volume.
@@ -484,10 +525,32 @@ fn not_blank() -> Check {
     Check::text("a chart", |text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) })
 }
 
+fn lock_timeout() -> Check {
+    Check::text("a duration of at least a millisecond such as \"30s\", or \"0\" for no limit", |text| {
+        match ffe_cluster::parse_duration(text) {
+            Ok(limit) if !limit.is_zero() && limit.as_millis() == 0 => Err(format!("\"{text}\" is shorter")),
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("\"{text}\" is none ({error})")),
+        }
+    })
+}
+
 fn history() -> Check {
     Check::new("0 (all) or at least 2", |value| match value {
         Value::Number(number) if number.as_i64().is_some_and(|count| count == 0 || count >= 2) => Ok(()),
         Value::Number(number) => Err(format!("{number} would leave no revision to go back to")),
         _ => Ok(()),
     })
+}
+
+#[cfg(test)]
+impl Migration {
+    /// Settings of an engine, with nothing else said.
+    pub(crate) fn for_tests(engine: &str) -> Migration {
+        use tfplugin::{Field as _, Path};
+        let mut settings =
+            Migration::from_value(&Migration::schema().empty(), &Path::root()).unwrap_or_else(|_| unreachable!());
+        settings.engine = Attr::Known(engine.to_owned());
+        settings
+    }
 }

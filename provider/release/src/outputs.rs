@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ffe_cluster::Redactor;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
@@ -12,6 +13,7 @@ use crate::changes::display;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::local_chart::LocalChart;
 use crate::model::{Release, ServiceOutput};
+use crate::ownership::Known;
 
 /// What is kept in private state: where the release was seen, and as what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,13 @@ pub(crate) struct Seen {
     pub record_uid: String,
     /// Its resource version: while both stand, nothing has changed.
     pub record_version: String,
+    /// When Helm first deployed it: another release of the same name has another time.
+    pub first_deployed: Option<Timestamp>,
+    /// It was taken over (`adopt = true`), so that it is given back and never uninstalled; said here too, because the journal
+    /// may be lost.
+    pub adopted: bool,
+    /// Somebody has uninstalled it and installed another one of the same name.
+    pub replaced: bool,
     /// Digest of the objects as the last apply left them; another one in state is drift.
     pub applied_digest: String,
     /// Helm's revision as the last apply left it; another one in state is somebody else's.
@@ -50,6 +59,12 @@ impl Seen {
     /// Into private state.
     pub(crate) fn store(&self, private: &mut Private) {
         private.set(KEY, self);
+    }
+
+    /// What is known of the release, with its journal. The record of another release of the same name proves nothing.
+    pub(crate) fn known<'a>(&'a self, journal: Option<&'a Journal>) -> Known<'a> {
+        let record_uid = if self.replaced { "" } else { &self.record_uid };
+        Known { journal, first_deployed: self.first_deployed, record_uid }
     }
 
     /// Whether this is the record that was seen.

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod deploy;
+pub(crate) mod earlier;
 pub(crate) mod inspect;
 pub(crate) mod lock;
 pub(crate) mod migrate;

@@ -9,6 +9,7 @@ use crate::journal::Outcome;
 use crate::phases::{backup, deploy, lock, migrate, notify, preflight, record, rollout, verify};
 use crate::run::{Run, Stop};
 use crate::start::recover_pending;
+use crate::way_back::schema_back::names;
 use crate::way_back::{old_rollout, pods_gone, release_back, schema_back};
 
 /// A step forward.
@@ -140,6 +141,9 @@ async fn forward(run: &mut Run) -> End {
         }
         match step(run, phase).await {
             Ok(()) => next += 1,
+            Err(Stop::LeaseLost) => return lost(run, phase, Diagnostics::new()),
+            // What fails behind a lost lease fails because of it.
+            Err(Stop::Failed(diagnostics)) if run.check_leases().is_err() => return lost(run, phase, diagnostics),
             Err(Stop::Cancelled) => return interrupted(run, phase).await,
             // Tried again from the deployment on: what came before it is done, a migration above all.
             Err(Stop::Failed(diagnostics)) if phase >= Phase::Deploy && retries > 0 => {
@@ -167,7 +171,7 @@ async fn forward(run: &mut Run) -> End {
 async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     if phase == Phase::Lock || phase == Phase::Notify {
         // The one opens the journal's page itself, the other comes when the page is closed.
-        phase.go(run).await?;
+        Box::pin(phase.go(run)).await?;
         if phase == Phase::Lock {
             notify::started(run).await;
         }
@@ -178,10 +182,10 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     if phase <= Phase::Deploy {
         begun?;
     }
-    let result = phase.go(run).await;
+    let result = Box::pin(phase.go(run)).await;
     let outcome = match &result {
         Ok(outcome) => *outcome,
-        Err(Stop::Cancelled) => Outcome::Interrupted,
+        Err(Stop::Cancelled | Stop::LeaseLost) => Outcome::Interrupted,
         Err(Stop::Failed(_)) => Outcome::Failed,
     };
     // The phase's own error counts more than one of writing it down.
@@ -197,7 +201,20 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
     }
 }
 
+/// The end of a run that has lost a lease: somebody else may be at work, so nothing is undone, written or told any more.
+fn lost(run: &mut Run, phase: Phase, mut diagnostics: Diagnostics) -> End {
+    let errors = Stop::LeaseLost.into_diagnostics().into_iter().map(|error| {
+        Diagnostic::error(error.summary, format!("It was in the phase {}. {}", phase.name(), error.detail))
+    });
+    diagnostics.extend(errors.collect::<Diagnostics>());
+    diagnostics.extend(std::mem::take(&mut run.warnings));
+    End { outcome: Outcome::Interrupted, diagnostics }
+}
+
 async fn interrupted(run: &mut Run, phase: Phase) -> End {
+    if run.check_leases().is_err() {
+        return lost(run, phase, Diagnostics::new());
+    }
     if phase == Phase::Lock {
         let text = "It was stopped while waiting for its turn. Nothing was changed.";
         let summary = format!("The release {} was interrupted", run.inputs.name);
@@ -256,8 +273,10 @@ async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics)
 
 async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
     run.note(|record| record.unwinding = true);
-    if let Err(stop) = run.save().await {
-        diagnostics.extend(stop.into_diagnostics());
+    match run.save().await {
+        Ok(()) => {}
+        Err(Stop::LeaseLost) => return lost(run, failed, diagnostics),
+        Err(stop) => diagnostics.extend(stop.into_diagnostics()),
     }
     let mut broken_off = false;
     let mut release_lost = false;
@@ -273,9 +292,15 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
         if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
             continue;
         }
+        if run.check_leases().is_err() {
+            return lost(run, failed, diagnostics);
+        }
         tracing::info!(release = %run.inputs.name, "way back: {undo:?}");
-        if let Err(more) = undo.go(run).await {
+        if let Err(more) = Box::pin(undo.go(run)).await {
             diagnostics.extend(more);
+            if run.check_leases().is_err() {
+                return lost(run, failed, diagnostics);
+            }
             broken_off = run.cancel.is_cancelled();
             // Without the old release there is nothing for the rest to stand on; and under pods of the new one the schema
             // stays as it is.
@@ -306,6 +331,10 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
         (Some(before), Some(after)) => {
             format!(" The database's schema stays at {} (it was at {} before this run).", names(after), names(before))
         }
+        (Some(before), None) if run.record().has_begun(Phase::Migrate) => format!(
+            " The database's schema was at {} before this run; where it is now is not known, so it was not moved.",
+            names(before)
+        ),
         (Some(before), None) => format!(" The database's schema was at {} before this run.", names(before)),
         _ => String::new(),
     };
@@ -354,10 +383,6 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
             run.inputs.name
         ),
     )
-}
-
-fn names(revisions: &[String]) -> String {
-    if revisions.is_empty() { "base (no revision)".to_owned() } else { revisions.join(", ") }
 }
 
 #[cfg(test)]

@@ -137,9 +137,8 @@ async fn promise(
 ) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let inputs = Inputs::read(&plan.config, chart_version(plan))?;
-    let adopt = plan.config.adopt.known() == Some(&true);
     if plan.is_create()
-        && let Claim::Refused(refusal) = look(cluster, kit, &inputs.namespace, &inputs.name, adopt).await?
+        && let Claim::Refused(refusal) = look(cluster, kit, &inputs.config, &inputs.namespace, &inputs.name).await?
     {
         return Err(refusal.into());
     }

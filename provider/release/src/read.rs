@@ -12,6 +12,8 @@ use crate::drift::{self, Place};
 use crate::journal::{is_open, secret_name};
 use crate::model::Release;
 use crate::outputs::{Seen, from_record};
+use crate::ownership;
+use crate::remains;
 
 /// The answer where the release cannot be looked at: what was known, and why.
 pub(crate) fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
@@ -53,10 +55,14 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
             match records.history_now(&namespace, &name).await {
                 Ok(mut history) => match history.pop() {
                     Some(key) => key,
-                    None => {
-                        tracing::warn!(%namespace, %name, "the release is gone");
-                        return Refreshed::gone();
-                    }
+                    None => match remains::refusal(cluster, records, &namespace, &name, false).await {
+                        Ok(None) => {
+                            tracing::warn!(%namespace, %name, "the release is gone");
+                            return Refreshed::gone();
+                        }
+                        Ok(Some(lost)) => return kept(request, lost.into()),
+                        Err(errors) => return kept(request, errors),
+                    },
                 },
                 Err(error) => return kept(request, unreadable(error)),
             }
@@ -68,6 +74,8 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
     if !seen.is_current(&key) {
         opened = match records.open(&key).await {
             Ok(Some(release)) => {
+                seen.replaced = seen.first_deployed.is_some() && seen.first_deployed != release.first_deployed;
+                seen.first_deployed = seen.first_deployed.or(release.first_deployed);
                 // Write-only values are not known here, so notes of a release that has some are not shown.
                 let redactor = state.set_wo_revision.is_null().then(Redactor::default);
                 from_record(&mut state, &release, redactor.as_ref());
@@ -88,6 +96,10 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
         Err(error) => tracing::info!(%error, "whether a run is open was not looked at"),
     }
     seen.store(&mut private);
+    if seen.replaced {
+        let replaced = ownership::replaced(&namespace, &name);
+        warnings.push(Diagnostic::warning(replaced.summary, replaced.detail));
+    }
     if seen.open_run {
         warnings.push(Diagnostic::warning(
             format!("A run of the release {namespace}/{name} is not finished"),

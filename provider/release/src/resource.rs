@@ -51,6 +51,7 @@ impl ReleaseResource {
         read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
         let mut run = prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await?;
         run.was_managed = true;
+        run.seen = seen;
         Ok(run)
     }
 }
@@ -96,6 +97,8 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
     if let Some(key) = &run.after_key {
         seen.note(key);
     }
+    seen.first_deployed = run.journal.content.first_deployed.or(seen.first_deployed);
+    seen.adopted = run.journal.mark.adopted;
     from_journal(&mut model, &run.journal);
     match outcome {
         Outcome::Succeeded => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Redactor, WaitOptions};
+use ffe_helm::binary::UninstallRequest;
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
@@ -14,17 +15,23 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::changes::Change;
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::migration::inspection::Inspection;
 use crate::migration::task::{Task, TaskOutcome, end_with_pods, remove_job};
 use crate::model::Migration;
+use crate::outputs::Seen;
+use crate::ownership::{self, Whose};
 use crate::phases::lock::either;
 use crate::pipeline::Phase;
 use crate::promise::Promise;
+use crate::taken_over;
 
 /// Why a phase did not go on.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The user stopped it.
     Cancelled,
+    /// A lease is lost: somebody else may be at work by now, so nothing more is touched.
+    LeaseLost,
     /// It failed.
     Failed(Diagnostics),
 }
@@ -45,6 +52,11 @@ impl Stop {
         match self {
             Stop::Failed(diagnostics) => diagnostics,
             Stop::Cancelled => Diagnostics::error("Interrupted", "The next apply goes on from what the journal says."),
+            Stop::LeaseLost => Diagnostics::error(
+                "The lease on the release is lost",
+                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
+                 apply goes on from what the journal says.",
+            ),
         }
     }
 
@@ -89,6 +101,8 @@ pub(crate) struct Run {
     /// The release was in state before this run: what was deployed is good to go back to, also if no run of ours has
     /// verified it yet (a release that was imported).
     pub was_managed: bool,
+    /// What the state knows of the release; nothing where it is in none.
+    pub seen: Seen,
     /// The release as it was before this run.
     pub before: Option<RecordKey>,
     /// The release as it is after deploy.
@@ -106,7 +120,9 @@ pub(crate) struct Run {
     /// The database is where the image wants it: do not migrate.
     pub nothing_pending: bool,
     /// Where the database's schema stands, after preflight.
-    pub stands_at: Option<Vec<String>>,
+    pub stands_at: Option<Inspection>,
+    /// A pooler before the database refuses `PGOPTIONS`, as found in preflight.
+    pub without_options: bool,
     /// What has become of the release on the way back.
     pub release_back: Option<Outcome>,
     /// Warnings so far.
@@ -152,6 +168,7 @@ impl Run {
             found: Vec::new(),
             unstable: Vec::new(),
             was_managed: false,
+            seen: Seen::default(),
             before: None,
             after: None,
             after_key: None,
@@ -161,6 +178,7 @@ impl Run {
             unrecorded: false,
             nothing_pending: false,
             stands_at: None,
+            without_options: false,
             release_back: None,
             warnings: Diagnostics::new(),
             notifier,
@@ -207,6 +225,42 @@ impl Run {
         Ok(())
     }
 
+    /// Whose the release is that Helm has now.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub(crate) async fn whose(&self) -> Result<Whose, Stop> {
+        let known = self.seen.known(Some(&self.journal));
+        let looked = ownership::look(&self.kit.records, &self.inputs.namespace, &self.inputs.name, known).await;
+        looked.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))
+    }
+
+    /// Uninstalls the release, once it is proven to be ours. `false`: Helm has none.
+    ///
+    /// # Errors
+    /// When it is somebody else's, or Helm fails.
+    pub(crate) async fn uninstall(&self, request: &UninstallRequest<'_>) -> Result<bool, Stop> {
+        let owned = match self.whose().await? {
+            Whose::Nobodys => return Ok(false),
+            Whose::Ours(owned) => owned,
+            Whose::Foreign(foreign) => {
+                return Err(Stop::failed(Diagnostic::error(
+                    format!("The release {}/{} was not uninstalled", self.inputs.namespace, self.inputs.name),
+                    format!(
+                        "It is somebody else's: no run of ours has deployed what Helm has ({foreign}). It was left as it is."
+                    ),
+                )));
+            }
+        };
+        let spared = taken_over::spare(&self.kit.records, owned.newest(), &self.journal, &Manifest::default()).await;
+        spared
+            .map_err(|error| Stop::helm(&error, "The release was not uninstalled: its record cannot be rewritten"))?;
+        let helm = self.kit.helm.with_secrets(self.inputs.helm_secrets());
+        let done = owned.uninstall(&helm, request, &self.cancel).await;
+        self.kit.records.invalidate(&self.inputs.namespace);
+        done.map(|()| true).map_err(|error| Stop::helm(&error, "The release could not be uninstalled"))
+    }
+
     /// Writes a Job down before it is made.
     ///
     /// # Errors
@@ -219,11 +273,11 @@ impl Run {
         self.save().await
     }
 
-    /// Runs a task's Job, written down before it is made. One that cannot be followed to its end is ended, lest it goes on
-    /// under what is done next.
+    /// Runs a task's Job, written down before it is made. Unless it is complete it is ended with its pods before anything else is
+    /// done, lest it commits behind what is looked at next.
     ///
     /// # Errors
-    /// As [`Run::save`] and [`Task::run`].
+    /// As [`Run::save`] and [`Task::run`], and when its pods do not end.
     pub(crate) async fn carry_out(
         &mut self,
         task: &Task,
@@ -231,9 +285,16 @@ impl Run {
         image: &str,
     ) -> Result<TaskOutcome, Stop> {
         let job = task.job_name(&self.record().id);
+        self.check_leases()?;
         self.begin_job(&job).await?;
-        let outcome = task.run(self, settings, image).await;
-        if let Err(Stop::Failed(_)) = &outcome {
+        let outcome = Box::pin(task.run(self, settings, image)).await;
+        let over = match &outcome {
+            Ok(outcome) => outcome.succeeded,
+            Err(Stop::Cancelled | Stop::LeaseLost) => true,
+            Err(Stop::Failed(_)) => false,
+        };
+        self.check_leases()?;
+        if !over {
             match end_with_pods(self, &job).await {
                 Ok(()) => self.note(|record| record.jobs.retain(|known| *known != job)),
                 Err(why) => tracing::warn!(?why, %job, "the Job is left to the next run"),
@@ -281,14 +342,25 @@ impl Run {
     /// # Errors
     /// When the cluster refuses, somebody else wrote in between, or the lease is lost: then nothing may be written.
     pub(crate) async fn save(&mut self) -> Result<(), Stop> {
-        if !self.leases.iter().all(HeldLease::still_held) {
-            return Err(Stop::failed(Diagnostic::error(
-                "The lease on the release is lost",
-                "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \
-                 apply goes on from what the journal says.",
-            )));
-        }
+        self.check_leases()?;
         self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
+    }
+
+    /// Whether the leases are held still.
+    ///
+    /// # Errors
+    /// When one is lost.
+    pub(crate) fn check_leases(&self) -> Result<(), Stop> {
+        if self.leases.iter().all(HeldLease::still_held) { Ok(()) } else { Err(Stop::LeaseLost) }
+    }
+
+    /// Notes where a Job has found the database.
+    pub(crate) fn note_standing(&mut self, found: &Inspection) {
+        self.note(|record| {
+            record.schema_after = Some(found.current.clone());
+            // Where it does not stand on the base any more, it is not known what has run since.
+            record.ran = found.astray.is_empty().then(|| found.ran.clone());
+        });
     }
 
     /// Takes the journal's version as it is in the cluster, where its last page is this run's: an answer of the API server
@@ -346,6 +418,11 @@ impl Run {
             record.finished = Some(now());
         });
         match self.save().await {
+            Err(Stop::LeaseLost) => Stop::LeaseLost
+                .into_diagnostics()
+                .into_iter()
+                .map(|error| Diagnostic::warning(error.summary, error.detail))
+                .collect(),
             Err(Stop::Failed(errors)) => {
                 errors.into_iter().map(|error| Diagnostic::warning(error.summary, error.detail)).collect()
             }

@@ -7,6 +7,9 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::model::{Migration, Release};
 
+/// The width of `alembic_version.version_num`, as Alembic makes it.
+const VERSION_COLUMN: usize = 32;
+
 /// What the plan says of a migration.
 pub(crate) struct Foreseen {
     /// The revisions that will run, in order; unknown where the database's own is not known yet.
@@ -62,6 +65,17 @@ fn findings(revision: &Revision, settings: &Migration) -> Diagnostics {
         Diagnostic::warning(format!("Revision {}: {}", revision.id, finding.rule), format!("{file}: {finding}"))
             .at(at())
     });
+    let long = (revision.id.chars().count() > VERSION_COLUMN).then(|| {
+        Diagnostic::warning(
+            format!("The identifier {} is longer than {VERSION_COLUMN} characters", revision.id),
+            format!(
+                "{file}: Alembic keeps the revision in a column of {VERSION_COLUMN} characters, so PostgreSQL stops the migration \
+                 in the middle of its way. Give it a shorter identifier, or widen the column in an earlier revision: ALTER TABLE \
+                 alembic_version ALTER COLUMN version_num TYPE varchar(255)."
+            ),
+        )
+        .at(at())
+    });
     let keeps = settings.on_failure.as_str() == Some("keep");
     let one_way = revision.undo.obstacle().filter(|_| !keeps).map(|obstacle| {
         Diagnostic::warning(
@@ -73,5 +87,29 @@ fn findings(revision: &Revision, settings: &Migration) -> Diagnostics {
         )
         .at(at())
     });
-    dangers.chain(one_way).collect()
+    dangers.chain(long).chain(one_way).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_identifier_that_the_version_table_cannot_hold_is_told() {
+        let folder = std::env::temp_dir().join(format!("ffe-ids-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for id in ["0004_agent_ownership_public_channel_model", "0003_just_as_long_as_it_may_be_x"] {
+            let text = format!(
+                "revision = \"{id}\"\ndown_revision = None\n\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
+            );
+            std::fs::write(folder.join(format!("{id}.py")), text).unwrap();
+        }
+        let scripts = Scripts::read(&folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let settings = Migration::for_tests("alembic");
+        let told: Vec<String> =
+            scripts.revisions().iter().flat_map(|one| findings(one, &settings)).map(|one| one.summary).collect();
+        assert_eq!(told, ["The identifier 0004_agent_ownership_public_channel_model is longer than 32 characters"]);
+    }
 }

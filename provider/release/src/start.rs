@@ -11,6 +11,9 @@ use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::inputs::Inputs;
 use crate::journal::Journal;
+use crate::model::Release;
+use crate::ownership::{self, Known, Whose};
+use crate::remains;
 use crate::run::{Run, Stop};
 
 /// What a create finds.
@@ -18,60 +21,67 @@ use crate::run::{Run, Stop};
 pub(crate) enum Claim {
     /// Nothing, or what an unfinished create of ours left.
     Ours(Option<Journal>),
-    /// A release that is to be adopted.
-    Adopt(Option<Journal>),
+    /// A release that is to be adopted, with its journal.
+    Adopt(Journal),
     /// Somebody else's release.
     Refused(Diagnostic),
-}
-
-/// Looks whose release of that name is there.
-pub(crate) fn claim(
-    journal: Option<Journal>,
-    latest: Option<&RecordKey>,
-    namespace: &str,
-    name: &str,
-    adopt: bool,
-) -> Claim {
-    match (journal, latest) {
-        (journal, None) => Claim::Ours(journal),
-        (Some(journal), Some(_)) if !journal.is_complete() => Claim::Ours(Some(journal)),
-        (journal, Some(_)) if adopt => Claim::Adopt(journal),
-        (journal, Some(_)) => {
-            let object = ObjectRef::new("v1", "Helm release", Some(namespace), name);
-            let ownership = journal.map_or(Ownership::Foreign { manager: Some("Helm".to_owned()) }, |journal| {
-                Ownership::OursComplete(journal.mark)
-            });
-            Claim::Refused(
-                refuse_foreign(&object, &ownership, "ffe_release", &format!("{namespace}/{name}"))
-                    .at(Path::attribute("name")),
-            )
-        }
-    }
 }
 
 /// Where a create stands in the cluster.
 ///
 /// # Errors
-/// When the cluster does not answer.
+/// When the cluster does not answer, or what is there cannot be read.
 pub(crate) async fn look(
     cluster: &Cluster,
     kit: &HelmKit,
+    config: &Release,
     namespace: &str,
     name: &str,
-    adopt: bool,
 ) -> Result<Claim, Diagnostics> {
     let journal = Journal::find(cluster, namespace, name)
         .await
         .map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
-    let latest = latest(kit, namespace, name).await?.filter(is_installed);
-    Ok(claim(journal, latest.as_ref(), namespace, name, adopt))
+    let whose = ownership::look(&kit.records, namespace, name, Known::by(journal.as_ref())).await;
+    let whose = whose.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))?;
+    let (newest, first_deployed) = match whose {
+        Whose::Ours(owned) if is_installed(owned.newest()) => {
+            return Ok(match journal {
+                Some(journal) if journal.is_complete() => complete(journal, config, namespace, name),
+                journal => Claim::Ours(journal),
+            });
+        }
+        Whose::Foreign(foreign) if is_installed(&foreign.key) => (foreign.key, foreign.first_deployed),
+        _ => {
+            // What a create of ours has made before it died is taken over by the next.
+            let ours = journal.as_ref().is_some_and(|journal| !journal.is_complete());
+            let takes = config.take_ownership.known() == Some(&true);
+            let lost =
+                if ours { None } else { remains::refusal(cluster, &kit.records, namespace, name, takes).await? };
+            return Ok(lost.map_or(Claim::Ours(journal), |lost| Claim::Refused(lost.at(Path::attribute("name")))));
+        }
+    };
+    if config.adopt.known() != Some(&true) {
+        let by = Ownership::Foreign { manager: Some("Helm".to_owned()) };
+        return Ok(refused(&by, namespace, name));
+    }
+    tracing::info!(%namespace, %name, revision = newest.revision, "adopting a release");
+    let mut journal = journal.unwrap_or_else(|| Journal::new(namespace, name, "")).adopted();
+    journal.content.first_deployed = first_deployed;
+    Ok(Claim::Adopt(journal))
 }
 
-async fn latest(kit: &HelmKit, namespace: &str, name: &str) -> Result<Option<RecordKey>, Diagnostics> {
-    let history = kit.records.history_now(namespace, name).await;
-    history
-        .map(|mut history| history.pop())
-        .map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))
+/// A release of ours that is finished, and in no state: it is imported, or adopted.
+fn complete(journal: Journal, config: &Release, namespace: &str, name: &str) -> Claim {
+    if config.adopt.known() == Some(&true) {
+        return Claim::Adopt(journal.adopted());
+    }
+    refused(&Ownership::OursComplete(journal.mark), namespace, name)
+}
+
+fn refused(whose: &Ownership, namespace: &str, name: &str) -> Claim {
+    let object = ObjectRef::new("v1", "Helm release", Some(namespace), name);
+    let refusal = refuse_foreign(&object, whose, "ffe_release", &format!("{namespace}/{name}"));
+    Claim::Refused(refusal.at(Path::attribute("name")))
 }
 
 /// Prepares a run: the namespace is there and the chart can be had. Nothing is written yet.
@@ -138,8 +148,8 @@ pub(crate) async fn recover_pending(run: &Run) -> Result<(), Stop> {
     let done = if key.status == Status::Uninstalling {
         tracing::warn!(revision = key.revision, "finishing an uninstallation that was interrupted");
         let request = UninstallRequest { wait: true, ..UninstallRequest::new(name, namespace, run.inputs.timeout) };
-        let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
-        helm.uninstall(&request, &run.cancel).await.map(|_| ())
+        run.uninstall(&request).await?;
+        Ok(())
     } else if key.status == Status::PendingInstall {
         tracing::warn!(revision = key.revision, "removing the record of an install that was interrupted");
         run.kit.records.delete(&key).await

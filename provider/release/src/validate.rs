@@ -80,17 +80,18 @@ fn check_migration(migration: &Migration) -> Diagnostics {
             .at(Path::attribute("database_secret")),
         );
     }
-    if let Some(to) = migration.backup_to.known()
-        && to.storage.is_known()
-        && to.s3.is_known()
-    {
-        diagnostics.push(
-            Diagnostic::error(
-                "storage and s3 exclude each other",
-                "Backups go to a volume or to a bucket; remove one.",
-            )
-            .at(Path::attribute("backup_to").child("s3")),
-        );
+    if let Some(to) = migration.backup_to.known() {
+        let given = [("storage", to.storage.is_known()), ("s3", to.s3.is_known()), ("rclone", to.rclone.is_known())];
+        let given: Vec<&str> = given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect();
+        if let [first, second, ..] = given[..] {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("{first} and {second} exclude each other"),
+                    "Backups go to one place: a volume, a bucket, or another storage of rclone; remove the others.",
+                )
+                .at(Path::attribute("backup_to").child(second)),
+            );
+        }
     }
     if is_empty(&migration.current_command) {
         diagnostics.push(

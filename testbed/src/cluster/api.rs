@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::NODE_NAME;
 use crate::bed::Bed;
 use crate::command;
+use crate::node;
 use crate::paths::Paths;
 use crate::process::Process;
 
@@ -20,7 +20,7 @@ pub(crate) fn kubectl(paths: &Paths) -> Command {
 /// kubectl with that kubeconfig.
 pub(crate) fn kubectl_with(paths: &Paths, kubeconfig: &Path) -> Command {
     let mut command = Command::new(paths.binary("kubectl"));
-    command
+    command::without_proxies(&mut command)
         .env_remove("KUBECONFIG")
         .arg(format!("--kubeconfig={}", kubeconfig.display()))
         // No cache of the API's description in the user's home.
@@ -41,7 +41,7 @@ pub(crate) fn says_ready(mut kubectl: Command) -> bool {
 /// Whether the node takes pods.
 pub(crate) fn node_is_ready(paths: &Paths) -> bool {
     let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
-    command::output(kubectl(paths).args(["--request-timeout=2s", "get", "node", NODE_NAME, "-o", path]))
+    command::output(kubectl(paths).args(["--request-timeout=2s", "get", "node", node::FIRST, "-o", path]))
         .is_ok_and(|text| text == "True")
 }
 

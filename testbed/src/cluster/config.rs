@@ -1,13 +1,11 @@
 //! Configuration files of the components, from the templates in `testbed/conf`.
 
-use std::net::Ipv4Addr;
-
 use anyhow::{Context, Result, bail};
 
-use super::{API_PORT, API_SERVICE_IP, DNS_IP, NODE_NAME, POD_CIDR};
+use super::{API_PORT, API_SERVICE_IP, DNS_IP, POD_CIDR};
 use crate::files;
-use crate::host;
 use crate::images::system;
+use crate::node::Node;
 use crate::parts;
 use crate::paths::Paths;
 use crate::pki::{self, Endpoints};
@@ -29,28 +27,28 @@ const LONGEST_ROOT: usize = 68;
 pub(crate) const MANIFESTS: &[&str] = &["coredns.yaml", "storage.yaml"];
 
 /// Writes the configuration, and keys when there are none for this address.
-pub(crate) fn write(paths: &Paths, node_ip: Ipv4Addr) -> Result<()> {
+pub(crate) fn write(paths: &Paths, node: &Node) -> Result<()> {
     for (name, template) in TEMPLATES {
-        let text = fill(template, paths, node_ip).with_context(|| format!("template {name}"))?;
+        let text = fill(template, paths, node).with_context(|| format!("template {name}"))?;
         files::write_atomically(&paths.conf().join(name), text.as_bytes(), 0o644)?;
     }
     // Nobody is asked beyond the cluster: CoreDNS answers every other name with "does not exist".
     files::write_atomically(&paths.run().join("resolv.conf"), b"nameserver 127.0.0.1\n", 0o644)?;
-    if keys_are_current(paths, node_ip) { Ok(()) } else { with_endpoints(node_ip, |all| pki::create(paths, all)) }
+    if keys_are_current(paths, node) { Ok(()) } else { with_endpoints(node, |all| pki::create(paths, all)) }
 }
 
 /// Whether there are keys for a node with this address.
-pub(crate) fn keys_are_current(paths: &Paths, node_ip: Ipv4Addr) -> bool {
-    with_endpoints(node_ip, |all| pki::is_current(paths, all))
+pub(crate) fn keys_are_current(paths: &Paths, node: &Node) -> bool {
+    with_endpoints(node, |all| pki::is_current(paths, all))
 }
 
-fn with_endpoints<T>(node_ip: Ipv4Addr, with: impl FnOnce(&Endpoints<'_>) -> T) -> T {
-    // What clients on this machine use.
-    let server = format!("https://127.0.0.1:{API_PORT}");
-    with(&Endpoints { node_ip, service_ip: API_SERVICE_IP, node_name: NODE_NAME, server: &server })
+fn with_endpoints<T>(node: &Node, with: impl FnOnce(&Endpoints<'_>) -> T) -> T {
+    // What clients on the node and on this machine use.
+    let server = format!("https://{}", node.socket(API_PORT));
+    with(&Endpoints { node_ip: node.address(), service_ip: API_SERVICE_IP, node_name: node.name(), server: &server })
 }
 
-fn fill(template: &str, paths: &Paths, node_ip: Ipv4Addr) -> Result<String> {
+fn fill(template: &str, paths: &Paths, node: &Node) -> Result<String> {
     let root = paths.root().to_str().context("the cache folder's name is not text")?;
     if root.contains(['"', '\'', ' ', '\\', '#']) {
         bail!("the cache folder {root} has a blank or a quote in its name; set FFE_CACHE_DIR to one without");
@@ -58,19 +56,18 @@ fn fill(template: &str, paths: &Paths, node_ip: Ipv4Addr) -> Result<String> {
     if root.len() > LONGEST_ROOT {
         bail!("the cache folder {root} has too long a name for sockets in it; set FFE_CACHE_DIR to a shorter one");
     }
-    let (dns, node_ip) = (DNS_IP.to_string(), node_ip.to_string());
+    let (dns, node_ip) = (DNS_IP.to_string(), node.address().to_string());
     let values = [
         ("@TESTBED@", root),
         ("@PAUSE_IMAGE@", system::PAUSE),
         ("@COREDNS_IMAGE@", system::COREDNS),
-        ("@BRIDGE@", host::BRIDGE),
-        ("@CGROUP@", host::CGROUP),
+        ("@CGROUP@", node.cgroup()),
         ("@POD_CIDR@", POD_CIDR),
         ("@DNS_IP@", dns.as_str()),
         ("@NODE_IP@", node_ip.as_str()),
         ("@ZONE@", parts::ZONE),
         ("@FOREIGN_ZONE@", parts::FOREIGN_ZONE),
-        ("@NODE_NAME@", NODE_NAME),
+        ("@NODE_NAME@", node.name()),
     ];
     Ok(values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value)))
 }
@@ -82,13 +79,11 @@ mod tests {
 
     use super::*;
 
-    const NODE_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-
     #[test]
     fn every_placeholder_has_a_value() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
         for (name, template) in TEMPLATES {
-            let text = fill(template, &paths, NODE_IP).unwrap();
+            let text = fill(template, &paths, &Node::first(&paths)).unwrap();
             let left =
                 text.split('@').skip(1).step_by(2).find(|word| word.chars().all(|c| c.is_uppercase() || c == '_'));
             assert_eq!(left, None, "{name}");
@@ -98,9 +93,9 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_stand_in_a_configuration_is_refused() {
         let paths = Paths::at(Path::new("/a cache"), Path::new("/repo"));
-        assert!(fill("", &paths, NODE_IP).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
+        assert!(fill("", &paths, &Node::first(&paths)).unwrap_err().to_string().contains("FFE_CACHE_DIR"));
         let long = format!("/{}", "x".repeat(LONGEST_ROOT));
         let paths = Paths::at(Path::new(&long), Path::new("/repo"));
-        assert!(fill("", &paths, NODE_IP).unwrap_err().to_string().contains("too long"));
+        assert!(fill("", &paths, &Node::first(&paths)).unwrap_err().to_string().contains("too long"));
     }
 }

@@ -1,7 +1,6 @@
 //! Another cluster: a second API server on the same etcd, under a prefix of its own. To its clients it is a cluster
 //! like any other, with namespaces, and so an identity, of its own.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +10,7 @@ use super::{OTHER_API_PORT, api};
 use crate::bed::Bed;
 use crate::command;
 use crate::files;
-use crate::host;
+use crate::node::Node;
 use crate::paths::Paths;
 use crate::pki;
 use crate::process::{self, Process};
@@ -34,13 +33,13 @@ pub(crate) fn start(bed: &Bed<'_>) -> Result<()> {
         bed.say("the other cluster runs already");
         return Ok(());
     }
-    let node_ip = host::node_ip()?;
-    let server = format!("https://127.0.0.1:{OTHER_API_PORT}");
+    let node = Node::first(bed.paths);
+    let server = format!("https://{}", node.socket(OTHER_API_PORT));
     let kubeconfig = pki::administrator(bed.paths, CONTEXT, &server)?;
     files::write_atomically(&bed.paths.other_kubeconfig(), kubeconfig.as_bytes(), 0o600)?;
     let process = Process::new(bed.paths, NAME);
     if process.pid().is_none() {
-        process.start(&bed.paths.binary("kube-apiserver"), &arguments(bed.paths, node_ip))?;
+        process.start_on(&node, &bed.paths.binary("kube-apiserver"), &arguments(bed.paths, &node))?;
     }
     let needs = [process, Process::new(bed.paths, "etcd")];
     api::wait(bed, "the other cluster's API is ready", &needs, LIMIT, is_ready)?;
@@ -67,11 +66,11 @@ fn uid(paths: &Paths) -> Result<String> {
 }
 
 /// As little as an API server can do: few clients use it, and none for long.
-fn arguments(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
-    let mut all = any_apiserver(paths, OTHER_API_PORT, node_ip);
+fn arguments(paths: &Paths, node: &Node) -> Vec<String> {
+    let mut all = any_apiserver(paths, OTHER_API_PORT, node);
     all.extend(flags([
         ("etcd-prefix", "/other".to_owned()),
-        ("bind-address", "127.0.0.1".to_owned()),
+        ("bind-address", node.address().to_string()),
         ("authorization-mode", "RBAC".to_owned()),
         ("watch-cache", "false".to_owned()),
         ("endpoint-reconciler-type", "none".to_owned()),
@@ -104,9 +103,9 @@ mod tests {
     #[test]
     fn it_shares_etcd_and_keys_with_the_first_and_nothing_that_is_stored_or_listened_on() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
-        let node_ip = Ipv4Addr::new(192, 0, 2, 1);
-        let first = services::command(&paths, "kube-apiserver", node_ip).1;
-        let other = arguments(&paths, node_ip);
+        let node = Node::first(&paths);
+        let first = services::command(&paths, "kube-apiserver", &node).1;
+        let other = arguments(&paths, &node);
         let (first, other) = (by_name(&first), by_name(&other));
         for same in ["--etcd-servers", "--client-ca-file", "--tls-cert-file", "--service-account-key-file"] {
             assert!(first.contains_key(same) && first.get(same) == other.get(same), "{same}");
@@ -114,7 +113,6 @@ mod tests {
         for different in ["--etcd-prefix", "--secure-port"] {
             assert!(other.contains_key(different) && first.get(different) != other.get(different), "{different}");
         }
-        // Nobody but this machine is to reach it.
-        assert_eq!(other.get("--bind-address"), Some(&"127.0.0.1"));
+        assert_eq!(other.get("--bind-address"), Some(&node.address().to_string().as_str()));
     }
 }

@@ -1,14 +1,15 @@
 //! The processes of the cluster and their arguments.
 
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::{API_PORT, ETCD_PORTS, NODE_NAME, SERVICE_CIDR};
+use super::{API_PORT, ETCD_PORTS, SERVICE_CIDR};
+use crate::node::{self, Node};
 use crate::paths::Paths;
 use crate::process::Process;
 
-/// All of them, in the order in which they start.
-pub(crate) const NAMES: &[&str] = &[
+/// All of them, in the order in which they start; the first is the node itself.
+pub(crate) const ALL: &[&str] = &[
+    node::FIRST,
     "etcd",
     "containerd",
     "kube-apiserver",
@@ -19,6 +20,12 @@ pub(crate) const NAMES: &[&str] = &[
     "volumes",
 ];
 
+/// Those that run on the node.
+pub(crate) const NAMES: &[&str] = match ALL {
+    [_, on_it @ ..] => on_it,
+    [] => &[],
+};
+
 /// Those without which there is no API and no place for images.
 pub(crate) const FIRST: &[&str] = &["etcd", "containerd", "kube-apiserver"];
 
@@ -28,7 +35,7 @@ pub(crate) fn process(paths: &Paths, name: &str) -> Process {
 }
 
 /// The program and the arguments of a process of the cluster.
-pub(crate) fn command(paths: &Paths, name: &str, node_ip: Ipv4Addr) -> (PathBuf, Vec<String>) {
+pub(crate) fn command(paths: &Paths, name: &str, node: &Node) -> (PathBuf, Vec<String>) {
     let program = match name {
         "etcd" => PathBuf::from("/usr/bin/etcd"),
         "containerd" => PathBuf::from("/usr/bin/containerd"),
@@ -37,10 +44,10 @@ pub(crate) fn command(paths: &Paths, name: &str, node_ip: Ipv4Addr) -> (PathBuf,
     let arguments = match name {
         "etcd" => etcd(paths),
         "containerd" => vec!["--config".into(), paths.conf().join("containerd.toml").display().to_string()],
-        "kube-apiserver" => apiserver(paths, node_ip),
+        "kube-apiserver" => apiserver(paths, node),
         "kube-controller-manager" => controller_manager(paths),
         "kube-scheduler" => scheduler(paths),
-        "kubelet" => kubelet(paths, node_ip),
+        "kubelet" => kubelet(paths, node),
         "kube-proxy" => vec![format!("--config={}", paths.conf().join("kube-proxy.yaml").display())],
         "volumes" => vec![
             format!("--kubeconfig={}", paths.pki().join("volumes.kubeconfig").display()),
@@ -72,9 +79,9 @@ fn etcd(paths: &Paths) -> Vec<String> {
     flags(pairs)
 }
 
-fn apiserver(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
+fn apiserver(paths: &Paths, node: &Node) -> Vec<String> {
     let pki = |file: &str| paths.pki().join(file).display().to_string();
-    let mut all = any_apiserver(paths, API_PORT, node_ip);
+    let mut all = any_apiserver(paths, API_PORT, node);
     all.extend(flags([
         ("bind-address", "0.0.0.0".to_owned()),
         ("authorization-mode", "Node,RBAC".to_owned()),
@@ -99,12 +106,12 @@ fn apiserver(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
 }
 
 /// What every API server on the testbed's etcd and with its keys is told.
-pub(super) fn any_apiserver(paths: &Paths, port: u16, node_ip: Ipv4Addr) -> Vec<String> {
+pub(super) fn any_apiserver(paths: &Paths, port: u16, node: &Node) -> Vec<String> {
     let pki = |file: &str| paths.pki().join(file).display().to_string();
     flags([
         ("etcd-servers", format!("http://127.0.0.1:{}", ETCD_PORTS.0)),
         ("secure-port", port.to_string()),
-        ("advertise-address", node_ip.to_string()),
+        ("advertise-address", node.address().to_string()),
         ("service-cluster-ip-range", SERVICE_CIDR.to_owned()),
         ("allow-privileged", "true".to_owned()),
         ("client-ca-file", pki("ca.crt")),
@@ -155,14 +162,14 @@ fn controller(paths: &Paths, name: &str) -> Vec<String> {
     ])
 }
 
-fn kubelet(paths: &Paths, node_ip: Ipv4Addr) -> Vec<String> {
+fn kubelet(paths: &Paths, node: &Node) -> Vec<String> {
     flags([
         ("config", paths.conf().join("kubelet.yaml").display().to_string()),
         ("kubeconfig", paths.pki().join("kubelet.kubeconfig").display().to_string()),
         ("root-dir", paths.run().join("kubelet").display().to_string()),
         ("cert-dir", paths.run().join("kubelet-pki").display().to_string()),
-        ("hostname-override", NODE_NAME.to_owned()),
-        ("node-ip", node_ip.to_string()),
+        ("hostname-override", node.name().to_owned()),
+        ("node-ip", node.address().to_string()),
     ])
 }
 
@@ -180,7 +187,7 @@ mod tests {
     fn every_process_has_a_program_and_arguments_and_no_secret_in_them() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
         for name in NAMES {
-            let (program, arguments) = command(&paths, name, Ipv4Addr::new(192, 0, 2, 1));
+            let (program, arguments) = command(&paths, name, &Node::first(&paths));
             assert!(program.ends_with(name), "{name}");
             assert!(!arguments.is_empty(), "{name}");
             assert!(arguments.iter().all(|argument| !argument.contains("BEGIN")), "{name}");

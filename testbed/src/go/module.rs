@@ -1,14 +1,15 @@
 //! Files of a module that nothing is compiled of: charts, definitions of resources.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::compiler::Compiler;
-use super::required_version;
+use super::versions::required_version;
 use crate::bed::Bed;
 use crate::command;
+use crate::paths::Paths;
 
 /// A module at the version that a graph in `testbed/go` pins.
 pub(crate) struct Module {
@@ -40,10 +41,15 @@ impl Module {
         let go_mod = std::fs::read_to_string(folder.join("go.mod"))
             .with_context(|| format!("reading {}", folder.join("go.mod").display()))?;
         let wanted = format!("{}@{}", self.path, self.version(bed)?);
-        let mut download = Compiler::find(&go_mod)?.command(bed.paths, &folder);
-        let printed = command::output(download.args(["mod", "download", "-json", &wanted]))
-            .with_context(|| format!("fetching {wanted}"))?;
-        let downloaded: Downloaded = serde_json::from_str(&printed).with_context(|| format!("fetching {wanted}"))?;
-        Ok(downloaded.folder)
+        folder_of(bed.paths, &Compiler::find(&go_mod)?, &folder, &wanted)
     }
+}
+
+/// The folder of `MODULE@VERSION` of a graph, which is fetched where it is missing.
+pub(super) fn folder_of(paths: &Paths, compiler: &Compiler, graph: &Path, wanted: &str) -> Result<PathBuf> {
+    let mut download = compiler.command(paths, graph);
+    let printed = command::output(download.args(["mod", "download", "-json", wanted]))
+        .with_context(|| format!("fetching {wanted}"))?;
+    let downloaded: Downloaded = serde_json::from_str(&printed).with_context(|| format!("fetching {wanted}"))?;
+    Ok(downloaded.folder)
 }

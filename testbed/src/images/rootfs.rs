@@ -25,6 +25,8 @@ const PACKAGES: &[&str] = &[
     "libnss-wrapper",
     "ca-certificates",
     "curl",
+    // Carries backups to object storage.
+    "rclone",
 ];
 
 /// Before the packages: users with the ids that the official postgres image and the application's image have, and no
@@ -79,10 +81,10 @@ pub(crate) fn build(bed: &Bed<'_>, store: &Store, more: &[String]) -> Result<Des
         .arg(apt_sources()?)
         .env("PATH", command::SYSTEM_PATH)
         .env("TMPDIR", bed.paths.root());
-    command::long(bed, "mmdebstrap", &mut mmdebstrap, &bed.paths.log("rootfs"), no_note)?;
+    let cost = command::long(bed, "mmdebstrap", &mut mmdebstrap, &bed.paths.log("rootfs"), no_note)?;
     let layer = store.take_layer(&tar)?;
     stamp.write(&layer.digest)?;
-    bed.say("made the root file system");
+    bed.say(format!("made the root file system ({cost})"));
     Ok(layer)
 }
 

@@ -24,17 +24,17 @@ const DEPLOYMENTS: &[&str] = &["cert-manager", "cert-manager-webhook", "cert-man
 const VALUES: &str = include_str!("../../conf/tls/cert-manager.yaml");
 /// On the namespace: which objects were applied.
 const MARK: &str = "ffe-testbed/applied";
-const GRAPH: &str = "certmanager";
+const GRAPH: &str = "kubernetes";
 const MODULE_PATH: &str = "github.com/cert-manager/cert-manager";
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Its graph takes the versions of Kubernetes' graph where both have a module, so that client-go is compiled once.
 static UNIT: Unit = Unit {
     name: "cert-manager",
     graph: GRAPH,
     binaries: &[(image::BINARY, "./cert-manager")],
     version_of: MODULE_PATH,
     variables: version,
+    seconds: 0,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];
@@ -99,7 +99,7 @@ fn render(bed: &Bed<'_>, version: &str, program: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
     let chart = MODULE.folder(bed)?.join("deploy/charts/cert-manager");
     let values = folder.join("values.yaml");
-    files::write_atomically(&values, values_for(&Dns::of(bed.paths)?, version, program)?.as_bytes(), 0o644)?;
+    files::write_atomically(&values, values_for(&Dns::of(bed.paths), version, program)?.as_bytes(), 0o644)?;
     let mut package = helm(bed.paths, &folder);
     package.arg("package").arg(&chart).args(["--version", version, "--app-version", version, "--destination"]);
     command::output(package.arg(&folder)).context("packing cert-manager's chart")?;
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn every_image_is_ours_and_dns_01_is_checked_with_our_server() {
         let paths = Paths::at(Path::new("/cache/testbed"), Path::new("/repo"));
-        let dns = Dns::of(&paths).unwrap();
+        let dns = Dns::of(&paths);
         let values = values_for(&dns, "v1.2.3", "sha256:aa").unwrap();
         assert_eq!(values.matches("repository: ffe-testbed.local/cert-manager-").count(), 4);
         assert_eq!(values.matches("program: \"sha256:aa\"").count(), 3);

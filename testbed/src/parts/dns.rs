@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 
-use super::Component;
+use super::{Component, Part};
 use crate::bed::Bed;
 use crate::command;
 use crate::debian::{self, Package};
 use crate::files;
 use crate::host;
+use crate::node::Node;
 use crate::paths::Paths;
 use crate::process::{self, Process};
 use crate::template::fill;
@@ -69,10 +70,10 @@ pub struct Dns {
 }
 
 impl Dns {
-    pub(crate) fn of(paths: &Paths) -> Result<Self> {
+    pub(crate) fn of(paths: &Paths) -> Self {
         let folder = folder(paths);
-        Ok(Self {
-            server: SocketAddrV4::new(host::node_ip()?, PORT),
+        Self {
+            server: SocketAddrV4::new(Node::first(paths).address(), PORT),
             zone: ZONE,
             foreign_zone: FOREIGN_ZONE,
             key_name: KEY_NAME,
@@ -80,7 +81,7 @@ impl Dns {
             secret_file: folder.join("secret"),
             key_file: folder.join("key.conf"),
             resolv_conf: folder.join("resolv.conf"),
-        })
+        }
     }
 
     /// Gives a name of the zone the records of one kind, instead of those of that kind that it has. `name` is a full
@@ -132,6 +133,11 @@ fn folder(paths: &Paths) -> PathBuf {
 }
 
 impl Component for DnsServer {
+    fn needs(&self) -> &'static [Part] {
+        // It runs on the node.
+        &[Part::Cluster]
+    }
+
     fn ensure(&self, bed: &Bed<'_>) -> Result<()> {
         debian::ensure(bed, PACKAGES)?;
         // Debian lets the program at its own place into its own folders only.
@@ -146,7 +152,7 @@ impl Component for DnsServer {
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
         let process = Process::new(bed.paths, NAME);
-        let dns = Dns::of(bed.paths)?;
+        let dns = Dns::of(bed.paths);
         let folder = folder(bed.paths);
         let texts = texts(&folder, IpAddr::V4(*dns.server.ip()))?;
         // Written last, and of all that the configuration depends on.
@@ -159,16 +165,17 @@ impl Component for DnsServer {
             self.stop(bed)?;
         }
         let address = SocketAddr::V4(dns.server);
-        if host::is_taken_at(address) {
-            bail!("something else answers on {address}, where the DNS server would: stop it first");
-        }
         // One that ended by itself goes on with its key and its records.
         if !same {
             write(&dns, &folder, &texts)?;
             files::write_atomically(&made_for, wanted.as_bytes(), 0o644)?;
         }
         let configuration = folder.join("named.conf").display().to_string();
-        process.start(&bed.paths.binary(NAME), &["-f".into(), "-g".into(), "-c".into(), configuration])?;
+        process.start_on(
+            &Node::first(bed.paths),
+            &bed.paths.binary(NAME),
+            &["-f".into(), "-g".into(), "-c".into(), configuration],
+        )?;
         process.wait_until_listening(address)?;
         // It listens before it has read its zones.
         let started = Instant::now();
@@ -268,7 +275,7 @@ mod tests {
     fn the_key_is_random_and_kept_from_others() {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::at(root.path(), root.path());
-        let dns = Dns::of(&paths).unwrap();
+        let dns = Dns::of(&paths);
         let made = || {
             let folder = folder(&paths);
             write(&dns, &folder, &texts(&folder, "192.0.2.1".parse().unwrap()).unwrap()).unwrap();

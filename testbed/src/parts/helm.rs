@@ -10,7 +10,7 @@ pub(super) static HELM4: Helm = Helm(&[&UNIT4]);
 
 static UNIT3: Unit = Unit {
     name: "helm3",
-    graph: "helm3",
+    graph: "kubernetes",
     binaries: &[("helm3", "helm.sh/helm/v3/cmd/helm")],
     version_of: "helm.sh/helm/v3",
     variables: |versions| {
@@ -25,14 +25,16 @@ static UNIT3: Unit = Unit {
         }
         all
     },
+    seconds: 0,
 };
 
 static UNIT4: Unit = Unit {
     name: "helm4",
-    graph: "helm4",
+    graph: "kubernetes",
     binaries: &[("helm4", "helm.sh/helm/v4/cmd/helm")],
     version_of: "helm.sh/helm/v4",
     variables: |versions| version("helm.sh/helm/v4", versions),
+    seconds: 0,
 };
 
 fn version(module: &str, versions: &Versions<'_>) -> Vec<(String, String)> {

@@ -3,19 +3,18 @@
 
 mod strict;
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Component, Dns, Part, ZONE};
 use crate::bed::Bed;
 use crate::command;
 use crate::files;
 use crate::go::{Unit, no_variables};
-use crate::host;
+use crate::node::Node;
 use crate::paths::Paths;
 use crate::pki;
 use crate::process::{self, Process};
@@ -32,6 +31,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/letsencrypt/pebble/v2/cmd/pebble"), (strict::NAME, "./strict")],
     version_of: "github.com/letsencrypt/pebble/v2",
     variables: no_variables,
+    seconds: 0,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];
@@ -61,18 +61,18 @@ pub(crate) fn folder(paths: &Paths) -> PathBuf {
 }
 
 /// The URL that clients begin with.
-pub(crate) fn directory() -> Result<String> {
-    USUAL.directory()
+pub(crate) fn directory(paths: &Paths) -> String {
+    USUAL.directory(paths)
 }
 
 /// The same of the server whose certificates end after six minutes.
-pub(crate) fn short_directory() -> Result<String> {
-    SHORT.directory()
+pub(crate) fn short_directory(paths: &Paths) -> String {
+    SHORT.directory(paths)
 }
 
 /// The same of the door at which names are refused.
-pub(crate) fn strict_directory() -> Result<String> {
-    strict::directory()
+pub(crate) fn strict_directory(paths: &Paths) -> String {
+    strict::directory(paths)
 }
 
 impl Component for Pebble {
@@ -86,28 +86,29 @@ impl Component for Pebble {
     }
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
-        let node_ip = host::node_ip()?;
+        let node = Node::first(bed.paths);
+        let address = node.address().to_string();
         let folder = folder(bed.paths);
         let address_file = folder.join("address");
-        if !std::fs::read_to_string(&address_file).is_ok_and(|address| address == node_ip.to_string()) {
+        if !std::fs::read_to_string(&address_file).is_ok_and(|made_for| made_for == address) {
             self.stop(bed)?;
-            // Kept while this machine has the same address, so that issuers that know the authority go on.
-            let hosts = [node_ip.to_string(), "127.0.0.1".to_owned(), "localhost".to_owned()];
+            // Kept while the node has the same address, so that issuers that know the authority go on.
+            let hosts = [address.clone(), "127.0.0.1".to_owned(), "localhost".to_owned()];
             pki::server(&folder, "ffe-testbed-acme-ca", "server", &hosts)?;
-            files::write_atomically(&address_file, node_ip.to_string().as_bytes(), 0o644)?;
+            files::write_atomically(&address_file, address.as_bytes(), 0o644)?;
         }
         let roots = folder.join("roots.pem");
         let mut all_run = true;
         for server in [&USUAL, &SHORT] {
-            all_run &= server.start(bed, &folder, node_ip, &roots)?;
+            all_run &= server.start(bed, &folder, &node, &roots)?;
         }
-        strict::start(bed, &folder, node_ip, &USUAL)?;
+        strict::start(bed, &folder, &node, &USUAL)?;
         if all_run && roots.exists() {
             return Ok(());
         }
         let mut pem = String::new();
         for server in [&USUAL, &SHORT] {
-            pem.push_str(&server.root(bed.paths, &folder, node_ip)?);
+            pem.push_str(&server.root(bed.paths, &folder, &node)?);
         }
         files::write_atomically(&roots, pem.as_bytes(), 0o644)
     }
@@ -124,35 +125,31 @@ impl Component for Pebble {
 }
 
 impl Server {
-    fn directory(&self) -> Result<String> {
-        Ok(format!("https://{}:{}/dir", host::node_ip()?, self.directory_port))
+    fn directory(&self, paths: &Paths) -> String {
+        format!("https://{}/dir", Node::first(paths).socket(self.directory_port))
     }
 
     /// Starts it unless it runs; says whether it did run. A start makes new roots, and those that were are removed.
-    fn start(&self, bed: &Bed<'_>, folder: &Path, node_ip: Ipv4Addr, roots: &Path) -> Result<bool> {
+    fn start(&self, bed: &Bed<'_>, folder: &Path, node: &Node, roots: &Path) -> Result<bool> {
         let process = Process::new(bed.paths, self.process);
         if process.pid().is_some() {
             return Ok(true);
         }
-        let ports = [self.directory_port, self.management_port];
-        let [address, management] = ports.map(|port| SocketAddr::V4(SocketAddrV4::new(node_ip, port)));
-        if let Some(taken) = [address, management].into_iter().find(|address| host::is_taken_at(*address)) {
-            bail!("something else listens on {taken}, where the ACME server would: stop it first");
-        }
+        let [address, management] = [self.directory_port, self.management_port].map(|port| node.socket(port));
         files::remove_file(roots).with_context(|| format!("removing {}", roots.display()))?;
         let configuration = folder.join(format!("{}.json", self.process));
-        files::write_atomically(&configuration, self.configured(folder, node_ip)?.as_bytes(), 0o644)?;
-        let dns = Dns::of(bed.paths)?.server;
+        files::write_atomically(&configuration, self.configured(folder, node)?.as_bytes(), 0o644)?;
+        let dns = Dns::of(bed.paths).server;
         let arguments = [format!("-config={}", configuration.display()), format!("-dnsserver={dns}")];
-        process.start_with(&bed.paths.binary(NAME), &arguments, VARIABLES)?;
+        process.start_on_with(node, &bed.paths.binary(NAME), &arguments, VARIABLES)?;
         process.wait_until_listening(address)?;
         process.wait_until_listening(management)?;
         bed.say(format!("{} listens on {address}: certificates for {} s", self.process, self.life));
         Ok(false)
     }
 
-    fn configured(&self, folder: &Path, node_ip: Ipv4Addr) -> Result<String> {
-        let address = |port| SocketAddrV4::new(node_ip, port).to_string();
+    fn configured(&self, folder: &Path, node: &Node) -> Result<String> {
+        let address = |port| node.socket(port).to_string();
         fill(
             CONFIGURATION,
             &[
@@ -166,10 +163,10 @@ impl Server {
     }
 
     /// The root of what it issues, in PEM. Asked for by kubectl, the client of HTTPS that the testbed has.
-    fn root(&self, paths: &Paths, folder: &Path, node_ip: Ipv4Addr) -> Result<String> {
-        let server = format!("https://{node_ip}:{}", self.management_port);
+    fn root(&self, paths: &Paths, folder: &Path, node: &Node) -> Result<String> {
+        let server = format!("https://{}", node.socket(self.management_port));
         let mut kubectl = Command::new(paths.binary("kubectl"));
-        kubectl
+        command::without_proxies(&mut kubectl)
             .env_remove("KUBECONFIG")
             // Without a token it would ask for a user's name.
             .args(["--kubeconfig=/dev/null", "--token=nobody", "--request-timeout=10s", "--server", &server])
@@ -187,8 +184,9 @@ mod tests {
     #[test]
     fn both_validate_on_the_ports_of_the_ingress_controller_and_leave_nothing_to_chance() {
         let mut addresses = Vec::new();
+        let node = Node::first(&Paths::at(Path::new("/cache/testbed"), Path::new("/repo")));
         for server in [USUAL, SHORT] {
-            let text = server.configured(Path::new("/cache/pebble"), Ipv4Addr::new(192, 0, 2, 1)).unwrap();
+            let text = server.configured(Path::new("/cache/pebble"), &node).unwrap();
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
             let pebble = &json["pebble"];
             assert_eq!((pebble["httpPort"].as_u64(), pebble["tlsPort"].as_u64()), (Some(80), Some(443)));

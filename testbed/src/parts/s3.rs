@@ -1,15 +1,16 @@
 //! An S3 server, for backups.
 
-use std::net::{SocketAddr, SocketAddrV4, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::Component;
+use super::{Component, Part};
 use crate::bed::Bed;
 use crate::files;
 use crate::go::{Unit, no_variables};
-use crate::host;
+use crate::node::Node;
+use crate::paths::Paths;
 use crate::process::{self, Process};
 
 pub(super) struct S3;
@@ -33,18 +34,24 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/versity/versitygw/cmd/versitygw")],
     version_of: "github.com/versity/versitygw",
     variables: no_variables,
+    seconds: 0,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];
 
 /// Where it listens: an address that pods reach, and this machine too.
-pub(crate) fn address() -> Result<SocketAddrV4> {
-    Ok(SocketAddrV4::new(host::node_ip()?, PORT))
+pub(crate) fn address(paths: &Paths) -> SocketAddr {
+    Node::first(paths).socket(PORT)
 }
 
 impl Component for S3 {
     fn units(&self) -> &'static [&'static Unit] {
         UNITS
+    }
+
+    fn needs(&self) -> &'static [Part] {
+        // It runs on the node.
+        &[Part::Cluster]
     }
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
@@ -57,7 +64,7 @@ impl Component for S3 {
         for path in [&objects.join(S3_BUCKET), &metadata] {
             std::fs::create_dir_all(path).with_context(|| format!("folder {}", path.display()))?;
         }
-        let address = address()?;
+        let address = address(bed.paths);
         let arguments = [
             format!("--port={address}"),
             format!("--access={S3_ACCESS_KEY}"),
@@ -68,15 +75,8 @@ impl Component for S3 {
             format!("--sidecar={}", metadata.display()),
             objects.display().to_string(),
         ];
-        process.start(&bed.paths.binary(NAME), &arguments)?;
-        let started = Instant::now();
-        while TcpStream::connect_timeout(&SocketAddr::V4(address), Duration::from_secs(1)).is_err() {
-            process.check()?;
-            if started.elapsed() > Duration::from_secs(20) {
-                bail!("the S3 server does not listen on {address}; see {}", process.log().display());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        process.start_on(&Node::first(bed.paths), &bed.paths.binary(NAME), &arguments)?;
+        process.wait_until_listening(address)?;
         bed.say(format!("the S3 server listens on {address}"));
         Ok(())
     }

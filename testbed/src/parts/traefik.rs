@@ -1,9 +1,9 @@
 //! An ingress controller.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::{Component, Part};
 use crate::bed::Bed;
@@ -12,16 +12,16 @@ use crate::command;
 use crate::files;
 use crate::go::module::Module;
 use crate::go::{Unit, Versions};
-use crate::host;
+use crate::node::Node;
 use crate::process::{self, Process};
 
 pub(super) struct Traefik;
 
 const NAME: &str = "traefik";
 const OBJECTS: &str = include_str!("../../conf/tls/traefik.yaml");
-/// Ports of the node's address alone, so that those of the loopback stay free: HTTP, HTTPS.
+/// HTTP, HTTPS.
 const PORTS: (u16, u16) = (80, 443);
-/// Where it says whether it is well, on the loopback address.
+/// Where it says whether it is well, on the node's loopback address.
 const PING_PORT: u16 = 18080;
 
 static UNIT: Unit = Unit {
@@ -30,6 +30,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/traefik/traefik/v3/cmd/traefik")],
     version_of: "github.com/traefik/traefik/v3",
     variables: version,
+    seconds: 0,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];
@@ -82,7 +83,8 @@ impl Component for Traefik {
 
     fn start(&self, bed: &Bed<'_>) -> Result<()> {
         let process = Process::new(bed.paths, NAME);
-        let node_ip = host::node_ip()?;
+        let node = Node::first(bed.paths);
+        let node_ip = node.address();
         if process.pid().is_some() && is_programmed(bed.paths, node_ip) {
             return Ok(());
         }
@@ -94,16 +96,11 @@ impl Component for Traefik {
         objects::apply(bed.paths, &[kinds, ours])?;
 
         process::stop(std::slice::from_ref(&process), Duration::from_secs(5))?;
-        for port in [PORTS.0, PORTS.1] {
-            let address = SocketAddr::V4(SocketAddrV4::new(node_ip, port));
-            if host::is_taken_at(address) {
-                bail!("something else listens on {address}, where the ingress controller would: stop it first");
-            }
-        }
         let kubeconfig = bed.paths.kubeconfig();
         let kubeconfig = kubeconfig.to_str().context("the cache folder's name is not text")?;
-        process.start_with(&bed.paths.binary(NAME), &arguments(node_ip), &[("KUBECONFIG", kubeconfig)])?;
-        process.wait_until_listening(SocketAddr::V4(SocketAddrV4::new(node_ip, PORTS.1)))?;
+        let variables = [("KUBECONFIG", kubeconfig)];
+        process.start_on_with(&node, &bed.paths.binary(NAME), &arguments(node_ip), &variables)?;
+        process.wait_until_listening(node.socket(PORTS.1))?;
         let what = format!("the ingress controller listens on {node_ip}, ports {} and {}", PORTS.0, PORTS.1);
         api::wait(bed, &what, &[process], Duration::from_secs(60), |paths| is_programmed(paths, node_ip))
     }

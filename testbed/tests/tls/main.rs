@@ -1,5 +1,5 @@
-//! Names, certificates and the way to them on the running testbed, with kubectl and curl alone. Skipped unless the
-//! environment says where everything is:
+//! Names, certificates and the way to them on the running testbed, with kubectl and curl alone. Ignored unless the
+//! environment says where everything is, and failing where FFE_REQUIRE says that they run:
 //!
 //! ```text
 //! cargo run -p ffe-testbed --example testbed -- up tls
@@ -14,14 +14,54 @@
 
 mod world;
 
+use std::process::ExitCode;
+
+use ffe_surroundings::Needs;
+use libtest_mimic::{Arguments, Trial};
 use world::World;
 
 const CLASS_TRAEFIK: &str = "traefik";
 const CLASS_NGINX: &str = "nginx";
 
-#[test]
+/// What is asked of the running testbed.
+const NEEDED: [&str; 7] = [
+    "FFE_ACME_DIRECTORY",
+    "FFE_ACME_STRICT_DIRECTORY",
+    "FFE_DNS_KEY_NAME",
+    "FFE_DNS_SECRET_FILE",
+    "FFE_DNS_SERVER",
+    "FFE_DNS_ZONE",
+    "FFE_NODE_IP",
+];
+
+macro_rules! trial {
+    ($needs:expr, $name:ident) => {
+        $needs.trial(stringify!($name), || {
+            $name();
+            Ok(())
+        })
+    };
+}
+
+fn trials() -> Vec<Trial> {
+    let testbed = Needs::variables(&NEEDED);
+    vec![
+        trial!(testbed, http_01_is_validated_through_the_ingress_controller_and_what_it_serves_is_the_certificate),
+        trial!(testbed, the_dialect_of_ingress_nginx_redirects_and_serves),
+        trial!(testbed, a_gateway_takes_listeners_of_others_and_their_routes),
+        trial!(testbed, dns_01_is_validated_by_way_of_updates_of_the_zone),
+        trial!(testbed, a_strict_authority_limits_orders_and_heeds_caa_records),
+        trial!(testbed, names_are_set_removed_and_missing_for_pods_and_for_this_machine),
+        trial!(testbed, an_alert_can_be_declared),
+    ]
+}
+
+fn main() -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+}
+
 fn http_01_is_validated_through_the_ingress_controller_and_what_it_serves_is_the_certificate() {
-    let Some(world) = World::begin("http01") else { return };
+    let world = World::begin("http01");
     let host = world.host("web");
     world.page();
     world.acme_issuer("acme", &format!("http01: {{ ingress: {{ ingressClassName: {CLASS_TRAEFIK} }} }}"));
@@ -62,9 +102,8 @@ spec: {{ redirectScheme: {{ scheme: https, permanent: true }} }}
     assert_eq!(world.get("ingress/secure", "{.status.loadBalancer.ingress[0].ip}"), world.node_ip);
 }
 
-#[test]
 fn the_dialect_of_ingress_nginx_redirects_and_serves() {
-    let Some(world) = World::begin("nginx") else { return };
+    let world = World::begin("nginx");
     let host = world.host("web");
     world.page();
     world.acme_issuer("acme", &format!("http01: {{ ingress: {{ ingressClassName: {CLASS_NGINX} }} }}"));
@@ -86,9 +125,8 @@ fn the_dialect_of_ingress_nginx_redirects_and_serves() {
     assert_eq!(world.get("ingress/web", "{.status.loadBalancer.ingress[0].ip}"), world.node_ip);
 }
 
-#[test]
 fn a_gateway_takes_listeners_of_others_and_their_routes() {
-    let Some(world) = World::begin("gateway") else { return };
+    let world = World::begin("gateway");
     let host = world.host("web");
     world.page();
     let listener = "parentRefs: [{ name: shared, namespace: traefik, sectionName: http }]";
@@ -147,11 +185,10 @@ spec:
     assert!(left.split(' ').any(|name| name == "http") && !left.contains(&world.namespace), "{left}");
 }
 
-#[test]
 fn dns_01_is_validated_by_way_of_updates_of_the_zone() {
-    let Some(world) = World::begin("dns01") else { return };
+    let world = World::begin("dns01");
     let host = world.host("web");
-    let secret = std::fs::read_to_string(world::variable("FFE_DNS_SECRET_FILE").unwrap()).unwrap();
+    let secret = std::fs::read_to_string(world::variable("FFE_DNS_SECRET_FILE")).unwrap();
     world.apply(&format!(
         "apiVersion: v1\nkind: Secret\nmetadata: {{ name: tsig }}\nstringData: {{ secret: '{secret}' }}\n"
     ));
@@ -160,20 +197,19 @@ fn dns_01_is_validated_by_way_of_updates_of_the_zone() {
         &format!(
             "dns01: {{ rfc2136: {{ nameserver: '{}', tsigKeyName: {}, tsigAlgorithm: HMACSHA256, \
              tsigSecretSecretRef: {{ name: tsig, key: secret }} }} }}",
-            world::variable("FFE_DNS_SERVER").unwrap(),
-            world::variable("FFE_DNS_KEY_NAME").unwrap(),
+            world::variable("FFE_DNS_SERVER"),
+            world::variable("FFE_DNS_KEY_NAME"),
         ),
     );
     world.certificate("web", "acme", &[&format!("*.{host}")]);
     world.wait_issued("web");
 }
 
-#[test]
 fn a_strict_authority_limits_orders_and_heeds_caa_records() {
-    let Some(world) = World::begin("strict") else { return };
+    let world = World::begin("strict");
     let solver = format!("http01: {{ ingress: {{ ingressClassName: {CLASS_TRAEFIK} }} }}");
-    world.acme_issuer_of(&world::variable("FFE_ACME_STRICT_DIRECTORY").unwrap(), "strict", &solver);
-    let zone = world::variable("FFE_DNS_ZONE").unwrap();
+    world.acme_issuer_of(&world::variable("FFE_ACME_STRICT_DIRECTORY"), "strict", &solver);
+    let zone = world::variable("FFE_DNS_ZONE");
     world.certificate("limited", "strict", &[&format!("{}.limited.{zone}", world.namespace)]);
     world.certificate("caa", "strict", &[&format!("{}.caa.{zone}", world.namespace)]);
     world.certificate("fine", "strict", &[&world.host("fine")]);
@@ -191,10 +227,9 @@ fn a_strict_authority_limits_orders_and_heeds_caa_records() {
     assert!(events.contains("error:caa") && events.contains("prevents issuance"), "{events}");
 }
 
-#[test]
 fn names_are_set_removed_and_missing_for_pods_and_for_this_machine() {
-    let Some(world) = World::begin("names") else { return };
-    let dns = ffe_testbed::Testbed::locate().unwrap().dns().unwrap();
+    let world = World::begin("names");
+    let dns = ffe_testbed::Testbed::locate().unwrap().dns();
     let (host, zone) = (world.host("set"), dns.zone);
     assert_eq!(world.resolve(&host), world.node_ip);
     dns.set(&host, 1, "A", &["192.0.2.77"]).unwrap();
@@ -213,9 +248,8 @@ fn names_are_set_removed_and_missing_for_pods_and_for_this_machine() {
     assert_eq!(world.in_pod(&["getent", "ahostsv4", &host]).split_whitespace().next(), Some(world.node_ip.as_str()));
 }
 
-#[test]
 fn an_alert_can_be_declared() {
-    let Some(world) = World::begin("alert") else { return };
+    let world = World::begin("alert");
     world.apply(
         "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: alert }\n\
          spec: { groups: [{ name: g, rules: [{ alert: A, expr: up == 0, for: 1h }] }] }\n",

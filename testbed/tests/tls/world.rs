@@ -10,8 +10,8 @@ use ffe_testbed::{POSTGRES_IMAGE, Testbed};
 const SOON: Duration = Duration::from_secs(40);
 
 /// A variable that says where something of the testbed is.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap()
 }
 
 pub(crate) struct World {
@@ -23,21 +23,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Makes the namespace; nothing when the environment names no testbed.
-    pub(crate) fn begin(name: &str) -> Option<Self> {
-        let Some(directory) = variable("FFE_ACME_DIRECTORY") else {
-            println!("skipped: FFE_ACME_DIRECTORY is not set");
-            return None;
-        };
+    /// Makes the namespace.
+    pub(crate) fn begin(name: &str) -> Self {
         let world = Self {
             testbed: Testbed::locate().unwrap(),
             namespace: format!("tls-{name}-{}", std::process::id()),
-            node_ip: variable("FFE_NODE_IP").expect("FFE_NODE_IP"),
-            zone: variable("FFE_DNS_ZONE").expect("FFE_DNS_ZONE"),
-            directory,
+            node_ip: variable("FFE_NODE_IP"),
+            zone: variable("FFE_DNS_ZONE"),
+            directory: variable("FFE_ACME_DIRECTORY"),
         };
         world.kubectl(&["create", "namespace", &world.namespace]);
-        Some(world)
+        world
     }
 
     /// A name of this test in the zone.

@@ -1,8 +1,12 @@
 //! Running programs and keeping what they say.
 
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use ffe_surroundings::environment;
+
+use crate::limit;
 
 /// What a program said.
 #[derive(Clone, Debug)]
@@ -58,11 +62,20 @@ impl Output {
     }
 }
 
+/// A program, not run yet. Nothing of the user's environment reaches it ([`environment::clean`]), and it ends with its case.
+pub fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut command = environment::clean(name);
+    command.envs(limit::mark());
+    command
+}
+
 /// Runs a program to its end.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When it cannot be started, or the case is over.
 pub fn run(command: &mut Command) -> Result<Output> {
+    limit::check()?;
+    let _doing = limit::doing(words(command));
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("starting {:?}", command.get_program()))?;
     Ok(Output {
@@ -70,4 +83,10 @@ pub fn run(command: &mut Command) -> Result<Output> {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+/// The command as a person would type it.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

@@ -7,25 +7,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value as Json;
 
-use crate::command::{Output, run};
+use crate::command::{Output, program, run};
+use crate::limit;
 
 /// The cluster, through kubectl.
 #[derive(Clone, Debug)]
 pub struct Kube {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
+    home: PathBuf,
 }
 
 impl Kube {
-    /// With this kubectl and kubeconfig.
-    pub fn new(kubectl: &Path, kubeconfig: &Path) -> Kube {
-        Kube { kubectl: kubectl.to_owned(), kubeconfig: kubeconfig.to_owned() }
+    /// With this kubectl and kubeconfig, and a folder for what kubectl remembers of the cluster.
+    pub fn new(kubectl: &Path, kubeconfig: &Path, home: &Path) -> Kube {
+        Kube { kubectl: kubectl.to_owned(), kubeconfig: kubeconfig.to_owned(), home: home.to_owned() }
     }
 
     /// A kubectl command, not run yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.kubectl);
-        command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
+        let mut command = program(&self.kubectl);
+        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).args(arguments);
         command
     }
 
@@ -103,7 +105,9 @@ impl Kube {
     /// When it does not within the time, or the look itself fails.
     pub fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut(&Kube) -> Result<bool>) -> Result<()> {
         let started = Instant::now();
+        let _doing = limit::doing(format!("waiting until {what}"));
         while !holds(self)? {
+            limit::check()?;
             if started.elapsed() > limit {
                 bail!("waited in vain until {what}");
             }

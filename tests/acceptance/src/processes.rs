@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::limit;
+
 /// A process.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
@@ -30,6 +32,13 @@ pub(crate) fn descendants(root: u32) -> Vec<Process> {
         at += 1;
     }
     found.into_iter().skip(1).map(|pid| Process { pid, arguments: arguments(pid) }).collect()
+}
+
+/// Whether a process was started with this value of an environment variable.
+pub(crate) fn has(pid: u32, name: &str, value: &str) -> bool {
+    let wanted = format!("{name}={value}");
+    let raw = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    raw.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
 }
 
 fn parent(pid: u32) -> Option<u32> {
@@ -79,7 +88,9 @@ fn signal(name: &str, pid: u32) -> Result<()> {
 /// When there is none within three minutes.
 pub(crate) fn wait_for(root: u32, text: &str) -> Result<Process> {
     let started = Instant::now();
+    let _doing = limit::doing(format!("waiting for a process that has {text:?}"));
     loop {
+        limit::check()?;
         // Helm also renders, with --dry-run: that changes nothing and is not what a case waits for.
         let is_it = |process: &Process| process.arguments.contains(text) && !process.arguments.contains("--dry-run");
         if let Some(found) = descendants(root).into_iter().find(is_it) {

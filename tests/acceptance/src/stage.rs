@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ffe_surroundings::terraform;
 use serde_json::Value as Json;
 
-use crate::command::{Output, run};
+use crate::command::{Output, program, run};
 use crate::kube::Kube;
+use crate::limit;
 use crate::surroundings::Surroundings;
 
 /// One case's place.
@@ -23,7 +25,6 @@ pub struct Stage {
     /// A name that no other case has: for namespaces (`<name>`, or names that begin with `<name>-`).
     pub name: String,
     kept: tempfile::TempDir,
-    story: Vec<String>,
     environment: Vec<(String, String)>,
     last: Vec<String>,
     /// Held until the case is over, and what it left is removed.
@@ -39,20 +40,15 @@ impl Stage {
         let kept = tempfile::Builder::new().prefix("ffe-case-").tempdir()?;
         let folder = kept.path().join("main");
         std::fs::create_dir(&folder)?;
-        let mirror = surroundings.mirror.display();
-        let rc = format!(
-            "provider_installation {{\n  filesystem_mirror {{\n    path = \"{mirror}\"\n  }}\n}}\ndisable_checkpoint = true\n"
-        );
-        std::fs::write(kept.path().join("terraform.rc"), rc)?;
+        std::fs::write(kept.path().join("terraform.rc"), terraform::configuration(&[(&surroundings.mirror, None)]))?;
         let short: String = case.rsplit("::").next().unwrap_or(case).replace('_', "-").chars().take(30).collect();
         let unique = kept.path().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let unique = unique.trim_start_matches("ffe-case-").replace(|c: char| !c.is_ascii_alphanumeric(), "x");
         Ok(Stage {
-            kube: Kube::new(&surroundings.kubectl, &surroundings.kubeconfig),
+            kube: Kube::new(&surroundings.kubectl, &surroundings.kubeconfig, &surroundings.home),
             name: format!("t-{}-{unique}", short.trim_end_matches('-')),
             folder,
             kept,
-            story: Vec::new(),
             environment: Vec::new(),
             last: Vec::new(),
             turn: None,
@@ -111,12 +107,10 @@ impl Stage {
 
     /// A terraform command in the folder, not run yet. Nothing of the user's own configuration reaches it.
     pub fn terraform_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.surroundings.terraform);
+        let mut command = program(&self.surroundings.terraform);
         command
             .current_dir(&self.folder)
             .args(arguments)
-            .env_remove("KUBECONFIG")
-            .env_remove("TF_LOG")
             .env("HOME", self.kept.path())
             .env("TF_CLI_CONFIG_FILE", self.kept.path().join("terraform.rc"))
             .env("TF_IN_AUTOMATION", "1")
@@ -135,7 +129,7 @@ impl Stage {
             self.terraform(&["init", "-no-color", "-input=false"])?.ok().context("terraform init")?;
         }
         let output = run(&mut self.terraform_command(arguments))?;
-        self.story.push(format!("$ terraform {}\n{}", arguments.join(" "), output.text()));
+        limit::told(format!("$ terraform {}\n{}", arguments.join(" "), output.text()));
         Ok(output)
     }
 
@@ -147,7 +141,9 @@ impl Stage {
         if !self.folder.join(".terraform").exists() {
             self.terraform(&["init", "-no-color", "-input=false"])?.ok().context("terraform init")?;
         }
+        limit::check()?;
         let log = std::fs::File::create(self.kept.path().join("started.log"))?;
+        limit::logs_to(self.kept.path().join("started.log"));
         let mut command = self.terraform_command(arguments);
         Ok(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?)
     }
@@ -172,11 +168,12 @@ impl Stage {
     pub fn apply_for(&mut self, bound: Duration) -> Result<Output> {
         let mut child = self.start(&["apply", "-auto-approve", "-no-color", "-input=false"])?;
         let started = Instant::now();
+        let _doing = limit::doing("terraform apply");
         loop {
             if let Some(status) = child.try_wait()? {
                 let output =
                     Output { code: status.code().unwrap_or(-1), stdout: self.started_log(), stderr: String::new() };
-                self.story.push(format!("$ terraform apply\n{}", output.text()));
+                limit::told(format!("$ terraform apply\n{}", output.text()));
                 return Ok(output);
             }
             if started.elapsed() > bound {
@@ -283,7 +280,7 @@ impl Stage {
     /// # Errors
     /// When it cannot be started.
     pub fn helm_at(&self, helm: &Path, arguments: &[&str]) -> Result<Output> {
-        let mut command = Command::new(helm);
+        let mut command = program(helm);
         command.env("KUBECONFIG", &self.surroundings.kubeconfig).env("HOME", self.kept.path()).args(arguments);
         run(&mut command)
     }
@@ -293,11 +290,12 @@ impl Stage {
     /// # Errors
     /// When it cannot be started.
     pub fn shell(&self, command: &str) -> Result<Output> {
-        let mut shell = Command::new("bash");
+        let mut shell = program("bash");
         let folder = self.surroundings.kubectl.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         shell
             .args(["-eo", "pipefail", "-c", command])
             .env("KUBECONFIG", &self.surroundings.kubeconfig)
+            .env("HOME", &self.surroundings.home)
             .env("PATH", format!("{folder}:{}", std::env::var("PATH")?));
         run(&mut shell)
     }
@@ -317,25 +315,15 @@ impl Stage {
         self.surroundings.root.join("examples/ffe-backend/chart")
     }
 
-    /// What terraform has said so far, for a failure's report.
-    pub fn story(&self) -> String {
-        let mut story = self.story.join("\n");
-        let started = self.started_log();
-        if !started.is_empty() {
-            story.push_str(&format!("\n(started in the background)\n{started}"));
-        }
-        let skip = story.chars().count().saturating_sub(20_000);
-        story.chars().skip(skip).collect()
-    }
-
     /// A command for when the case is over, also when it fails: for what does not go with its namespaces.
     pub fn afterwards(&mut self, command: &str) {
         self.last.push(command.to_owned());
     }
 
-    /// Removes what the case left in the cluster.
-    pub fn clean_up(&self) {
-        if std::env::var_os("FFE_KEEP").is_some() {
+    /// Removes what the case left in the cluster, and its folder with this value; or says where both are kept.
+    pub fn clean_up(&mut self, keep: bool) {
+        if keep {
+            self.kept.disable_cleanup(true);
             eprintln!("kept: {} and namespaces {}*", self.kept.path().display(), self.name);
             return;
         }

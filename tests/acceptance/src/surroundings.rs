@@ -1,8 +1,9 @@
 //! What the cases work with, from the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use ffe_surroundings::terraform;
 
 /// Paths of the tools and of the cluster's kubeconfig.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Surroundings {
     pub root: PathBuf,
     /// A filesystem mirror with the provider in it, so that `terraform init` finds it as it would in a registry.
     pub mirror: PathBuf,
+    /// The home folder of what is run: empty but for what kubectl remembers of the cluster.
+    pub home: PathBuf,
     /// Names, certificates and the way to them, where the testbed runs those parts.
     pub tls: Option<Tls>,
 }
@@ -80,28 +83,30 @@ impl Tls {
 }
 
 impl Surroundings {
-    /// Reads the environment and lays out the mirror.
+    /// Reads the environment and lays out the mirror in a folder that goes with the run.
     ///
     /// # Errors
     /// When a variable is missing or the mirror cannot be written.
-    pub fn from_environment() -> Result<Surroundings> {
-        let path = |name: &str| std::env::var_os(name).map(PathBuf::from).with_context(|| format!("{name} is not set"));
+    pub fn from_environment(folder: &Path) -> Result<Surroundings> {
+        let path = |name: &str| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from).with_context(|| format!("{name} is not set"))
+        };
         let provider = path("FFE_PROVIDER")?;
-        let mirror = std::env::temp_dir().join(format!("ffe-mirror-{}", std::process::id()));
-        let version = env!("CARGO_PKG_VERSION");
-        let folder = mirror.join(format!("registry.terraform.io/three-rivers-tech/ffe/{version}/linux_amd64"));
-        std::fs::create_dir_all(&folder)?;
-        let installed = folder.join(format!("terraform-provider-ffe_v{version}"));
-        std::fs::copy(&provider, &installed).with_context(|| format!("copying {}", provider.display()))?;
+        let (kubeconfig, kubectl) = (path("FFE_KUBECONFIG")?, path("FFE_KUBECTL")?);
+        let (helm3, helm4) = (path("FFE_HELM3")?, path("FFE_HELM4")?);
+        let (mirror, home) = (folder.join("mirror"), folder.join("home"));
+        std::fs::create_dir_all(&home)?;
         Ok(Surroundings {
-            provider: installed,
-            kubeconfig: path("FFE_KUBECONFIG")?,
-            kubectl: path("FFE_KUBECTL")?,
-            helm3: path("FFE_HELM3")?,
-            helm4: path("FFE_HELM4")?,
+            provider: terraform::lay(&mirror, terraform::ADDRESS, terraform::VERSION, &provider)?,
+            kubeconfig,
+            kubectl,
+            helm3,
+            helm4,
             terraform: std::env::var_os("FFE_TERRAFORM").map_or_else(|| PathBuf::from("terraform"), PathBuf::from),
             root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?,
             mirror,
+            home,
             tls: Tls::from_environment(),
         })
     }

@@ -5,7 +5,7 @@ mod answer;
 mod endpoint;
 mod zone;
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -129,7 +129,7 @@ pub(crate) fn host(stage: &Stage, label: &str) -> Result<String> {
 pub(crate) fn ask_trusting(stage: &Stage, roots: &str, url: &str) -> Result<Answer> {
     let tls = surroundings(stage)?;
     let host = url.split('/').nth(2).context("a URL without a host")?;
-    let mut curl = Command::new("curl");
+    let mut curl = crate::program("curl");
     curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "10", "--include", "--cacert", roots]);
     for port in [80, 443] {
         curl.args(["--resolve", &format!("{host}:{port}:{}", tls.node_ip)]);

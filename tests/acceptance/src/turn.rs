@@ -1,11 +1,12 @@
 //! Whose turn it is with what all cases share: cert-manager is one for the whole cluster, and cases that take a part of it
 //! away must be alone with it, also before cases of another process.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::Stage;
+use crate::{Stage, limit};
 
 /// From now on cert-manager works, until the case is over. Waits while somebody is alone with it.
 ///
@@ -14,7 +15,7 @@ use crate::Stage;
 pub(crate) fn share(stage: &mut Stage) -> Result<()> {
     if stage.turn.is_none() {
         let file = file(stage)?;
-        file.lock_shared().context("sharing cert-manager")?;
+        wait(|| file.try_lock_shared(), "sharing cert-manager")?;
         stage.turn = Some(file);
     }
     Ok(())
@@ -26,9 +27,25 @@ pub(crate) fn share(stage: &mut Stage) -> Result<()> {
 /// The same.
 pub(crate) fn alone(stage: &mut Stage) -> Result<()> {
     let file = file(stage)?;
-    file.lock().context("being alone with cert-manager")?;
+    wait(|| file.try_lock(), "being alone with cert-manager")?;
     stage.turn = Some(file);
     Ok(())
+}
+
+/// Until the lock is there. What a case waits for others is not its own time.
+fn wait(lock: impl Fn() -> Result<(), TryLockError>, what: &str) -> Result<()> {
+    let _doing = limit::doing(format!("waiting for other cases: {what}"));
+    loop {
+        limit::check()?;
+        match lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error).with_context(|| what.to_owned()),
+        }
+        let began = Instant::now();
+        std::thread::sleep(Duration::from_millis(100));
+        limit::excuse(began.elapsed());
+    }
 }
 
 /// Beside the cluster's kubeconfig: who works with the same cluster finds the same file. The system unlocks it with the

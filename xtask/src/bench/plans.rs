@@ -1,37 +1,54 @@
 //! Plans without changes: of releases, and of as many `terraform_data`, which is the least that Terraform itself needs.
 
-use std::time::Duration;
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
+use super::report::Row;
+use super::side::Side;
+use super::stack::{Many, Stack};
+use super::usage::Cost;
+use super::{Args, history};
 
-use super::median;
-use super::stack::Stack;
-use super::usage::{Usage, Watch};
-use crate::tell;
+/// The most releases that the Helm provider is measured with, which makes each of them by itself.
+const MOST_OF_HELM_PROVIDER: usize = 100;
 
-/// What was measured for one number of releases.
-#[derive(Debug)]
-pub(super) struct Timed {
-    pub(super) releases: Duration,
-    pub(super) floor: Duration,
-    /// What the provider's processes used in one plan.
-    pub(super) usage: Usage,
+/// Makes what is missing and times the plans in turns, so that all see the same machine.
+pub(super) fn measure(stack: &Stack<'_>, size: usize, revisions: usize, args: &Args) -> Result<Vec<Row>> {
+    let mut all: Vec<(Many, Vec<Cost>)> = Vec::new();
+    for side in stack.sides() {
+        if side == Side::HelmProvider && size > MOST_OF_HELM_PROVIDER {
+            continue;
+        }
+        all.push((ready(stack, side, size, revisions, args.fresh)?, Vec::new()));
+    }
+    for _ in 0..args.runs {
+        for (many, costs) in &mut all {
+            costs.push(stack.plan(many)?);
+        }
+    }
+    let namespaces = all.iter().map(|(many, _)| many.namespaces.len()).max().unwrap_or_default();
+    let namespaces = if namespaces > 1 { format!(" in {namespaces} namespaces") } else { String::new() };
+    let what = match revisions {
+        1 => format!("plan without changes, {size} releases{namespaces}"),
+        _ => format!("plan without changes, {size} releases{namespaces}, {revisions} revisions each"),
+    };
+    Ok(all.into_iter().map(|(many, costs)| Row::new(&what, many.side, &costs)).collect())
 }
 
-/// Makes what is missing and times the plans in turns, so that both see the same machine.
-pub(super) fn measure(stack: &Stack<'_>, size: usize, runs: usize) -> Result<Timed> {
-    let floor = stack.floor(size)?;
-    let releases = stack.releases(&size.to_string(), size, "hello")?;
-    stack.apply(&releases)?;
-    let mut times = (Vec::new(), Vec::new());
-    for run in 1..=runs {
-        times.0.push(stack.plan(&releases)?);
-        times.1.push(stack.plan(&floor)?);
-        tell::note(format!("plan {run}: {:.2?} against {:.2?}", times.0[run - 1], times.1[run - 1]));
+/// Applied before, by an earlier run, or now.
+fn ready(stack: &Stack<'_>, side: Side, size: usize, revisions: usize, fresh: bool) -> Result<Many> {
+    let name = if revisions == 1 { "plan".to_owned() } else { format!("plan-x{revisions}") };
+    let mut many = stack.many(&name, side, size);
+    if fresh {
+        stack.remove(&many)?;
     }
-    let watch = Watch::start(stack.terraform.plugin())?;
-    stack.plan(&releases)?;
-    let usage = watch.end();
-    ensure!(usage.peak > 0, "the plugin was not seen while it planned");
-    Ok(Timed { releases: median(times.0), floor: median(times.1), usage })
+    if revisions > 1 && side != Side::Floor {
+        many.takes_over = true;
+        history::make(stack, &many, revisions - 1)?;
+    }
+    stack.write(&many, "hello")?;
+    stack.apply(&many)?;
+    if revisions > 1 && side != Side::Floor {
+        history::check(stack, &many, revisions)?;
+    }
+    Ok(many)
 }

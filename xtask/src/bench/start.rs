@@ -10,22 +10,15 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
-use super::{median, usage};
+use super::report::Start;
+use super::usage;
 
 /// What Terraform says so that a plugin knows who starts it.
 const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// Medians.
-#[derive(Debug)]
-pub(super) struct Starts {
-    pub(super) schema: Duration,
-    /// Kilobytes.
-    pub(super) resident: u64,
-}
-
 /// Starts the plugin several times, one after the other. Without TLS, which adds the same to every plugin.
-pub(super) fn measure(plugin: &Path, runs: usize) -> Result<Starts> {
+pub(super) fn measure(plugin: &Path, runs: usize) -> Result<Start> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut times = Vec::new();
     let mut sizes = Vec::new();
@@ -34,8 +27,7 @@ pub(super) fn measure(plugin: &Path, runs: usize) -> Result<Starts> {
         times.push(time);
         sizes.push(size);
     }
-    sizes.sort_unstable();
-    Ok(Starts { schema: median(times), resident: sizes.get(sizes.len() / 2).copied().unwrap_or_default() })
+    Ok(Start { schema: usage::middle(&times, |time| *time), resident: usage::middle(&sizes, |size| *size) })
 }
 
 async fn once(plugin: &Path) -> Result<(Duration, u64)> {

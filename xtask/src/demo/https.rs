@@ -1,4 +1,4 @@
-//! HTTPS on the testbed: its ACME server issues the certificate, its ingress controller serves it at this machine's address.
+//! HTTPS on the testbed: its ACME server issues the certificate, its ingress controller serves it at the node's address.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,14 +28,14 @@ impl Https {
             let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             anyhow::Ok((path, text))
         };
-        let dns = testbed.dns()?;
+        let dns = testbed.dns();
         let (roots, roots_text) = read(testbed.acme_roots())?;
         let (_, server_ca) = read(testbed.acme_ca())?;
         let host = format!("demo.{}", dns.zone.trim_end_matches('.'));
         Ok(Https {
             host,
             address: (*dns.server.ip()).into(),
-            directory: testbed.acme_directory()?,
+            directory: testbed.acme_directory(),
             server_ca,
             roots,
             roots_text,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
-use ffe_testbed::{Part, REGISTRY_ADDRESS, S3_ACCESS_KEY, S3_SECRET_KEY};
+use anyhow::{Result, bail, ensure};
+use ffe_testbed::{Part, S3_ACCESS_KEY, S3_SECRET_KEY};
 
 use super::count;
 use super::counts::{Counts, one_test};
@@ -19,8 +19,16 @@ pub(super) struct Selection {
 
 /// The cases whose names contain one of the filters.
 pub(super) fn select(workspace: &Workspace, filters: &[String]) -> Result<Selection> {
-    let listed =
-        process::output(&mut workspace.cargo(&["test", "--package", "acceptance", "--quiet", "--", "--list"]))?;
+    let listed = process::output(&mut workspace.cargo(&[
+        "test",
+        "--package",
+        "acceptance",
+        "--test",
+        "acceptance",
+        "--quiet",
+        "--",
+        "--list",
+    ]))?;
     let selection = among(&listed, filters);
     if selection.chosen.is_empty() {
         bail!(
@@ -72,20 +80,21 @@ pub(super) fn run(
     cases: &mut Vec<(String, String)>,
 ) -> Result<()> {
     let testbed = &workspace.testbed;
-    let mut command = workspace.cargo(&["test", "--package", "acceptance", "--"]);
+    let mut command = workspace.cargo(&["test", "--package", "acceptance", "--test", "acceptance", "--"]);
     command
+        .env(ffe_surroundings::REQUIRE, "1")
         .env("FFE_PROVIDER", provider)
         .env("FFE_KUBECONFIG", testbed.kubeconfig())
         .env("FFE_KUBECTL", testbed.binary("kubectl"))
         .env("FFE_HELM3", testbed.binary("helm3"))
         .env("FFE_HELM4", testbed.binary("helm4"))
-        .env("FFE_REGISTRY", REGISTRY_ADDRESS)
-        .env("FFE_S3_ENDPOINT", testbed.s3_endpoint()?)
+        .env("FFE_REGISTRY", testbed.registry_address())
+        .env("FFE_S3_ENDPOINT", testbed.s3_endpoint())
         .env("FFE_S3_ACCESS_KEY", S3_ACCESS_KEY)
         .env("FFE_S3_SECRET_KEY", S3_SECRET_KEY)
         .env("FFE_S3_FOLDER", testbed.folder().join("s3/objects"))
         .env("FFE_OTHER_KUBECONFIG", testbed.other_kubeconfig())
-        .envs(testbed.tls_environment()?);
+        .envs(testbed.tls_environment());
     // A case that is asked for by its name runs, also one that is not in the subset.
     if full || selection.is_some() {
         command.env("FFE_FULL", "1");
@@ -97,7 +106,23 @@ pub(super) fn run(
         if let Some((name, outcome)) = one_test(line) {
             cases.push((name.to_owned(), outcome.to_owned()));
         }
-    })
+    })?;
+    let promised = selection.map(|selection| selection.chosen.as_slice());
+    expect_all(promised, full, cases)
+}
+
+/// Every case that was chosen has run; in a full run, every case at all.
+fn expect_all(chosen: Option<&[String]>, full: bool, cases: &[(String, String)]) -> Result<()> {
+    let ran = |name: &String| cases.iter().any(|(case, outcome)| case == name && outcome != "ignored");
+    let ignored = || cases.iter().filter(|(_, outcome)| outcome == "ignored").map(|(name, _)| name);
+    let left: Vec<&String> = match chosen {
+        Some(chosen) => chosen.iter().filter(|name| !ran(name)).collect(),
+        None if full => ignored().collect(),
+        None => Vec::new(),
+    };
+    ensure!(left.is_empty(), "these cases did not run: {left:?}");
+    ensure!(cases.iter().any(|(name, _)| ran(name)), "no case ran");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -116,6 +141,21 @@ mod tests {
         let selection = selected(&["helm3", "lifecycle"]);
         assert_eq!(selection.chosen, ["lifecycle::from_apply_to_destroy", "sources::helm3"]);
         assert_eq!(selection.others, ["sources::oci", "tls::life"]);
+    }
+
+    #[test]
+    fn a_run_without_a_case_that_was_promised_fails() {
+        let cases = |outcomes: &[(&str, &str)]| -> Vec<(String, String)> {
+            outcomes.iter().map(|(name, outcome)| ((*name).to_owned(), (*outcome).to_owned())).collect()
+        };
+        let usual = cases(&[("a", "ok"), ("b", "ignored")]);
+        assert!(expect_all(None, false, &usual).is_ok());
+        assert!(expect_all(None, true, &usual).is_err(), "--full ignores nothing");
+        assert!(expect_all(Some(&["b".to_owned()]), false, &usual).is_err(), "b was asked for");
+        assert!(expect_all(Some(&["c".to_owned()]), false, &usual).is_err(), "c is not there");
+        assert!(expect_all(Some(&["a".to_owned()]), false, &usual).is_ok());
+        assert!(expect_all(None, false, &cases(&[("a", "ignored"), ("b", "ignored")])).is_err());
+        assert!(expect_all(None, false, &[]).is_err());
     }
 
     #[test]

@@ -56,11 +56,12 @@ impl Report {
         done
     }
 
-    /// Notes a step that was not done.
+    /// Notes a step that could not be done. Nothing may be left out: it counts as one failed test.
     pub(super) fn left_out(&mut self, name: &str, why: &str) {
         tell::headline(format!("{name}: left out, {why}"));
         let end = End::LeftOut(why.to_owned());
-        self.steps.push(Step { name: name.to_owned(), end, counts: Counts::default(), took: Duration::ZERO });
+        let counts = Counts { failed: 1, ..Counts::default() };
+        self.steps.push(Step { name: name.to_owned(), end, counts, took: Duration::ZERO });
     }
 
     /// Names of acceptance cases, and how each ended.
@@ -86,9 +87,12 @@ impl Report {
             for (name, outcome) in &ran {
                 text.push_str(&format!("  {outcome:<7} {name}\n"));
             }
-            let rest = self.cases.len() - ran.len();
-            if rest > 0 {
-                text.push_str(&format!("  and {rest} more with `cargo xtask test --full`\n"));
+            let rest: Vec<_> = self.cases.iter().filter(|(_, outcome)| outcome == "ignored").collect();
+            if !rest.is_empty() {
+                text.push_str(&format!("left to `cargo xtask test --full`, for their time: {}\n", rest.len()));
+                for (name, _) in rest {
+                    text.push_str(&format!("          {name}\n"));
+                }
             }
             text.push('\n');
         }
@@ -96,10 +100,10 @@ impl Report {
             let verdict = match end {
                 End::Done => "ok".to_owned(),
                 End::Failed(why) => format!("FAILED: {why}"),
-                End::LeftOut(why) => format!("left out: {why}"),
+                End::LeftOut(why) => format!("LEFT OUT: {why}"),
             };
             let tests = match counts {
-                Counts { passed: 0, ignored: 0, .. } => String::new(),
+                Counts { passed: 0, ignored: 0, failed: 0 | 1 } => String::new(),
                 Counts { passed, failed, ignored } => {
                     format!("  ({passed} passed, {failed} failed, {ignored} ignored)")
                 }
@@ -135,10 +139,19 @@ mod tests {
     }
 
     #[test]
-    fn cases_that_ran_are_named_and_the_others_counted() {
+    fn what_is_left_out_is_no_success() {
+        let mut report = Report::new();
+        report.left_out("acceptance", "there is no cluster");
+        assert_eq!(report.counts().failed, 1);
+        assert!(report.text().contains("acceptance: LEFT OUT: there is no cluster\n"), "{}", report.text());
+    }
+
+    #[test]
+    fn cases_that_ran_are_named_and_so_are_the_others() {
         let mut report = Report::new();
         report.add_cases(vec![("a::b".to_owned(), "ok".to_owned()), ("c::d".to_owned(), "ignored".to_owned())]);
         let text = report.text();
-        assert!(text.contains("ok      a::b") && text.contains("and 1 more") && !text.contains("c::d"), "{text}");
+        assert!(text.contains("cases that ran: 1\n  ok      a::b\n"), "{text}");
+        assert!(text.contains("--full`, for their time: 1\n          c::d\n"), "{text}");
     }
 }

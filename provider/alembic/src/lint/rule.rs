@@ -28,11 +28,13 @@ pub enum Rule {
     ConstraintOnExistingRows,
     /// SQL that removes rows or whole objects.
     RawSqlDestructive,
+    /// A type that `downgrade()` leaves behind.
+    TypeLeftByDowngrade,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 11] = [
+    pub const ALL: [Rule; 12] = [
         Rule::DropTable,
         Rule::DropColumn,
         Rule::RenameTable,
@@ -44,6 +46,7 @@ impl Rule {
         Rule::ConcurrentlyInTransaction,
         Rule::ConstraintOnExistingRows,
         Rule::RawSqlDestructive,
+        Rule::TypeLeftByDowngrade,
     ];
 
     /// Its name, as it is displayed.
@@ -60,6 +63,7 @@ impl Rule {
             Rule::ConcurrentlyInTransaction => "concurrently-in-transaction",
             Rule::ConstraintOnExistingRows => "constraint-on-existing-rows",
             Rule::RawSqlDestructive => "raw-sql-destructive",
+            Rule::TypeLeftByDowngrade => "type-left-by-downgrade",
         }
     }
 
@@ -112,6 +116,10 @@ impl Rule {
             Rule::RawSqlDestructive => {
                 "What it removes is lost, and no downgrade brings it back. Take a backup first \
                  (migration.backup = \"always\"), or do it in a release of its own once nothing needs it."
+            }
+            Rule::TypeLeftByDowngrade => {
+                "A release that fails is taken back by downgrade(), and the next upgrade() fails because the type is there \
+                 already. Drop it in downgrade(), behind the table: sa.Enum(name=\"…\").drop(op.get_bind())."
             }
         }
     }

@@ -11,6 +11,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use ffe_surroundings::Needs;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,20 +25,35 @@ const NOBODY: u32 = 65534;
 pub const PASSWORD: &str = "c@nary/S3cret:9";
 const PASSWORD_IN_URL: &str = "c%40nary%2FS3cret%3A9";
 
-/// Whether these modules are there; says so when not, because the test then shows nothing.
-pub fn installed(modules: &[&str]) -> bool {
-    let import = format!("import {}", modules.join(", "));
-    let found = Command::new(python()).args(["-c", &import]).stderr(Stdio::null()).status();
-    let found = found.is_ok_and(|status| status.success());
-    if !found {
-        eprintln!("skipped: {} has no {}", python(), modules.join(", "));
-    }
-    found
+/// Needs these modules of Python.
+pub fn modules(modules: &[&str]) -> Needs {
+    modules.iter().fold(Needs::variables(&[]), |needs, module| needs.and(module, installed(module)))
 }
 
-/// The inspection script of the release.
+fn installed(module: &str) -> Result<(), String> {
+    let found = Command::new(python()).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("{} has no {module}", python())) }
+}
+
+/// Where PostgreSQL's programs lie.
+pub fn postgres() -> Result<PathBuf, String> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = versions.map(|entry| entry.path().join("bin")).find(|bin| bin.join("initdb").exists());
+    found.ok_or_else(|| "PostgreSQL is not installed".to_owned())
+}
+
+/// Whether this Alembic reads its configuration from pyproject.toml.
+pub fn alembic_reads_pyproject() -> bool {
+    let probe = "import inspect, sys\nfrom alembic.config import Config\nsys.exit('toml_file' not in inspect.signature(Config).parameters)";
+    Command::new(python()).args(["-c", probe]).status().is_ok_and(|status| status.success())
+}
+
+/// What the answers of the script begin with here.
+pub const MARK: &str = "ffe:0123456789abcdef";
+
+/// The script of the release's Jobs.
 pub fn inspection() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/migration/inspect.py")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/migration/alembic_job.py")
 }
 
 /// Asks `compare.py`.
@@ -69,13 +85,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// `None`, and a line that says so, when PostgreSQL is not installed.
-    pub fn start() -> Option<Postgres> {
-        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let Some(bin) = versions.map(|entry| entry.path().join("bin")).find(|bin| bin.join("initdb").exists()) else {
-            eprintln!("skipped: PostgreSQL is not installed");
-            return None;
-        };
+    /// Of the PostgreSQL that is installed.
+    pub fn start() -> Postgres {
+        let bin = postgres().unwrap();
         let folder = tempfile::Builder::new().prefix("ffe-postgres-").tempdir().unwrap();
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -93,7 +105,7 @@ impl Postgres {
         );
         let options = format!("-p {port} -h 127.0.0.1 -k {} -c fsync=off", server.folder.path().display());
         server.run("pg_ctl", &[&"-D", &data, &"-w", &"-l", &log, &"-o", &options, &"start"]);
-        Some(server)
+        server
     }
 
     fn run(&self, program: &str, arguments: &[&dyn AsRef<OsStr>]) {
@@ -117,14 +129,23 @@ impl Postgres {
         format!("postgresql://ffe:{PASSWORD_IN_URL}@127.0.0.1:1/nobody")
     }
 
-    /// What a statement answers.
-    pub fn sql(&self, database: &str, statement: &str) -> String {
-        let output = Command::new(self.bin.join("psql"))
+    /// A statement that is refused.
+    pub fn fails(&self, database: &str, statement: &str) {
+        assert!(!self.psql(database, statement).status.success(), "{statement}");
+    }
+
+    fn psql(&self, database: &str, statement: &str) -> Output {
+        Command::new(self.bin.join("psql"))
             .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement])
             .env("PGPASSWORD", PASSWORD)
             .args(["-h", "127.0.0.1", "-U", "ffe", "-d", database, "-p", &self.port.to_string()])
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// What a statement answers.
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let output = self.psql(database, statement);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -189,14 +210,29 @@ impl Image {
         fs::write(path, format!("{text}\n{old}")).unwrap();
     }
 
+    /// Writes a file.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::write(self.root().join(file), text).unwrap();
+    }
+
+    /// Gives a file another name.
+    pub fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.root().join(from), self.root().join(to)).unwrap();
+    }
+
     /// Runs Python in it, with this database.
     pub fn python(&self, url: &str, arguments: &[&str]) -> Output {
+        self.python_with(url, &[], arguments)
+    }
+
+    fn python_with(&self, url: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
         as_user(OsStr::new(&python()), 10001)
             .args(arguments)
             .current_dir(self.root())
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("PYTHONDONTWRITEBYTECODE", "1"), ("APP_VERSION", "test")])
             .env("DATABASE_URL", url)
+            .envs(environment.iter().copied())
             .output()
             .unwrap()
     }
@@ -206,9 +242,15 @@ impl Image {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Runs the inspection as the release's Job does.
-    pub fn inspect(&self, url: &str, config: &str, target: &str) -> Output {
-        self.python(url, &["-c", &fs::read_to_string(inspection()).unwrap(), config, target])
+    /// Runs the release's script as its Job does.
+    pub fn job(&self, url: &str, request: &Value) -> Output {
+        self.job_with(url, &[], request)
+    }
+
+    /// The same with more environment.
+    pub fn job_with(&self, url: &str, environment: &[(&str, &str)], request: &Value) -> Output {
+        let script = fs::read_to_string(inspection()).unwrap();
+        self.python_with(url, environment, &["-c", &script, MARK, &request.to_string()])
     }
 }
 

@@ -2,30 +2,37 @@
 
 use super::*;
 use crate::job::tests::{place, request, s3};
+use crate::place::Rclone;
 
 #[test]
-fn a_bucket_is_addressed_in_its_style() {
-    let url = |endpoint: Option<&str>, path_style| {
-        bucket_url(&S3 { endpoint: endpoint.map(str::to_owned), path_style, ..s3() })
-    };
-    assert_eq!(url(Some("http://10.0.0.1:7070"), true).unwrap(), "http://10.0.0.1:7070/backups");
-    assert_eq!(url(Some("https://s3.example.com/"), false).unwrap(), "https://backups.s3.example.com");
-    assert_eq!(url(None, false).unwrap(), "https://backups.s3.eu-central-1.amazonaws.com");
+fn an_endpoint_is_a_url() {
+    let url = |url: Option<&str>| endpoint(&S3 { endpoint: url.map(str::to_owned), ..s3() });
+    assert_eq!(url(Some("http://10.0.0.1:7070")).unwrap().as_deref(), Some("http://10.0.0.1:7070"));
+    assert_eq!(url(Some("https://s3.example.com/")).unwrap().as_deref(), Some("https://s3.example.com"));
+    assert_eq!(url(None).unwrap(), None);
     for wrong in ["s3.example.com", "ftp://x", "https://key:s3cret@x", "https://x/?a=b"] {
-        let error = url(Some(wrong), true).unwrap_err().to_string();
+        let error = url(Some(wrong)).unwrap_err().to_string();
         assert!(error.contains("endpoint") && !error.contains("s3cret"), "{error}");
     }
 }
 
 #[test]
 fn a_location_tells_where_the_file_is() {
-    assert_eq!(location(&place(), "shop-1"), "pvc/dumps/shop/shop-1.dump");
+    assert_eq!(location(&place(), "shop-1"), "pvc/dumps/c0ffee/ffe/shop/shop-1.dump");
     let in_bucket = |prefix: &str| {
         let storage = Storage::S3(S3 { prefix: prefix.to_owned(), ..s3() });
         location(&Place { storage, ..place() }, "shop-1")
     };
-    assert_eq!(in_bucket(""), "s3://backups/shop/shop-1.dump");
-    assert_eq!(in_bucket("/a/b/"), "s3://backups/a/b/shop/shop-1.dump");
+    assert_eq!(in_bucket(""), "s3://backups/c0ffee/ffe/shop/shop-1.dump");
+    let storage = Storage::Rclone(Rclone {
+        kind: "sftp".to_owned(),
+        path: "/srv/backups/".to_owned(),
+        options: std::collections::BTreeMap::new(),
+        secret: None,
+    });
+    let there = location(&Place { storage, ..place() }, "shop-1");
+    assert_eq!(there, "sftp:/srv/backups/c0ffee/ffe/shop/shop-1.dump");
+    assert_eq!(in_bucket("/a/b/"), "s3://backups/a/b/c0ffee/ffe/shop/shop-1.dump");
 }
 
 #[test]

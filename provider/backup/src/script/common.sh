@@ -5,9 +5,14 @@ umask 007
 LC_ALL=C
 export LC_ALL
 TMP=${FFE_TMP:-/tmp}
+TAB=$(printf '\t')
 child=
 watcher=
+session=
 partial=
+new=
+on_stop=
+ready=
 
 # A text fit for a JSON string.
 text() {
@@ -20,13 +25,16 @@ say() {
 
 # One line of JSON: into the log, and where the container's status shows it.
 finish() {
+  [ -z "$ready" ] || store_done
   say "$1"
   printf '%s\n' "$1" > "${FFE_TERMINATION:-/dev/termination-log}"
 }
 
 cleanup() {
   [ -z "$watcher" ] || kill "$watcher" 2> /dev/null
+  [ -z "$session" ] || { : > "$TMP/dumped" && kill "$session" 2> /dev/null; }
   [ -z "$partial" ] || rm -f "$partial"
+  [ -z "$new" ] || drop_new
 }
 
 # Ends with a reason that programs know and a message for people. Never within $( ).
@@ -38,6 +46,8 @@ fail() {
 
 stopped() {
   [ -z "$child" ] || kill "$child" 2> /dev/null
+  child=
+  [ -z "$on_stop" ] || $on_stop
   fail stopped "told to stop: its deadline has passed, or its pod was evicted or deleted"
 }
 trap stopped TERM INT
@@ -70,6 +80,16 @@ size() {
 # 2025-01-02T03:04:05Z as the number 20250102030405
 moment() {
   printf '%s' "$1" | tr -cd 0-9 | cut -c1-14
+}
+
+# A field of a description, which we have written on one line.
+field() {
+  sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"
+}
+
+# Whether a description is whole.
+whole_entry() {
+  grep -q '^{"name":".*"series":".*"taken_at":"[0-9].*}$'
 }
 
 # Before this moment backups are too old; as `moment` gives it.

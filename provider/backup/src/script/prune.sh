@@ -1,3 +1,3 @@
-[ -z "${FFE_S3_URL:-}" ] || s3_ready
+store_ready
 prune || fail storage "$warning"
 finish "{\"outcome\":\"pruned\",\"pruned\":$pruned}"

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,8 +10,19 @@ use tempfile::TempDir;
 use super::*;
 use crate::job::tests::{place, s3};
 
-const PSQL: &str = "echo \"150018 15.18 (Debian)\"; env | grep '^PG' | sort > \"$STATE/connection\"";
+/// Tells its version, and what a small database holds; writes down how it was to connect.
+const PSQL: &str = r#"case "$*" in
+  *questions.sql*)
+    printf '1-1\n' > "$FFE_FOLDER/snapshot"
+    printf '%b' "${LEFT:-}" > "$FFE_FOLDER/left"
+    : > "$FFE_FOLDER/ready"
+    printf 'table\tpublic\torders\tapp\t5\t8192\nrevision\tpublic\talembic_version\t0003\t\t\n'
+    while [ ! -e "$FFE_FOLDER/dumped" ]; do sleep 0.1; done
+    exit ;;
+esac
+echo "150018 8000000 15.18 (Debian)"; env | grep '^PG' | sort > "$STATE/connection""#;
 const PG_DUMP: &str = r#"[ "$1" != --version ] || { echo "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0)"; exit; }
+printf '%s\n' "$*" > "$STATE/dumped_with"
 for word in "$@"; do case $word in --file=*) printf content > "${word#--file=}" ;; esac; done"#;
 
 /// A folder with stand-ins, a volume, and what the container's status would say.
@@ -54,6 +64,23 @@ impl Pod {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// Without a program, also where this machine has one of its own.
+    fn without(self, name: &str) -> Self {
+        let tools = self.folder.path().join("tools");
+        std::fs::create_dir(&tools).unwrap();
+        for program in ["bin", "/usr/bin", "/bin"] {
+            for entry in std::fs::read_dir(self.folder.path().join(program)).unwrap() {
+                let path = entry.unwrap().path();
+                let there = tools.join(path.file_name().unwrap());
+                if !path.ends_with(name) && there.symlink_metadata().is_err() {
+                    std::os::unix::fs::symlink(path, there).unwrap();
+                }
+            }
+        }
+        let path = tools.display().to_string();
+        self.with("PATH", &path)
+    }
+
     fn run(&self, work: Work, storage: &Storage) -> End {
         let at = |name: &str| self.folder.path().join(name);
         // Another shell and its programs can be tried, for instance a folder with busybox under all of its names.
@@ -92,16 +119,33 @@ impl Pod {
         names
     }
 
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+
+    /// A backup as an earlier run has left it.
+    fn earlier(&self, name: &str, series: &str, days: i64) {
+        let folder = self.folder.path().join("backups/shop");
+        std::fs::create_dir_all(&folder).unwrap();
+        let when = Command::new("date").args(["-u", "-d", &format!("{days} days ago"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
+        let when = String::from_utf8(when.unwrap().stdout).unwrap();
+        let entry = format!(
+            r#"{{"name":"{name}","series":"{series}","location":"l","size_bytes":9000000,"sha256":"x","server_version":"15","taken_at":"{}","seconds":1}}"#,
+            when.trim()
+        );
+        for (end, content) in [("dump", "x"), ("manifest", "end\t0\n"), ("json", entry.as_str())] {
+            std::fs::write(folder.join(format!("{name}.{end}")), content).unwrap();
+        }
+    }
+
+    /// Names of the dumps.
+    fn dumps(&self) -> Vec<String> {
+        self.kept().iter().filter_map(|name| name.strip_suffix(".dump").map(str::to_owned)).collect()
+    }
+
     fn connection(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.path().join("connection")).unwrap();
         text.lines().map(str::to_owned).collect()
-    }
-
-    /// Makes a file that old.
-    fn age(&self, name: &str, days: u32) {
-        let path = self.folder.path().join("backups/shop").join(name);
-        let when = format!("--date={days} days ago");
-        assert!(Command::new("touch").args([when.as_str()]).arg(path).status().unwrap().success());
     }
 }
 
@@ -142,7 +186,12 @@ fn a_dump_gets_its_name_once_it_is_whole() {
     assert_eq!(backup["size_bytes"], 7);
     assert_eq!(backup["sha256"], "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73");
     assert_eq!(backup["server_version"], "15.18");
-    assert_eq!(pod.kept(), ["one.dump", "one.json"]);
+    assert_eq!((&backup["tables"], &backup["rows"]), (&Value::from(1), &Value::from(5)));
+    assert_eq!(backup["revision"], "0003");
+    assert_eq!(pod.kept(), ["one.dump", "one.json", "one.manifest"]);
+    let manifest = std::fs::read_to_string(pod.folder.path().join("backups/shop/one.manifest")).unwrap();
+    assert!(manifest.ends_with("version\tpg_dump\t15.18\t\t\t\nend\t3\t\t\t\t\n"), "{manifest}");
+    assert!(pod.read("dumped_with").contains("--snapshot=1-1"), "{}", pod.read("dumped_with"));
     // Once more would write over it.
     expect_failure(&pod.take(), "exists", "pvc/dumps/shop/one.dump");
 }
@@ -162,6 +211,7 @@ echo 'pg_dump: error: could not write: No space left on device' >&2; exit 1"#;
         ("pg_dump", "echo 'pg_dump (PostgreSQL) 14.9'", "image_older", "14.9, the server is version 15.18"),
         ("psql", "echo 'FATAL:  password authentication failed for user \"a\\b\"' >&2; exit 2", "refused", "\"a"),
         ("psql", "echo 'could not translate host name' >&2; exit 2", "unreachable", "host name"),
+        ("psql", "echo 'FATAL:  unsupported startup parameter: options' >&2; exit 2", "config", "PgBouncer"),
     ] {
         let pod = Pod::new();
         pod.program(program, body);
@@ -180,6 +230,17 @@ fn a_url_is_taken_apart_where_there_are_no_variables() {
         ("postgres://app:a:b@[::1]/shop", "PGDATABASE=shop PGHOST=::1 PGPASSWORD=a:b PGUSER=app"),
         ("postgresql://app@h:1/s%20x", "PGDATABASE=s x PGHOST=h PGPORT=1 PGUSER=app"),
         ("postgresql:///shop?host=/run/pg&port=7", "PGDATABASE=shop PGHOST=/run/pg PGPORT=7"),
+        // Passwords as SQLAlchemy takes them, with nothing encoded.
+        ("postgresql://app:p@ss/w#r?d%@db/shop", "PGDATABASE=shop PGHOST=db PGPASSWORD=p@ss/w#r?d% PGUSER=app"),
+        (
+            "postgresql://app:pa?ss@db/shop?sslmode=require",
+            "PGDATABASE=shop PGHOST=db PGPASSWORD=pa?ss PGSSLMODE=require PGUSER=app",
+        ),
+        ("postgresql://app:'$(x)`\"\\@db/shop", "PGDATABASE=shop PGHOST=db PGPASSWORD='$(x)`\"\\ PGUSER=app"),
+        (
+            "postgresql+asyncpg://app:x@h1:6432,h2,[::1]:7/shop?target_session_attrs=read-write&ssl=require&options=-c%20role%3Downer&prepared_statement_cache_size=0",
+            "PGDATABASE=shop PGHOST=h1,h2,::1 PGOPTIONS=-c role=owner PGPASSWORD=x PGPORT=6432,5432,7 PGSSLMODE=require PGTARGETSESSIONATTRS=read-write PGUSER=app",
+        ),
     ] {
         let pod = Pod::new().with("PGHOST", "").with("PGDATABASE", "").with("DATABASE_URL", url);
         let end = pod.take();
@@ -196,6 +257,32 @@ fn a_url_is_taken_apart_where_there_are_no_variables() {
     let end = pod.take();
     expect_failure(&end, "config", "postgresql://");
     assert!(!end.log.contains("s3cret"), "{}", end.log);
+    // Nothing of a URL that cannot be taken apart is shown, since it may be of the password.
+    for url in [
+        "postgresql://app:hunter2/x",
+        "postgresql://app:hunter2@db:port-hunter2/shop",
+        "postgresql://hunter2",
+        "postgresql://ap/hunter2:x@db/shop",
+        "postgresql://app:x@db/shop#hunter2",
+        "postgresql://app:x@d b hunter2/shop",
+        "hunter2",
+    ] {
+        let pod = Pod::new().with("PGHOST", "").with("PGDATABASE", "").with("DATABASE_URL", url);
+        let end = pod.take();
+        expect_failure(&end, "config", "DATABASE_URL");
+        assert!(!end.log.contains("hunter2"), "{url}: {}", end.log);
+    }
+    // Files of the application's image are not in this pod.
+    let url = "postgresql://app:x@db/shop?sslmode=verify-full&sslrootcert=/etc/app/ca.pem";
+    for pod in [Pod::new().with("PGHOST", "").with("DATABASE_URL", url), Pod::new().with("DATABASE_URL", url)] {
+        expect_failure(&pod.take(), "config", "/etc/app/ca.pem");
+    }
+    // Variables say where, the URL how, where it speaks of the same server.
+    let url = "postgresql://app:x@db:5432/shop?sslrootcert=system&options=-c%20search_path%3Dshop";
+    let pod = Pod::new().with("DATABASE_URL", url);
+    assert!(pod.take().succeeded);
+    assert!(pod.connection().contains(&"PGOPTIONS=-c search_path=shop".to_owned()), "{:?}", pod.connection());
+    assert!(pod.connection().contains(&"PGSSLROOTCERT=system".to_owned()));
     // Variables go before the URL.
     let pod = Pod::new().with("DATABASE_URL", "postgresql://other:x@elsewhere/y");
     assert!(pod.take().succeeded);
@@ -204,105 +291,179 @@ fn a_url_is_taken_apart_where_there_are_no_variables() {
 
 #[test]
 fn what_is_too_old_goes_and_the_newest_stays() {
-    let pod = Pod::new();
-    for (name, days) in [("one", 40), ("two", 31), ("three", 2)] {
-        std::fs::create_dir_all(pod.folder.path().join("backups/shop")).unwrap();
-        for end in ["dump", "json"] {
-            std::fs::write(pod.folder.path().join(format!("backups/shop/{name}.{end}")), "{}").unwrap();
-            pod.age(&format!("{name}.{end}"), days);
-        }
-    }
-    std::fs::write(pod.folder.path().join("backups/shop/not ours.dump"), "").unwrap();
-    pod.age("not ours.dump", 90);
     let month = (30 * 86_400).to_string();
-    let pod = pod.backup("four").with("FFE_RETENTION", &month);
+    let pod = Pod::new().backup("four").with("FFE_RETENTION", &month);
+    for (name, days) in [("one", 40), ("two", 31), ("three", 2)] {
+        pod.earlier(name, "shop", days);
+    }
     let end = pod.take();
     assert_eq!(end.told["pruned"], 2, "{}", end.log);
-    assert_eq!(pod.kept(), ["four.dump", "four.json", "not ours.dump", "three.dump", "three.json"]);
+    assert_eq!(pod.dumps(), ["four", "three"]);
 
     let pod = pod.with("FFE_BACKUP", "").with("FFE_RETENTION", "0");
-    for name in ["three", "four"] {
-        for end in ["dump", "json"] {
-            pod.age(&format!("{name}.{end}"), if name == "three" { 2 } else { 1 });
-        }
-    }
     let end = pod.run(Work::Prune, &place().storage);
     assert_eq!(end.told["pruned"], 1, "{}", end.log);
-    assert_eq!(pod.kept(), ["four.dump", "four.json", "not ours.dump"]);
+    assert_eq!(pod.kept(), ["four.dump", "four.json", "four.manifest"]);
     let end = pod.run(Work::List, &place().storage);
     assert_eq!(end.told["outcome"], "listed");
     assert_eq!(end.log.lines().filter(|line| line.starts_with("backup {\"name\":\"four\"")).count(), 1, "{}", end.log);
 }
 
-/// A curl that writes down what it is told, and lists one page.
-const CURL: &str = r#"case "$*" in *--version*) echo "curl ${CURL_VERSION:-7.88.1} (x)"; exit ;; esac
-printf '%s\n' "$*" >> "$STATE/arguments"
-cat >> "$STATE/input"
-while [ $# -gt 0 ]; do case $1 in -o) out=$2; shift ;; esac; shift; done
-echo "${CURL_ANSWER:-<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>}" > "$out"
-printf '%s' "${CURL_STATUS:-200}""#;
+#[test]
+fn retention_touches_what_its_description_says_is_of_the_series() {
+    let pod = Pod::new().with("FFE_RETENTION", "86400");
+    pod.earlier("ours", "shop", 40);
+    pod.earlier("newer", "shop", 2);
+    pod.earlier("theirs", "other/namespace/shop", 400);
+    // A dump without a description, one of another's name, and one that no program of ours has named.
+    std::fs::write(pod.folder.path().join("backups/shop/undescribed.dump"), "").unwrap();
+    std::fs::write(pod.folder.path().join("backups/shop/not ours.json"), "").unwrap();
+    let end = pod.run(Work::Prune, &place().storage);
+    assert_eq!(end.told["pruned"], 1, "{}", end.log);
+    assert_eq!(pod.dumps(), ["newer", "theirs", "undescribed"]);
 
-fn bucket(pod: Pod) -> Pod {
-    pod.program("curl", CURL);
-    pod.with("FFE_S3_URL", "http://s3/backups")
-        .with("FFE_S3_PREFIX", "a/shop")
-        .with("FFE_S3_REGION", "eu")
-        .with("FFE_S3_BUCKET", "backups")
-        .with("AWS_ACCESS_KEY_ID", "KEY-canary")
-        .with("AWS_SECRET_ACCESS_KEY", "s\"cret\\canary")
+    // What cannot be read is not nothing: nothing goes.
+    pod.earlier("old", "shop", 40);
+    std::fs::write(pod.folder.path().join("backups/shop/half.json"), r#"{"name":"half","series":"#).unwrap();
+    expect_failure(&pod.run(Work::Prune, &place().storage), "storage", "half cannot be read");
+    assert_eq!(pod.dumps(), ["newer", "old", "theirs", "undescribed"]);
+    let end = pod.take();
+    assert!(end.succeeded && end.told["warning"].as_str().unwrap().contains("half cannot be read"), "{}", end.log);
+    assert_eq!(pod.dumps(), ["newer", "old", "one", "theirs", "undescribed"]);
 }
 
 #[test]
-fn credentials_reach_curl_through_its_input() {
-    let pod = bucket(Pod::new()).with("AWS_SESSION_TOKEN", "token-canary");
-    let end = pod.run(Work::List, &Storage::S3(s3()));
-    assert!(end.succeeded, "{}", end.log);
-    let read = |name: &str| std::fs::read_to_string(pod.folder.path().join(name)).unwrap();
-    assert!(!read("arguments").contains("canary"), "{}", read("arguments"));
-    assert!(read("arguments").contains("prefix=a%2Fshop%2F"), "{}", read("arguments"));
-    assert!(read("input").contains(r#"user = "KEY-canary:s\"cret\\canary""#), "{}", read("input"));
-    assert!(read("input").contains("x-amz-security-token: token-canary"));
-    assert!(!end.log.contains("canary"));
-}
-
-#[test]
-fn a_bucket_is_listed_page_by_page() {
-    let pages = r#"case "$*" in *--version*) echo "curl 8.5.0 (x)"; exit ;; esac
-cat > /dev/null
-more=false keys=
-case "$*" in
-  *start-after=a%2Fshop%2Ftwo.json*) keys="three.json three.dump" ;;
-  *list-type*) more=true keys="one.dump one.json strange&amp;name.dump two.dump two.json" ;;
-esac
-while [ $# -gt 0 ]; do case $1 in -o) out=$2; shift ;; http*) url=$1 ;; esac; shift; done
-{
-  case $url in *.json) echo "{\"entry\":\"${url##*/}\"}" ;; esac
-  [ -z "$keys" ] || printf '<ListBucketResult><IsTruncated>%s</IsTruncated>\n' "$more"
-  for key in $keys; do
-    printf '<Contents><LastModified>2025-01-02T03:04:05.000Z</LastModified><Size>1</Size><Key>a/shop/%s</Key></Contents>' "$key"
-  done
-} > "$out"
-printf 200"#;
-    let pod = bucket(Pod::new());
-    pod.program("curl", pages);
-    let end = pod.run(Work::List, &Storage::S3(s3()));
-    assert_eq!(end.told["outcome"], "listed", "{}", end.log);
-    let found: Vec<&str> = end.log.lines().filter(|line| line.starts_with("backup ")).collect();
-    assert_eq!(found.len(), 3, "{}", end.log);
-    assert!(found.iter().any(|line| line.contains("three.json")), "{}", end.log);
-}
-
-#[test]
-fn what_s3_refuses_is_told_in_its_words() {
-    let answer = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
-    let pod = bucket(Pod::new()).with("CURL_STATUS", "404").with("CURL_ANSWER", answer);
-    expect_failure(&pod.run(Work::Take, &Storage::S3(s3())), "storage", "HTTP 404 NoSuchBucket The specified bucket");
-    let pod = bucket(Pod::new()).with("CURL_VERSION", "7.74.0");
-    expect_failure(&pod.run(Work::Take, &Storage::S3(s3())), "tool_missing", "7.74");
-    let pod = bucket(Pod::new());
-    std::fs::remove_file(pod.folder.path().join("bin/curl")).unwrap();
-    // This machine may have one of its own.
-    if !Path::new("/usr/bin/curl").exists() {
-        expect_failure(&pod.run(Work::Take, &Storage::S3(s3())), "tool_missing", "no curl");
+fn where_space_is_short_what_is_too_old_goes_first() {
+    // A dump that sees what is still there.
+    let looks = r#"[ "$1" != --version ] || { echo "pg_dump (PostgreSQL) 15.18"; exit; }
+ls "$FFE_ROOT/shop" > "$STATE/seen"
+for word in "$@"; do case $word in --file=*) printf content > "${word#--file=}" ;; esac; done"#;
+    for (free, first) in [("9000", true), ("900000", false)] {
+        let pod = Pod::new().with("FFE_RETENTION", "86400").with("FFE_FREE_KIB", free);
+        pod.program("pg_dump", looks);
+        pod.earlier("old", "shop", 40);
+        pod.earlier("newer", "shop", 2);
+        let end = pod.take();
+        assert!(end.succeeded, "{}", end.log);
+        assert_eq!(pod.read("seen").contains("old.dump"), !first, "{}", end.log);
+        assert_eq!(end.told["pruned"], 2, "{}", end.log);
+        assert_eq!(pod.dumps(), ["one"]);
     }
+}
+
+#[test]
+fn what_the_role_may_not_read_is_left_out_and_said() {
+    let pod = Pod::new().with("LEFT", "audit\\tadmin\\nodd \"name\\tadmin\\n");
+    let end = pod.take();
+    let warning = end.told["warning"].as_str().unwrap();
+    assert!(warning.contains("audit of admin, odd \"name of admin"), "{warning}");
+    let arguments = pod.read("dumped_with");
+    assert!(arguments.contains(r#"--exclude-schema="audit" --exclude-schema="odd ""name""#), "{arguments}");
+}
+
+/// An rclone whose storage is a folder.
+const RCLONE_STUB: &str = r#"echo "$*" >> "$STATE/rclone_asked"
+[ -z "${RCLONE_SAYS:-}" ] || { echo "2026/05/08 10:00:00 ERROR : $RCLONE_SAYS" >&2; exit 1; }
+work=$1; shift
+while :; do case $1 in --s3-*) shift 2 ;; --files-only) shift ;; --format) shift 2; size=1 ;; *) break ;; esac; done
+at=$STATE/store/${1#store:}
+case $work in
+  lsf) [ -e "$at" ] || { echo "2026/05/08 10:00:00 ERROR : directory not found" >&2; exit 3; }
+    if [ -n "${size:-}" ]; then wc -c < "$at"; else ls "$at"; fi ;;
+  rcat) mkdir -p "${at%/*}"; cat > "$at"; [ ! -e "$STATE/full" ] || { echo "2026/05/08 10:00:00 ERROR : no room" >&2; exit 1; } ;;
+  cat) cat "$at" ;;
+  copyto) cp "$at" "$2" ;;
+  deletefile) rm "$at" ;;
+esac"#;
+
+/// A pg_dump that writes to its output, and a pg_restore that reads all of its input.
+const STREAMED: &str = r#"[ "$1" != --version ] || { echo "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0)"; exit; }
+printf content; [ ! -e "$STATE/breaks" ] || { echo "pg_dump: error: connection lost" >&2; exit 1; }"#;
+
+impl Pod {
+    /// With the container beside it.
+    fn remote() -> Self {
+        let pod = Pod::new();
+        std::fs::create_dir(pod.folder.path().join("exchange")).unwrap();
+        pod.program("rclone", RCLONE_STUB);
+        pod.program("pg_dump", STREAMED);
+        pod.program("pg_restore", "cat > /dev/null");
+        let exchange = pod.folder.path().join("exchange");
+        pod.with("FFE_REMOTE", "bucket/shop").with("FFE_EXCHANGE", exchange.to_str().unwrap())
+    }
+
+    fn run_remote(&self, work: Work) -> End {
+        for entry in std::fs::read_dir(self.folder.path().join("exchange")).unwrap().flatten() {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
+        let mut beside = Command::new("/bin/sh")
+            .args(["-c", RCLONE])
+            .env("PATH", path)
+            .env("STATE", self.folder.path())
+            .envs(self.env.clone())
+            .spawn()
+            .unwrap();
+        let end = self.run(work, &Storage::S3(s3()));
+        // It ends with the other one, and never with an error of its own.
+        assert!(beside.wait().unwrap().success(), "{}", end.log);
+        end
+    }
+
+    fn stored(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.folder.path().join("store/bucket/shop")) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_dump_goes_through_rclone_without_lying_in_the_pod() {
+    let pod = Pod::remote();
+    let end = pod.run_remote(Work::Take);
+    assert!(end.succeeded, "{} {}", end.told, end.log);
+    assert_eq!(end.told["backup"]["size_bytes"], 7);
+    assert_eq!(end.told["backup"]["sha256"], "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73");
+    assert_eq!(pod.stored(), ["one.dump", "one.json", "one.manifest"]);
+    assert_eq!(pod.read("store/bucket/shop/one.dump"), "content");
+    expect_failure(&pod.run_remote(Work::Take), "exists", "one.dump");
+    let end = pod.run_remote(Work::List);
+    assert_eq!(end.log.lines().filter(|line| line.starts_with("backup {\"name\":\"one\"")).count(), 1, "{}", end.log);
+
+    // A second one: then the first is too old.
+    let pod = pod.backup("two").with("FFE_RETENTION", "0");
+    let first = pod.read("store/bucket/shop/one.json").replace("\"taken_at\":\"2", "\"taken_at\":\"1");
+    std::fs::write(pod.folder.path().join("store/bucket/shop/one.json"), first).unwrap();
+    std::fs::write(pod.folder.path().join("store/bucket/shop/others.dump"), "").unwrap();
+    let end = pod.run_remote(Work::Take);
+    assert_eq!(end.told["pruned"], 1, "{} {}", end.told, end.log);
+    assert_eq!(pod.stored(), ["others.dump", "two.dump", "two.json", "two.manifest"]);
+}
+
+#[test]
+fn what_breaks_off_on_the_way_to_a_storage_is_no_backup() {
+    let touch = |pod: &Pod, name: &str| std::fs::write(pod.folder.path().join(name), "").unwrap();
+    let pod = Pod::remote();
+    touch(&pod, "breaks");
+    expect_failure(&pod.run_remote(Work::Take), "dump", "connection lost");
+    assert_eq!(pod.stored(), [""; 0]);
+
+    let pod = Pod::remote();
+    touch(&pod, "full");
+    expect_failure(&pod.run_remote(Work::Take), "upload", "ERROR : no room");
+    assert_eq!(pod.stored(), [""; 0]);
+
+    let pod = Pod::remote();
+    pod.program("pg_restore", "cat > /dev/null; echo 'pg_restore: error: unexpected end of file' >&2; exit 1");
+    expect_failure(&pod.run_remote(Work::Take), "verification", "unexpected end");
+    assert_eq!(pod.stored(), [""; 0]);
+
+    // A list that cannot be had is not an empty one.
+    let pod = Pod::remote().with("RCLONE_SAYS", "SignatureDoesNotMatch: the key is wrong").with("FFE_RETENTION", "0");
+    for work in [Work::Take, Work::List, Work::Prune] {
+        expect_failure(&pod.run_remote(work), "storage", "SignatureDoesNotMatch");
+    }
+    assert!(!pod.read("rclone_asked").contains("deletefile"));
 }

@@ -3,6 +3,11 @@ need sync
 folder=${FFE_ROOT:-/backups}/$FFE_SERIES
 dump=$folder/${FFE_BACKUP:-}.dump
 
+# Nothing to prepare.
+store_ready() {
+  :
+}
+
 store_check() {
   mkdir -p "$folder" 2> "$TMP/error" || fail storage "the volume cannot be written to: $(cat "$TMP/error")"
   [ ! -e "$dump" ] || fail exists "there is a backup of this name already: $FFE_LOCATION"
@@ -11,19 +16,52 @@ store_check() {
   partial=$dump.partial
 }
 
+# Where the next dump may not fit, what is too old goes before it is taken: it is expected to be as large as the last.
+make_room() {
+  [ -n "${FFE_RETENTION:-}" ] || return 0
+  free=$(df -Pk "$folder" | awk 'END { print $4 }')
+  store_look && store_names > "$TMP/names" || return 0
+  largest=0
+  while read -r name; do
+    bytes=$(store_entry "$name" | field size_bytes)
+    case $bytes in '' | *[!0-9]*) continue ;; esac
+    [ "$bytes" -le "$largest" ] || largest=$bytes
+  done < "$TMP/names"
+  [ "${FFE_FREE_KIB:-$free}" -lt $((largest / 1024 * 5 / 4 + 1024)) ] || return 0
+  say "$free KiB are free, and the largest backup has $largest bytes: what is too old goes first"
+  prune || say "$warning"
+}
+
+# Runs pg_dump with these arguments, and looks whether what it wrote can be read: a dump that cannot is none.
+store_dump() {
+  run "$@" --file="$partial" || return "$?"
+  run pg_restore --list "$partial" || fail verification "the dump has no readable table of contents: $(cat "$TMP/error")"
+  run pg_restore --file=/dev/null "$partial" || fail verification "the dump cannot be read to its end: $(cat "$TMP/error")"
+  bytes=$(size "$partial")
+  sha256=$(digest "$partial")
+}
+
+# What was begun goes when the script ends.
+store_undo() {
+  :
+}
+
 # sync of a file or folder, or of everything where sync does not take names.
 safe() {
   sync "$1" 2> /dev/null || sync
 }
 
-# The whole dump lies in $partial, its description in $entry.
+# The whole dump lies in $partial, its description in $entry, what it holds in $TMP/manifest. The description comes last:
+# what has one is a backup.
 store_keep() {
-  printf '%s\n' "$entry" > "$folder/$FFE_BACKUP.json.partial" || fail space "the backup's description could not be written to the volume"
-  safe "$partial"
-  safe "$folder/$FFE_BACKUP.json.partial"
-  mv "$partial" "$dump" || fail storage "the dump could not be renamed on the volume"
+  cp "$TMP/manifest" "$folder/$FFE_BACKUP.manifest.partial" 2> "$TMP/error" &&
+    printf '%s\n' "$entry" > "$folder/$FFE_BACKUP.json.partial" ||
+    fail space "the backup's description could not be written to the volume: $(cat "$TMP/error")"
+  for file in "$partial" "$folder/$FFE_BACKUP.manifest.partial" "$folder/$FFE_BACKUP.json.partial"; do
+    safe "$file"
+    mv "$file" "${file%.partial}" || fail storage "${file##*/} could not be renamed on the volume"
+  done
   partial=
-  mv "$folder/$FFE_BACKUP.json.partial" "$folder/$FFE_BACKUP.json" || fail storage "the backup's description could not be renamed on the volume"
   safe "$folder"
   [ "$(size "$dump")" = "$bytes" ] || fail verification "the dump has another size on the volume than it was written with"
 }
@@ -32,29 +70,28 @@ store_look() {
   [ ! -d "$folder" ] || ls "$folder" > /dev/null 2> "$TMP/error" || { look_error=$(cat "$TMP/error") && return 1; }
 }
 
-# Lines of moment and name, oldest first. What has a name that we would not give is not ours.
+# Names of what has a description. What has a name that we would not give is not ours.
 store_names() {
-  [ ! -d "$folder" ] || find "$folder" -name '*.dump' -type f | while read -r path; do
+  [ ! -d "$folder" ] || find "$folder" -maxdepth 1 -name '*.json' -type f | while read -r path; do
     name=${path##*/}
-    name=${name%.dump}
+    name=${name%.json}
     case $name in *[!A-Za-z0-9._-]* | '') continue ;; esac
-    printf '%s %s\n' "$(date -u -r "$path" +%Y%m%d%H%M%S)" "$name"
+    printf '%s\n' "$name"
   done | sort
-}
-
-store_described() {
-  [ -f "$folder/$1.json" ]
 }
 
 store_entry() {
   cat "$folder/$1.json" 2> /dev/null
 }
 
+# The description goes last: until then what is left can be found again.
 store_remove() {
-  rm -f "$folder/$1.json" "$folder/$1.dump"
+  rm -f "$folder/$1.dump" "$folder/$1.manifest" && rm -f "$folder/$1.json"
 }
 
 store_fetch() {
-  [ -f "$dump" ] || fail storage "there is no backup $FFE_LOCATION"
+  [ -f "$dump" ] && store_entry "$FFE_BACKUP" > "$TMP/entry" || fail storage "there is no backup $FFE_LOCATION"
   fetched=$dump
+  rm -f "$TMP/manifest"
+  [ ! -f "${dump%.dump}.manifest" ] || cp "${dump%.dump}.manifest" "$TMP/manifest"
 }

@@ -6,9 +6,8 @@ use ffe_backup::{Error, Reason, Request, S3, Storage, list, prune, restore_comma
 
 use crate::world::World;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_keeps_backups_and_gives_them_back() {
-    let Some(world) = World::start("bucket").await else { return };
+pub(crate) async fn a_bucket_keeps_backups_and_gives_them_back() {
+    let world = World::start("bucket").await;
     let (cluster, options) = (&world.cluster, world.options());
     let storage = || Storage::S3(world.bucket());
     let place = world.place(storage());

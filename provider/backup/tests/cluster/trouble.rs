@@ -15,9 +15,8 @@ async fn failure(world: &World, request: &Request) -> Failure {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failure_names_its_cause_and_leaves_no_backup() {
-    let Some(world) = World::start("trouble").await else { return };
+pub(crate) async fn a_failure_names_its_cause_and_leaves_no_backup() {
+    let world = World::start("trouble").await;
     let keys = |host: &'static str, password: &'static str, database: &'static str| {
         [("PGHOST", host), ("PGUSER", "app"), ("PGPASSWORD", password), ("PGDATABASE", database)]
     };
@@ -60,9 +59,8 @@ async fn a_failure_names_its_cause_and_leaves_no_backup() {
     assert_eq!(list(&world.cluster, &place, "list-none", &world.options()).await.unwrap(), []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_leaves_the_job_and_the_next_take_attaches_to_it() {
-    let Some(world) = World::start("cancel").await else { return };
+pub(crate) async fn a_cancel_leaves_the_job_and_the_next_take_attaches_to_it() {
+    let world = World::start("cancel").await;
     let request = world.request(World::volume(), "one");
     let options = world.options();
     let cancel = Cancel::new();

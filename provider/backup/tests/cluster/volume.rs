@@ -7,9 +7,8 @@ use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
 use crate::world::{ROWS, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_taken_once_and_restored_by_the_printed_command() {
-    let Some(world) = World::start("volume").await else { return };
+pub(crate) async fn a_backup_is_taken_once_and_restored_by_the_printed_command() {
+    let world = World::start("volume").await;
     let (cluster, options) = (&world.cluster, world.options());
     let place = world.place(World::volume());
     assert_eq!(list(cluster, &place, "list-none", &options).await.unwrap(), []);

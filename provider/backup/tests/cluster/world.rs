@@ -26,18 +26,15 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A namespace of its own with a database that has rows; nothing without a cluster.
-    pub(crate) async fn start(scenario: &str) -> Option<World> {
-        let Ok(kubeconfig) = std::env::var("FFE_TEST_KUBECONFIG") else {
-            println!("skipped: FFE_TEST_KUBECONFIG is not set");
-            return None;
-        };
+    /// A namespace of its own with a database that has rows.
+    pub(crate) async fn start(scenario: &str) -> World {
+        let kubeconfig = std::env::var("FFE_TEST_KUBECONFIG").unwrap();
         let settings = KubernetesSettings { config_path: Some(kubeconfig.clone()), ..KubernetesSettings::default() };
         let cluster = Cluster::connect(&settings, &Environment::for_tests::<String, String>([], None)).unwrap();
         let namespace = format!("backup-{scenario}-{}", std::process::id());
         let world = World { cluster, namespace, kubeconfig, testbed: Testbed::locate().unwrap() };
         world.prepare().await;
-        Some(world)
+        world
     }
 
     async fn prepare(&self) {
@@ -122,7 +119,7 @@ impl World {
             bucket: S3_BUCKET.to_owned(),
             prefix: format!("tests/{}", self.namespace),
             region: S3_REGION.to_owned(),
-            endpoint: Some(self.testbed.s3_endpoint().unwrap()),
+            endpoint: Some(self.testbed.s3_endpoint()),
             path_style: true,
             credentials_secret: "s3-keys".to_owned(),
             ca_bundle: None,

@@ -84,6 +84,42 @@ async fn a_job_that_fails_is_an_outcome_with_a_diagnosis() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_its_own_containers_decides_when_a_sidecar_was_added() {
+    for (code, text) in [(0, "done"), (4, "relation does not exist")] {
+        let api = FakeApi::new();
+        api.put_object(&job());
+        let mut pod = ended(code);
+        pod["spec"]["containers"].as_array_mut().unwrap().insert(0, json!({"name": "istio-proxy", "image": "p"}));
+        pod["status"]["containerStatuses"].as_array_mut().unwrap().insert(
+            0,
+            json!({"name": "istio-proxy", "image": "p",
+            "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}}}),
+        );
+        api.put(pod);
+        api.edit(&object(), |job| job["status"]["active"] = json!(1));
+        api.answer("GET", "/pods/migrate-x/log", None, 200, text);
+        let outcome = api.cluster().run_job(&job(), &options()).await.unwrap();
+        assert_eq!((outcome.succeeded, outcome.finished), (code == 0, false), "{outcome:?}");
+        assert_eq!((outcome.exit_code, outcome.log), (Some(code), vec![text.to_owned()]));
+        assert_eq!(outcome.diagnosis.is_some(), code != 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sidecar_that_was_added_does_not_end_a_job_whose_own_container_runs() {
+    let api = FakeApi::new();
+    api.put_object(&job());
+    let mut pod = pod(json!({"running": {}}));
+    pod["spec"]["containers"].as_array_mut().unwrap().push(json!({"name": "istio-proxy", "image": "p"}));
+    pod["status"]["containerStatuses"].as_array_mut().unwrap().push(json!({"name": "istio-proxy", "image": "p",
+        "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": 0}}}));
+    api.put(pod);
+    api.edit(&object(), |job| job["status"]["active"] = json!(1));
+    let error = api.cluster().run_job(&job(), &options()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Timeout, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_whose_pod_cannot_come_up_is_given_up_and_left() {
     let api = FakeApi::new();
     api.put_object(&job());

@@ -5,7 +5,7 @@ use ffe_cluster::{DeleteOptions, ObjectRef};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told};
 
-use crate::world::{ENVIRONMENT, World};
+use crate::world::{ENVIRONMENT, Place, World};
 
 async fn namespace(world: &World, labels: Json) -> Namespace {
     let namespace: Namespace =
@@ -18,9 +18,8 @@ async fn remove(world: &World) {
     world.cluster.delete(&object, &DeleteOptions::default()).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_of_somebody_else_is_refused_with_the_import_line() {
-    let world = World::start("refuse").await;
+pub(crate) async fn a_namespace_of_somebody_else_is_refused_with_the_import_line(place: Place) {
+    let world = World::start(&place, "refuse").await;
     namespace(&world, json!({ "owner": "somebody" })).await;
     let mut tf = world.terraform().await;
     let planned = tf.plan(ENVIRONMENT, "this", world.environment(json!({}))).await;
@@ -30,9 +29,8 @@ async fn a_namespace_of_somebody_else_is_refused_with_the_import_line() {
     remove(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_adopted_is_given_back_and_what_was_made_in_it_goes() {
-    let world = World::start("adopt").await;
+pub(crate) async fn what_was_adopted_is_given_back_and_what_was_made_in_it_goes(place: Place) {
+    let world = World::start(&place, "adopt").await;
     let before = namespace(&world, json!({ "owner": "somebody" })).await;
     let name = world.namespace();
     let theirs: Secret =
@@ -66,9 +64,8 @@ async fn what_was_adopted_is_given_back_and_what_was_made_in_it_goes() {
     remove(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_namespace_is_imported_in_place_and_stays_when_destroyed() {
-    let world = World::start("import").await;
+pub(crate) async fn a_foreign_namespace_is_imported_in_place_and_stays_when_destroyed(place: Place) {
+    let world = World::start(&place, "import").await;
     let before = namespace(&world, json!({ "owner": "somebody" })).await;
     let mut tf = world.terraform().await;
     let config = world.environment(json!({ "config": { "A": "1" } }));
@@ -84,9 +81,8 @@ async fn a_foreign_namespace_is_imported_in_place_and_stays_when_destroyed() {
     remove(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_finished_environment_of_another_state_is_refused() {
-    let world = World::start("twice").await;
+pub(crate) async fn a_finished_environment_of_another_state_is_refused(place: Place) {
+    let world = World::start(&place, "twice").await;
     let (mut first, mut second) = (world.terraform().await, world.terraform().await);
     let config = world.environment(json!({}));
     first.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
@@ -96,9 +92,8 @@ async fn a_finished_environment_of_another_state_is_refused() {
     first.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_of_somebody_else_in_the_namespace_is_refused_before_anything_is_written() {
-    let world = World::start("inside").await;
+pub(crate) async fn an_object_of_somebody_else_in_the_namespace_is_refused_before_anything_is_written(place: Place) {
+    let world = World::start(&place, "inside").await;
     namespace(&world, json!({})).await;
     let name = world.namespace();
     let theirs: ConfigMap = serde_json::from_value(json!({
@@ -117,9 +112,8 @@ async fn an_object_of_somebody_else_in_the_namespace_is_refused_before_anything_
     remove(&world).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_cannot_be_imported() {
-    let world = World::start("absent").await;
+pub(crate) async fn what_does_not_exist_cannot_be_imported(place: Place) {
+    let world = World::start(&place, "absent").await;
     let mut tf = world.terraform().await;
     let id = world.name.clone();
     let told = tf.import(ENVIRONMENT, "this", &id, world.environment(json!({}))).await;

@@ -7,11 +7,10 @@ use ffe_cluster::{DeleteOptions, ObjectRef};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
 
-use crate::world::{ENVIRONMENT, World};
+use crate::world::{ENVIRONMENT, Place, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_environment_with_a_database_lives_and_dies() {
-    let world = World::start("life").await;
+pub(crate) async fn an_environment_with_a_database_lives_and_dies(place: Place) {
+    let world = World::start(&place, "life").await;
     let (namespace, database) = (world.namespace(), format!("ffe-{}-database", world.name));
     let mut tf = world.terraform().await.canary("s3cret-canary").canary("an0ther-canary");
     let config = |more: Json| {
@@ -106,9 +105,8 @@ async fn password(world: &World) -> Vec<u8> {
     secret.data.unwrap()["PGPASSWORD"].0.clone()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
-    let world = World::start("drift").await;
+pub(crate) async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right(place: Place) {
+    let world = World::start(&place, "drift").await;
     let (namespace, database) = (world.namespace(), format!("ffe-{}-database", world.name));
     let mut tf = world.terraform().await;
     let config = world.environment(json!({
@@ -160,9 +158,8 @@ async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
     tf.plan(ENVIRONMENT, "this", config).await.expect_action(Action::Create);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_version_speaks_for_the_secrets_when_it_is_set() {
-    let world = World::start("version").await;
+pub(crate) async fn a_version_speaks_for_the_secrets_when_it_is_set(place: Place) {
+    let world = World::start(&place, "version").await;
     let mut tf = world.terraform().await;
     let config = |version: &str, value: &str| {
         world.environment(json!({ "secrets_wo": { "KEY": value }, "secrets_wo_version": version }))
@@ -176,9 +173,8 @@ async fn a_version_speaks_for_the_secrets_when_it_is_set() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_external_database_is_a_secret_and_nothing_else() {
-    let world = World::start("external").await;
+pub(crate) async fn an_external_database_is_a_secret_and_nothing_else(place: Place) {
+    let world = World::start(&place, "external").await;
     let namespace = world.namespace();
     let mut tf = world.terraform().await.canary("t0psecret");
     let config = |host: &str| {
@@ -203,8 +199,7 @@ async fn an_external_database_is_a_secret_and_nothing_else() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_volume_grows_where_its_class_lets_it() {
+pub(crate) async fn a_volume_grows_where_its_class_lets_it() {
     let world = World::fake("grow").await;
     let (namespace, name) = (world.namespace(), format!("ffe-{}-database", world.name));
     let place = Some(namespace.as_str());
@@ -247,9 +242,8 @@ async fn a_volume_grows_where_its_class_lets_it() {
     assert_eq!(planned.before["drifted"][0]["field"], "status.capacity.storage");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn deletion_protection_holds_against_destroy_and_replacement() {
-    let world = World::start("keep").await;
+pub(crate) async fn deletion_protection_holds_against_destroy_and_replacement(place: Place) {
+    let world = World::start(&place, "keep").await;
     let mut tf = world.terraform().await;
     let config = world.environment(json!({ "preset": "production" }));
     tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();

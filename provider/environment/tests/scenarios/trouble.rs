@@ -8,11 +8,10 @@ use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
 
-use crate::world::{ENVIRONMENT, World};
+use crate::world::{ENVIRONMENT, Place, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_that_would_lose_data_are_refused_at_plan() {
-    let world = World::start("never").await;
+pub(crate) async fn changes_that_would_lose_data_are_refused_at_plan(place: Place) {
+    let world = World::start(&place, "never").await;
     let mut tf = world.terraform().await;
     let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
     tf.apply(ENVIRONMENT, "this", config(json!({ "storage": { "size": "1Gi" } }))).await.expect_ok();
@@ -37,8 +36,7 @@ async fn changes_that_would_lose_data_are_refused_at_plan() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test]
-async fn bad_input_is_named_with_its_path() {
+pub(crate) async fn bad_input_is_named_with_its_path() {
     let world = World::fake("input").await;
     let tf = world.terraform().await;
     for (config, path, text) in [
@@ -89,9 +87,8 @@ fn with_image(world: &World, image: Option<&str>, mut more: Json) -> Json {
     world.environment(more)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() {
-    let world = World::start("fail").await;
+pub(crate) async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed(place: Place) {
+    let world = World::start(&place, "fail").await;
     let mut tf = world.terraform().await;
     let config = |image: Option<&str>| with_image(&world, image, json!({ "preset": "dev" }));
     let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"))).await;
@@ -110,9 +107,8 @@ async fn a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed() 
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
-    let world = World::start("half").await;
+pub(crate) async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on(place: Place) {
+    let world = World::start(&place, "half").await;
     let mut tf = world.terraform().await;
     let config = |image: Option<&str>, level: &str| {
         with_image(&world, image, json!({ "preset": "dev", "config": { "LEVEL": level } }))
@@ -132,9 +128,8 @@ async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_goes_on() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_is_interrupted_while_it_waits_is_resumed() {
-    let world = World::start("stop").await;
+pub(crate) async fn a_create_that_is_interrupted_while_it_waits_is_resumed(place: Place) {
+    let world = World::start(&place, "stop").await;
     let mut tf = world.terraform().await;
     let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
     let (namespace, server) = (world.namespace(), format!("ffe-{}-database", world.name));
@@ -155,9 +150,8 @@ async fn a_create_that_is_interrupted_while_it_waits_is_resumed() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_create_that_is_killed_converges_without_destroying_anything() {
-    let world = World::start("kill").await;
+pub(crate) async fn a_create_that_is_killed_converges_without_destroying_anything(place: Place) {
+    let world = World::start(&place, "kill").await;
     let config = world.environment(json!({ "preset": "dev", "secrets_wo": { "KEY": "value" }, "database": {} }));
     let (namespace, server) = (world.namespace(), format!("ffe-{}-database", world.name));
     let half_made = async {
@@ -183,8 +177,7 @@ async fn a_create_that_is_killed_converges_without_destroying_anything() {
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
+pub(crate) async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
     let (here, there) = (World::fake("here").await, World::fake("there").await);
     let mut tf = here.terraform().await;
     let config = here.environment(json!({ "preset": "dev" }));
@@ -212,8 +205,7 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
     assert_eq!(fake.writes(), before);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_answer_is_no_proof_of_absence() {
+pub(crate) async fn no_answer_is_no_proof_of_absence() {
     let world = World::fake("away").await;
     let fake = world.fake.clone().unwrap();
     let mut tf = world.terraform().await;
@@ -233,8 +225,7 @@ async fn no_answer_is_no_proof_of_absence() {
     tf.assert_empty_plan(ENVIRONMENT, "this", config).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_permission_is_named_and_the_create_goes_on_when_it_is_given() {
+pub(crate) async fn a_missing_permission_is_named_and_the_create_goes_on_when_it_is_given() {
     let world = World::fake("forbidden").await;
     let fake = world.fake.clone().unwrap();
     let mut tf = world.terraform().await;
@@ -247,8 +238,7 @@ async fn a_missing_permission_is_named_and_the_create_goes_on_when_it_is_given()
     tf.apply(ENVIRONMENT, "this", config).await.expect_ok();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_surroundings_image_is_named_when_it_contradicts_the_version() {
+pub(crate) async fn the_surroundings_image_is_named_when_it_contradicts_the_version() {
     let world = World::fake("image").await;
     let mut tf = world.terraform().await;
     let config = world.environment(json!({ "preset": "dev", "database": { "version": "16" } }));
@@ -257,8 +247,7 @@ async fn the_surroundings_image_is_named_when_it_contradicts_the_version() {
     assert_eq!(planned.after["database"]["image"], "postgres:15-alpine");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_provider_configuration_never_fails_a_plan() {
+pub(crate) async fn an_unknown_provider_configuration_never_fails_a_plan() {
     let world = World::fake("unknown").await;
     let mut tf = world
         .unconfigured()
@@ -275,8 +264,7 @@ async fn an_unknown_provider_configuration_never_fails_a_plan() {
     again.expect_action(Action::NoOp).expect_warning("", "was not refreshed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plan_without_changes_writes_nothing() {
+pub(crate) async fn a_plan_without_changes_writes_nothing() {
     let world = World::fake("quiet").await;
     let fake = world.fake.clone().unwrap();
     let mut tf = world.terraform().await;
@@ -287,8 +275,7 @@ async fn a_plan_without_changes_writes_nothing() {
     assert_eq!(fake.writes(), before);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_with_unknowns_is_planned_and_applied() {
+pub(crate) async fn a_configuration_with_unknowns_is_planned_and_applied() {
     let world = World::fake("later").await;
     let mut tf = world.terraform().await;
     let with = |preset: Json, level: Json, key: Json| {

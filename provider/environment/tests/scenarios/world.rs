@@ -1,5 +1,5 @@
-//! Where a scenario happens: against a fake API server, or, with FFE_TEST_KUBECONFIG set, against the cluster of that
-//! kubeconfig (with FFE_DATABASE_IMAGE an image that it has).
+//! Where a scenario happens: against a fake API server, or against the cluster of a kubeconfig (with FFE_DATABASE_IMAGE an
+//! image that it has).
 
 use std::sync::Arc;
 
@@ -42,6 +42,14 @@ impl Provider for FfeProvider {
     }
 }
 
+/// Where a scenario is played.
+pub(crate) enum Place {
+    /// Against the fake API server.
+    Fake,
+    /// Against the cluster of this kubeconfig.
+    Cluster(String),
+}
+
 /// A cluster, and a name that no other scenario has.
 pub(crate) struct World {
     /// Of the provider.
@@ -57,14 +65,14 @@ pub(crate) struct World {
 
 impl World {
     /// The cluster of the kubeconfig, or a fake one.
-    pub(crate) async fn start(scenario: &str) -> World {
-        match std::env::var("FFE_TEST_KUBECONFIG") {
-            Ok(path) => {
+    pub(crate) async fn start(place: &Place, scenario: &str) -> World {
+        match place {
+            Place::Cluster(path) => {
                 let settings = KubernetesSettings { config_path: Some(path.clone()), ..KubernetesSettings::default() };
                 let image = Defaults::from_environment().database_image;
                 World::new(scenario, settings, json!({ "kubernetes": { "config_path": path } }), None, image)
             }
-            Err(_) => World::fake(scenario).await,
+            Place::Fake => World::fake(scenario).await,
         }
     }
 

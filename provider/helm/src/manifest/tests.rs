@@ -175,3 +175,17 @@ fn the_contents_of_secrets_are_known_for_masking() {
 fn debug_shows_no_content() {
     assert!(!format!("{:?}", manifest()).contains("aHVudGVyMg"));
 }
+
+#[test]
+fn what_is_left_out_is_left_out_and_the_rest_stays_as_it_is_written() {
+    let text = "---\n# Source: c/templates/a.yaml\n# a comment\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: |\n    \
+                one\n---\n# Source: c/templates/l.yaml\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Secret\n  metadata: \
+                {name: b}\n- apiVersion: v1\n  kind: Secret\n  metadata: {name: c}\n";
+    let names = |text: &str| Manifest::parse(text).unwrap().ids().map(|id| id.name.clone()).collect::<Vec<_>>();
+    let without_b = without(text, &|id| id.kind == "Secret" && id.name == "b").unwrap();
+    assert_eq!(names(&without_b), ["a", "c"]);
+    assert!(without_b.contains("# a comment\n") && without_b.contains("    one\n"), "{without_b}");
+    assert_eq!(names(&without(text, &|id| id.name == "a").unwrap()), ["b", "c"]);
+    assert_eq!(without(text, &|_| true).unwrap(), "");
+    assert_eq!(Manifest::parse(&without(text, &|_| false).unwrap()).unwrap(), Manifest::parse(text).unwrap());
+}

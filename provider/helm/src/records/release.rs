@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::Status;
 use crate::chart::Metadata;
-use crate::manifest::{Manifest, ManifestError};
+use crate::manifest::{Manifest, ManifestError, ObjectId, without};
 
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 /// More than any record that fits into a Secret unpacks to in earnest.
@@ -218,10 +218,33 @@ pub fn decode(data: &[u8]) -> Result<Release, String> {
 /// # Errors
 /// As [`decode`].
 pub(super) fn with_status(data: &[u8], status: Status, description: &str) -> Result<Vec<u8>, String> {
-    let mut release: Value = serde_json::from_slice(&unpack(data)?).map_err(|e| place(&e))?;
-    let info = release.get_mut("info").and_then(Value::as_object_mut).ok_or("it has no info")?;
-    info.insert("status".into(), status.as_str().into());
-    info.insert("description".into(), description.into());
+    rewritten(data, |release| {
+        let info = release.get_mut("info").and_then(Value::as_object_mut).ok_or("it has no info")?;
+        info.insert("status".into(), status.as_str().into());
+        info.insert("description".into(), description.into());
+        Ok(())
+    })
+}
+
+/// The record without some of its objects, everything else as it was.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn without_objects(data: &[u8], left_out: &dyn Fn(&ObjectId) -> bool) -> Result<Vec<u8>, String> {
+    rewritten(data, |release| {
+        let text = release.get("manifest").and_then(Value::as_str).unwrap_or_default();
+        let kept = without(text, left_out).map_err(|error| error.to_string())?;
+        release.insert("manifest".into(), kept.into());
+        Ok(())
+    })
+}
+
+fn rewritten(
+    data: &[u8],
+    change: impl FnOnce(&mut Map<String, Value>) -> Result<(), String>,
+) -> Result<Vec<u8>, String> {
+    let mut release: Map<String, Value> = serde_json::from_slice(&unpack(data)?).map_err(|e| place(&e))?;
+    change(&mut release)?;
     let mut packer = GzEncoder::new(Vec::new(), Compression::best());
     let packed = serde_json::to_vec(&release).map_err(|e| e.to_string()).and_then(|json| {
         packer.write_all(&json).map_err(|e| e.to_string())?;

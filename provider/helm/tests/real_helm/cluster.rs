@@ -36,14 +36,13 @@ const STUCK: (&str, &str) = (
 
 pub(crate) fn trials(major: &str, helm: &crate::Helm, trials: &mut Vec<Trial>) {
     let mut add = |name: &'static str, run: fn(Place) -> Result<(), Failed>| {
-        let (binary, kubeconfig, major) = (helm.clone(), std::env::var(VARIABLE).ok(), major.to_owned());
-        let ignored = helm.0.is_none() || kubeconfig.is_none();
+        let (binary, needs, major) = (helm.path(), helm.and(VARIABLE), major.to_owned());
+        let kubeconfig = needs.get(VARIABLE);
         let title = format!("{major}::cluster::{name}");
-        let trial = Trial::test(title, move || {
+        trials.push(needs.trial(title, move || {
             let name = format!("ffe-helm-{major}-{}-{}", name.replace('_', "-"), std::process::id());
-            run(Place { binary: binary.path(), kubeconfig: kubeconfig.expect("ignored without"), namespace: name })
-        });
-        trials.push(trial.with_ignored_flag(ignored));
+            run(Place { binary, kubeconfig, namespace: name })
+        }));
     };
     add("life", |place| place.visit(Driver::Secret, life));
     add("configmaps", |place| place.visit(Driver::ConfigMap, life));

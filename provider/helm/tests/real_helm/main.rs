@@ -1,6 +1,6 @@
 //! Against the real thing. Trials of a major run when `FFE_HELM3` or `FFE_HELM4` names its binary; those that need a
 //! cluster when `FFE_TEST_KUBECONFIG` names a kubeconfig too; those that need a chart registry when `FFE_TEST_REGISTRY`
-//! names the testbed's registry binary. What cannot run is listed as ignored.
+//! names the testbed's registry binary. What cannot run is listed as ignored, and fails where FFE_REQUIRE says that it runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cluster;
@@ -13,20 +13,33 @@ mod support;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ffe_surroundings::Needs;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The binary of one major, if there is one.
+/// The binary of one major, by the variable that names it.
 #[derive(Clone)]
-pub(crate) struct Helm(Option<PathBuf>);
+pub(crate) struct Helm {
+    variable: &'static str,
+    needs: Needs,
+}
 
 impl Helm {
+    fn of(variable: &'static str) -> Helm {
+        Helm { variable, needs: Needs::variables(&[variable]) }
+    }
+
     fn path(&self) -> PathBuf {
-        self.0.clone().expect("trials without a binary are ignored")
+        self.needs.get(self.variable).into()
     }
 
     /// A trial that needs the binary.
     fn trial(&self, name: String, run: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
-        Trial::test(name, run).with_ignored_flag(self.0.is_none())
+        self.needs.trial(name, run)
+    }
+
+    /// What a trial needs that needs the binary and something else.
+    fn and(&self, variable: &'static str) -> Needs {
+        Needs::variables(&[self.variable, variable])
     }
 }
 
@@ -40,7 +53,7 @@ fn main() -> ExitCode {
     }
     let mut trials = launcher::trials();
     for (major, variable) in [("helm3", "FFE_HELM3"), ("helm4", "FFE_HELM4")] {
-        let helm = Helm(std::env::var_os(variable).map(PathBuf::from));
+        let helm = Helm::of(variable);
         corpus::trials(major, &helm, &mut trials);
         rendering::trials(major, &helm, &mut trials);
         remote::trials(major, &helm, &mut trials);

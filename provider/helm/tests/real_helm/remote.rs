@@ -17,15 +17,15 @@ use crate::Helm;
 use crate::support::{chart, config, ensure, helm, on_runtime};
 
 const PASSWORD: &str = "hunter2-hunter2";
+/// Names the testbed's registry binary.
+const REGISTRY: &str = "FFE_TEST_REGISTRY";
 
 pub(crate) fn trials(major: &str, helm: &Helm, trials: &mut Vec<Trial>) {
     let binary = helm.clone();
     trials.push(helm.trial(format!("{major}::remote::repository"), move || repository(&binary.path())));
-    let registry = std::env::var_os("FFE_TEST_REGISTRY").map(PathBuf::from);
-    let (binary, program) = (helm.clone(), registry.clone());
-    let trial = move || oci(&binary.path(), &program.expect("ignored without"));
-    let ignored = helm.0.is_none() || registry.is_none();
-    trials.push(Trial::test(format!("{major}::remote::oci"), trial).with_ignored_flag(ignored));
+    let needs = helm.and(REGISTRY);
+    let (binary, program) = (helm.path(), PathBuf::from(needs.get(REGISTRY)));
+    trials.push(needs.trial(format!("{major}::remote::oci"), move || oci(&binary, &program)));
 }
 
 fn package(binary: &Path, to: &Path, version: &str) {

@@ -118,3 +118,68 @@ fn revisions_of_a_release_that_is_gone_are_nothing_to_go_back_to() {
     assert_eq!(journal.last_verified(), Some(1));
     assert_eq!(journal.anew().last_verified(), None);
 }
+
+#[tokio::test]
+async fn many_runs_of_a_thousand_revisions_fit_into_the_secret() {
+    let api = FakeApi::new();
+    api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ffe" } }));
+    let pending = (0..1000).map(|at| Pending {
+        revision: format!("{:012x}", at * 7_919_313_u64 % 0xffff_ffff_ffff),
+        message: format!("A message of about fifty characters, as people write {at}"),
+        ..Pending::default()
+    });
+    let failed = RunRecord { outcome: Outcome::Failed, pending: pending.collect(), ..RunRecord::default() };
+    let mut large = journal(vec![failed.clone(); 20]);
+    large.content.runs.push(RunRecord { ran: Some(failed.pending.clone()), ..failed });
+    large.save(&api.cluster()).await.unwrap();
+    let secret: Secret = api.cluster().get(Some("ffe"), "ffe-journal.app").await.unwrap();
+    let bytes: usize = secret.data.unwrap().values().map(|value| value.0.len()).sum();
+    assert!(bytes < 1 << 20, "{bytes}");
+    let found = Journal::find(&api.cluster(), "ffe", "app").await.unwrap().unwrap();
+    assert_eq!(found.content, large.content);
+    // One that has become small again can be read with kubectl.
+    let mut small = found;
+    small.content.runs.truncate(1);
+    small.content.runs[0].pending.clear();
+    small.save(&api.cluster()).await.unwrap();
+    let secret: Secret = api.cluster().get(Some("ffe"), "ffe-journal.app").await.unwrap();
+    assert_eq!(secret.data.unwrap().into_keys().collect::<Vec<_>>(), ["journal"]);
+    assert_eq!(Journal::find(&api.cluster(), "ffe", "app").await.unwrap().unwrap().content, small.content);
+}
+
+#[test]
+fn the_base_is_that_of_the_first_of_the_runs_in_a_row_that_moved_the_schema_and_failed() {
+    use Outcome::{Failed, Interrupted, RolledBack, Running, Succeeded};
+    let one = |outcome, before: Option<&str>, after: Option<&str>, phases: &[Phase]| RunRecord {
+        schema_before: before.map(|before| vec![before.to_owned()]),
+        schema_after: after.map(|after| vec![after.to_owned()]),
+        ..page(outcome, None, phases)
+    };
+    let now = one(Running, None, None, &[]);
+    let base = |mut runs: Vec<RunRecord>| {
+        runs.push(now.clone());
+        journal(runs).base_of_failures().and_then(|run| run.schema_before.clone()).map(|before| before.concat())
+    };
+    let moved = one(Interrupted, Some("a"), Some("b"), &[Phase::Migrate]);
+    let blind = one(Failed, None, None, &[Phase::Preflight]);
+    let unseen = one(Interrupted, Some("a"), None, &[Phase::Migrate]);
+    let later = one(Failed, Some("b"), Some("c"), &[Phase::Migrate]);
+    assert_eq!(base(vec![]), None);
+    assert_eq!(
+        base(vec![moved.clone(), blind.clone()]).as_deref(),
+        Some("a"),
+        "a run that looked at nothing hides none"
+    );
+    assert_eq!(base(vec![moved.clone(), later.clone()]).as_deref(), Some("a"));
+    assert_eq!(base(vec![unseen, blind]).as_deref(), Some("a"), "it may have moved it");
+    assert_eq!(base(vec![one(RolledBack, Some("a"), Some("a"), &[Phase::Migrate]), later]).as_deref(), Some("b"));
+    assert_eq!(base(vec![one(Failed, Some("a"), None, &[Phase::Backup])]), None, "it did not migrate");
+    assert_eq!(base(vec![moved, one(Succeeded, Some("b"), Some("b"), &[])]), None);
+}
+
+#[test]
+fn a_schema_without_a_way_back_is_nothing_to_finish() {
+    let stuck = RunRecord { one_way: true, pending: Vec::new(), ..run(Outcome::Failed, "2", Undo::Possible) };
+    assert!(!stuck.is_ahead());
+    assert!(RunRecord { one_way: false, ..stuck }.is_ahead());
+}

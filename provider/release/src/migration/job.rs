@@ -25,8 +25,14 @@ use crate::run::Run;
 
 /// The value of `app.kubernetes.io/name` on the pods.
 pub(crate) const POD_LABEL: &str = "ffe-migrate";
-/// How long a statement waits for a lock; `env` of the migration may set another.
-const LOCK_TIMEOUT: &str = "-c lock_timeout=30s";
+/// What keeps a mesh from adding a sidecar: before the sidecar runs the pod has no network, and the Job would not end with it.
+const PLAIN_LABELS: [(&str, &str); 2] =
+    [("sidecar.istio.io/inject", "false"), ("kuma.io/sidecar-injection", "disabled")];
+const PLAIN_ANNOTATIONS: [(&str, &str); 3] = [
+    ("sidecar.istio.io/inject", "false"),
+    ("linkerd.io/inject", "disabled"),
+    ("consul.hashicorp.com/connect-inject", "false"),
+];
 
 /// The Job of a task, named after it and the run.
 pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -> Job {
@@ -38,10 +44,11 @@ pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -
     };
     let mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     mark.write(&mut metadata);
-    let labels = BTreeMap::from([
-        ("app.kubernetes.io/name".to_owned(), POD_LABEL.to_owned()),
-        ("app.kubernetes.io/instance".to_owned(), run.inputs.name.clone()),
-    ]);
+    let mut labels = over(&PLAIN_LABELS, &settings.pod_labels);
+    // By these its pods are told from the release's own.
+    labels.insert("app.kubernetes.io/name".to_owned(), POD_LABEL.to_owned());
+    labels.insert("app.kubernetes.io/instance".to_owned(), run.inputs.name.clone());
+    let annotations = over(&PLAIN_ANNOTATIONS, &settings.pod_annotations);
     let one = |(part, command): &(Part, Vec<String>)| container(settings, image, &pod, part.name(), command.clone());
     let mut containers: Vec<Container> = task.parts.iter().map(one).collect();
     let last = containers.pop();
@@ -52,7 +59,11 @@ pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -
             backoff_limit: Some(0),
             active_deadline_seconds: i64::try_from(duration(&settings.timeout, 600).as_secs()).ok(),
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }),
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels),
+                    annotations: Some(annotations),
+                    ..ObjectMeta::default()
+                }),
                 spec: Some(PodSpec {
                     restart_policy: Some("Never".to_owned()),
                     automount_service_account_token: Some(false),
@@ -73,6 +84,14 @@ pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -
         }),
         ..Job::default()
     }
+}
+
+/// What is set, over what holds by default.
+fn over(defaults: &[(&str, &str)], set: &Attr<BTreeMap<String, Attr<String>>>) -> BTreeMap<String, String> {
+    let defaults = defaults.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let set =
+        set.known().into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    defaults.chain(set).collect()
 }
 
 fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command: Vec<String>) -> Container {
@@ -97,15 +116,12 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
             }]
         }),
         env: Some(
-            // libpq reads it: a migration that waits for a lock blocks everybody behind it.
-            std::iter::once(("PGOPTIONS", Some(LOCK_TIMEOUT)))
-                .chain(env.map(|(name, value)| (name.as_str(), value.as_str())))
-                .map(|(name, value)| EnvVar {
-                    name: name.to_owned(),
-                    value: value.map(str::to_owned),
-                    ..EnvVar::default()
-                })
-                .collect(),
+            env.map(|(name, value)| EnvVar {
+                name: name.clone(),
+                value: value.as_str().map(str::to_owned),
+                ..EnvVar::default()
+            })
+            .collect(),
         ),
         resources: Some(resources(settings)),
         security_context: Some(container_security(&workload)),

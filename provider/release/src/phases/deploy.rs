@@ -6,7 +6,9 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::crds;
 use crate::journal::Outcome;
+use crate::ownership::description;
 use crate::run::{Run, Stop};
+use crate::taken_over;
 
 /// Deploys, and reads the record that Helm has written.
 ///
@@ -20,8 +22,9 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         observe(run).await?;
         return Ok(Outcome::Skipped);
     }
+    taken_over::note(run).await?;
     let config = &run.inputs.config;
-    let description = format!("terraform-provider-ffe run {}", run.record().id);
+    let description = description(&run.record().id);
     let inputs = &run.inputs;
     let request = DeployRequest {
         description: Some(&description),
@@ -64,6 +67,7 @@ async fn observe(run: &mut Run) -> Result<(), Stop> {
     };
     let release = run.kit.records.open(&key).await.map_err(unreadable)?;
     run.note(|record| record.revision_after = Some(key.revision));
+    run.journal.content.first_deployed = release.as_ref().and_then(|release| release.first_deployed);
     run.after = release;
     run.after_key = Some(key);
     Ok(())

@@ -9,7 +9,9 @@ use tfplugin::{Diagnostic, Model, Path};
 
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::model::Release;
+use crate::ownership::{self, Whose};
 use crate::pipeline::Phase;
+use crate::remains;
 use crate::run::{Run, Stop, now};
 use crate::start::{Claim, is_installed, look, recover_pending, refuse_others};
 
@@ -21,15 +23,11 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     take_leases(run).await?;
     let (namespace, name) = (run.inputs.namespace.clone(), run.inputs.name.clone());
     let journal = if run.was_managed {
-        let found = Journal::find(&run.cluster, &namespace, &name).await;
-        found.map_err(|error| Stop::cluster(&error, "The journal cannot be read"))?
+        Some(managed(run).await?)
     } else {
-        let adopt = run.inputs.config.adopt.known() == Some(&true);
-        match look(&run.cluster, &run.kit, &namespace, &name, adopt).await.map_err(Stop::Failed)? {
+        match look(&run.cluster, &run.kit, &run.inputs.config, &namespace, &name).await.map_err(Stop::Failed)? {
             Claim::Ours(journal) => journal.map(|one| if one.is_complete() { one.anew() } else { one }),
-            Claim::Adopt(journal) => {
-                Some(journal.unwrap_or_else(|| Journal::new(&namespace, &name, &run.id)).adopted())
-            }
+            Claim::Adopt(journal) => Some(journal),
             Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
         }
     };
@@ -43,6 +41,33 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let before = run.before.as_ref().map(|key| key.revision);
     run.note(|record| record.revision_before = record.revision_before.or(before));
     Ok(Outcome::Succeeded)
+}
+
+/// The journal of a release that is in the state. Where it is lost, what the state knows of it goes into a new one.
+async fn managed(run: &Run) -> Result<Journal, Stop> {
+    let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
+    let journal = Journal::find(&run.cluster, namespace, name).await;
+    let journal = journal.map_err(|error| Stop::cluster(&error, "The journal cannot be read"))?;
+    let seen = &run.seen;
+    let whose = ownership::look(&run.kit.records, namespace, name, seen.known(journal.as_ref())).await;
+    match whose.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))? {
+        Whose::Foreign(foreign) if is_installed(&foreign.key) => {
+            return Err(Stop::failed(ownership::replaced(namespace, name).at(Path::attribute("name"))));
+        }
+        Whose::Ours(owned) if is_installed(owned.newest()) => {}
+        // Terraform has seen it a moment ago; what the refresh would have told is told here.
+        _ => {
+            let lost = remains::refusal(&run.cluster, &run.kit.records, namespace, name, false).await;
+            if let Some(lost) = lost.map_err(Stop::Failed)? {
+                return Err(Stop::failed(lost.at(Path::attribute("name"))));
+            }
+        }
+    }
+    Ok(journal.unwrap_or_else(|| {
+        let mut journal = Journal::new(namespace, name, &run.id);
+        journal.content.first_deployed = seen.first_deployed;
+        if seen.adopted { journal.adopted() } else { journal }
+    }))
 }
 
 /// The page of this run in the journal: that of a run that was interrupted while doing the same, or a new one.

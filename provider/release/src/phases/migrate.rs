@@ -6,26 +6,33 @@
 use tfplugin::{Diagnostic, Path};
 
 use crate::journal::Outcome;
-use crate::migration::task::{Part, Task, is_alembic};
-use crate::migration::{self, revisions};
+use crate::migration;
+use crate::migration::inspection::{Inspection, Standing};
+use crate::migration::task::{Part, Task, TaskOutcome, Terms, is_alembic};
 use crate::model::Migration;
+use crate::phases::inspect::invalid_indexes;
 use crate::run::{Run, Stop};
+use crate::way_back::schema_back::{self, names};
 
 /// Migrates, unless there is nothing to migrate or this run has migrated already.
 ///
 /// # Errors
-/// When the migration fails: with the last lines of its log.
+/// When the migration fails: with the last lines of its log; or when it is not known where it has led.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
     if run.record().schema_after.is_some() {
         tracing::info!("this run has migrated already");
         return Ok(Outcome::Skipped);
     }
-    let task = Task::upgrade(&settings);
-    let job = task.job_name(&run.record().id);
-    if is_alembic(&settings) && run.nothing_pending && !run.record().jobs.contains(&job) {
-        let current = run.stands_at.clone();
-        run.note(|record| record.schema_after = current.or_else(|| record.schema_before.clone()));
+    let (id, base) = (run.record().id.clone(), run.record().schema_before.clone());
+    let terms = Terms { run_id: &id, settings: &settings, base: base.as_deref(), without_options: run.without_options };
+    let task = Task::upgrade(terms);
+    let job = task.job_name(&id);
+    if run.nothing_pending
+        && !run.record().jobs.contains(&job)
+        && let Some(found) = run.stands_at.clone()
+    {
+        run.note_standing(&found);
         return Ok(Outcome::Skipped);
     }
     let Some(manifest) = &run.manifest else { return Ok(Outcome::Skipped) };
@@ -33,24 +40,79 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let outcome = run.carry_out(&task, &settings, &image).await?;
     if !outcome.succeeded {
         run.end_job(&job).await?;
-        let what = match outcome.log(Part::Current) {
-            [] => "The deployment was not started; the migration failed",
-            _ => "The deployment was not started; the schema revision could not be read after the migration",
-        };
-        let mut error = outcome.failure("The database migration failed", what, &image);
-        error.detail.push_str(&leftover(run));
-        error
-            .detail
-            .push_str("\n\nWhat to do: Correct the migration where its log says that it stopped, and apply again.");
-        return Err(Stop::failed(error));
+        return Err(Stop::failed(failed(run, &outcome, &image)));
     }
-    let current = outcome.log(Part::Current);
-    let after = if is_alembic(&settings) { revisions::parse(current) } else { migration::lines(current) };
-    run.note(|record| record.schema_after = Some(after));
+    // What it has come to is written down before the Job goes.
+    if let Standing::Known(found) = &outcome.standing {
+        run.note_standing(found);
+    }
     run.end_job(&job).await?;
+    let found = match outcome.standing {
+        Standing::Known(found) => found,
+        Standing::Unknown(_) if !is_alembic(&settings) && settings.current_command.is_null() => {
+            return Ok(Outcome::Succeeded);
+        }
+        // The log may have been lost with its pod: another Job can tell as well.
+        Standing::Unknown(why) | Standing::Malformed(why) => {
+            tracing::warn!(%why, "the migration ended, and its Job did not tell where it led");
+            let found = schema_back::look(run, &settings, &image).await?;
+            run.save().await?;
+            found
+        }
+    };
+    run.warnings.extend(invalid_indexes(&found));
     tracing::info!(before = ?run.record().schema_before, after = ?run.record().schema_after, "migrated");
-    check_target(&settings, current).map_err(Stop::failed)?;
+    check_target(&settings, &found).map_err(Stop::failed)?;
     Ok(Outcome::Succeeded)
+}
+
+/// The error of a migration whose Job failed.
+fn failed(run: &Run, outcome: &TaskOutcome, image: &str) -> Diagnostic {
+    let what = match outcome.log(Part::Current) {
+        [] => "The deployment was not started; the migration failed",
+        _ => "The deployment was not started; the schema revision could not be read after the migration",
+    };
+    let mut error = outcome.failure("The database migration failed", what, image);
+    error.detail.push_str(&leftover(run));
+    let log: Vec<&str> = outcome.logs.values().flatten().map(String::as_str).collect();
+    let advice = advice(&log)
+        .unwrap_or_else(|| "Correct the migration where its log says that it stopped, and apply again.".to_owned());
+    error.detail.push_str(&format!("\n\nWhat to do: {advice}"));
+    error
+}
+
+/// What to do about failures that are known by their words.
+fn advice(log: &[&str]) -> Option<String> {
+    log.iter().rev().find_map(|line| {
+        if let Some(name) = between(line, "type \"", "\" already exists") {
+            return Some(format!(
+                "The type {name} is there already. A downgrade() that drops a table leaves the enum types of its columns; \
+                 such a downgrade has probably run on the way back of an earlier release. If no table uses the type, remove \
+                 it (DROP TYPE {name};) and apply again; and let downgrade() drop it too: \
+                 sa.Enum(name=\"{name}\").drop(op.get_bind())."
+            ));
+        }
+        if line.contains("value too long for type character varying(32)") {
+            return Some(
+                "The version table holds 32 characters, and a revision's id is longer. Give the revision a shorter id, or \
+                 widen the column first: ALTER TABLE alembic_version ALTER COLUMN version_num TYPE varchar(255);"
+                    .to_owned(),
+            );
+        }
+        if line.contains("canceling statement due to lock timeout") {
+            return Some(
+                "A statement waited longer for a lock than migration.lock_timeout. See who holds it (pg_stat_activity, \
+                 pg_locks), let them end, and apply again; or set a longer lock_timeout. A CREATE INDEX CONCURRENTLY that \
+                 was given up leaves an INVALID index: DROP INDEX CONCURRENTLY it first."
+                    .to_owned(),
+            );
+        }
+        None
+    })
+}
+
+fn between<'l>(line: &'l str, before: &str, after: &str) -> Option<&'l str> {
+    Some(line.split_once(before)?.1.split_once(after)?.0)
 }
 
 /// What a failed migration may have left outside of its transactions.
@@ -67,19 +129,38 @@ fn leftover(run: &Run) -> String {
     )
 }
 
-/// With Alembic and a target of `head`, the database must stand at a head afterwards: Alembic says so itself.
-fn check_target(settings: &Migration, log: &[String]) -> Result<(), Diagnostic> {
-    let to_head = is_alembic(settings) && matches!(settings.target.as_str(), None | Some("head" | "heads"));
-    if !to_head || revisions::all_at_head(log) {
+/// With Alembic nothing may be left to run on the way to the target.
+fn check_target(settings: &Migration, found: &Inspection) -> Result<(), Diagnostic> {
+    if !is_alembic(settings) || found.pending.is_empty() {
         return Ok(());
     }
+    let target = settings.target.as_str().unwrap_or("head");
+    let left: Vec<&str> = found.pending.iter().take(10).map(|one| one.revision.as_str()).collect();
     Err(Diagnostic::error(
-        "The database is not at the head revision after the migration",
+        format!("The database is not at {target} after the migration"),
         format!(
-            "alembic current says: {}. The deployment was not started. Something else moves the schema, or the version \
+            "It is at {}; {} would still run. The deployment was not started. Something else moves the schema, or the version \
              table is not the one that env.py uses.",
-            log.join(" ")
+            names(&found.current),
+            left.join(", ")
         ),
     )
     .at(Path::attribute("migration").child("target")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_failures_come_with_their_remedy() {
+        let told = |line: &str| advice(&["INFO  context", line]).unwrap_or_default();
+        assert!(
+            told("FAILED: ProgrammingError: (psycopg2.errors.DuplicateObject) type \"status\" already exists")
+                .contains("DROP TYPE status;")
+        );
+        assert!(told("value too long for type character varying(32)").contains("varchar(255)"));
+        assert!(told("psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout").contains("INVALID"));
+        assert_eq!(advice(&["relation \"accounts\" already exists"]), None);
+    }
 }

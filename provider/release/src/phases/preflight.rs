@@ -21,6 +21,8 @@ use crate::run::{Run, Stop};
 /// # Errors
 /// With everything that is missing at once.
 pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    // Also where this run does not migrate itself: what a run that died has begun goes on beside it.
+    inspect::finish_older(run).await?;
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
     let foreseen = rendered(run, &chart).await?;
     let manifest = foreseen.manifest.clone();

@@ -13,6 +13,7 @@ use crate::journal::{Journal, Outcome};
 use crate::migration::task::remove_job;
 use crate::model::Release;
 use crate::run::{Run, Stop, now};
+use crate::taken_over;
 
 /// The attribute whose digest is kept.
 pub(crate) const SET_WO: &str = "set_wo";
@@ -33,11 +34,19 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         let why = match write(run).await {
             Ok(()) => {
                 prune(run).await;
+                if !run.journal.content.taken_over.is_empty() {
+                    taken_over::forget(run).await;
+                }
                 return Ok(Outcome::Succeeded);
             }
             Err(Stop::Cancelled) => {
                 run.journal = before;
                 return Err(Stop::Cancelled);
+            }
+            // What is deployed is well; only nothing may be written any more.
+            Err(Stop::LeaseLost) => {
+                unrecorded(run, &before, &Stop::LeaseLost.into_diagnostics());
+                return Ok(Outcome::Interrupted);
             }
             Err(Stop::Failed(why)) => why,
         };

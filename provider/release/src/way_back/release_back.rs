@@ -1,11 +1,15 @@
 //! The release back to its last verified revision; a first install is uninstalled.
 
 use ffe_helm::binary::{RollbackRequest, UninstallRequest};
+use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Status};
-use tfplugin::Diagnostics;
+use ffe_session::diagnostic;
+use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::Outcome;
 use crate::run::{Run, Stop};
+use crate::taken_over;
+use crate::way_back::claims;
 
 /// Rolls back or uninstalls, as `remediation` says.
 ///
@@ -86,6 +90,7 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
         force_conflicts: true,
         ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
     };
+    spare(run, revision).await?;
     let mut done = helm.rollback(&request, &run.cancel).await;
     if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
         // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
@@ -94,9 +99,18 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
         done = helm.rollback(&request, &run.cancel).await;
     }
     run.kit.records.invalidate(&run.inputs.namespace);
-    done.map_err(|error| {
-        Diagnostics::error(format!("The release could not be rolled back to revision {revision}"), error.with_advice())
-    })?;
+    if let Err(error) = done {
+        let words = run.redactor().clean(&error.to_string());
+        match but_for_claims(run, revision, &words).await? {
+            Some(warning) => run.warnings.push(warning),
+            None => {
+                return Err(Diagnostics::error(
+                    format!("The release could not be rolled back to revision {revision}"),
+                    error.with_advice(),
+                ));
+            }
+        }
+    }
 
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
@@ -108,22 +122,58 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
         release.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
     run.after_key = Some(key);
     run.after = release;
-    Ok(Outcome::RolledBack)
+    let now = run.after.as_ref().and_then(|release| release.parsed_manifest().ok()).unwrap_or_default();
+    let problems = taken_over::give_back(run, &now).await;
+    if problems.has_errors() { Err(problems) } else { Ok(Outcome::RolledBack) }
+}
+
+/// What was there before the release is not Helm's to delete, where the revision to go back to does not have it.
+async fn spare(run: &Run, revision: u32) -> Result<(), Diagnostics> {
+    if run.journal.content.taken_over.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: ffe_helm::Error| {
+        Diagnostics::error("The release was not rolled back: its record cannot be rewritten", error.to_string())
+    };
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(failed)?;
+    let target = match history.iter().find(|key| key.revision == revision) {
+        Some(key) => run.kit.records.open(key).await.map_err(failed)?,
+        None => None,
+    };
+    let target = target.and_then(|release| release.parsed_manifest().ok());
+    // Without the target it is not known what stays; then Helm cannot go back to it either.
+    let (Some(newest), Some(target)) = (history.last(), target) else { return Ok(()) };
+    taken_over::spare(&run.kit.records, newest, &run.journal, &target).await.map_err(failed)
+}
+
+/// The warning about a rollback that failed over nothing but a claim that cannot shrink.
+async fn but_for_claims(run: &Run, revision: u32, words: &str) -> Result<Option<Diagnostic>, Diagnostics> {
+    if !claims::is_about_claims(words) {
+        return Ok(None);
+    }
+    let unreadable =
+        |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
+    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
+    let history = run.kit.records.history_now(namespace, name).await.map_err(unreadable)?;
+    let Some(key) = history.iter().find(|key| key.revision == revision) else { return Ok(None) };
+    let release = run.kit.records.open(key).await.map_err(unreadable)?;
+    let Some(old) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(None) };
+    let found = claims::all_but_claims(run, &old, words).await;
+    found.map_err(|error| diagnostic(&error, "What runs after the rollback cannot be looked at").into())
 }
 
 async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, "uninstalling");
-    let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+    let (namespace, name) = (run.inputs.namespace.clone(), run.inputs.name.clone());
     let request = UninstallRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
         wait: true,
-        ..UninstallRequest::new(&run.inputs.name, &run.inputs.namespace, run.inputs.timeout)
+        ..UninstallRequest::new(&name, &namespace, run.inputs.timeout)
     };
-    let done = helm.uninstall(&request, &run.cancel).await;
-    run.kit.records.invalidate(&run.inputs.namespace);
-    done.map_err(|error| Diagnostics::error("The failed release could not be uninstalled", error.to_string()))?;
+    run.uninstall(&request).await.map_err(Stop::into_diagnostics)?;
     run.after = None;
     run.after_key = None;
     run.journal.forget_revisions();
-    Ok(Outcome::Uninstalled)
+    let problems = taken_over::give_back(run, &Manifest::default()).await;
+    if problems.has_errors() { Err(problems) } else { Ok(Outcome::Uninstalled) }
 }

@@ -1,17 +1,19 @@
-//! The schema back to the revision that was recorded before the migration, with the *new* image: only that has the
-//! revisions to undo.
+//! The schema back to where the last good release had left it, with the *new* image: only that has the revisions to undo.
+//!
+//! It moves only when no Job of the run can commit any more, the leases are held, and both the base and where the database stands
+//! are known.
 
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::migration;
-use crate::migration::inspect::Inspection;
-use crate::migration::revisions;
-use crate::migration::task::{Part, Task, TaskOutcome, is_alembic};
+use crate::migration::inspection::Inspection;
+use crate::migration::task::{Task, TaskOutcome, Terms, end_with_pods};
 use crate::model::Migration;
 use crate::pipeline::{Phase, is_left};
 use crate::run::{Run, Stop};
+use crate::way_back::open_way::OpenWay;
 
-/// Undoes what this run has migrated.
+/// Undoes what has been migrated since the last good release.
 ///
 /// # Errors
 /// When it cannot be undone: with the command that restores the backup. A restore is never automatic.
@@ -21,14 +23,13 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     if run.record().schema_after.as_ref() == Some(&before) {
         return Ok(());
     }
-    let Some(manifest) = &run.manifest else { return Ok(()) };
-    let image = migration::image(&settings, manifest, &run.inputs.namespace)?;
-    let now = stands_at(run, &settings, &image).await?;
+    let Some(image) = image(run, &settings)? else { return Ok(()) };
+    let found = stands_at(run, &settings, &image).await?;
+    let now = found.current.clone();
     if now == before {
         run.journal.settle_schema(&before);
         return Ok(());
     }
-    run.note(|record| record.schema_after = Some(now.clone()));
     if let Some(why) = kept(run, &settings) {
         run.note(|record| record.kept = true);
         run.warnings.push(Diagnostic::warning(
@@ -41,14 +42,26 @@ pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
     if before.is_empty() {
         return Ok(());
     }
-    let target = target(run, &settings, &before, &now).map_err(|why| stays(run, &now, &why))?;
-    if Task::downgrade(&settings, &target).is_none() {
-        return Err(stays(run, &now, "The engine has no downgrade_command."));
-    }
-    downgrade(run, &settings, &image, &target).await.map_err(Stop::into_diagnostics)?;
+    let way = match OpenWay::find(&settings, run.record(), &found) {
+        Ok(way) => way,
+        Err(why) => {
+            run.note(|record| record.one_way = true);
+            return Err(stays(run, &now, &why));
+        }
+    };
+    downgrade(run, &settings, &image, &way).await.map_err(Stop::into_diagnostics)?;
     tracing::info!(from = ?now, to = ?before, "the schema is back");
     run.journal.settle_schema(&before);
     Ok(())
+}
+
+/// The image that has the revisions to undo.
+fn image(run: &Run, settings: &Migration) -> Result<Option<String>, Diagnostics> {
+    if let Some(image) = &run.record().image {
+        return Ok(Some(image.clone()));
+    }
+    let Some(manifest) = &run.manifest else { return Ok(None) };
+    Ok(Some(migration::image(settings, manifest, &run.inputs.namespace)?))
 }
 
 /// Why the schema stays, if it is to: the user has said so, or the new version has been deployed and stays too.
@@ -60,51 +73,86 @@ fn kept(run: &Run, settings: &Migration) -> Option<&'static str> {
     (deployed && is_left(run)).then_some("remediation.strategy is none, and the new version stays with its schema")
 }
 
-/// Where the database stands now: a migration that failed may have come half of the way.
-async fn stands_at(run: &mut Run, settings: &Migration, image: &str) -> Result<Vec<String>, Diagnostics> {
-    if let Some(after) = &run.record().schema_after {
-        return Ok(after.clone());
+/// Where the database stands and what has run since the base. A migration that failed may have come half of the way, so it is
+/// asked; before that its Job is ended, pods and all, lest it commits behind the answer.
+async fn stands_at(run: &mut Run, settings: &Migration, image: &str) -> Result<Inspection, Diagnostics> {
+    if let (Some(current), Some(ran)) = (&run.record().schema_after, &run.record().ran) {
+        return Ok(Inspection { current: current.clone(), ran: ran.clone(), ..Inspection::default() });
     }
-    let Some(task) = Task::inspect("look", settings) else { return Ok(Vec::new()) };
-    let outcome = carry_out(run, settings, image, &task).await?;
-    let found = if is_alembic(settings) {
-        Inspection::parse(outcome.log(Part::Inspect)).map(|found| found.current)
-    } else {
-        Some(migration::lines(outcome.log(Part::Current)))
+    let unknown = |why: Diagnostics| -> Diagnostics {
+        why.into_iter()
+            .map(|one| {
+                let text = format!("{}\n\nIt was not moved: what is not known is not undone.", one.detail);
+                Diagnostic { detail: text, ..one }
+            })
+            .collect()
     };
-    found.filter(|_| outcome.succeeded).ok_or_else(|| {
-        outcome.failure("Where the schema stands is not known", "It could not be asked after the failure", image).into()
-    })
+    end_movers(run).await.map_err(|stop| unknown(stop.into_diagnostics()))?;
+    look(run, settings, image).await.map_err(|stop| unknown(stop.into_diagnostics()))
 }
 
-/// Whether the way back of the schema is open as far as the journal says: if not, pods need not make room for it.
-pub(crate) fn is_open(run: &Run) -> bool {
-    let record = run.record();
-    let (Some(settings), Some(before), Some(after)) =
-        (run.inputs.config.migration.known(), &record.schema_before, &record.schema_after)
-    else {
+/// Ends the run's Jobs that move the schema, and waits until their pods have ended.
+async fn end_movers(run: &mut Run) -> Result<(), Stop> {
+    let moves = |job: &&String| job.starts_with("ffe-migrate-") || job.starts_with("ffe-downgrade-");
+    let left: Vec<String> = run.record().jobs.iter().filter(moves).cloned().collect();
+    for job in left {
+        end_with_pods(run, &job).await?;
+        run.note(|record| record.jobs.retain(|known| *known != job));
+    }
+    Ok(())
+}
+
+/// Asks the database by a Job where it stands and what has run since the run's base, and writes it down.
+///
+/// # Errors
+/// When it is not known, with the reason.
+pub(crate) async fn look(run: &mut Run, settings: &Migration, image: &str) -> Result<Inspection, Stop> {
+    let base = run.record().schema_before.clone();
+    let found = look_from(run, settings, image, base.as_deref()).await?;
+    run.note_standing(&found);
+    Ok(found)
+}
+
+/// Asks the database by a Job where it stands and what has run since a base.
+///
+/// # Errors
+/// When it is not known, with the reason.
+pub(crate) async fn look_from(
+    run: &mut Run,
+    settings: &Migration,
+    image: &str,
+    base: Option<&[String]>,
+) -> Result<Inspection, Stop> {
+    let id = run.record().id.clone();
+    let Some(task) = Task::look(Terms { run_id: &id, settings, base, without_options: run.without_options }) else {
+        return Err(Stop::failed(Diagnostic::error(
+            "Where the schema stands is not known",
+            "The engine has no current_command.",
+        )));
+    };
+    let outcome = by_job(run, settings, image, &task).await?;
+    match outcome.standing.clone().known() {
+        Ok(found) if outcome.succeeded => Ok(found),
+        Ok(_) => Err(not_known(&outcome, image, "The Job that was to tell failed")),
+        Err(why) => Err(not_known(&outcome, image, &format!("The Job that was to tell did not: {why}"))),
+    }
+}
+
+fn not_known(outcome: &TaskOutcome, image: &str, why: &str) -> Stop {
+    Stop::failed(outcome.failure("Where the schema stands is not known", why, image))
+}
+
+/// Whether the schema goes back as far as can be told before the pods have made room for it: if not, they need not.
+pub(crate) async fn is_open(run: &mut Run) -> bool {
+    let Some(settings) = run.inputs.config.migration.known().cloned() else { return false };
+    let (before, after) = (run.record().schema_before.clone(), run.record().schema_after.clone());
+    if before.is_none() || before == after || kept(run, &settings).is_some() {
         return false;
-    };
-    before != after
-        && !before.is_empty()
-        && kept(run, settings).is_none()
-        && Task::downgrade(settings, "").is_some()
-        && target(run, settings, before, after).is_ok()
-}
-
-/// The revision to go back to, if the way is open; else why not.
-fn target(run: &Run, settings: &Migration, before: &[String], now: &[String]) -> Result<String, String> {
-    let [target] = before else {
-        return Err("Before this run it had several heads, and only a backup brings exactly those back.".to_owned());
-    };
-    // Revisions that have run: all of them, or those up to where the failed migration came.
-    let pending = &run.record().pending;
-    let reached = pending.iter().rposition(|one| now.contains(&one.revision)).map_or(0, |position| position + 1);
-    let ran = if is_alembic(settings) { &pending[..reached] } else { &[] };
-    match ran.iter().find_map(|one| Some((one, one.obstacle()?))) {
-        Some((one, obstacle)) => Err(format!("Revision {} {obstacle}.", one.revision)),
-        None => Ok(target.clone()),
     }
+    let Ok(Some(image)) = image(run, &settings) else { return false };
+    // What goes wrong here is told by the step that moves the schema.
+    let Ok(found) = stands_at(run, &settings, &image).await else { return false };
+    before != Some(found.current.clone()) && OpenWay::find(&settings, run.record(), &found).is_ok()
 }
 
 fn stays(run: &Run, now: &[String], why: &str) -> Diagnostics {
@@ -116,10 +164,6 @@ fn stays(run: &Run, now: &[String], why: &str) -> Diagnostics {
     .into()
 }
 
-async fn carry_out(run: &mut Run, settings: &Migration, image: &str, task: &Task) -> Result<TaskOutcome, Diagnostics> {
-    by_job(run, settings, image, task).await.map_err(Stop::into_diagnostics)
-}
-
 async fn by_job(run: &mut Run, settings: &Migration, image: &str, task: &Task) -> Result<TaskOutcome, Stop> {
     let job = task.job_name(&run.record().id);
     let outcome = run.carry_out(task, settings, image).await?;
@@ -127,24 +171,36 @@ async fn by_job(run: &mut Run, settings: &Migration, image: &str, task: &Task) -
     Ok(outcome)
 }
 
-/// Takes the schema back to one revision, with the image that knows the way.
+/// Takes the schema back on an open way, with the image that knows it.
 ///
 /// # Errors
 /// When the downgrade fails, or does not lead there.
-pub(crate) async fn downgrade(run: &mut Run, settings: &Migration, image: &str, target: &str) -> Result<(), Stop> {
-    let Some(task) = Task::downgrade(settings, target) else {
+pub(crate) async fn downgrade(run: &mut Run, settings: &Migration, image: &str, way: &OpenWay) -> Result<(), Stop> {
+    let id = run.record().id.clone();
+    let terms = Terms { run_id: &id, settings, base: Some(way.base()), without_options: run.without_options };
+    let Some(task) = Task::downgrade(terms, way.base()) else {
         return Err(Stop::failed(Diagnostic::error(
             "The schema cannot be taken back",
             "The engine has no downgrade_command.",
         )));
     };
     let outcome = by_job(run, settings, image, &task).await?;
-    let current = outcome.log(Part::Current);
-    let reached = if is_alembic(settings) { revisions::parse(current) } else { migration::lines(current) };
-    if outcome.succeeded && reached == [target] {
-        return Ok(());
-    }
-    let mut error = outcome.failure("The schema could not be taken back", "The downgrade failed", image);
+    let mut wanted = way.base().to_vec();
+    wanted.sort();
+    let why = match outcome.standing.clone().known() {
+        Ok(found) if outcome.succeeded && found.current == wanted => return Ok(()),
+        Ok(found) if outcome.succeeded => format!("The database is at {} after it", names(&found.current)),
+        Err(why) if outcome.succeeded => {
+            format!("The downgrade ended, and where the database stands now is not known: {why}")
+        }
+        _ => "The downgrade failed".to_owned(),
+    };
+    let mut error = outcome.failure("The schema could not be taken back", &why, image);
     error.detail.push_str(&format!("\n\n{}", run.restore_advice()));
     Err(Stop::failed(error))
+}
+
+/// Revisions in words.
+pub(crate) fn names(revisions: &[String]) -> String {
+    if revisions.is_empty() { "base (no revision)".to_owned() } else { revisions.join(", ") }
 }

@@ -9,9 +9,13 @@ use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::Diagnostic;
 
 use crate::journal::{Outcome, RunRecord};
-use crate::migration::inspect::Pending;
+use crate::migration::inspection::Inspection;
+use crate::migration::task::is_alembic;
 use crate::model::Migration;
+use crate::phases::earlier;
 use crate::run::{Run, Stop};
+use crate::way_back::open_way::OpenWay;
+use crate::way_back::schema_back::names;
 use crate::way_back::{pods_gone, release_back, schema_back};
 
 /// What an earlier run has left ahead.
@@ -19,58 +23,63 @@ use crate::way_back::{pods_gone, release_back, schema_back};
 struct Left {
     run: String,
     image: String,
-    target: String,
+    base: Vec<String>,
     revision_before: Option<u32>,
 }
 
-/// Takes back what the newest earlier run that brought the database to these revisions has done: release, pods and
-/// schema. `false`: none did, or it cannot be undone.
+/// Takes back what the newest earlier run that brought the database to where it is has done: release, pods and schema. `false`:
+/// nothing has to be taken back, or it cannot be undone.
 ///
 /// # Errors
 /// When the way back fails.
-pub(crate) async fn go(run: &mut Run, settings: &Migration, unknown: &[String]) -> Result<bool, Stop> {
-    let earlier = run.journal.content.runs.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
-    let Some(left) = left_ahead(earlier, unknown).filter(|_| settings.on_failure.as_str() != Some("keep")) else {
+pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str, found: &Inspection) -> Result<bool, Stop> {
+    if settings.on_failure.as_str() == Some("keep") {
         return Ok(false);
+    }
+    let earlier = run.journal.content.runs.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+    let left = if is_alembic(settings) {
+        left_ahead(earlier, &found.unknown)
+    } else {
+        earlier::left_behind_by(earlier, image, &found.current).and_then(left)
     };
-    tracing::warn!(run = %left.run, to = %left.target, "an earlier run has left the schema ahead: taking it back");
-    let Some(stands) = release(run, &left).await? else { return Ok(false) };
+    let (Some(left), Some(first)) = (left, run.journal.base_of_failures().cloned()) else { return Ok(false) };
+    // The image that has moved the schema is asked before anything is touched.
+    let stands = Box::pin(schema_back::look_from(run, settings, &left.image, Some(&left.base))).await?;
+    let record = RunRecord { schema_before: Some(left.base.clone()), ..first };
+    let Ok(way) = OpenWay::find(settings, &record, &stands) else { return Ok(false) };
+    tracing::warn!(run = %left.run, to = ?left.base, "an earlier run has left the schema ahead: taking it back");
+    let Some(good) = Box::pin(release(run, &left)).await? else { return Ok(false) };
     let namespace = run.inputs.namespace.as_str();
-    let kept = stands.and_then(|release| release.parsed_manifest().ok());
+    let kept = good.and_then(|release| release.parsed_manifest().ok());
     let kept = kept.map(|manifest| pods_gone::images(&manifest, namespace)).unwrap_or_default();
-    if !kept.contains(&left.image) {
-        pods_gone::clear(run, &[left.image.clone()].into()).await.map_err(Stop::Failed)?;
-    }
-    schema_back::downgrade(run, settings, &left.image, &left.target).await?;
-    for record in run.journal.content.runs.iter_mut().filter(|record| record.id == left.run) {
-        record.schema_after.clone_from(&record.schema_before);
-    }
+    pods_gone::clear(run, &pods_gone::Version::new([left.image.clone()].into(), &kept)).await.map_err(Stop::Failed)?;
+    Box::pin(schema_back::downgrade(run, settings, &left.image, &way)).await?;
+    run.journal.settle_schema_of_earlier(&left.base);
     run.save().await?;
     run.warnings.push(Diagnostic::warning(
         "What an earlier run had left was taken back",
         format!(
             "The run {} was interrupted or failed, and the database was ahead of the image that is wanted now. The schema \
              is back at {}.",
-            left.run, left.target
+            left.run,
+            names(&left.base)
         ),
     ));
     Ok(true)
 }
 
-/// The newest run after the last good one that has these revisions among those it ran, if its way back is open.
+/// The newest run after the last good one that has these revisions among those it was to run.
 fn left_ahead(earlier: &[RunRecord], unknown: &[String]) -> Option<Left> {
     let since = earlier.iter().rev().take_while(|run| run.outcome != Outcome::Succeeded);
     let ran = |run: &&RunRecord| unknown.iter().all(|one| run.pending.iter().any(|pending| pending.revision == *one));
-    let run = since.into_iter().find(ran)?;
-    let [target] = run.schema_before.as_deref()? else { return None };
-    let reached = run.pending.iter().rposition(|one| unknown.contains(&one.revision))?;
-    if run.pending[..=reached].iter().any(|one: &Pending| one.obstacle().is_some()) {
-        return None;
-    }
+    left(since.into_iter().find(ran).filter(|_| !unknown.is_empty())?)
+}
+
+fn left(run: &RunRecord) -> Option<Left> {
     Some(Left {
         run: run.id.clone(),
         image: run.image.clone()?,
-        target: target.clone(),
+        base: run.schema_before.clone().filter(|base| !base.is_empty())?,
         revision_before: run.revision_before,
     })
 }
@@ -100,16 +109,11 @@ async fn release(run: &mut Run, left: &Left) -> Result<Option<Option<HelmRelease
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ffe_alembic::Undo;
-
     use super::*;
+    use crate::migration::inspection::Pending;
 
-    fn run(id: &str, outcome: Outcome, before: &str, pending: &[(&str, Undo)]) -> RunRecord {
-        let pending = pending.iter().map(|(name, undo)| Pending {
-            revision: (*name).to_owned(),
-            undo: *undo,
-            ..Pending::default()
-        });
+    fn run(id: &str, outcome: Outcome, before: &str, pending: &[&str]) -> RunRecord {
+        let pending = pending.iter().map(|name| Pending { revision: (*name).to_owned(), ..Pending::default() });
         RunRecord {
             id: id.to_owned(),
             outcome,
@@ -120,23 +124,22 @@ mod tests {
         }
     }
 
-    fn left(runs: &[RunRecord], unknown: &str) -> Option<(String, String)> {
-        left_ahead(runs, &[unknown.to_owned()]).map(|left| (left.image, left.target))
+    fn left(runs: &[RunRecord], unknown: &[&str]) -> Option<(String, Vec<String>)> {
+        let unknown: Vec<String> = unknown.iter().map(|one| (*one).to_owned()).collect();
+        left_ahead(runs, &unknown).map(|left| (left.image, left.base))
     }
 
     #[test]
     fn the_run_that_brought_the_database_there_is_found() {
-        use Undo::{Pass, Possible};
-        let good = run("a", Outcome::Succeeded, "1", &[("2", Possible)]);
-        let dead = run("b", Outcome::Interrupted, "2", &[("3", Possible), ("4", Possible)]);
+        let good = run("a", Outcome::Succeeded, "1", &["2"]);
+        let dead = run("b", Outcome::Interrupted, "2", &["3", "4"]);
         let other = run("c", Outcome::Failed, "2", &[]);
-        let expected = Some(("app:b".to_owned(), "2".to_owned()));
-        assert_eq!(left(&[good.clone(), dead.clone()], "4"), expected);
-        assert_eq!(left(&[good.clone(), dead.clone(), other], "3"), expected);
-        assert_eq!(left(&[good.clone(), dead.clone()], "9"), None, "somebody else's");
-        assert_eq!(left(&[dead, good.clone()], "4"), None, "not behind a release that was good");
-        assert_eq!(left(std::slice::from_ref(&good), "2"), None);
-        let one_way = run("d", Outcome::Interrupted, "2", &[("3", Pass), ("4", Possible)]);
-        assert_eq!(left(&[good, one_way], "4"), None, "it cannot be undone");
+        let expected = Some(("app:b".to_owned(), vec!["2".to_owned()]));
+        assert_eq!(left(&[good.clone(), dead.clone()], &["4"]), expected);
+        assert_eq!(left(&[good.clone(), dead.clone(), other], &["3"]), expected);
+        assert_eq!(left(&[good.clone(), dead.clone()], &["9"]), None, "somebody else's");
+        assert_eq!(left(&[good.clone(), dead.clone()], &[]), None, "nothing is ahead");
+        assert_eq!(left(&[dead, good.clone()], &["4"]), None, "not behind a release that was good");
+        assert_eq!(left(std::slice::from_ref(&good), &["2"]), None);
     }
 }

@@ -12,7 +12,7 @@ use ffe_cluster::testing::FakeApi;
 use ffe_helm::manifest::Manifest;
 use serde_json::{Value as Json, json};
 
-use crate::world::{NAMESPACE, manifest, put_objects, put_record, read_record, record_of, reference};
+use crate::world::{NAMESPACE, manifest, put_objects, put_record_of, read_record, record_of, reference};
 
 const SCRIPT: &str = r#"
 if [ "$1" = version ]; then echo v4.3.1; exit 0; fi
@@ -125,19 +125,23 @@ fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) 
     let words = failing.iter().position(|(failing, _)| failing == operation).map(|at| failing.remove(at).1);
     let newest = (1..100).rev().find(|revision| api.get(&record_of(name, *revision)).is_some()).unwrap_or(0);
     let done = match operation {
-        "install" | "upgrade" => deploy(api, name, newest, &rendered(), values, words),
+        "install" | "upgrade" => {
+            let described = arguments.iter().skip_while(|argument| *argument != "--description").nth(1);
+            let described = described.map_or("Upgrade complete", String::as_str);
+            deploy(api, name, newest, &rendered(), values, (described, words))
+        }
         "rollback" => {
             let to: u32 = arguments[2].parse().unwrap();
             let old = read_record(api, name, to);
-            deploy(api, name, newest, old["manifest"].as_str().unwrap(), &old["config"], words)
+            let described = format!("Rollback to {to}");
+            deploy(api, name, newest, old["manifest"].as_str().unwrap(), &old["config"], (&described, words))
         }
         "uninstall" => {
-            for revision in 1..=newest {
-                if api.get(&record_of(name, revision)).is_some() {
-                    remove_objects(api, read_record(api, name, revision)["manifest"].as_str().unwrap());
-                    api.remove(&record_of(name, revision));
-                }
+            // What the newest revision names, and no more.
+            if newest > 0 {
+                remove_objects(api, read_record(api, name, newest)["manifest"].as_str().unwrap());
             }
+            (1..=newest).for_each(|revision| api.remove(&record_of(name, revision)));
             Ok(String::new())
         }
         other => Err(format!("the stand-in does not know {other}")),
@@ -155,21 +159,29 @@ fn deploy(
     newest: u32,
     text: &str,
     values: &Json,
-    fails: Option<String>,
+    (described, fails): (&str, Option<String>),
 ) -> Result<String, String> {
+    // As Helm does it: an install has its own time, which all that comes after it carries on.
+    let first = match newest {
+        0 => jiff::Timestamp::now().to_string(),
+        newest => read_record(api, name, newest)["info"]["first_deployed"].as_str().unwrap().to_owned(),
+    };
     if let Some(words) = fails {
-        put_record(api, name, newest + 1, "failed", text, values);
+        put_record_of(api, name, newest + 1, "failed", text, values, (&first, &words));
         return Err(words);
+    }
+    if newest > 0 {
+        remove_objects(api, read_record(api, name, newest)["manifest"].as_str().unwrap());
     }
     for revision in 1..=newest {
         if api.get(&record_of(name, revision)).is_some() {
             let old = read_record(api, name, revision);
-            remove_objects(api, old["manifest"].as_str().unwrap());
-            put_record(api, name, revision, "superseded", old["manifest"].as_str().unwrap(), &old["config"]);
+            let info = (first.as_str(), old["info"]["description"].as_str().unwrap());
+            put_record_of(api, name, revision, "superseded", old["manifest"].as_str().unwrap(), &old["config"], info);
         }
     }
     put_objects(api, text);
-    put_record(api, name, newest + 1, "deployed", text, values);
+    put_record_of(api, name, newest + 1, "deployed", text, values, (&first, described));
     Ok(String::new())
 }
 

@@ -113,11 +113,24 @@ pub(crate) fn journal_of(name: &str) -> ObjectRef {
 
 /// Puts Helm's record of a revision there.
 pub(crate) fn put_record(api: &FakeApi, name: &str, revision: u32, status: &str, manifest: &str, values: &Json) {
+    put_record_of(api, name, revision, status, manifest, values, ("2026-01-02T03:04:05Z", "Install complete"));
+}
+
+/// The same of a release that was first deployed then, and is described so.
+pub(crate) fn put_record_of(
+    api: &FakeApi,
+    name: &str,
+    revision: u32,
+    status: &str,
+    manifest: &str,
+    values: &Json,
+    (first_deployed, description): (&str, &str),
+) {
     let release = json!({
         "name": name, "namespace": NAMESPACE, "version": revision, "manifest": manifest, "config": values,
         "info": {
-            "status": status, "description": "Install complete", "notes": "The text is hello.\n",
-            "first_deployed": "2026-01-02T03:04:05Z", "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
+            "status": status, "description": description, "notes": "The text is hello.\n",
+            "first_deployed": first_deployed, "last_deployed": "2026-01-02T03:04:05Z", "deleted": "",
         },
         "chart": { "metadata": { "name": "one", "version": "0.1.0", "appVersion": "1.2" }, "values": {} },
         "hooks": null,
@@ -234,6 +247,7 @@ impl World {
         let digest = Chart::load(&self.chart()).unwrap().digest;
         let content = json!({
             "inputs": written.to_string(),
+            "first_deployed": "2026-01-02T03:04:05Z",
             "applied": {
                 "chart_digest": digest, "manifest_digest": Manifest::parse(text).unwrap().digest(),
                 "set_wo_revision": null, "changes": [["create", "ConfigMap/one"]],
@@ -252,8 +266,11 @@ impl World {
     pub(crate) fn edit_journal(&self, name: &str, change: impl FnOnce(&mut Json)) {
         let secret = self.api.get(&journal_of(name)).unwrap();
         let meta = serde_json::from_value(secret["metadata"].clone()).unwrap();
-        let text = STANDARD.decode(secret["data"]["journal"].as_str().unwrap()).unwrap();
-        let mut content: Json = serde_json::from_slice(&text).unwrap();
+        let bytes = |key: &str| secret["data"][key].as_str().map(|text| STANDARD.decode(text).unwrap());
+        let mut content: Json = match bytes("journal.gz") {
+            Some(packed) => serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap(),
+            None => serde_json::from_slice(&bytes("journal").unwrap()).unwrap(),
+        };
         change(&mut content);
         self.write_journal(name, &content, &Mark::read(&meta).unwrap());
     }

@@ -1,6 +1,6 @@
 //! Traefik with entry points of other names, of which none ends TLS by itself: the same objects must do.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use ffe_routing::Class;
 use reqwest::{Method, StatusCode};
@@ -22,17 +22,17 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_name_and_no_setting_of_an_entry_point_matters() {
-    let Some(world) = World::start("bare").await else { return };
+pub(crate) async fn no_name_and_no_setting_of_an_entry_point_matters() {
+    let world = World::start("bare").await;
     world.certify().await;
     let (http, https) = (free_port(), free_port());
-    let mut command = Command::new(world.testbed.binary("traefik"));
+    // On the node: it asks pods at their addresses.
+    let mut command = world.testbed.on_node(&world.testbed.binary("traefik")).unwrap();
     command
         .args([
-            &format!("--entrypoints.plain.address=127.0.0.1:{http}"),
+            &format!("--entrypoints.plain.address=:{http}"),
             "--entrypoints.plain.forwardedheaders.insecure=true",
-            &format!("--entrypoints.secret.address=127.0.0.1:{https}"),
+            &format!("--entrypoints.secret.address=:{https}"),
             &format!("--entrypoints.traefik.address=127.0.0.1:{}", free_port()),
             "--providers.kubernetescrd=true",
             &format!("--providers.kubernetescrd.namespaces={}", world.namespace),
@@ -50,7 +50,7 @@ async fn no_name_and_no_setting_of_an_entry_point_matters() {
     world.serve(&route).await;
     let a = world.host("a");
     world.challenge("traefik", &a).await;
-    let client = Client { address: [127, 0, 0, 1].into(), http, https, ..world.client.clone() };
+    let client = Client { http, https, ..world.client.clone() };
     let page = client.until_status(&format!("https://{a}/"), StatusCode::OK).await;
     assert_eq!(page.header("x-frame-options"), "DENY");
     assert_eq!(page.header("strict-transport-security"), "max-age=31536000; includeSubDomains");

@@ -27,9 +27,8 @@ async fn ours(world: &World, resolved: &Resolved) -> usize {
     attachment.ours.iter().filter(|ours| there.iter().any(|live| live["name"] == ours.name.as_str())).count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn our_listeners_come_and_go_beside_those_of_others() {
-    let Some(world) = World::start("gateway").await else { return };
+pub(crate) async fn our_listeners_come_and_go_beside_those_of_others() {
+    let world = World::start("gateway").await;
     let (cluster, client) = (&world.cluster, &world.client);
     let (a, b, c) = (world.host("a"), world.host("b"), world.host("c"));
     let route = world.route(Class::Gateway(shared(true)));
@@ -86,9 +85,8 @@ async fn our_listeners_come_and_go_beside_those_of_others() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_of_ones_own_is_not_touched() {
-    let Some(world) = World::start("own").await else { return };
+pub(crate) async fn a_gateway_of_ones_own_is_not_touched() {
+    let world = World::start("own").await;
     let cluster = &world.cluster;
     world.certify().await;
     let own = GatewayRef { namespace: world.namespace.clone(), name: "own".to_owned(), manage_listener: false };

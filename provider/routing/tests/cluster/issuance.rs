@@ -17,21 +17,16 @@ struct Acme {
     roots: String,
 }
 
-fn acme() -> Option<Acme> {
-    let variable = |name| std::env::var(name).ok();
-    let found = (variable("FFE_ACME_DIRECTORY"), variable("FFE_ACME_CA"), variable("FFE_ACME_ROOTS"));
-    let (Some(directory), Some(ca), Some(roots)) = found else {
-        println!("skipped: FFE_ACME_DIRECTORY, FFE_ACME_CA and FFE_ACME_ROOTS are not all set");
-        return None;
-    };
-    let read = |path: String| std::fs::read_to_string(path).unwrap();
-    Some(Acme { directory, ca: read(ca), roots: read(roots) })
+fn acme() -> Acme {
+    let variable = |name| std::env::var(name).unwrap();
+    let read = |name| std::fs::read_to_string(variable(name)).unwrap();
+    Acme { directory: variable("FFE_ACME_DIRECTORY"), ca: read("FFE_ACME_CA"), roots: read("FFE_ACME_ROOTS") }
 }
 
 /// Serves a route without a certificate, lets one be issued through it, and sees it served.
 async fn issue(scenario: &str, class: Class, redirect: StatusCode) {
-    let Some(acme) = acme() else { return };
-    let Some(world) = World::start(scenario).await else { return };
+    let acme = acme();
+    let world = World::start(scenario).await;
     let cluster = &world.cluster;
     let mut route = world.route(class.clone());
     // the ACME server, cert-manager and the test come from one address
@@ -80,18 +75,15 @@ fn base64(text: &str) -> Value {
     serde_json::to_value(ByteString(text.as_bytes().to_vec())).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn through_traefiks_own_class() {
+pub(crate) async fn through_traefiks_own_class() {
     issue("issue-traefik", Class::Ingress(Some("traefik".to_owned())), StatusCode::MOVED_PERMANENTLY).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn through_the_dialect_of_ingress_nginx() {
+pub(crate) async fn through_the_dialect_of_ingress_nginx() {
     issue("issue-nginx", Class::Ingress(Some("nginx".to_owned())), StatusCode::PERMANENT_REDIRECT).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn through_a_gateway() {
+pub(crate) async fn through_a_gateway() {
     let gateway = GatewayRef { namespace: "traefik".to_owned(), name: "shared".to_owned(), manage_listener: true };
     issue("issue-gateway", Class::Gateway(gateway), StatusCode::MOVED_PERMANENTLY).await;
 }

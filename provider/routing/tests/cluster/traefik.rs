@@ -10,9 +10,8 @@ use serde_json::json;
 use crate::client::Answer;
 use crate::world::{CHALLENGE, CHALLENGE_PATH, World};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_that_is_promised_is_kept() {
-    let Some(world) = World::start("traefik").await else { return };
+pub(crate) async fn everything_that_is_promised_is_kept() {
+    let world = World::start("traefik").await;
     let (cluster, client) = (&world.cluster, &world.client);
     let (a, b) = (world.host("a"), world.host("b"));
     world.certify().await;
@@ -89,9 +88,8 @@ async fn everything_that_is_promised_is_kept() {
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_path_below_the_root_leaves_the_rest_of_the_host_alone() {
-    let Some(world) = World::start("path").await else { return };
+pub(crate) async fn a_path_below_the_root_leaves_the_rest_of_the_host_alone() {
+    let world = World::start("path").await;
     world.certify().await;
     let mut route = world.route(Class::Ingress(Some("traefik".to_owned())));
     route.path = "/index.html".to_owned();

@@ -54,6 +54,7 @@ fn backed_up(stage: &Stage, s3: &S3, tag: &str, bucket: &str, secret: &str) -> S
     backup    = "always"
     backup_to = {{
       retention_days = 1
+      rclone_image   = "ffe-postgres:15"
       s3 = {{
         bucket             = "{bucket}"
         prefix             = "{}"
@@ -102,22 +103,71 @@ fn failing(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok().map(|_| ())
 }
 
+/// Rows in the application's tables, and kinds of objects that a restore might forget.
+const SEED: &str = "insert into decisions (account_id, instrument_id, action, confidence) \
+      select 1, id, 'BUY', 50 from instruments; \
+    create table ticks (at date not null, n int) partition by range (at); \
+    create table ticks_2024 partition of ticks for values from ('2024-01-01') to ('2025-01-01'); \
+    create table ticks_rest partition of ticks default; \
+    insert into ticks select date '2024-06-01' + n, n from generate_series(1, 400) n; \
+    create collation plain (locale = 'C'); create text search configuration en (copy = english); \
+    create publication changes for table ticks; select lo_from_bytea(4711, 'a large object')";
+
+/// Everything in the database: every row, every relation, and what the seed has made besides.
+const CONTENT: &str = "select md5(schema_to_xml('public', true, false, '')::text) || ' ' || \
+    (select string_agg(relname || relkind, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace) || \
+    (select string_agg(collname, ',') from pg_collation where collnamespace = 'public'::regnamespace) || \
+    (select string_agg(cfgname, ',') from pg_ts_config where cfgnamespace = 'public'::regnamespace) || \
+    (select string_agg(pubname, ',') from pg_publication) || convert_from(lo_get(4711), 'UTF8')";
+
+fn ask(stage: &Stage, query: &str) -> Result<String> {
+    stage.kube.psql(&stage.name, "ffe-dev-database-0", "ffe", "ffe", query)
+}
+
+/// Fills the database, and tells everything that is in it.
+pub(super) fn filled(stage: &Stage) -> Result<String> {
+    ask(stage, SEED)?;
+    let content = ask(stage, CONTENT)?;
+    ensure!(content.contains("ticks_2024r") && content.contains("a large object"), "{content}");
+    Ok(content)
+}
+
+/// Refuses a database that holds anything else, or that has not kept what was there before it was restored.
+pub(super) fn is_as(stage: &Stage, content: &str) -> Result<()> {
+    let now = ask(stage, CONTENT)?;
+    ensure!(now == content, "the database holds\n{now}\ninstead of\n{content}");
+    let kept = ask(stage, "select string_agg(datname, ' ') from pg_database where datname like 'ffe_before_%'")?;
+    ensure!(kept.split_whitespace().count() == 1, "kept: {kept}");
+    Ok(())
+}
+
 /// The dump that the last run has taken, and the file that it is.
 fn last_backup(stage: &mut Stage, s3: &S3) -> Result<(Json, PathBuf)> {
     let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
     let run = journal["runs"].as_array().and_then(|runs| runs.last()).context("no run in the journal")?;
     let backup = run["backup"].clone();
     let location = backup["location"].as_str().unwrap_or_default().to_owned();
-    ensure!(stage.expect_state("ffe_release.backend")?["backup"] == location.as_str(), "the state does not name {location}");
-    let begins = format!("s3://backups/{}/ffe-backend/", stage.name);
+    ensure!(
+        stage.expect_state("ffe_release.backend")?["backup"] == location.as_str(),
+        "the state does not name {location}"
+    );
+    // By cluster, namespace and release.
+    let begins = format!("s3://backups/{}/", stage.name);
     ensure!(location.starts_with(&begins), "{backup:#}");
+    ensure!(location.contains(&format!("/{}/ffe-backend/", stage.name)), "{backup:#}");
     let file = s3.folder.join(location.trim_start_matches("s3://"));
     ensure!(file.exists(), "{} is not there", file.display());
     Ok((backup, file))
 }
 
+/// A text of a backup's description.
+fn backup_field(description: &str, field: &str) -> Result<String> {
+    let description: Json = serde_json::from_str(description)?;
+    Ok(description[field].as_str().with_context(|| format!("no {field}"))?.to_owned())
+}
+
 fn sha256(file: &Path) -> Result<String> {
-    let said = crate::run(std::process::Command::new("sha256sum").arg(file))?.ok()?.stdout;
+    let said = crate::run(crate::program("sha256sum").arg(file))?.ok()?.stdout;
     Ok(said.split_whitespace().next().unwrap_or_default().to_owned())
 }
 
@@ -131,12 +181,19 @@ fn taken(stage: &mut Stage) -> Result<()> {
     ensure!(backup["size_bytes"].as_u64() == Some(std::fs::metadata(&first)?.len()), "{backup:#}");
     ensure!(backup["sha256"].as_str() == Some(sha256(&first)?.as_str()), "{backup:#}");
 
-    // The next one, three days later as the storage sees it, takes the place of the first. Its migration cannot be undone.
-    let old = std::process::Command::new("find")
-        .arg(first.parent().context("no folder")?)
-        .args(["-type", "f", "-exec", "touch", "-d", "3 days ago", "{}", "+"])
-        .status()?;
-    ensure!(old.success(), "the files could not be made older");
+    // The next one takes the place of the first, whose description says that it is three days old. Its migration cannot be
+    // undone. A dump of another release's that lies in the same folder stays.
+    let folder = first.parent().context("no folder")?.to_owned();
+    let description = first.with_extension("json");
+    let text = std::fs::read_to_string(&description)?;
+    let taken_at = backup_field(&text, "taken_at")?;
+    let old = text.replace(&taken_at, "2020-01-01T00:00:00Z");
+    std::fs::write(&description, &old)?;
+    let series = backup_field(&text, "series")?;
+    let others = old.replace(&series, "other/cluster/ffe-backend").replace(&backup_field(&text, "name")?, "others");
+    std::fs::write(folder.join("others.json"), others)?;
+    std::fs::write(folder.join("others.dump"), "")?;
+    let content = filled(stage)?;
     let failing = backed_up(stage, &s3, "1.3.0-irreversible", "backups", "s3-right")
         .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
         .replace("timeout = \"1m\"", "timeout = \"5s\"");
@@ -144,14 +201,19 @@ fn taken(stage: &mut Stage) -> Result<()> {
     stage.apply()?.failed_with(&["The schema cannot be taken back", "A backup was taken before the migration"])?;
     let (_, second) = last_backup(stage, &s3)?;
     ensure!(second != first && !first.exists(), "{} was not pruned", first.display());
+    ensure!(
+        folder.join("others.dump").exists() && folder.join("others.json").exists(),
+        "another release's dump is gone"
+    );
     ensure!(schema(stage)? == "0006_drop_prompts", "the schema is at {}", schema(stage)?);
 
-    // The command of the message brings the data back.
+    // The command of the message brings the data back: the rows, too.
     let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
     let runs = journal["runs"].as_array().cloned().unwrap_or_default();
     let restore = runs.last().and_then(|run| run["restore"].as_str()).context("no restore command")?;
     stage.shell(restore)?.ok()?;
     ensure!(schema(stage)? == "0004_feedback", "the restore did not bring the schema back: {}", schema(stage)?);
+    is_as(stage, &content)?;
     stage.configure(&backed_up(stage, &s3, "1.1.0", "backups", "s3-right"))?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;

@@ -158,7 +158,8 @@ fn story(stage: &mut Stage, helm: &std::path::Path) -> Result<()> {
         change["before"]["drifted"]
     );
     let changes = change["after"]["changes"].as_str().unwrap_or_default();
-    for wanted in ["change ConfigMap/one: /", "change Deployment/one: /", "change Secret/one: /", "create Service/one"] {
+    for wanted in ["change ConfigMap/one: /", "change Deployment/one: /", "change Secret/one: /", "create Service/one"]
+    {
         ensure!(changes.lines().any(|line| line.starts_with(wanted)), "{wanted} is not in {changes}");
     }
     stage.apply()?.ok()?;

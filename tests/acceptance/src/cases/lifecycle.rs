@@ -111,7 +111,7 @@ fn command_migration_and_url_checks(stage: &mut Stage) -> Result<()> {
     let url = crate::serve(&site)?;
     let namespace = stage.name.clone();
     stage.kube.run(&["create", "namespace", &namespace])?.ok()?;
-    let release = |depth: &str, code: &str, timeout: &str| {
+    let printing = |depth: &str, code: &str, timeout: &str, more: &str| {
         format!(
             r#"
 resource "ffe_release" "web" {{
@@ -124,7 +124,7 @@ resource "ffe_release" "web" {{
     working_dir     = "/tmp"
     resources       = {{ limits = {{ memory = "128Mi" }} }}
     upgrade_command = ["python3", "-c", "import os, sys; print('migrating', os.getcwd()); sys.exit({code})"]
-    current_command = ["python3", "-c", "import os; print(os.environ['MARK'])"]
+    current_command = ["python3", "-c", "import os, sys; print('a warning', file=sys.stderr); {more}print(os.environ['MARK'])"]
   }}
   verify = {{
     url     = "{url}"
@@ -137,6 +137,12 @@ resource "ffe_release" "web" {{
             chart = chart.display()
         )
     };
+    let release = |depth: &str, code: &str, timeout: &str| printing(depth, code, timeout, "");
+
+    // What stands on standard output beside a revision is no revision, and is found before anything has happened.
+    stage.configure(&printing("3", "0", "20s", "print('INFO  ready'); "))?;
+    stage.apply()?.failed_with(&["printed \"INFO  ready\"", "one revision a line"])?;
+    ensure!(stage.kube.names(&namespace, "jobs")?.is_empty(), "a Job is left");
     stage.configure(&release("3", "0", "20s"))?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use ffe_surroundings::terraform;
 use serde_json::{Value as Json, json};
 
-use crate::{Case, Stage, When, charts, run};
+use crate::{Case, Stage, When, charts, program, run};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "moves::from_version_2", when: When::Always, run: |stage| moved(stage, 1) },
@@ -114,7 +115,7 @@ fn installed(stage: &mut Stage, schema: u64, skew: i64) -> Result<std::path::Pat
     let list = stage.helm(&["get", "metadata", "one", "-n", &stage.name, "-o", "json"])?.ok()?;
     let deployed: Json = serde_json::from_str(&list.stdout)?;
     let at = deployed["deployedAt"].as_str().context("no deployedAt")?;
-    let seconds = run(std::process::Command::new("date").args(["-d", at, "+%s"]))?.ok()?.stdout;
+    let seconds = run(program("date").args(["-d", at, "+%s"]))?.ok()?.stdout;
     let state = state_file(stage, &chart, schema, seconds.trim().parse::<i64>()? + skew);
     std::fs::write(stage.folder.join("terraform.tfstate"), serde_json::to_vec_pretty(&state)?)?;
     Ok(chart)
@@ -123,23 +124,11 @@ fn installed(stage: &mut Stage, schema: u64, skew: i64) -> Result<std::path::Pat
 /// Terraform asks the provider that a state names for its schemas, whatever becomes of the state. The one that is named here cannot
 /// be had, so ours stands in its place; it has no `helm_release`, and is not asked about one.
 fn with_the_other_provider(stage: &mut Stage) -> Result<()> {
+    let address = "registry.terraform.io/hashicorp/helm";
     let mirror = stage.side("mirror")?;
-    let place = mirror.join("registry.terraform.io/hashicorp/helm/2.17.0/linux_amd64");
-    std::fs::create_dir_all(&place)?;
-    std::os::unix::fs::symlink(&stage.surroundings.provider, place.join("terraform-provider-helm_v2.17.0"))?;
+    terraform::lay(&mirror, address, "2.17.0", &stage.surroundings.provider)?;
     let rc = mirror.join("terraform.rc");
-    let block = |path: &Path, word: &str| {
-        format!(
-            "  filesystem_mirror {{\n    path = \"{}\"\n    {word} = [\"registry.terraform.io/hashicorp/helm\"]\n  }}\n",
-            path.display()
-        )
-    };
-    let text = format!(
-        "provider_installation {{\n{}{}}}\ndisable_checkpoint = true\n",
-        block(&mirror, "include"),
-        block(&stage.surroundings.mirror, "exclude")
-    );
-    std::fs::write(&rc, text)?;
+    std::fs::write(&rc, terraform::configuration(&[(&mirror, Some(address)), (&stage.surroundings.mirror, None)]))?;
     stage.set("TF_CLI_CONFIG_FILE", rc.display().to_string());
     Ok(())
 }

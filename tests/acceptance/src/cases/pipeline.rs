@@ -70,6 +70,7 @@ provider "ffe" {{
     ensure!(stage.expect_state("ffe_release.backend")?["backup"].is_null(), "a backup without a migration");
 
     // A migration that cannot be undone, and a check that fails: the restore command of the message brings the data back.
+    let content = super::backups::filled(stage)?;
     let before = webhook.accepted().len();
     let failing = backed_up(stage, "1.3.0-irreversible", "")
         .replace("\"/database\" = \"healthy\"", "\"/database\" = \"nonsense\"")
@@ -94,6 +95,7 @@ provider "ffe" {{
         "the restore did not bring the schema back: {}",
         super::failures::schema(stage)?
     );
+    super::backups::is_as(stage, &content)?;
     stage.destroy()?.ok().map(|_| ())
 }
 

@@ -2,12 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Case, Stage, When, run};
+use crate::{Case, Stage, When, program, run};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "plugin::wrong_cookie", when: When::Always, run: wrong_cookie },
@@ -17,10 +17,29 @@ pub(super) const CASES: &[Case] = &[
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
+/// A provider that the case has started itself. It does not outlive the case, however that ends.
+struct Plugin(Child);
+
+impl Plugin {
+    /// Starts it; what it says comes with it.
+    fn start(command: &mut Command) -> Result<(Plugin, BufReader<ChildStdout>)> {
+        let mut plugin = Plugin(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?);
+        let output = plugin.0.stdout.take().context("no stdout")?;
+        Ok((plugin, BufReader::new(output)))
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
 fn wrong_cookie(stage: &mut Stage) -> Result<()> {
     for cookie in [None, Some("wrong")] {
-        let mut command = Command::new(&stage.surroundings.provider);
-        command.env_remove("TF_PLUGIN_MAGIC_COOKIE");
+        let mut command = program(&stage.surroundings.provider);
         if let Some(cookie) = cookie {
             command.env("TF_PLUGIN_MAGIC_COOKIE", cookie);
         }
@@ -35,7 +54,7 @@ fn unauthenticated(stage: &mut Stage) -> Result<()> {
     let folder = stage.side("tls")?;
     let certificate = folder.join("client.pem");
     // What terraform presents: a self-signed certificate on P-521 that is its own authority.
-    let made = Command::new("openssl")
+    let made = program("openssl")
         .args([
             "req",
             "-x509",
@@ -56,20 +75,19 @@ fn unauthenticated(stage: &mut Stage) -> Result<()> {
         .stderr(Stdio::null())
         .status()?;
     ensure!(made.success(), "openssl made no certificate");
-    let mut plugin = Command::new(&stage.surroundings.provider)
+    let mut command = program(&stage.surroundings.provider);
+    command
         .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
         .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
-        .env("PLUGIN_CLIENT_CERT", std::fs::read_to_string(&certificate)?)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+        .env("PLUGIN_CLIENT_CERT", std::fs::read_to_string(&certificate)?);
+    let (plugin, mut output) = Plugin::start(&mut command)?;
     let mut line = String::new();
-    BufReader::new(plugin.stdout.take().context("no stdout")?).read_line(&mut line)?;
+    output.read_line(&mut line)?;
     let socket = line.split('|').nth(3).context("no address in the handshake")?.to_owned();
     // With the pinned certificate the connection stands, and the first frame of HTTP/2 follows openssl's own lines;
     // without one, it is ended by an alert.
     let connect = |with: bool| -> Result<String> {
-        let mut command = Command::new("openssl");
+        let mut command = program("openssl");
         command.args(["s_client", "-unix", &socket, "-alpn", "h2", "-ign_eof", "-tls1_3"]);
         if with {
             command.arg("-cert").arg(&certificate).arg("-key").arg(folder.join("client.key"));
@@ -78,8 +96,7 @@ fn unauthenticated(stage: &mut Stage) -> Result<()> {
     };
     let refused = connect(false)?;
     let accepted = connect(true)?;
-    plugin.kill()?;
-    plugin.wait()?;
+    drop(plugin);
     ensure!(refused.contains("alert") && refused.contains("certificate"), "not refused:\n{refused}");
     ensure!(accepted.contains("ALPN protocol: h2") && !accepted.contains("alert"), "not accepted:\n{accepted}");
     Ok(())
@@ -100,13 +117,8 @@ fn heard(command: &mut Command, file: &Path, text: &str) -> Result<String> {
 }
 
 fn reattach(stage: &mut Stage) -> Result<()> {
-    let mut plugin = Command::new(&stage.surroundings.provider)
-        .arg("--debug")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let (plugin, mut output) = Plugin::start(program(&stage.surroundings.provider).arg("--debug"))?;
     let mut line = String::new();
-    let mut output = BufReader::new(plugin.stdout.take().context("no stdout")?);
     while !line.contains("TF_REATTACH_PROVIDERS=") {
         line.clear();
         ensure!(output.read_line(&mut line)? > 0, "the plugin printed no TF_REATTACH_PROVIDERS");
@@ -117,9 +129,7 @@ fn reattach(stage: &mut Stage) -> Result<()> {
         stage.name
     ))?;
     stage.set("TF_REATTACH_PROVIDERS", value);
-    let planned = stage.terraform(&["plan", "-no-color"]);
-    plugin.kill()?;
-    plugin.wait()?;
-    planned?.ok()?.says(&["1 to add"])?;
+    stage.terraform(&["plan", "-no-color"])?.ok()?.says(&["1 to add"])?;
+    drop(plugin);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Case, Stage, When, charts, serve};
+use crate::{Case, Proxy, Stage, When, charts, serve};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "sources::helm3", when: When::Always, run: helm3 },
@@ -60,7 +60,8 @@ fn archive_repository_and_oci(stage: &mut Stage) -> Result<()> {
     stage.configure(&release(stage, &format!("chart = \"absent\"\nrepository = \"{url}\"")))?;
     stage.terraform(&["plan", "-no-color"])?.failed_with(&["The chart absent cannot be used"])?;
 
-    let registry = std::env::var("FFE_REGISTRY").context("FFE_REGISTRY is not set")?;
+    // It speaks plain HTTP, which is taken on the loopback address alone.
+    let registry = Proxy::start(&std::env::var("FFE_REGISTRY").context("FFE_REGISTRY is not set")?)?.address();
     let folder = format!("oci://{registry}/{}", stage.name);
     stage.helm(&["push", &archive.display().to_string(), &folder, "--plain-http"])?.ok()?;
     stage.configure(&release(stage, &format!("chart = \"{folder}/sample\"\nversion = \"0.1.0\"")))?;

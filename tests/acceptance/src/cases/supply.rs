@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -103,7 +103,7 @@ fn registry(stage: &Stage, users: &str) -> Result<(Registry, String)> {
     let file = stage.side("registry")?.join("users");
     std::fs::write(&file, users)?;
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let mut command = Command::new(&program);
+    let mut command = crate::program(&program);
     command.args(["-listen", &address.to_string(), "-users"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
     let running = Registry(command.spawn().with_context(|| format!("starting {}", program.display()))?);
     let started = Instant::now();

@@ -1,7 +1,5 @@
 //! DNS records, at a stand-in for Cloudflare's API that is written from its public contract.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result, ensure};
 use ffe_cloudflare::Record;
 use ffe_cloudflare::standin::StandIn;
@@ -87,7 +85,7 @@ pub(super) fn records(stage: &mut Stage) -> Result<()> {
     let url = format!("{}/zones/{}/dns_records/{}", zone.standin.base_url(), zone.id, record.id);
     let token = format!("Authorization: Bearer {}", zone.standin.token());
     let change = ["--fail", "--silent", "--show-error", "--noproxy", "*", "-X", "PATCH", "-H", &token];
-    let mut curl = Command::new("curl");
+    let mut curl = crate::program("curl");
     curl.args(change).args(["-H", "Content-Type: application/json", "-d", "{\"content\": \"203.0.113.77\"}", &url]);
     crate::run(&mut curl)?.ok()?;
     ensure!(zone.one(&web)?.content == "203.0.113.77", "{:?}", zone.one(&web)?);

@@ -1,0 +1,1 @@
+if [ -z "$why" ]; then swap; else in_place; fi

@@ -1,0 +1,181 @@
+//! Stands for the Job controller, the kubelet and a database: it carries out the Jobs of migrations on a schema in memory, and
+//! answers as the script in the Job does. The image `app:N` has the first N revisions of a line.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ffe_cluster::ObjectRef;
+use ffe_cluster::testing::FakeApi;
+use serde_json::{Value as Json, json};
+
+use crate::world::NAMESPACE;
+
+/// What can be set, and what was seen.
+#[derive(Default)]
+pub(crate) struct Schema {
+    /// How many revisions the database stands on.
+    pub(crate) at: usize,
+    /// How many of those of the line have an empty `downgrade()`, from the end.
+    pub(crate) one_way: usize,
+    /// Jobs, by the beginning of their names, whose logs cannot be read.
+    pub(crate) lost_logs: Vec<String>,
+    /// What an application prints before each answer.
+    pub(crate) noise: String,
+    /// Jobs in order, by the part of their names that says what they do.
+    pub(crate) jobs: Vec<String>,
+    /// Labels of the pods in the last Job.
+    pub(crate) labels: Json,
+}
+
+/// The controller; it ends when this is dropped.
+pub(crate) struct Controller {
+    schema: Arc<Mutex<Schema>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A revision of the line.
+pub(crate) fn revision(at: usize) -> String {
+    format!("{at:04}_a_name_as_long_as_people_give")
+}
+
+impl Controller {
+    /// One that works on this API, for a database that stands on so many revisions.
+    pub(crate) fn new(api: &FakeApi, at: usize) -> Controller {
+        let schema = Arc::new(Mutex::new(Schema { at, ..Schema::default() }));
+        let over = Arc::new(AtomicBool::new(false));
+        let (api, shared, ends) = (api.clone(), Arc::clone(&schema), Arc::clone(&over));
+        let thread = std::thread::spawn(move || {
+            let mut pods = 0;
+            while !ends.load(Ordering::Relaxed) {
+                for job in api.all() {
+                    if job["kind"] == "Job" && job["status"].is_null() {
+                        pods += 1;
+                        carry_out(&api, &shared, &job, pods);
+                    }
+                }
+                remove_orphans(&api);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Controller { schema, over, thread: Some(thread) }
+    }
+
+    pub(crate) fn schema(&self) -> MutexGuard<'_, Schema> {
+        self.schema.lock().unwrap()
+    }
+
+    /// What was done since the last time.
+    pub(crate) fn jobs(&self) -> Vec<String> {
+        std::mem::take(&mut self.schema().jobs)
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Pods go with their Jobs.
+fn remove_orphans(api: &FakeApi) {
+    let all = api.all();
+    let uids: Vec<&Json> = all.iter().filter(|one| one["kind"] == "Job").map(|job| &job["metadata"]["uid"]).collect();
+    for pod in all.iter().filter(|one| one["kind"] == "Pod") {
+        let of = &pod["metadata"]["labels"]["batch.kubernetes.io/controller-uid"];
+        if !of.is_null() && !uids.contains(&of) {
+            api.remove(&ObjectRef::new("v1", "Pod", Some(NAMESPACE), pod["metadata"]["name"].as_str().unwrap()));
+        }
+    }
+}
+
+fn carry_out(api: &FakeApi, schema: &Mutex<Schema>, job: &Json, number: usize) {
+    let name = job["metadata"]["name"].as_str().unwrap();
+    let template = &job["spec"]["template"];
+    let mut schema = schema.lock().unwrap();
+    let kind = name.split('-').nth(1).unwrap();
+    let under = api.all().iter().any(|one| one["kind"] == "Pod" && one["metadata"]["labels"]["version"] == "new");
+    let under = if kind == "downgrade" && under { " under new pods" } else { "" };
+    schema.jobs.push(format!("{kind}{under}"));
+    schema.labels = template["metadata"].clone();
+    let pod = format!("{name}-{number}");
+    let mut log = String::new();
+    let mut statuses = Vec::new();
+    let containers = |key: &str| template["spec"][key].as_array().cloned().unwrap_or_default();
+    let mut code = 0;
+    for container in containers("initContainers").into_iter().chain(containers("containers")) {
+        if code == 0 {
+            log.push_str(&schema.noise);
+            code = run(&mut schema, &container, &mut log);
+            statuses.push(json!({
+                "name": container["name"], "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": { "terminated": { "exitCode": code } },
+            }));
+        }
+    }
+    let path = format!("/pods/{pod}/log");
+    if schema.lost_logs.iter().any(|lost| name.starts_with(lost)) {
+        api.fail("GET", &path, None, 500, "InternalError", "the kubelet does not answer");
+    } else {
+        api.answer("GET", &path, None, 200, &log);
+    }
+    api.put(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": pod, "namespace": NAMESPACE,
+            "labels": {
+                "batch.kubernetes.io/controller-uid": job["metadata"]["uid"], "batch.kubernetes.io/job-name": name,
+                "app.kubernetes.io/name": "ffe-migrate",
+            },
+        },
+        "spec": { "containers": containers("containers") },
+        "status": { "phase": if code == 0 { "Succeeded" } else { "Failed" }, "containerStatuses": statuses },
+    }));
+    let kind = if code == 0 { "Complete" } else { "Failed" };
+    api.edit(&ObjectRef::new("batch/v1", "Job", Some(NAMESPACE), name), |job| {
+        job["status"] =
+            json!({ "conditions": [{ "type": kind, "status": "True", "reason": "Ended", "message": "it is" }] });
+    });
+}
+
+/// What the script does.
+fn run(schema: &mut Schema, container: &Json, log: &mut String) -> i32 {
+    let words: Vec<&str> = container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let image = container["image"].as_str().unwrap();
+    let has: usize = image.rsplit_once(':').unwrap().1.parse().unwrap();
+    let (mark, request): (&str, Json) = (words[3], serde_json::from_str(words[4]).unwrap());
+    let place = |base: &Json| (0..=has).find(|at| *at > 0 && revision(*at) == *base).unwrap_or(0);
+    match request["mode"].as_str().unwrap() {
+        "upgrade" => schema.at = has,
+        "back" => schema.at = place(&request["base"][0]),
+        _ => {
+            let told = |at: usize| {
+                let undo = if at > has - schema.one_way { "pass" } else { "possible" };
+                json!({ "revision": revision(at), "message": "x".repeat(50), "undo": undo, "autocommit": false })
+            };
+            let current: Vec<String> = (schema.at > 0).then(|| revision(schema.at)).into_iter().collect();
+            let mut facts = vec![("database", json!(current)), ("head", json!(revision(has)))];
+            if schema.at > has {
+                facts.push(("unknown", json!(revision(schema.at))));
+            } else {
+                if !request["target"].is_null() {
+                    facts.extend((schema.at + 1..=has).map(|at| ("pending", told(at))));
+                }
+                if let Some(base) = request["base"].as_array() {
+                    let base = base.first().map_or(0, place);
+                    facts.extend((base + 1..=schema.at).map(|at| ("ran", told(at))));
+                }
+            }
+            for (fact, value) in &facts {
+                log.push_str(&format!("\n{mark} {fact} {value}\n"));
+            }
+            log.push_str(&format!("\n{mark} end {}\n", facts.len()));
+        }
+    }
+    0
+}

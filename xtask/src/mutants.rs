@@ -1,0 +1,117 @@
+//! `cargo xtask mutants`: would a test notice if the code that decides did something else?
+//!
+//! cargo-mutants changes one decision at a time and runs the crate's tests. What no test notices has survived: it is answered
+//! by a test, or named in docs/architecture.md. It takes hours, so it is no part of `cargo xtask test`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{process, tell, tools};
+
+const VERSION: &str = "27.1.0";
+
+/// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
+const DECISIONS: [&str; 15] = [
+    "provider/release/src/pipeline.rs",
+    "provider/release/src/journal.rs",
+    "provider/release/src/plan.rs",
+    "provider/release/src/start.rs",
+    "provider/release/src/promise.rs",
+    "provider/release/src/way_back.rs",
+    "provider/release/src/way_back/",
+    "provider/release/src/delete.rs",
+    "provider/environment/src/delete.rs",
+    "provider/tls_endpoint/src/delete.rs",
+    "provider/cluster/src/mark.rs",
+    "provider/cluster/src/absence.rs",
+    "provider/cluster/src/lease.rs",
+    "provider/cluster/src/lease/",
+    "sdk/core/src/plan.rs",
+];
+
+/// Change the code that decides, one decision at a time, and see whether a test notices. Takes hours.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these files of the list (a part of their path), such as `pipeline.rs`.
+    files: Vec<String>,
+    /// Only one of several equal parts, such as `0/8`.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+    /// Say which mutants there are, and try none.
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn go(args: &Args) -> Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    let folder = tools::folder(&workspace, "cargo-mutants", VERSION);
+    let program = folder.join("bin/cargo-mutants");
+    if !program.is_file() {
+        tell::headline(format!("cargo-mutants {VERSION}, compiled once into {}", folder.display()));
+        let mut install = workspace.cargo(&["install", "--quiet", "cargo-mutants", "--version", VERSION, "--root"]);
+        process::run(install.arg(&folder).current_dir(&workspace.cache))?;
+    }
+    let files = chosen(&args.files)?;
+    let made = workspace.cache.join("mutants");
+    std::fs::create_dir_all(&made)?;
+    let mut command = tools::with(workspace.cargo(&[]), &program)?;
+    // In a copy of the checkout, which an interrupt leaves as it was; the dependencies are compiled once.
+    command.args([
+        "mutants",
+        "--no-shuffle",
+        "--colors=never",
+        "--minimum-test-timeout=120",
+        "--cargo-arg=--locked",
+        "--output",
+    ]);
+    command.arg(&made);
+    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+        command.env("CARGO_TARGET_DIR", made.join("target"));
+    }
+    for file in files {
+        command.args(["--file", &pattern(file)]);
+    }
+    command.args(args.shard.iter().flat_map(|shard| ["--shard", shard])).args(args.list.then_some("--list"));
+    // It says by its exit code whether something has survived.
+    Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn chosen(words: &[String]) -> Result<Vec<&'static str>> {
+    let is_meant = |file: &&str| words.is_empty() || words.iter().any(|word| file.contains(word.as_str()));
+    let files: Vec<&str> = DECISIONS.into_iter().filter(is_meant).collect();
+    if files.is_empty() {
+        bail!("none of the files is {}; there are: {}", words.join(" or "), DECISIONS.join(", "));
+    }
+    Ok(files)
+}
+
+/// As cargo-mutants takes it.
+fn pattern(path: &str) -> String {
+    if path.ends_with('/') { format!("{path}*.rs") } else { path.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_path_chooses_files() {
+        assert_eq!(chosen(&["mark".to_owned()]).unwrap(), ["provider/cluster/src/mark.rs"]);
+        assert_eq!(chosen(&[]).unwrap(), DECISIONS);
+        assert!(chosen(&["nothing".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn every_file_of_the_list_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        for path in DECISIONS {
+            let there = root.join(path);
+            assert!(if path.ends_with('/') { there.is_dir() } else { there.is_file() }, "{path}");
+        }
+        assert_eq!(pattern("a/b/"), "a/b/*.rs");
+    }
+}
