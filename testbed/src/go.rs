@@ -20,7 +20,8 @@ use versions::required_version;
 
 pub(crate) use versions::Versions;
 
-/// The same for every unit: with another, a package would be compiled once more. Nobody debugs these programs.
+/// The same for every unit: with another, a package would be compiled once more. Nobody debugs these programs, and what
+/// debuggers read is a seventh of the compiler's work.
 const COMPILER_FLAGS: &str = "-gcflags=all=-dwarf=false";
 
 /// Binaries that one `go build` makes of one module graph in `testbed/go`.
@@ -35,8 +36,8 @@ pub(crate) struct Unit {
     pub(crate) version_of: &'static str,
     /// Variables that the linker sets, given that version.
     pub(crate) variables: fn(&Versions<'_>) -> Vec<(String, String)>,
-    /// Seconds of one processor that it took to build after the units before it, as the testbed's README has them: for
-    /// telling how long a first build takes.
+    /// About how many seconds of one processor it takes to build after the units before it: only for telling how long a
+    /// first build takes.
     pub(crate) seconds: u32,
 }
 
@@ -168,12 +169,9 @@ impl Unit {
 /// Gives a built file its place, and leaves it where it was built for its other names.
 fn put(made: &Path, place: &Path) -> Result<()> {
     let beside = files::neighbour(place);
-    let put = || -> std::io::Result<()> {
-        files::remove_file(&beside)?;
-        std::fs::hard_link(made, &beside)?;
-        std::fs::rename(&beside, place)
-    };
-    put().with_context(|| format!("putting {} to {}", made.display(), place.display()))
+    files::remove_file(&beside).with_context(|| format!("removing {}", beside.display()))?;
+    files::link(made, &beside)?;
+    std::fs::rename(&beside, place).with_context(|| format!("putting a program to {}", place.display()))
 }
 
 /// The sources of one package folder, sorted.

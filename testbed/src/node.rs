@@ -170,7 +170,9 @@ impl Node {
     }
 
     fn has_interface(&self) -> bool {
-        Path::new("/sys/class/net").join(&self.interface).exists()
+        // Unlike /sys, it shows the network of the process that reads it, also where that is not the machine's own.
+        let table = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+        table.lines().filter_map(|line| line.split_once(':')).any(|(name, _)| name.trim() == self.interface)
     }
 
     /// An error when this machine does not reach the node.

@@ -83,6 +83,9 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let least = args.least()?;
     let workspace = Workspace::locate()?;
     tell::headline("The testbed");
+    // What was applied for the plans is for the next run too: the cluster stays.
+    let in_use = workspace.testbed.in_use()?;
+    in_use.leave_running()?;
     workspace.testbed.up(&[Part::Helm4, Part::Cluster], &ToStderr)?;
     tell::headline("The provider, as it is released");
     let provider = build::provider(&workspace)?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ffe_testbed::ToStderr;
 use object::Endianness;
 use object::elf::{FileHeader64, PT_DYNAMIC, PT_INTERP};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
-use serde_json::Value as Json;
 
 use crate::workspace::{self, Workspace};
 use crate::{process, tell};
@@ -48,13 +48,10 @@ pub(crate) fn provider(workspace: &Workspace) -> Result<PathBuf> {
 pub(crate) fn published(workspace: &Workspace) -> Result<PathBuf> {
     let target = target(std::env::consts::OS, std::env::consts::ARCH)?;
     libraries(workspace, &target)?;
-    compiler(&target)?;
-    let arguments = ["build", "--locked", "--release", "--package", "terraform-provider-ffe", "--target", &target];
+    compiler(workspace, &target)?;
+    let arguments = ["build", "--release", "--package", "terraform-provider-ffe", "--target", &target];
     process::run(&mut workspace.cargo(&arguments))?;
-    let metadata = process::output(&mut workspace.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
-    let metadata: Json = serde_json::from_str(&metadata).context("cargo's metadata")?;
-    let folder = metadata["target_directory"].as_str().context("cargo's metadata name no target directory")?;
-    let binary = Path::new(folder).join(&target).join("release/terraform-provider-ffe");
+    let binary = workspace.target()?.join(&target).join("release/terraform-provider-ffe");
     let content =
         std::fs::read(&binary).with_context(|| format!("cargo built the provider, but {}", binary.display()))?;
     check(&content).with_context(|| format!("{} may not be published", binary.display()))?;
@@ -120,22 +117,14 @@ fn libraries(workspace: &Workspace, target: &str) -> Result<()> {
 }
 
 /// A C compiler that knows musl's headers: parts of the TLS library and the parsers are C.
-fn compiler(target: &str) -> Result<()> {
+fn compiler(workspace: &Workspace, target: &str) -> Result<()> {
     let named = [format!("CC_{target}"), format!("CC_{}", target.replace('-', "_")), "TARGET_CC".to_owned()];
     if named.iter().any(|name| std::env::var_os(name).is_some()) || workspace::in_path("musl-gcc").is_some() {
         return Ok(());
     }
-    let hint =
-        "a C compiler for musl is missing: install musl-tools (Debian, Ubuntu), musl-gcc (Fedora) or musl (Arch)";
-    ensure!(rustix::process::geteuid().is_root() && workspace::in_path("apt-get").is_some(), "{hint}");
-    tell::note("installing Debian's musl-tools");
-    let apt = |arguments: &[&str]| {
-        process::output(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    apt(&["update", "--quiet"]).context(hint)?;
-    apt(&["install", "--yes", "--quiet", "--no-install-recommends", "--no-remove", "musl-tools"]).context(hint)?;
-    ensure!(workspace::in_path("musl-gcc").is_some(), "musl-tools are installed and there is no musl-gcc in PATH");
-    Ok(())
+    let installed = workspace.testbed.install(&[("musl-tools", "/usr/bin/musl-gcc")], &ToStderr);
+    installed
+        .context("a C compiler for musl is needed: musl-gcc in PATH (musl-gcc on Fedora, musl on Arch), or TARGET_CC")
 }
 
 /// As people compare sizes.

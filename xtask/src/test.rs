@@ -67,12 +67,13 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
 }
 
 /// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
-const COMPARED_WITH: [(&str, &str); 5] = [
+const COMPARED_WITH: [(&str, &str); 6] = [
     ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
     ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
     ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
     ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
     ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
+    ("rclone", "/usr/bin/rclone"),
 ];
 
 struct Steps<'a> {
@@ -104,8 +105,8 @@ impl Steps<'_> {
             self.report.step("the binary that is published", |_| build::published(workspace).map(drop));
         }
         self.report.step("reference pages are current", |_| {
-            let check = ["run", "--quiet", "--package", "ffe-reference", "--"];
-            process::run(workspace.cargo(&check).arg(&workspace.root).arg("--check"))
+            let reference = workspace.build_beside("ffe-reference", &["--tests"])?;
+            process::run(Command::new(reference).arg(&workspace.root).arg("--check").current_dir(&workspace.root))
         });
         self.chart();
         match application {
@@ -134,7 +135,7 @@ impl Steps<'_> {
         if let Some(selection) = selected {
             let parts = selection.parts();
             let testbed = self.build_testbed(&parts);
-            self.build(args.full, Workspace::build_provider_for_tests);
+            self.build(args.full, Workspace::build_cases);
             if testbed {
                 self.testbed(&parts);
             }
@@ -177,30 +178,25 @@ impl Steps<'_> {
         self.report.step("unit and in-process tests", |all| {
             workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
             let nextest = tools::NEXTEST.program(workspace)?;
-            let mut ignored = Vec::new();
-            // Of the acceptance cases' crate, all but the cases.
-            for which in
-                [&["--workspace", "--exclude", "acceptance"][..], &["-p", "acceptance", "--lib", "--test", "program"]]
+            // All but the acceptance cases, compiled as they are.
+            let cargo =
+                workspace.cargo(&["nextest", "run", "--workspace", "-E", "not binary_id(acceptance::acceptance)"]);
+            let mut command = tools::with(cargo, &nextest)?;
+            command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
+            for (variable, name) in [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
             {
-                let cargo = workspace.cargo(&[&["nextest", "run"], which].concat());
-                let mut command = tools::with(cargo, &nextest)?;
-                command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
-                for (variable, name) in
-                    [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
-                {
-                    let binary = workspace.testbed.binary(name);
-                    command.envs(binary.exists().then_some((variable, binary)));
-                }
-                if cluster {
-                    // What is not found now is not for want of a cluster.
-                    command
-                        .env(ffe_surroundings::REQUIRE, "1")
-                        .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
-                        .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
-                        .envs(workspace.testbed.tls_environment());
-                }
-                ignored.extend(nextest::run(&mut command, all)?);
+                let binary = workspace.testbed.binary(name);
+                command.envs(binary.exists().then_some((variable, binary)));
             }
+            if cluster {
+                // What is not found now is not for want of a cluster.
+                command
+                    .env(ffe_surroundings::REQUIRE, "1")
+                    .env("FFE_TEST_KUBECONFIG", workspace.testbed.kubeconfig())
+                    .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
+                    .envs(workspace.testbed.tls_environment());
+            }
+            let ignored = nextest::run(&mut command, all)?;
             ensure!(ignored.is_empty(), "ignored, and nothing may be: {}", ignored.join(", "));
             Ok(())
         });

@@ -52,7 +52,7 @@ impl Workspace {
             return Ok(built);
         }
         process::run(&mut self.cargo(&["build", "--release", "--package", "terraform-provider-ffe"]))?;
-        self.provider_in("release")
+        self.built("release", "terraform-provider-ffe")
     }
 
     /// Builds every test and the provider beside them, with the compiler's settings and the features that the tests
@@ -61,27 +61,36 @@ impl Workspace {
     /// # Errors
     /// When something does not compile.
     pub(crate) fn build_tests(&self) -> Result<PathBuf> {
-        process::run(&mut self.cargo(&["build", "--workspace", "--bin", "terraform-provider-ffe", "--tests"]))?;
-        given_provider()?.map_or_else(|| self.provider_in("debug"), Ok)
+        let built = self.build_beside("terraform-provider-ffe", &["--tests"])?;
+        Ok(given_provider()?.unwrap_or(built))
     }
 
-    /// Builds the provider alone, as [`Self::build_tests`] does. `FFE_PROVIDER` names one that was built already.
+    /// Builds the acceptance cases and the provider beside them, as [`Self::build_tests`] does. `FFE_PROVIDER` names one
+    /// that was built already.
     ///
     /// # Errors
-    /// When it does not compile.
-    pub(crate) fn build_provider_for_tests(&self) -> Result<PathBuf> {
-        if let Some(built) = given_provider()? {
-            return Ok(built);
+    /// When something does not compile.
+    pub(crate) fn build_cases(&self) -> Result<PathBuf> {
+        match given_provider()? {
+            Some(built) => Ok(built),
+            None => self.build_beside("terraform-provider-ffe", &["--test", "acceptance"]),
         }
-        process::run(&mut self.cargo(&["build", "--package", "terraform-provider-ffe"]))?;
-        self.provider_in("debug")
     }
 
-    /// The provider in a folder of cargo's target directory.
-    fn provider_in(&self, folder: &str) -> Result<PathBuf> {
-        let binary = self.target()?.join(folder).join("terraform-provider-ffe");
+    /// Builds a program of the workspace beside tests, and so with their features, and says where it lies.
+    ///
+    /// # Errors
+    /// When something does not compile.
+    pub(crate) fn build_beside(&self, program: &str, tests: &[&str]) -> Result<PathBuf> {
+        process::run(self.cargo(&["build", "--workspace", "--bin", program]).args(tests))?;
+        self.built("debug", program)
+    }
+
+    /// A program in a folder of cargo's target directory.
+    fn built(&self, folder: &str, program: &str) -> Result<PathBuf> {
+        let binary = self.target()?.join(folder).join(program);
         if !binary.is_file() {
-            bail!("cargo built the provider, but there is no {}", binary.display());
+            bail!("cargo built {program}, but there is no {}", binary.display());
         }
         Ok(binary)
     }

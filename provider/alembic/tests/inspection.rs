@@ -13,6 +13,8 @@ use support::{Image, MARK, PASSWORD, Postgres};
 
 /// The reader that the release has.
 #[path = "../../release/src/migration/answer.rs"]
+// Its own tests are run where it lies.
+#[allow(dead_code)]
 mod answer;
 mod support;
 

@@ -222,7 +222,8 @@ pub struct Migration {
     /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs.
     #[attr(optional, check = checks::dns_subdomain())]
     pub database_secret: Attr<String>,
-    /// The path of Alembic's configuration file (engine `alembic`). Default: `alembic.ini` in the working directory.
+    /// The path of Alembic's configuration file (engine `alembic`). Default: what `alembic` finds by itself: `ALEMBIC_CONFIG`, else
+    /// `alembic.ini` and `pyproject.toml` in the working directory.
     #[attr(optional)]
     pub config: Attr<String>,
     /// The working directory. Default: the image's.

@@ -56,6 +56,8 @@ impl Compiler {
         set_environment(command.args(["-n", "5"]).arg(&self.program).current_dir(module))
             .env("GOMODCACHE", paths.go_module_cache())
             .env("GOCACHE", paths.go_build_cache())
+            // A fifth less processor time for twice the memory of a compiler, 500 MB for a large package.
+            .env("GOGC", "400")
             // Nothing is put there; without HOME, Go complains when it has no such folder.
             .env("GOPATH", paths.root().join("gopath"));
         command

@@ -54,6 +54,8 @@ pub(super) fn go_mod(paths: &Paths, compiler: &Compiler, graph: &Path) -> Result
     let made = folder.join("go.mod");
     let _alone = LAYING_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     if stamp.note().is_none() || !made.exists() {
+        // It is written last and goes first, so that it never stands for half a folder.
+        files::remove_file(&made).with_context(|| format!("removing {}", made.display()))?;
         files::remove_folder(&folder)?;
         lay_out(paths, compiler, graph, &sources, &folder)?;
         stamp.write("")?;
@@ -109,7 +111,7 @@ fn link(original: &Path, copy: &Path, without: &BTreeSet<PathBuf>) -> Result<()>
         } else if !(name.ends_with("_test.go")
             || name.ends_with(".go") && below.parent().is_some_and(|package| without.contains(package)))
         {
-            std::fs::hard_link(entry.path(), &target).with_context(|| format!("linking {}", target.display()))?;
+            files::link(entry.path(), &target)?;
         }
     }
     Ok(())

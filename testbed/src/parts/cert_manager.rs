@@ -34,7 +34,7 @@ static UNIT: Unit = Unit {
     binaries: &[(image::BINARY, "./cert-manager")],
     version_of: MODULE_PATH,
     variables: version,
-    seconds: 0,
+    seconds: 50,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];

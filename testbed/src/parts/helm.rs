@@ -25,7 +25,7 @@ static UNIT3: Unit = Unit {
         }
         all
     },
-    seconds: 0,
+    seconds: 10,
 };
 
 static UNIT4: Unit = Unit {
@@ -34,7 +34,7 @@ static UNIT4: Unit = Unit {
     binaries: &[("helm4", "helm.sh/helm/v4/cmd/helm")],
     version_of: "helm.sh/helm/v4",
     variables: |versions| version("helm.sh/helm/v4", versions),
-    seconds: 0,
+    seconds: 230,
 };
 
 fn version(module: &str, versions: &Versions<'_>) -> Vec<(String, String)> {

@@ -31,7 +31,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/letsencrypt/pebble/v2/cmd/pebble"), (strict::NAME, "./strict")],
     version_of: "github.com/letsencrypt/pebble/v2",
     variables: no_variables,
-    seconds: 0,
+    seconds: 5,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];

@@ -24,7 +24,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, ".")],
     version_of: "github.com/google/go-containerregistry",
     variables: no_variables,
-    seconds: 0,
+    seconds: 5,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];

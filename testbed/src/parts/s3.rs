@@ -34,7 +34,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/versity/versitygw/cmd/versitygw")],
     version_of: "github.com/versity/versitygw",
     variables: no_variables,
-    seconds: 0,
+    seconds: 75,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];

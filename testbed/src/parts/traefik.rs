@@ -30,7 +30,7 @@ static UNIT: Unit = Unit {
     binaries: &[(NAME, "github.com/traefik/traefik/v3/cmd/traefik")],
     version_of: "github.com/traefik/traefik/v3",
     variables: version,
-    seconds: 0,
+    seconds: 140,
 };
 
 static UNITS: &[&Unit] = &[&UNIT];

@@ -54,7 +54,7 @@ pub(crate) struct Others {
 impl Seen {
     pub(crate) fn now() -> Self {
         Self {
-            interfaces: names(Path::new("/sys/class/net")),
+            interfaces: interfaces(),
             control_groups: control_groups(),
             others: Others {
                 settings: SETTINGS.iter().map(|name| (*name, read(&format!("/proc/sys/{name}")))).collect(),
@@ -80,6 +80,11 @@ fn read(path: &str) -> String {
 fn names(folder: &Path) -> BTreeSet<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeSet::new() };
     entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Of the network that this process is in, which /sys does not say.
+fn interfaces() -> BTreeSet<String> {
+    read("/proc/net/dev").lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
 /// Of every mount of this process's, one field.

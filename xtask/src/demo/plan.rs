@@ -14,7 +14,7 @@ use crate::{tell, testbed};
 pub(super) const PARTS: [&[Part]; 2] = [&testbed::USUAL, &Part::TLS];
 
 /// Seconds of one processor: the provider as it is released, with all that it depends on.
-const RELEASE: u32 = 0;
+const RELEASE: u32 = 1200;
 /// Starting an empty testbed, and the apply.
 const APPLY: Duration = Duration::from_secs(90);
 
@@ -44,22 +44,23 @@ fn provider_time() -> Duration {
 }
 
 fn text(missing: &[&str], testbed: Duration, provider: Option<Duration>, destroy: bool) -> String {
-    let mut lines = vec!["The demo takes these steps:".to_owned()];
+    let mut lines = vec!["What is to be done:".to_owned()];
     let mut whole = APPLY + testbed;
     lines.push(if missing.is_empty() {
-        "  the testbed is built already".to_owned()
+        "  the testbed: built already".to_owned()
     } else {
-        format!("  compile for the testbed, once, about {}: {}", minutes(testbed), missing.join(", "))
+        format!("  the testbed: compile once, about {}: {}", minutes(testbed), missing.join(", "))
     });
     lines.push(match provider {
         Some(time) => {
             whole += time;
-            format!("  compile the provider as it is released, once, about {}", minutes(time))
+            format!("  the provider: compile once, as it is released, about {}", minutes(time))
         }
-        None => "  the provider was built before: only what has changed is compiled".to_owned(),
+        None => "  the provider: built before, only what has changed is compiled".to_owned(),
     });
+    lines.push("  start a Kubernetes of one node on this machine, unless it runs".to_owned());
     let last = if destroy { "terraform destroy" } else { "terraform apply, and show what answers" };
-    lines.push(format!("  start a Kubernetes of one node on this machine, unless it runs, and {last}"));
+    lines.push(format!("  {last}"));
     lines.push(format!("About {} in all, when this machine has nothing else to do.", minutes(whole)));
     lines.join("\n")
 }
@@ -100,8 +101,8 @@ mod tests {
     #[test]
     fn what_is_built_is_told_from_what_is_not() {
         let all = text(&["kubelet", "traefik"], Duration::from_secs(700), Some(Duration::from_secs(290)), false);
-        assert!(all.contains("about 12 minutes: kubelet, traefik"), "{all}");
-        assert!(all.contains("released, once, about 5 minutes"), "{all}");
+        assert!(all.contains("once, about 12 minutes: kubelet, traefik"), "{all}");
+        assert!(all.contains("released, about 5 minutes"), "{all}");
         assert!(all.contains("About 18 minutes in all") && all.contains("terraform apply"), "{all}");
         let again = text(&[], Duration::ZERO, None, true);
         assert!(again.contains("built already") && again.contains("built before"), "{again}");

@@ -10,6 +10,10 @@ use super::counts::{Counts, one_test};
 use crate::process;
 use crate::workspace::Workspace;
 
+/// As the other tests are compiled: for one package alone, cargo would choose other features of what all share, and
+/// compile most of it again.
+const CASES: [&str; 4] = ["test", "--workspace", "--test", "acceptance"];
+
 /// Some of the cases.
 #[derive(Debug)]
 pub(super) struct Selection {
@@ -19,16 +23,7 @@ pub(super) struct Selection {
 
 /// The cases whose names contain one of the filters.
 pub(super) fn select(workspace: &Workspace, filters: &[String]) -> Result<Selection> {
-    let listed = process::output(&mut workspace.cargo(&[
-        "test",
-        "--package",
-        "acceptance",
-        "--test",
-        "acceptance",
-        "--quiet",
-        "--",
-        "--list",
-    ]))?;
+    let listed = process::output(workspace.cargo(&CASES).args(["--quiet", "--", "--list"]))?;
     let selection = among(&listed, filters);
     if selection.chosen.is_empty() {
         bail!(
@@ -80,8 +75,9 @@ pub(super) fn run(
     cases: &mut Vec<(String, String)>,
 ) -> Result<()> {
     let testbed = &workspace.testbed;
-    let mut command = workspace.cargo(&["test", "--package", "acceptance", "--test", "acceptance", "--"]);
+    let mut command = workspace.cargo(&CASES);
     command
+        .arg("--")
         .env(ffe_surroundings::REQUIRE, "1")
         .env("FFE_PROVIDER", provider)
         .env("FFE_KUBECONFIG", testbed.kubeconfig())

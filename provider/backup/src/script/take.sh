@@ -60,7 +60,7 @@ if [ "$code" -ne 0 ]; then
     *) fail dump "pg_dump ended with exit code $code: $(cat "$TMP/error" "$TMP/session.error")" ;;
   esac
 fi
-wait "$session" || fail dump "the rows could not be counted: $(cat "$TMP/session.error")"
+wait "$session" || { store_undo; fail dump "the rows could not be counted: $(cat "$TMP/session.error")"; }
 session=
 printf 'version\tpg_dump\t%s\t\t\t\n' "$tool_version" >> "$TMP/manifest"
 manifest_end "$TMP/manifest"

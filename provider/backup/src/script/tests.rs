@@ -64,23 +64,6 @@ impl Pod {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Without a program, also where this machine has one of its own.
-    fn without(self, name: &str) -> Self {
-        let tools = self.folder.path().join("tools");
-        std::fs::create_dir(&tools).unwrap();
-        for program in ["bin", "/usr/bin", "/bin"] {
-            for entry in std::fs::read_dir(self.folder.path().join(program)).unwrap() {
-                let path = entry.unwrap().path();
-                let there = tools.join(path.file_name().unwrap());
-                if !path.ends_with(name) && there.symlink_metadata().is_err() {
-                    std::os::unix::fs::symlink(path, there).unwrap();
-                }
-            }
-        }
-        let path = tools.display().to_string();
-        self.with("PATH", &path)
-    }
-
     fn run(&self, work: Work, storage: &Storage) -> End {
         let at = |name: &str| self.folder.path().join(name);
         // Another shell and its programs can be tried, for instance a folder with busybox under all of its names.

@@ -14,7 +14,7 @@ pub(crate) async fn a_bucket_keeps_backups_and_gives_them_back() {
     let before = world.content();
 
     let first = take(cluster, &world.request(storage(), "one"), &options).await.unwrap().backup;
-    assert_eq!(first.location, format!("s3://backups/tests/{}/shop/shop-one.dump", world.namespace));
+    assert_eq!(first.location, format!("s3://backups/tests/{0}/testbed/{0}/shop/shop-one.dump", world.namespace));
     assert_eq!(list(cluster, &place, "list-one", &options).await.unwrap(), std::slice::from_ref(&first));
 
     world.spoil();
@@ -34,10 +34,14 @@ pub(crate) async fn a_bucket_keeps_backups_and_gives_them_back() {
     let missing = Storage::S3(S3 { bucket: "missing".to_owned(), ..world.bucket() });
     world.secret("wrong-keys", &[("AWS_ACCESS_KEY_ID", "ffe-testbed"), ("AWS_SECRET_ACCESS_KEY", "canary")]).await;
     let denied = Storage::S3(S3 { credentials_secret: "wrong-keys".to_owned(), ..world.bucket() });
-    for (name, storage, word) in [("missing", missing, "NoSuchBucket"), ("denied", denied, "SignatureDoesNotMatch")] {
+    // A bucket that is not there is not made; rclone finds out when it writes.
+    for (name, storage, reason, word) in [
+        ("missing", missing, Reason::Upload, "NoSuchBucket"),
+        ("denied", denied, Reason::Storage, "SignatureDoesNotMatch"),
+    ] {
         match take(cluster, &world.request(storage, name), &options).await {
             Err(Error::Failed(failure)) => {
-                assert_eq!(failure.reason, Reason::Storage, "{failure}");
+                assert_eq!(failure.reason, reason, "{failure}");
                 assert!(failure.message.contains(word), "{failure}");
             }
             other => panic!("{other:?}"),

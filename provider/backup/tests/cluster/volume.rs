@@ -18,7 +18,7 @@ pub(crate) async fn a_backup_is_taken_once_and_restored_by_the_printed_command()
     let request = world.request(World::volume(), "one");
     let taken = take(cluster, &request, &options).await.unwrap();
     let backup = taken.backup.clone();
-    assert_eq!(backup.location, "pvc/dumps/shop/shop-one.dump");
+    assert_eq!(backup.location, format!("pvc/dumps/testbed/{}/shop/shop-one.dump", world.namespace));
     assert!(backup.size_bytes > 10_000 && backup.sha256.len() == 64, "{backup:?}");
     assert!(backup.server_version.starts_with("15."), "{backup:?}");
     assert!(!taken.attached && taken.warning.is_none());
@@ -38,15 +38,15 @@ pub(crate) async fn a_backup_is_taken_once_and_restored_by_the_printed_command()
     assert_eq!(world.content(), before, "{said}");
     assert_eq!(world.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'later'"), "0");
 
-    // A backup that was changed is not restored, and nothing of the database is touched.
-    let other = ffe_backup::Backup { sha256: "0".repeat(64), ..backup.clone() };
-    let manifest = restore_manifest(&place, &other, "database").unwrap().replace("restore-shop-one", "restore-wrong");
+    // A backup that is not there is not restored, and nothing of the database is touched.
+    let other = ffe_backup::Backup { name: "shop-none".to_owned(), ..backup.clone() };
+    let manifest = restore_manifest(&place, &other, "database").unwrap();
     let create = format!(
-        "kubectl -n {0} create -f - <<'END'\n{manifest}\nEND\nkubectl -n {0} wait --for=condition=failed --timeout=60s job/restore-wrong && kubectl -n {0} logs job/restore-wrong",
+        "kubectl -n {0} create -f - <<'END'\n{manifest}\nEND\nkubectl -n {0} wait --for=condition=failed --timeout=60s job/restore-shop-none && kubectl -n {0} logs job/restore-shop-none",
         world.namespace
     );
     let (_, said) = world.shell(&create);
-    assert!(said.contains("another checksum"), "{said}");
+    assert!(said.contains("there is no backup"), "{said}");
     assert_eq!(world.content(), before);
 
     // Another one, by the URL alone; then the first is too old.

@@ -128,10 +128,12 @@ impl World {
 
     pub(crate) fn place(&self, storage: Storage) -> Place {
         Place {
+            cluster: "testbed".to_owned(),
             namespace: self.namespace.clone(),
             series: "shop".to_owned(),
             image: POSTGRES_IMAGE.to_owned(),
             storage,
+            rclone_image: POSTGRES_IMAGE.to_owned(),
             mark: Mark::creating(Owner::new("ffe_release", &format!("{}/shop", self.namespace)), "run1"),
             pod: PodShape::default(),
             timeout: Duration::from_secs(120),

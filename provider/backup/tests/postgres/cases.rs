@@ -293,6 +293,23 @@ fn stopped(world: &World<'_>) {
     }
 }
 
+/// Needs rclone besides.
+pub(crate) const RCLONE: (&str, Case) = ("through_rclone", |world| {
+    world.database("boss", "");
+    let before = world.content();
+    let taken = world.beside_rclone("boss", &ffe_backup::scripts::take_remote(), &[]);
+    let dump = std::fs::metadata(world.file("dump")).unwrap();
+    assert_eq!(taken.succeeded().told["backup"]["size_bytes"], dump.len(), "{}", taken.log);
+    world.boss(SPOIL);
+    world.beside_rclone("boss", &ffe_backup::scripts::restore_remote(), &[]).succeeded();
+    assert_same(&world.content(), &before);
+    // The newest stays whatever its age, and what is not described stays too.
+    std::fs::write(world.file("other"), "").unwrap();
+    let pruned = world.beside_rclone("boss", &ffe_backup::scripts::prune_remote(), &[("FFE_RETENTION", "0")]);
+    assert_eq!(pruned.succeeded().told["pruned"], 0, "{}", pruned.log);
+    assert!(world.file("dump").exists() && world.file("other").exists());
+});
+
 /// Rows that come while the dump is being taken are in neither of the two.
 fn snapshot(world: &World<'_>) {
     world.create("boss", "");

@@ -1,6 +1,7 @@
 //! The scripts on a real PostgreSQL: a backup is taken, the database spoilt, the backup restored, and everything in the
 //! database compared with what was there. Where no server is installed (`/usr/lib/postgresql/*/bin`, or the folder that
-//! FFE_POSTGRES_BIN names) the trials are ignored.
+//! FFE_POSTGRES_BIN names) the trials are ignored, and fail where
+//! FFE_REQUIRE says that they run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cases;
@@ -10,23 +11,29 @@ mod world;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use libtest_mimic::{Arguments, Trial};
+use ffe_surroundings::Needs;
+use libtest_mimic::Arguments;
 
 use crate::server::Server;
 
 fn main() -> ExitCode {
     let bin = server::programs();
+    let rclone = std::path::Path::new("/usr/bin/rclone").exists();
+    let there = |there: bool, what: &str| if there { Ok(()) } else { Err(format!("{what} is not installed")) };
+    let postgres = Needs::variables(&[]).and("postgresql", there(bin.is_some(), "PostgreSQL's server"));
+    let both = postgres.clone().and("rclone", there(rclone, "rclone"));
     let shared: Arc<OnceLock<Server>> = Arc::new(OnceLock::new());
     let trials = cases::ALL
         .iter()
-        .map(|(name, case)| {
+        .map(|case| (&postgres, case))
+        .chain([(&both, &cases::RCLONE)])
+        .map(|(needs, (name, case))| {
             let (shared, bin) = (Arc::clone(&shared), bin.clone());
-            let run = move || {
+            needs.trial(*name, move || {
                 let bin = bin.ok_or("no PostgreSQL")?;
                 case(&world::World::new(shared.get_or_init(|| Server::start(&bin)), name));
                 Ok(())
-            };
-            Trial::test(*name, run).with_ignored_flag(server::programs().is_none())
+            })
         })
         .collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);

@@ -155,6 +155,29 @@ impl<'a> World<'a> {
         self.end(&self.command(role, &ffe_backup::scripts::restore()).envs(env.iter().copied()).output().unwrap())
     }
 
+    /// Runs a script beside the real rclone, whose storage is a folder.
+    pub(crate) fn beside_rclone(&self, role: &str, script: &str, env: &[(&str, &str)]) -> End {
+        let exchange = self.folder.path().join("exchange");
+        let _ = std::fs::remove_dir_all(&exchange);
+        std::fs::create_dir(&exchange).unwrap();
+        let mut beside = Command::new("/bin/sh")
+            .args(["-c", ffe_backup::scripts::rclone()])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &exchange)
+            .env("FFE_EXCHANGE", &exchange)
+            .env("RCLONE_CONFIG", "")
+            .env("RCLONE_CONFIG_STORE_TYPE", "alias")
+            .env("RCLONE_CONFIG_STORE_REMOTE", self.folder.path().join("volume"))
+            .spawn()
+            .unwrap();
+        let mut command = self.command(role, script);
+        command.env("FFE_EXCHANGE", &exchange).env("FFE_REMOTE", "c0ffee/ffe/shop").envs(env.iter().copied());
+        let end = self.end(&command.output().unwrap());
+        assert!(beside.wait().unwrap().success(), "{}", end.log);
+        end
+    }
+
     pub(crate) fn begin_restore(&self, role: &str, into: &str) -> Child {
         self.command(role, &ffe_backup::scripts::restore()).env("FFE_RESTORE_INTO", into).spawn().unwrap()
     }

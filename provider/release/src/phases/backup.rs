@@ -6,7 +6,7 @@ use ffe_cluster::{JobOptions, Kind, Mark, MarkState};
 use std::time::Duration;
 use tfplugin::{Attr, Diagnostic, Path};
 
-use crate::journal::{Outcome, RunRecord};
+use crate::journal::Outcome;
 use crate::migration::task::is_alembic;
 use crate::model::{BackupTo, Migration};
 use crate::pipeline::Phase;
@@ -17,8 +17,6 @@ const IMAGE: &str = "ffe.three-rivers.tech/database-image";
 /// On a namespace: the preset of its environment.
 const PRESET: &str = "ffe.three-rivers.tech/preset";
 const TIMEOUT: Duration = Duration::from_secs(3600);
-/// A dump that is older is taken again by a run that goes on.
-const FRESH_SECONDS: i64 = 600;
 const DEFAULT_SIZE: &str = "5Gi";
 const RCLONE_IMAGE: &str = "rclone/rclone:1.69";
 const DEFAULT_RETENTION_DAYS: i64 = 30;
@@ -26,17 +24,6 @@ const DEFAULT_RETENTION_DAYS: i64 = 30;
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 /// Characters of the cluster's UID that tell it from others.
 const CLUSTER: usize = 8;
-
-/// Whether the dump of this run is the one that its migration needs. A run that was interrupted before it migrated may go on days
-/// later: its dump is then older than what would be lost.
-fn has_dump(record: &RunRecord) -> bool {
-    let Some(backup) = &record.backup else { return false };
-    if record.has_begun(Phase::Migrate) {
-        return true;
-    }
-    let taken = backup.taken_at.parse::<jiff::Timestamp>().map(|at| at.as_second());
-    taken.is_ok_and(|taken| jiff::Timestamp::now().as_second() - taken < FRESH_SECONDS)
-}
 
 /// Takes the backup, if one is wanted and something is going to be migrated.
 ///

@@ -15,6 +15,9 @@ use crate::remains;
 use crate::run::{Run, Stop, now};
 use crate::start::{Claim, is_installed, look, recover_pending, refuse_others};
 
+/// What the names of databases' leases begin with.
+const DATABASE: &str = "ffe-database.";
+
 /// Takes the leases, then goes on with the run that died if it wanted the same, or opens a new page.
 ///
 /// # Errors
@@ -111,7 +114,7 @@ async fn take_leases(run: &mut Run) -> Result<(), Stop> {
     let what = format!("terraform apply of ffe_release {}/{}", run.inputs.namespace, run.inputs.name);
     let database = run.inputs.config.migration.known().and_then(|migration| migration.database_secret.as_str());
     let names =
-        std::iter::once(release_lease(&run.inputs.name)).chain(database.map(|secret| format!("ffe-database.{secret}")));
+        std::iter::once(release_lease(&run.inputs.name)).chain(database.map(|secret| format!("{DATABASE}{secret}")));
     let mut leases = Vec::new();
     for name in names {
         let holder = Holder::this_process(run.id.clone(), what.clone());
@@ -143,11 +146,13 @@ pub(crate) fn refused(error: &LeaseError) -> Stop {
     match error {
         LeaseError::Cancelled { .. } => Stop::Cancelled,
         LeaseError::Cluster(error) => Stop::cluster(error, "The lease could not be acquired"),
-        LeaseError::Held { .. } => {
+        LeaseError::Held { lease, .. } => {
+            // Another release may use the same database.
+            let what = if lease.name.starts_with(DATABASE) { "database" } else { "release" };
             let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
             Stop::failed(
                 Diagnostic::error(
-                    "Somebody else is at work on the release",
+                    format!("Somebody else is at work on the {what}"),
                     format!("{error}. Nothing was changed.{advice}"),
                 )
                 .at(Path::attribute("name")),
