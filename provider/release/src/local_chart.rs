@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn every_way_to_change_a_chart_is_seen() {
-        let edits: [(&str, fn(&FsPath)); 6] = [
+        type Edit = fn(&FsPath);
+        let edits: [(&str, Edit); 6] = [
             ("another size", |folder| write(folder, "templates/a.yaml", "a: 10\n")),
             ("the same size and time", |folder| write(folder, "templates/a.yaml", "a: 2\n")),
             ("a new file", |folder| write(folder, "templates/b.yaml", "b: 1\n")),
