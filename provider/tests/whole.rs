@@ -80,3 +80,55 @@ async fn an_unusable_configuration_is_refused_at_its_attribute() {
     let refused = Terraform::over_grpc(Ffe::new()).configure(json!({ "helm": { "driver": "sql" } })).await;
     refused.err().unwrap().expect_error("helm.driver", "\"secret\", \"configmap\"");
 }
+
+/// The attributes that are no whole numbers, at every depth, by their full name.
+fn fractions(at: &str, attributes: &[tfplugin::Attribute], found: &mut Vec<String>) {
+    for attribute in attributes {
+        let name = format!("{at}.{}", attribute.name);
+        match &attribute.shape {
+            tfplugin::Shape::Nested(_, inside) => fractions(&name, inside, found),
+            tfplugin::Shape::Plain(_) if attribute.fractional && !attribute.write_only => found.push(name),
+            tfplugin::Shape::Plain(_) => {}
+        }
+    }
+}
+
+/// Terraform compares them digit by digit, each in every plan: a hundred releases with six of them each took it two seconds more.
+#[test]
+fn no_state_holds_a_fractional_number() {
+    let engine = Engine::new(Ffe::new());
+    let mut found = Vec::new();
+    for (name, resource) in engine.resources() {
+        fractions(name, &resource.schema().attributes, &mut found);
+    }
+    for (name, source) in engine.data_sources() {
+        fractions(&format!("data.{name}"), &source.schema().attributes, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new(), "say milliseconds, or a text such as 4.9s");
+}
+
+/// What the state of the schema before this one was like.
+#[tokio::test]
+async fn a_release_of_the_schema_before_is_read() {
+    let engine = Engine::new(Ffe::new());
+    let release = &engine.resources()["ffe_release"];
+    let old = json!({
+        "namespace": "ffe", "name": "backend", "chart": "./chart", "revision": 3, "status": "deployed",
+        "changes": [{ "action": "create", "object": "ConfigMap/one", "fields": null, "digest": "sha256:0123456789abcdef" }],
+        "value_changes": [], "unstable_fields": [], "drifted": [],
+        "last_run": {
+            "id": "ab12", "outcome": "succeeded", "started": "2026-01-02T03:04:05Z", "finished": "2026-01-02T03:05:05Z",
+            "phases": [{ "name": "lock", "outcome": "succeeded", "seconds": 0.1 }], "backup": null,
+        },
+    });
+    let new = release.upgrade(0, old.to_string().as_bytes()).unwrap();
+    assert_eq!(new.attribute("revision").clone(), 3.into());
+    assert_eq!(new.attribute("changes").as_str(), Some("create ConfigMap/one"));
+    assert_eq!(new.attribute("last_run").as_str(), Some("succeeded at 2026-01-02T03:05:05Z, run ab12"));
+    assert!(new.attribute("value_changes").is_null() && new.attribute("backup").is_null());
+    // And as it is now.
+    let again = json!({ "namespace": "ffe", "name": "backend", "changes": "create ConfigMap/one" });
+    let again = release.upgrade(1, again.to_string().as_bytes()).unwrap();
+    assert_eq!(again.attribute("changes").as_str(), Some("create ConfigMap/one"));
+    assert!(release.upgrade(2, b"{}").is_err());
+}

@@ -43,7 +43,7 @@ output "schema_revision" {
   value       = ffe_release.backend.schema_revision
 }
 
-output "phases" {
+output "last_run" {
   description = "What the last change went through, and how long each part took."
-  value       = { for phase in ffe_release.backend.last_run.phases : phase.name => "${phase.outcome}, ${phase.seconds} s" }
+  value       = ffe_release.backend.last_run
 }

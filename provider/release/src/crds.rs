@@ -11,9 +11,10 @@ use ffe_cluster::{ApplyOptions, Cancel, Cluster, Error, ObjectRef, Progress, Wai
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::changed_fields;
 use serde_json::Value as Json;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::model::{Change, Release};
+use crate::changes::Change;
+use crate::model::Release;
 use crate::run::{Run, Stop};
 
 const KIND: &str = "CustomResourceDefinition";
@@ -114,10 +115,10 @@ fn warning(pending: &Pending) -> Option<Diagnostic> {
 /// As entries of `changes`.
 pub(crate) fn changes(pending: &[Pending]) -> Vec<Change> {
     let entry = |one: &Pending| Change {
-        action: Attr::from(if one.fields.is_some() { "replace" } else { "create" }),
-        object: Attr::Known(format!("{KIND}/{}", one.name)),
-        fields: one.fields.as_ref().map(|fields| fields.iter().cloned().map(Attr::Known).collect()).into(),
-        digest: Attr::Null,
+        action: if one.fields.is_some() { "replace" } else { "create" }.to_owned(),
+        object: format!("{KIND}/{}", one.name),
+        fields: one.fields.clone().unwrap_or_default(),
+        digest: None,
     };
     pending.iter().map(entry).collect()
 }
@@ -199,8 +200,7 @@ mod tests {
         assert!(text.detail.contains("/spec/versions") && text.detail.contains("still stored as v1"), "{text:?}");
         let made = Pending { fields: None, ..replaced.clone() };
         assert!(warning(&made).is_none());
-        let shown: Vec<_> =
-            changes(&[made, replaced]).iter().map(|one| one.action.clone().unwrap_or_default()).collect();
+        let shown: Vec<_> = changes(&[made, replaced]).into_iter().map(|one| one.action).collect();
         assert_eq!(shown, ["create", "replace"]);
     }
 }

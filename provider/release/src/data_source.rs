@@ -7,9 +7,8 @@ use ffe_session::{Session, Unavailable, checks, diagnostic};
 use futures::{StreamExt, TryStreamExt};
 use tfplugin::{Attr, Context, DataSource, Deferred, Diagnostic, Diagnostics, Model, Path, async_trait};
 
-use crate::journal::{Journal, RunRecord};
-use crate::model::{BackupOutput, PhaseOutput};
-use crate::outputs::last_run;
+use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::outputs::duration;
 
 /// Records that are opened at the same time.
 const AT_ONCE: usize = 8;
@@ -112,6 +111,37 @@ pub struct RunOutput {
     pub verified: Attr<bool>,
 }
 
+/// A dump of the database.
+#[derive(Model, Clone, Debug)]
+pub struct BackupOutput {
+    /// Its name.
+    #[attr(computed)]
+    pub name: Attr<String>,
+    /// `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or `<kind>:<path>` of rclone.
+    #[attr(computed)]
+    pub location: Attr<String>,
+    /// Its size in bytes.
+    #[attr(computed)]
+    pub size_bytes: Attr<i64>,
+    /// Its checksum.
+    #[attr(computed)]
+    pub sha256: Attr<String>,
+}
+
+/// One phase of a run.
+#[derive(Model, Clone, Debug)]
+pub struct PhaseOutput {
+    /// Its name.
+    #[attr(computed)]
+    pub name: Attr<String>,
+    /// `succeeded`, `failed`, `skipped` or `interrupted`.
+    #[attr(computed)]
+    pub outcome: Attr<String>,
+    /// How long it took, such as `4.9s`; null while it runs, and where there was nothing to do.
+    #[attr(computed)]
+    pub duration: Attr<String>,
+}
+
 /// The data source.
 pub struct ReleaseDataSource {
     session: Arc<Session>,
@@ -194,19 +224,36 @@ fn revision(release: &HelmRelease) -> HistoryOutput {
 }
 
 fn run(record: &RunRecord) -> RunOutput {
-    let shared = last_run(record);
     RunOutput {
-        id: shared.id,
-        outcome: shared.outcome,
-        started: shared.started,
-        finished: shared.finished,
-        phases: shared.phases,
+        id: Attr::Known(record.id.clone()),
+        outcome: Attr::from(record.outcome.word()),
+        started: Attr::Known(record.started.clone()),
+        finished: record.finished.clone().into(),
+        phases: Attr::Known(record.phases.iter().map(phase).collect()),
         revision_before: record.revision_before.map(i64::from).into(),
         revision_after: record.revision_after.map(i64::from).into(),
         schema_before: record.schema_before.as_deref().map(texts).into(),
         schema_after: record.schema_after.as_deref().map(texts).into(),
-        backup: shared.backup,
+        backup: record.backup.as_ref().map(backup).into(),
         verified: Attr::Known(record.verified),
+    }
+}
+
+fn phase(page: &PhaseRecord) -> PhaseOutput {
+    let took = !matches!(page.outcome, Outcome::Running | Outcome::Skipped);
+    PhaseOutput {
+        name: Attr::Known(page.name.clone()),
+        outcome: Attr::from(page.outcome.word()),
+        duration: took.then(|| duration(page.seconds)).into(),
+    }
+}
+
+fn backup(backup: &ffe_backup::Backup) -> BackupOutput {
+    BackupOutput {
+        name: Attr::Known(backup.name.clone()),
+        location: Attr::Known(backup.location.clone()),
+        size_bytes: i64::try_from(backup.size_bytes).ok().into(),
+        sha256: Attr::Known(backup.sha256.clone()),
     }
 }
 

@@ -5,8 +5,9 @@ use ffe_helm::records::Records;
 use ffe_session::{diagnostic, inputs as kept};
 use tfplugin::{Attr, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
+use crate::changes::{Change, lines};
 use crate::journal::Journal;
-use crate::model::{Change, Release};
+use crate::model::Release;
 use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
 
 /// Finds a release by `namespace/name`.
@@ -60,20 +61,14 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
         // A run that failed before it deployed has made no revision: the one before it stands.
         let deployed = journal.content.runs.iter().rev().find_map(|run| run.revision_after);
         seen.applied_revision = deployed.map_or(0, i64::from);
-        state.changes = Attr::Known(
-            journal
-                .content
-                .applied
-                .changes
-                .iter()
-                .map(|(action, object)| Change {
-                    action: Attr::Known(action.clone()),
-                    object: Attr::Known(object.clone()),
-                    fields: Attr::Null,
-                    digest: Attr::Null,
-                })
-                .collect(),
-        );
+        let change = |(action, object): &(String, String)| Change {
+            action: action.clone(),
+            object: object.clone(),
+            fields: Vec::new(),
+            digest: None,
+        };
+        let changes: Vec<Change> = journal.content.applied.changes.iter().map(change).collect();
+        state.changes = lines(&changes);
     }
     let mut private = Private::default();
     seen.store(&mut private);

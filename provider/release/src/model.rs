@@ -11,7 +11,7 @@ use tfplugin::{Attr, Check, Model, Value};
 /// A failed migration prevents the deployment; failed checks roll it back. What was done is journalled in the
 /// cluster, so that a run that died is finished by the next one.
 #[derive(Model, Clone, Debug)]
-#[model(version = 0)]
+#[model(version = 1)]
 pub struct Release {
     /// The namespace of the release. It must exist.
     #[attr(required, replace, check = checks::dns_label())]
@@ -129,17 +129,24 @@ pub struct Release {
     /// The services of the release by name, in the form that `backend` of `ffe_tls_endpoint` takes.
     #[attr(computed)]
     pub services: Attr<BTreeMap<String, ServiceOutput>>,
-    /// What the last change did, or the planned one will do, to each object of the release; unchanged objects are left out.
+    /// What the last change did, or the planned one will do, to the objects of the release, one line for each; unchanged objects are
+    /// left out. A line is an action (`create`, `change`, `replace`: removed and made anew under the same name, `remove`, or
+    /// `regenerate`: nothing changes but fields that are different each time the chart is rendered), the object as `Kind/name`, the
+    /// fields that change as JSON pointers, never their values, and a digest of the object as it was planned. A namespace stands before
+    /// the name where it is another than the release's, a star for a name that is different each time. Apply stops where an object
+    /// comes out differently. Null where nothing changes.
     #[attr(computed)]
-    pub changes: Attr<Vec<Change>>,
-    /// The values that the last change altered, or the planned one will, by their path. What `set_wo` sets, and what is named
-    /// like a password, is masked; which values come from sensitive variables is not known here, so secrets belong in `set_wo`.
+    pub changes: Attr<String>,
+    /// The values that the last change altered, or the planned one will, one line for each: its path, its value before and after as
+    /// JSON. What `set_wo` sets, and what is named like a password, is masked; which values come from sensitive variables is not known
+    /// here, so secrets belong in `set_wo`. Null where none is.
     #[attr(computed)]
-    pub value_changes: Attr<Vec<ValueChange>>,
-    /// Fields of rendered objects that are different each time the chart is rendered: generated passwords, certificates,
-    /// timestamps. They never cause a plan, and what a plan promises holds without them.
+    pub value_changes: Attr<String>,
+    /// Fields of rendered objects that are different each time the chart is rendered (generated passwords, certificates, timestamps),
+    /// one line for each: the object as in `changes`, and the field as a JSON pointer. They never cause a plan, and what a plan promises
+    /// holds without them. Null where there are none.
     #[attr(computed)]
-    pub unstable_fields: Attr<Vec<UnstableOutput>>,
+    pub unstable_fields: Attr<String>,
     /// What is not in the cluster as it was applied; null where it is not looked for. Fields that were not applied, and those
     /// that an autoscaler or another controller writes, do not count.
     #[attr(computed)]
@@ -153,9 +160,14 @@ pub struct Release {
     /// The revisions that the last change ran, or the planned one will run, in order (with `migration.scripts`).
     #[attr(computed)]
     pub pending_revisions: Attr<Vec<Attr<String>>>,
-    /// The last run of the pipeline.
+    /// The last run of the pipeline in one line: how and when it ended, its identifier, and each phase with the time it took. The data
+    /// source `ffe_release` has it, and the runs before it, in detail.
     #[attr(computed)]
-    pub last_run: Attr<LastRun>,
+    pub last_run: Attr<String>,
+    /// Where the dump is that the last run took before its migration: `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or
+    /// `<kind>:<path>` of rclone. Null where it took none.
+    #[attr(computed)]
+    pub backup: Attr<String>,
 }
 
 /// How a chart's provenance is checked.
@@ -508,105 +520,6 @@ pub struct ServiceOutput {
     /// Its first port.
     #[attr(computed)]
     pub port: Attr<i64>,
-}
-
-/// What happens to one object.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct Change {
-    /// `create`, `change`, `replace` (removed and made anew under the same name), `remove`, or `regenerate` (nothing changes
-    /// but fields that are different each time the chart is rendered).
-    #[attr(computed)]
-    pub action: Attr<String>,
-    /// The object, as `Kind/name`, with the namespace before the name where it is another than the release's. A star stands for
-    /// a name that is different each time.
-    #[attr(computed)]
-    pub object: Attr<String>,
-    /// The fields that change, as JSON pointers; never their values.
-    #[attr(computed)]
-    pub fields: Attr<Vec<Attr<String>>>,
-    /// Digest of the object as it was planned, without contents of Secrets and without what differs each time. Apply stops
-    /// where it comes out differently.
-    #[attr(computed)]
-    pub digest: Attr<String>,
-}
-
-/// One value that changes.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct ValueChange {
-    /// Its path, in Helm's notation.
-    #[attr(computed)]
-    pub path: Attr<String>,
-    /// The value before, as JSON; null where it was not set.
-    #[attr(computed)]
-    pub before: Attr<String>,
-    /// The value after, as JSON; null where it is no longer set.
-    #[attr(computed)]
-    pub after: Attr<String>,
-}
-
-/// A field that is different each time the chart is rendered.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct UnstableOutput {
-    /// The object, as in `changes`.
-    #[attr(computed)]
-    pub object: Attr<String>,
-    /// The field, as a JSON pointer; null where the object's name itself is different each time.
-    #[attr(computed)]
-    pub field: Attr<String>,
-}
-
-/// One run of the pipeline.
-#[derive(Model, Clone, Debug)]
-pub struct LastRun {
-    /// Its identifier, also in the journal and in the names of its Jobs.
-    #[attr(computed)]
-    pub id: Attr<String>,
-    /// `succeeded`, `failed`, `rolled_back`, `uninstalled` or `interrupted`.
-    #[attr(computed)]
-    pub outcome: Attr<String>,
-    /// When it started (RFC 3339).
-    #[attr(computed)]
-    pub started: Attr<String>,
-    /// When it finished (RFC 3339).
-    #[attr(computed)]
-    pub finished: Attr<String>,
-    /// Its phases in order.
-    #[attr(computed)]
-    pub phases: Attr<Vec<PhaseOutput>>,
-    /// The dump that it took before the migration.
-    #[attr(computed)]
-    pub backup: Attr<BackupOutput>,
-}
-
-/// A dump of the database.
-#[derive(Model, Clone, Debug)]
-pub struct BackupOutput {
-    /// Its name.
-    #[attr(computed)]
-    pub name: Attr<String>,
-    /// `pvc/<claim>/<file>`, `s3://<bucket>/<key>`, or `<kind>:<path>` of rclone.
-    #[attr(computed)]
-    pub location: Attr<String>,
-    /// Its size in bytes.
-    #[attr(computed)]
-    pub size_bytes: Attr<i64>,
-    /// Its checksum.
-    #[attr(computed)]
-    pub sha256: Attr<String>,
-}
-
-/// One phase of a run.
-#[derive(Model, Clone, Debug)]
-pub struct PhaseOutput {
-    /// Its name.
-    #[attr(computed)]
-    pub name: Attr<String>,
-    /// `succeeded`, `failed`, `skipped` or `interrupted`.
-    #[attr(computed)]
-    pub outcome: Attr<String>,
-    /// How long it took.
-    #[attr(computed)]
-    pub seconds: Attr<f64>,
 }
 
 fn not_blank() -> Check {

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
 use crate::changes::display;
-use crate::journal::{Journal, RunRecord};
-use crate::model::{BackupOutput, LastRun, PhaseOutput, Release, ServiceOutput};
+use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::local_chart::LocalChart;
+use crate::model::{Release, ServiceOutput};
 use crate::ownership::Known;
 
 /// What is kept in private state: where the release was seen, and as what.
@@ -43,6 +44,8 @@ pub(crate) struct Seen {
     pub open_run: bool,
     /// Digest of the chart on this machine when the release was read; empty when it is not here.
     pub chart: String,
+    /// The same chart, and what its files looked like then: a note that saves reading them, and promises nothing.
+    pub local_chart: LocalChart,
 }
 
 const KEY: &str = "seen.v1";
@@ -113,33 +116,33 @@ pub(crate) fn from_journal(model: &mut Release, journal: &Journal) {
     model.set_wo_revision = applied.set_wo_revision.clone().into();
     model.schema_revision =
         journal.schema_revision().map(|revisions| revisions.iter().cloned().map(Attr::Known).collect()).into();
-    model.last_run = journal.content.runs.last().map(last_run).into();
+    let last = journal.content.runs.last();
+    model.last_run = last.map(last_run).into();
+    model.backup = last.and_then(|run| run.backup.as_ref()).map(|backup| backup.location.clone()).into();
 }
 
-/// One run as an output.
-pub(crate) fn last_run(run: &RunRecord) -> LastRun {
-    let phase = |page: &crate::journal::PhaseRecord| PhaseOutput {
-        name: Attr::Known(page.name.clone()),
-        outcome: Attr::from(page.outcome.word()),
-        seconds: Attr::Known(page.seconds),
+/// One run in a line. A state holds it as text: a client compares, marks and shows each part of a state in every plan.
+fn last_run(run: &RunRecord) -> String {
+    let outcome = run.outcome.word();
+    let when = match &run.finished {
+        Some(finished) => format!("{outcome} at {finished}"),
+        None => format!("{outcome} since {}", run.started),
     };
-    LastRun {
-        id: Attr::Known(run.id.clone()),
-        outcome: Attr::from(run.outcome.word()),
-        started: Attr::Known(run.started.clone()),
-        finished: run.finished.clone().into(),
-        phases: Attr::Known(run.phases.iter().map(phase).collect()),
-        backup: run.backup.as_ref().map(backup).into(),
+    let phases: Vec<String> = run.phases.iter().map(phase).collect();
+    format!("{when}, run {}: {}", run.id, phases.join(", "))
+}
+
+fn phase(page: &PhaseRecord) -> String {
+    match page.outcome {
+        Outcome::Succeeded => format!("{} {}", page.name, duration(page.seconds)),
+        Outcome::Running | Outcome::Skipped => format!("{} {}", page.name, page.outcome.word()),
+        other => format!("{} {} after {}", page.name, other.word(), duration(page.seconds)),
     }
 }
 
-fn backup(backup: &ffe_backup::Backup) -> BackupOutput {
-    BackupOutput {
-        name: Attr::Known(backup.name.clone()),
-        location: Attr::Known(backup.location.clone()),
-        size_bytes: i64::try_from(backup.size_bytes).ok().into(),
-        sha256: Attr::Known(backup.sha256.clone()),
-    }
+/// Seconds as a text such as `4.9s`. No attribute is a fractional number: a client compares those digit by digit.
+pub(crate) fn duration(seconds: f64) -> String {
+    format!("{}s", (seconds * 10.0).round() / 10.0)
 }
 
 /// Makes every computed attribute that is still unknown null: before it is filled in, and where there is nothing to fill in.
@@ -166,4 +169,39 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.schema_revision);
     known(&mut model.pending_revisions);
     known(&mut model.last_run);
+    known(&mut model.backup);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn page(name: &str, outcome: Outcome, seconds: f64) -> PhaseRecord {
+        PhaseRecord { name: name.to_owned(), outcome, started: String::new(), seconds }
+    }
+
+    #[test]
+    fn a_run_is_told_in_one_line() {
+        let mut run = RunRecord {
+            id: "ab12".into(),
+            outcome: Outcome::RolledBack,
+            started: "2026-01-02T03:04:05Z".into(),
+            finished: Some("2026-01-02T03:05:05Z".into()),
+            phases: vec![
+                page("lock", Outcome::Succeeded, 0.1),
+                page("backup", Outcome::Skipped, 0.0),
+                page("deploy", Outcome::Succeeded, 12.0),
+                page("verify", Outcome::Failed, 31.25),
+            ],
+            ..RunRecord::default()
+        };
+        let text = last_run(&run);
+        assert_eq!(
+            text,
+            "rolled_back at 2026-01-02T03:05:05Z, run ab12: lock 0.1s, backup skipped, deploy 12s, verify failed after 31.3s"
+        );
+        (run.outcome, run.finished, run.phases) = (Outcome::Running, None, vec![page("lock", Outcome::Running, 0.0)]);
+        assert_eq!(last_run(&run), "running since 2026-01-02T03:04:05Z, run ab12: lock running");
+    }
 }

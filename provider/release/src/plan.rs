@@ -12,10 +12,10 @@ use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
-use crate::changes::{changes, unstable_fields};
+use crate::changes::{changes, lines, unstable_fields};
 use crate::drift::correct;
 use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
-use crate::journal::{Outcome, owner};
+use crate::journal::owner;
 use crate::model::Release;
 use crate::moves::Moved;
 use crate::outputs::Seen;
@@ -62,9 +62,7 @@ pub(crate) async fn plan(
         return Ok(Diagnostics::new());
     }
     let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
-    let diagnostics = promise(&cluster, &kit, plan, write_only, cancel).await?;
-    correct::add_changes(plan);
-    Ok(diagnostics)
+    promise(&cluster, &kit, plan, write_only, cancel).await
 }
 
 /// Whether something outside of the configuration differs from what the last apply left.
@@ -83,19 +81,16 @@ async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagn
         tracing::info!("the last run is not recorded yet; planning to do so");
         return Ok(true);
     }
-    let outcome = prior.last_run.known().and_then(|run| run.outcome.as_str());
-    if outcome == Some(Outcome::Failed.word()) && prior.changes.is_known() && seen.applied_digest.is_empty() {
-        tracing::info!("the last run failed and was left so; planning to deploy again");
-        return Ok(true);
-    }
     let is_ours = prior.revision.known() == Some(&seen.applied_revision);
     if !is_ours || prior.manifest_digest.as_str() != Some(seen.applied_digest.as_str()) {
-        tracing::info!("the release was changed by somebody else; planning to deploy it again");
+        tracing::info!("the last run has not left it so, or somebody else has changed it; planning to deploy it again");
         return Ok(true);
     }
     // Whether it has changed; its provenance is verified when it has.
     let reference = ChartRef { verify: false, ..chart_ref(&plan.config, None) };
-    if reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
+    let local = since::local(&plan.config, &seen).await;
+    let same = local.is_some_and(|chart| prior.chart_digest.as_str() == Some(chart.digest.as_str()));
+    if !same && reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
         let chart = chart.map_err(|error| {
@@ -185,15 +180,16 @@ async fn promise(
     if there {
         let mut all = crds::changes(&definitions);
         all.extend(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
-        plan.planned.changes = Attr::Known(all);
-        plan.planned.unstable_fields = Attr::Known(unstable_fields(&foreseen, &inputs.namespace));
+        correct::add_changes(&plan.config, plan.prior.as_ref(), &mut all);
+        plan.planned.changes = lines(&all);
+        plan.planned.unstable_fields = lines(&unstable_fields(&foreseen, &inputs.namespace));
     }
     let values = match (&plan.prior, &deployed) {
         (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
         (_, Some(release)) => Before::Recorded(&release.config),
         _ => Before::Nothing,
     };
-    plan.planned.value_changes = Attr::Known(value_changes(values, &plan.config, write_only)?);
+    plan.planned.value_changes = lines(&value_changes(values, &plan.config, write_only)?);
     if certain {
         Promise::of(&chart.digest, &foreseen).store(&mut plan.private);
     }

@@ -6,9 +6,10 @@ use ffe_cluster::Cluster;
 use ffe_session::{HelmKit, Session, Unavailable, cancellation};
 use tfplugin::{
     Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Imported, MoveSource, Plan, Private, Read,
-    Refreshed, Resource, Update, async_trait,
+    Refreshed, Resource, StateUpgrade, Update, async_trait,
 };
 
+use crate::changes::{lines, listed};
 use crate::drift::correct;
 use crate::inputs::Inputs;
 use crate::journal::Outcome;
@@ -20,7 +21,7 @@ use crate::promise::Promise;
 use crate::run::Run;
 use crate::start::prepare;
 use crate::value_changes::{Before, value_changes};
-use crate::{delete, import, plan, read, since, validate};
+use crate::{delete, import, plan, read, since, upgrade, validate};
 
 /// The resource.
 pub struct ReleaseResource {
@@ -57,19 +58,27 @@ impl ReleaseResource {
 
 /// What the plan could not foresee is what the run has found; what it promised stays.
 fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
-    planned.changes = Attr::Known(run.changes().to_vec());
+    if planned.changes.is_unknown() {
+        planned.changes = lines(&run.found);
+    }
     if planned.unstable_fields.is_unknown() {
-        planned.unstable_fields = Attr::Known(run.unstable.clone());
+        planned.unstable_fields = lines(&run.unstable);
     }
     if planned.value_changes.is_unknown() {
         let before = prior.map_or(Before::Nothing, Before::Ours);
-        planned.value_changes = value_changes(before, &run.inputs.config, false).ok().into();
+        planned.value_changes =
+            value_changes(before, &run.inputs.config, false).map_or(Attr::Null, |found| lines(&found));
     }
     if planned.pending_revisions.is_unknown() {
         let ran = run.record().pending.iter().map(|one| Attr::Known(one.revision.clone())).collect();
         let wanted = run.inputs.config.migration.known().is_some_and(|migration| migration.scripts.is_known());
         planned.pending_revisions = if wanted { Attr::Known(ran) } else { Attr::Null };
     }
+}
+
+/// What a plan has promised to change; `None` where it could not foresee it.
+fn promised(planned: &Release) -> Option<Vec<(String, String)>> {
+    (!planned.changes.is_unknown()).then(|| listed(planned.changes.as_str().unwrap_or_default()))
 }
 
 /// The state after a run, from what is true in the cluster.
@@ -102,6 +111,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
         _ => {}
     }
     seen.open_run = outcome == Outcome::Interrupted;
+    seen.local_chart = since::local(&model, &seen).await.unwrap_or_default();
     seen.store(private);
     model
 }
@@ -112,6 +122,10 @@ impl Resource for ReleaseResource {
 
     fn type_name(&self) -> &'static str {
         "ffe_release"
+    }
+
+    fn upgrades(&self) -> Vec<StateUpgrade> {
+        vec![upgrade::to_1]
     }
 
     async fn validate(&self, _cx: &Context, config: &Release) -> Diagnostics {
@@ -129,7 +143,7 @@ impl Resource for ReleaseResource {
             Err(errors) => return Applied::failed(errors),
         };
         let mut planned = request.planned;
-        run.promised = planned.changes.known().cloned();
+        run.promised = promised(&planned);
         let mut private = request.private;
         run.promise = Promise::load(&private);
         Promise::forget(&mut private);
@@ -146,7 +160,7 @@ impl Resource for ReleaseResource {
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
         match self.parts() {
             Ok((cluster, kit)) => match moves::verify(&kit.records, cluster.server(), &request).await {
-                Ok(()) => moves::masked(since::noted(read::read(&cluster, &kit.records, request).await)),
+                Ok(()) => moves::masked(since::noted(read::read(&cluster, &kit.records, request).await).await),
                 Err(errors) => read::kept(request, errors),
             },
             Err(why) => read::without_cluster(request, why),
@@ -159,7 +173,7 @@ impl Resource for ReleaseResource {
             Err(errors) => return Applied::failed(errors),
         };
         let mut planned = request.planned;
-        run.promised = planned.changes.known().cloned();
+        run.promised = promised(&planned);
         let mut private = request.private;
         run.promise = Promise::load(&private);
         Promise::forget(&mut private);

@@ -12,11 +12,12 @@ use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
+use crate::changes::Change;
 use crate::inputs::Inputs;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::migration::inspection::Inspection;
 use crate::migration::task::{Task, TaskOutcome, end_with_pods, remove_job};
-use crate::model::{Change, Migration, UnstableOutput};
+use crate::model::Migration;
 use crate::outputs::Seen;
 use crate::ownership::{self, Whose};
 use crate::phases::lock::either;
@@ -89,14 +90,14 @@ pub(crate) struct Run {
     pub chart: Option<Arc<Chart>>,
     /// What will be deployed, after preflight.
     pub manifest: Option<Manifest>,
-    /// What the plan has promised to change, where it could be foreseen.
-    pub promised: Option<Vec<Change>>,
+    /// What the plan has promised to change, as actions and objects, where it could be foreseen.
+    pub promised: Option<Vec<(String, String)>>,
     /// What the plan has promised to render, to be compared again before anything changes.
     pub promise: Option<Promise>,
     /// What preflight has found to change.
     pub found: Vec<Change>,
     /// What preflight has found to be different each time.
-    pub unstable: Vec<UnstableOutput>,
+    pub unstable: Vec<String>,
     /// The release was in state before this run: what was deployed is good to go back to, also if no run of ours has
     /// verified it yet (a release that was imported).
     pub was_managed: bool,
@@ -188,8 +189,9 @@ impl Run {
     }
 
     /// What this run changes: as the plan has promised, else as preflight has found.
-    pub(crate) fn changes(&self) -> &[Change] {
-        self.promised.as_deref().unwrap_or(&self.found)
+    pub(crate) fn changes(&self) -> Vec<(String, String)> {
+        let found = || self.found.iter().map(|change| (change.action.clone(), change.object.clone())).collect();
+        self.promised.clone().unwrap_or_else(found)
     }
 
     /// The database's migration, unless this run has nothing to do with it.

@@ -5,35 +5,31 @@
 //! Helm's newest record, and the chart where it is on this machine. When one of them is another by the time of the plan, then
 //! what was shown is not what would be done.
 
-use std::path::Path as FsPath;
-
-use ffe_helm::chart::{Chart, Source};
 use ffe_helm::records::RecordKey;
 use tfplugin::{Diagnostic, Refreshed};
 
-use crate::inputs::chart_ref;
+use crate::local_chart::{self, LocalChart};
 use crate::model::Release;
 use crate::outputs::Seen;
 use crate::promise::changed_since_plan;
 
 /// The answer of a reading, with the chart noted that it found on this machine.
-pub(crate) fn noted(mut answer: Refreshed<Release>) -> Refreshed<Release> {
-    if let Some(state) = &answer.state {
-        let mut seen = Seen::load(&answer.private);
-        let chart = local_chart(state).map(|chart| chart.digest).unwrap_or_default();
-        if seen.chart != chart {
-            seen.chart = chart;
-            seen.store(&mut answer.private);
-        }
+pub(crate) async fn noted(mut answer: Refreshed<Release>) -> Refreshed<Release> {
+    let Some(state) = &answer.state else { return answer };
+    let mut seen = Seen::load(&answer.private);
+    let local = local(state, &seen).await;
+    let chart = local.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
+    let local = local.unwrap_or_default();
+    if seen.chart != chart || seen.local_chart != local {
+        (seen.chart, seen.local_chart) = (chart, local);
+        seen.store(&mut answer.private);
     }
     answer
 }
 
-fn local_chart(state: &Release) -> Option<Chart> {
-    match chart_ref(state, None).source(FsPath::new(".")).ok()? {
-        Source::Directory(path) | Source::Archive(path) => Chart::load(&path).ok(),
-        _ => None,
-    }
+/// The chart on this machine, read only where its files are others than those noted.
+pub(crate) async fn local(model: &Release, seen: &Seen) -> Option<LocalChart> {
+    local_chart::look(local_chart::path(model)?, seen.local_chart.clone()).await
 }
 
 /// What is another now than when it was read: the error that stops an apply of a plan that is out of date.

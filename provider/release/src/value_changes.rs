@@ -5,18 +5,20 @@
 //! nothing is shown but what the configuration shows too.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use ffe_cluster::Redactor;
 use ffe_helm::values::{Difference, differences};
 use serde_json::{Map, Value as Json};
-use tfplugin::{Attr, Diagnostics};
+use tfplugin::Diagnostics;
 
 use crate::inputs::merged_values;
-use crate::model::{Release, ValueChange};
+use crate::model::Release;
 
 /// What stands for a value that is not shown.
 const SENSITIVE: &str = "(sensitive value)";
 const WRITE_ONLY: &str = "(write-only value)";
+const NOT_SET: &str = "(not set)";
 const NOT_SHOWN: &str = "(value not shown)";
 /// Longer values are cut.
 const LONGEST: usize = 2000;
@@ -44,6 +46,24 @@ const TELLTALES: &[&str] = &[
 ];
 /// Ends of a key that names a Secret, or something in one, and is no secret itself.
 const REFERENCES: &[&str] = &["name", "names", "ref", "refs", "keyref", "type", "enabled"];
+
+/// One value that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ValueChange {
+    /// Its path, in Helm's notation.
+    path: String,
+    /// The value before, as JSON; none where it was not set.
+    before: Option<String>,
+    /// The value after, as JSON; none where it is no longer set.
+    after: Option<String>,
+}
+
+impl fmt::Display for ValueChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |value: &Option<String>| value.clone().unwrap_or_else(|| NOT_SET.to_owned());
+        write!(f, "{}: {} -> {}", self.path, side(&self.before), side(&self.after))
+    }
+}
 
 /// The values before.
 pub(crate) enum Before<'a> {
@@ -81,16 +101,12 @@ pub(crate) fn value_changes(
         }
     };
     // Whether one of them was set in Helm's record is no matter: it is not said what it was.
-    found.retain(|one| !hidden.contains(one.path.as_str().unwrap_or_default()));
+    found.retain(|one| !hidden.contains(&one.path));
     if write_only {
-        let masked = || Attr::from(WRITE_ONLY);
-        found.extend(hidden.iter().map(|path| ValueChange {
-            path: Attr::Known(path.clone()),
-            before: masked(),
-            after: masked(),
-        }));
+        let masked = || Some(WRITE_ONLY.to_owned());
+        found.extend(hidden.iter().map(|path| ValueChange { path: path.clone(), before: masked(), after: masked() }));
     }
-    found.sort_by(|a, b| a.path.as_str().cmp(&b.path.as_str()));
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
@@ -99,20 +115,20 @@ fn write_only_paths(config: &Release) -> BTreeSet<String> {
 }
 
 fn shown(difference: &Difference, masks: &Masks<'_>, with_before: bool) -> ValueChange {
-    let text = |value: &Option<Json>, show: bool| -> Attr<String> {
-        let Some(value) = value else { return Attr::Null };
+    let text = |value: &Option<Json>, show: bool| -> Option<String> {
+        let value = value.as_ref()?;
         if !show {
-            return Attr::from(NOT_SHOWN);
+            return Some(NOT_SHOWN.to_owned());
         }
         let value = masks.masked(difference, value);
         let text = match &value {
             Json::String(text) if text == SENSITIVE || text == WRITE_ONLY => text.clone(),
             other => Redactor::default().clean(&other.to_string()),
         };
-        Attr::Known(cut(text))
+        Some(cut(text))
     };
     ValueChange {
-        path: Attr::Known(difference.path.clone()),
+        path: difference.path.clone(),
         before: text(&difference.before, with_before),
         after: text(&difference.after, true),
     }
@@ -218,7 +234,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use serde_json::json;
-    use tfplugin::{Field as _, Model as _, Path, Value};
+    use tfplugin::{Attr, Field as _, Model as _, Path, Value};
 
     fn release(values: &str, set_wo: &[(&str, &str)]) -> Release {
         let mut config = Release::from_value(&Release::schema().empty(), &Path::root()).unwrap();
@@ -235,8 +251,8 @@ mod tests {
     }
 
     fn texts(found: &[ValueChange]) -> Vec<String> {
-        let word = |text: &Attr<String>| text.as_str().unwrap_or("-").to_owned();
-        found.iter().map(|one| format!("{} {} {}", word(&one.path), word(&one.before), word(&one.after))).collect()
+        let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        found.iter().map(|one| format!("{} {} {}", one.path, word(&one.before), word(&one.after))).collect()
     }
 
     #[test]
@@ -245,6 +261,8 @@ mod tests {
         let after = release("image: {tag: \"2\"}\nreplicas: 1\nnew: {a: true}", &[]);
         let found = value_changes(Before::Ours(&before), &after, false).unwrap();
         assert_eq!(texts(&found), ["gone [\"a\"] -", "image.tag \"1\" \"2\"", "new - {\"a\":true}"]);
+        let lines: Vec<String> = found.iter().map(ValueChange::to_string).collect();
+        assert_eq!(lines[1..], ["image.tag: \"1\" -> \"2\"", "new: (not set) -> {\"a\":true}"]);
         assert!(value_changes(Before::Nothing, &after, false).unwrap().is_empty());
     }
 

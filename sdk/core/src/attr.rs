@@ -126,6 +126,10 @@ impl<T: Field> Field for Attr<T> {
         T::shape()
     }
 
+    fn fractional() -> bool {
+        T::fractional()
+    }
+
     fn from_value(value: &Value, path: &Path) -> Result<Attr<T>, Diagnostic> {
         match value {
             Value::Null => Ok(Attr::Null),

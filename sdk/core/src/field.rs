@@ -9,6 +9,11 @@ pub trait Field: Sized {
     /// The form of the attribute's value.
     fn shape() -> Shape;
 
+    /// Whether it is a plain number, or holds some, that need not be whole.
+    fn fractional() -> bool {
+        false
+    }
+
     /// Reads a value of that form.
     ///
     /// # Errors
@@ -62,9 +67,57 @@ macro_rules! plain {
 
 plain!(bool, Type::Bool, "true or false", value => value.as_bool(), this => Value::Bool(*this));
 plain!(String, Type::String, "text", value => value.as_str().map(str::to_owned), this => Value::String(this.clone()));
-plain!(Number, Type::Number, "a number", value => number(value).cloned(), this => Value::Number(this.clone()));
 plain!(i64, Type::Number, "a whole number", value => number(value).and_then(Number::as_i64), this => Value::Number((*this).into()));
-plain!(f64, Type::Number, "a number", value => number(value).map(Number::as_f64), this => shortest(*this).map_or(Value::Null, Value::Number));
+
+impl Field for Number {
+    fn shape() -> Shape {
+        Shape::Plain(Type::Number)
+    }
+
+    fn fractional() -> bool {
+        true
+    }
+
+    fn from_value(value: &Value, path: &Path) -> Result<Number, Diagnostic> {
+        number(value).cloned().ok_or_else(|| unfit(value, path, "a number"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.clone())
+    }
+}
+
+/// A number that a float has: one with more digits than a float can hold would go back as another number than the user's.
+impl Field for f64 {
+    fn shape() -> Shape {
+        Shape::Plain(Type::Number)
+    }
+
+    fn fractional() -> bool {
+        true
+    }
+
+    fn from_value(value: &Value, path: &Path) -> Result<f64, Diagnostic> {
+        let given = number(value).ok_or_else(|| unfit(value, path, "a number"))?;
+        let float = given.as_f64();
+        // Either what the float is written as, or the very digits of it.
+        let same = |other: Option<Number>| other.as_ref() == Some(given);
+        if same(shortest(float)) || same(Number::from_f64(float)) {
+            return Ok(float);
+        }
+        Err(Diagnostic::error(
+            format!("{path} does not fit"),
+            format!(
+                "Expected a number of at most 15 significant digits and below 1.8e308; {given} cannot be kept as it is."
+            ),
+        )
+        .at(path.clone()))
+    }
+
+    fn to_value(&self) -> Value {
+        shortest(*self).map_or(Value::Null, Value::Number)
+    }
+}
 
 /// The shortest decimal number that reads as this float: what the user wrote as `0.1` goes back as `0.1`, not as
 /// the 55 digits of the float nearest to it, which Terraform would take for another number.
@@ -107,6 +160,10 @@ impl<T: Field> Field for Vec<T> {
         collection::<T>(Nesting::List, Type::list)
     }
 
+    fn fractional() -> bool {
+        T::fractional()
+    }
+
     fn from_value(value: &Value, path: &Path) -> Result<Vec<T>, Diagnostic> {
         match value {
             Value::List(elements) => {
@@ -126,6 +183,10 @@ impl<T: Field + Ord> Field for BTreeSet<T> {
         collection::<T>(Nesting::Set, Type::set)
     }
 
+    fn fractional() -> bool {
+        T::fractional()
+    }
+
     fn from_value(value: &Value, path: &Path) -> Result<BTreeSet<T>, Diagnostic> {
         match value {
             Value::Set(elements) => elements.iter().map(|element| T::from_value(element, path)).collect(),
@@ -143,6 +204,10 @@ impl<T: Field> Field for BTreeMap<String, T> {
         collection::<T>(Nesting::Map, Type::map)
     }
 
+    fn fractional() -> bool {
+        T::fractional()
+    }
+
     fn from_value(value: &Value, path: &Path) -> Result<BTreeMap<String, T>, Diagnostic> {
         match value {
             Value::Map(entries) => entries
@@ -155,5 +220,41 @@ impl<T: Field> Field for BTreeMap<String, T> {
 
     fn to_value(&self) -> Value {
         Value::Map(self.iter().map(|(key, element)| (key.clone(), element.to_value())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Attr;
+
+    fn float(text: &str) -> Result<f64, Diagnostic> {
+        f64::from_value(&Value::Number(Number::parse(text).unwrap()), &Path::attribute("ratio"))
+    }
+
+    #[test]
+    fn a_float_takes_what_it_can_give_back() {
+        for text in ["0.1", "-2.5", "0", "1e300", "5e-324", "123456.789"] {
+            let read = float(text).unwrap();
+            assert_eq!(read.to_value(), Value::Number(Number::parse(text).unwrap()), "{text}");
+        }
+        assert_eq!(float("0.1000000000000000055511151231257827021181583404541015625"), Ok(0.1), "its own digits");
+    }
+
+    #[test]
+    fn a_float_refuses_what_would_come_back_as_another_number() {
+        for text in ["0.12345678901234567890", "1e400", "9007199254740993"] {
+            let error = float(text).unwrap_err();
+            assert!(error.summary.contains("ratio does not fit"), "{error:?}");
+            assert!(error.detail.contains("15 significant digits"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_seen_inside_of_collections() {
+        assert!(Attr::<Vec<Attr<f64>>>::fractional() && BTreeMap::<String, Number>::fractional());
+        assert!(BTreeSet::<Attr<Number>>::fractional());
+        assert!(!Attr::<Vec<Attr<i64>>>::fractional() && !BTreeMap::<String, String>::fractional());
     }
 }

@@ -40,7 +40,11 @@ impl Number {
     /// Reads decimal text: `12`, `-0.5`, `1e3`. `None` when it is no finite number, or one with an
     /// exponent beyond ±4096.
     pub fn parse(text: &str) -> Option<Number> {
-        let plain = plain_digits(text.trim())?;
+        let text = text.trim();
+        if let Ok(int) = text.parse::<i64>() {
+            return Some(Number(Repr::Int(int)));
+        }
+        let plain = plain_digits(text)?;
         if let Ok(int) = plain.parse::<i64>() {
             return Some(Number(Repr::Int(int)));
         }

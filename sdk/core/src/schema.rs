@@ -170,6 +170,9 @@ pub struct Attribute {
     pub replace: bool,
     /// Computed once and then kept: it does not become unknown because something else changes.
     pub keep: bool,
+    /// Its numbers, or those in it, need not be whole. A client compares such numbers digit by digit, which is slow: a state had
+    /// better have none.
+    pub fractional: bool,
     /// Rules for a configured value.
     pub checks: Vec<Check>,
 }
@@ -188,6 +191,7 @@ impl Attribute {
             default: None,
             replace: false,
             keep: false,
+            fractional: false,
             checks: Vec::new(),
         }
     }

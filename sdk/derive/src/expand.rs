@@ -101,6 +101,7 @@ fn declaration(model: &Model, attribute: &ModelAttribute) -> TokenStream {
             default: #default,
             replace: #replace,
             keep: #keep,
+            fractional: <#ty as #root::Field>::fractional(),
             checks: ::std::vec![#(#one_of,)* #(#checks,)*],
         }
     }

@@ -7,7 +7,8 @@ use ffe_helm::records::{RecordKey, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
 use super::{Ignored, Mode, Place, lines, look, shown};
-use crate::model::{Change, Drifted, Release};
+use crate::changes::Change;
+use crate::model::{Drifted, Release};
 use crate::run::Run;
 
 const KEY: &str = "correction.v1";
@@ -51,25 +52,18 @@ pub(crate) fn promise(plan: &mut Plan<Release>, alone: bool) {
 }
 
 /// Lists what is put right among the changes, where it is not listed for another reason.
-pub(crate) fn add_changes(plan: &mut Plan<Release>) {
-    let wanted = wanted(&plan.config, plan.prior.as_ref());
-    let Some(changes) = plan.planned.changes.known_mut() else { return };
-    for drifted in wanted {
-        let gone = drifted.path.as_str() == Some("");
-        match changes.iter_mut().find(|change| change.object == drifted.object) {
-            Some(change) => {
-                if let Some(fields) = change.fields.known_mut()
-                    && !gone
-                    && !fields.contains(&drifted.path)
-                {
-                    fields.push(drifted.path.clone());
-                }
-            }
+pub(crate) fn add_changes(config: &Release, prior: Option<&Release>, changes: &mut Vec<Change>) {
+    for drifted in wanted(config, prior) {
+        let (object, path) = (drifted.object.clone().unwrap_or_default(), drifted.path.clone().unwrap_or_default());
+        match changes.iter_mut().find(|change| change.object == object) {
+            // One that is made anew, or removed, names no fields.
+            Some(change) if path.is_empty() || change.fields.is_empty() || change.fields.contains(&path) => {}
+            Some(change) => change.fields.push(path),
             None => changes.push(Change {
-                action: Attr::from(if gone { "create" } else { "change" }),
-                object: drifted.object.clone(),
-                fields: if gone { Attr::Null } else { Attr::Known(vec![drifted.path.clone()]) },
-                digest: Attr::Null,
+                action: if path.is_empty() { "create" } else { "change" }.to_owned(),
+                object,
+                fields: Some(path).filter(|path| !path.is_empty()).into_iter().collect(),
+                digest: None,
             }),
         }
     }

@@ -77,11 +77,7 @@ async fn write(run: &mut Run) -> Result<(), Stop> {
             .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
         run.journal.content.applied.manifest_digest = manifest.digest();
     }
-    run.journal.content.applied.changes = run
-        .changes()
-        .iter()
-        .map(|change| (change.action.clone().unwrap_or_default(), change.object.clone().unwrap_or_default()))
-        .collect();
+    run.journal.content.applied.changes = run.changes();
     run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     run.note(|record| {
         record.outcome = Outcome::Succeeded;

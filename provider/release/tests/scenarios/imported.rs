@@ -22,14 +22,9 @@ async fn ours_plans_empty() {
     assert_eq!(state["resources"], json!(["ConfigMap/one"]));
     assert_eq!(state["notes"], "The text is hello.");
     assert_eq!(state["schema_revision"], json!(["0003"]));
-    assert_eq!(
-        state["changes"],
-        json!([{ "action": "create", "object": "ConfigMap/one", "fields": null, "digest": null }])
-    );
-    assert_eq!(
-        (&state["last_run"]["id"], &state["last_run"]["outcome"]),
-        (&json!("0123456789ab"), &json!("succeeded"))
-    );
+    assert_eq!(state["changes"], "create ConfigMap/one");
+    let run = state["last_run"].as_str().unwrap();
+    assert!(run.starts_with("succeeded at ") && run.ends_with(", run 0123456789ab: deploy 1.5s"), "{run}");
     assert_eq!((&state["timeout"], &state["max_history"]), (&json!("10m"), &json!(10)), "defaults");
     assert_eq!(world.writes(), 0);
     tf.assert_empty_plan(RELEASE, "one", config).await;
@@ -115,7 +110,7 @@ async fn a_run_that_failed_before_it_deployed_is_no_reason_to_deploy() {
     });
     let planned = tf.import(RELEASE, "one", "ffe/one", config).await;
     planned.expect_action(Action::NoOp).expect_silence();
-    assert_eq!(tf.state(RELEASE, "one")["last_run"]["outcome"], "failed");
+    assert!(tf.state(RELEASE, "one")["last_run"].as_str().unwrap().starts_with("failed at "));
 }
 
 #[tokio::test(start_paused = true)]

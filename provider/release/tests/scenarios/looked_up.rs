@@ -51,7 +51,10 @@ async fn status_history_and_journal_are_told() {
     );
     assert_eq!((&runs[0]["schema_before"], &runs[0]["schema_after"]), (&json!([]), &json!(["0003"])));
     assert_eq!((&runs[0]["backup"]["name"], &runs[0]["backup"]["size_bytes"]), (&json!("b1"), &json!(12)));
-    assert_eq!((&runs[1]["outcome"], &runs[1]["phases"][0]["name"]), (&json!("rolled_back"), &json!("verify")));
+    assert_eq!(
+        (&runs[1]["outcome"], &runs[1]["phases"]),
+        (&json!("rolled_back"), &json!([{ "name": "verify", "outcome": "failed", "duration": "3.5s" }]))
+    );
     assert_eq!(
         (&runs[1]["revision_before"], &runs[1]["revision_after"], &runs[1]["backup"]),
         (&json!(1), &json!(3), &Json::Null)

@@ -65,7 +65,7 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
     there.api.edit(&identity, |namespace| namespace["metadata"]["uid"] = OTHER.into());
 
     let mut elsewhere = there.terraform().await;
-    elsewhere.set_state(RELEASE, "one", 0, state.clone(), &private);
+    elsewhere.set_state(RELEASE, "one", 1, state.clone(), &private);
     let refreshed = elsewhere.refresh(RELEASE, "one").await;
     for part in
         [OTHER, ffe_cluster::testing::IDENTITY, ffe_cluster::testing::SERVER, "The state of the last run is kept"]
@@ -89,7 +89,7 @@ async fn a_configuration_that_is_not_known_yet_keeps_the_state_and_plans_unknown
 
     let mut unsure = world.unconfigured().provider_config_at_plan(json!({ "host": unknown() }));
     unsure = unsure.configure(json!({ "host": "the-world" })).await.unwrap();
-    unsure.set_state(RELEASE, "one", 0, state.clone(), &private);
+    unsure.set_state(RELEASE, "one", 1, state.clone(), &private);
     let asked = world.api.seen().len();
     let refreshed = unsure.refresh(RELEASE, "one").await;
     refreshed.expect_ok();
@@ -123,7 +123,7 @@ async fn what_a_client_can_put_off_is_put_off_until_the_configuration_is_known()
     let (state, private) = (tf.state(RELEASE, "one"), tf.private(RELEASE, "one"));
     let patient = world.unconfigured().deferral_allowed(true).provider_config_at_plan(json!({ "host": unknown() }));
     let mut patient = patient.configure(json!({ "host": "the-world" })).await.unwrap();
-    patient.set_state(RELEASE, "one", 0, state.clone(), &private);
+    patient.set_state(RELEASE, "one", 1, state.clone(), &private);
     let expected = Some(Deferred::ProviderConfigUnknown);
     assert_eq!(patient.refresh(RELEASE, "one").await.deferred, expected);
     assert_eq!(patient.state(RELEASE, "one"), state);

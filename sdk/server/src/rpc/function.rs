@@ -9,8 +9,16 @@ use tfplugin_proto::tfplugin6::call_function::{Request, Response};
 use crate::wire::{decode, encode, function_error};
 
 /// Calls one. Whatever goes wrong is a function's error, not a diagnostic: the protocol has no other.
+///
+/// A function computes and is not async: on a thread of its own, so that the workers go on to hear Terraform meanwhile.
 pub(super) async fn call(engine: Arc<Engine>, _cx: Context, request: Request) -> Result<Response, Diagnostics> {
-    Ok(match result(&engine, &request) {
+    let called = tokio::task::spawn_blocking(move || result(&engine, &request)).await;
+    let result = called.unwrap_or_else(|error| match error.try_into_panic() {
+        // Where panics of all calls are told.
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(ended) => Err(FunctionError { text: ended.to_string(), argument: None }),
+    });
+    Ok(match result {
         Ok(result) => Response { result: Some(result), error: None },
         Err(error) => Response { result: None, error: Some(function_error(&error)) },
     })

@@ -42,7 +42,7 @@ fn migration_and_readiness(stage: &mut Stage) -> Result<()> {
     let after = stage.expect_state("ffe_release.backend")?;
     ensure!(after["revision"] == good["revision"] && after["status"] == "deployed", "{after:#}");
     ensure!(after["set"] == good["set"], "the state holds inputs that were not applied");
-    ensure!(after["last_run"]["outcome"] == "failed", "{:#}", after["last_run"]);
+    ensure!(after["last_run"].as_str().is_some_and(|run| run.starts_with("failed at ")), "{:#}", after["last_run"]);
     ensure!(stage.planned_actions()?.iter().any(|(_, action)| action == "update"), "the change is not planned again");
     ensure!(stage.kube.names(&stage.name, "jobs")?.is_empty(), "the migration's Job is left");
 
@@ -59,7 +59,8 @@ fn migration_and_readiness(stage: &mut Stage) -> Result<()> {
     ])?;
     ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
     let after = stage.expect_state("ffe_release.backend")?;
-    ensure!(after["status"] == "deployed" && after["last_run"]["outcome"] == "rolled_back", "{after:#}");
+    ensure!(after["status"] == "deployed", "{after:#}");
+    ensure!(after["last_run"].as_str().is_some_and(|run| run.starts_with("rolled_back at ")), "{after:#}");
     let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
     ensure!(journal["runs"].as_array().is_some_and(|runs| runs.len() == 3), "{journal:#}");
 
@@ -129,11 +130,8 @@ fn release_deleted(stage: &mut Stage) -> Result<()> {
     let plan = stage.plan()?;
     let change = &plan["resource_changes"][0]["change"];
     ensure!(change["actions"][0] == "update", "{change:#}");
-    let changes = change["after"]["changes"].as_array().cloned().unwrap_or_default();
-    ensure!(
-        changes.len() == 1 && changes[0]["action"] == "change" && changes[0]["object"] == "ConfigMap/one",
-        "{change:#}"
-    );
+    let changes = change["after"]["changes"].as_str().unwrap_or_default();
+    ensure!(changes.lines().count() == 1 && changes.starts_with("change ConfigMap/one: /data/text ("), "{change:#}");
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
     stage.destroy()?.ok().map(|_| ())

@@ -53,7 +53,7 @@ fn imported(stage: &mut Stage) -> Result<()> {
     let plan = stage.plan()?;
     let change = &plan["resource_changes"][0]["change"];
     ensure!(change["actions"] == serde_json::json!(["update"]), "{change:#}");
-    ensure!(change["after"]["changes"] == serde_json::json!([]), "{change:#}");
+    ensure!(change["after"]["changes"].is_null(), "{change:#}");
     stage.apply()?.ok()?;
     ensure!(revisions(stage)? == 1, "taking it over made a new revision");
     stage.expect_empty_plan()?;

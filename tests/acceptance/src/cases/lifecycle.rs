@@ -155,7 +155,7 @@ resource "ffe_release" "web" {{
     stage.configure(&release("3", "0", "30s"))?;
     stage.apply()?.ok()?;
     let state = stage.expect_state("ffe_release.web")?;
-    ensure!(state["status"] == "deployed" && state["changes"] == serde_json::json!([]), "{state:#}");
+    ensure!(state["status"] == "deployed" && state["changes"].is_null(), "{state:#}");
 
     stage.configure(&release("3", "7", "20s"))?;
     stage.apply()?.failed_with(&["The database migration failed", "exit code 7", "migrating /tmp"])?;

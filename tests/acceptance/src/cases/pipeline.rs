@@ -57,14 +57,17 @@ provider "ffe" {{
     told(stage, &backed_up(stage, "1.1.0", ""))?;
     stage.apply()?.ok()?;
     migration_is_told(&slack, &webhook)?;
-    let backup = stage.expect_state("ffe_release.backend")?["last_run"]["backup"].clone();
-    ensure!(backup["location"].as_str().is_some_and(|at| at.starts_with("pvc/ffe-backend-backups/")), "{backup:#}");
+    let location = stage.expect_state("ffe_release.backend")?["backup"].clone();
+    let written = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
+    let backup = &written["runs"].as_array().and_then(|runs| runs.last()).context("no run in the journal")?["backup"];
+    ensure!(backup["location"] == location, "{location}: {backup:#}");
+    ensure!(location.as_str().is_some_and(|at| at.starts_with("pvc/ffe-backend-backups/")), "{location:#}");
     ensure!(backup["size_bytes"].as_i64().is_some_and(|size| size > 1000), "{backup:#}");
 
     // Nothing to migrate: no backup.
     told(stage, &backed_up(stage, "1.1.0", "").replace("timeout = \"1m\"", "timeout = \"50s\""))?;
     stage.apply()?.ok()?;
-    ensure!(stage.expect_state("ffe_release.backend")?["last_run"]["backup"].is_null(), "a backup without a migration");
+    ensure!(stage.expect_state("ffe_release.backend")?["backup"].is_null(), "a backup without a migration");
 
     // A migration that cannot be undone, and a check that fails: the restore command of the message brings the data back.
     let content = super::backups::filled(stage)?;

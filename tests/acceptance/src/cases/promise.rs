@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::{Case, Stage, When, charts};
 
@@ -74,8 +74,8 @@ fn changed_since_plan(stage: &mut Stage) -> Result<()> {
     // Planned again it is applied, and what was planned is what happened.
     let plan = stage.plan()?;
     let changes = plan["resource_changes"][0]["change"]["after"]["changes"].clone();
-    ensure!(changes[0]["action"] == "change" && changes[0]["object"] == "ConfigMap/one", "{changes:#}");
-    ensure!(changes[0]["fields"] == json!(["/data/text"]), "{changes:#}");
+    let line = changes.as_str().unwrap_or_default();
+    ensure!(line.starts_with("change ConfigMap/one: /data/text (sha256:") && line.lines().count() == 1, "{changes:#}");
     apply_saved(stage)?.ok()?;
     let state = stage.expect_state("ffe_release.one")?;
     ensure!(state["changes"] == changes, "{state:#}");
@@ -92,7 +92,7 @@ fn changed_before_it_was_made(stage: &mut Stage) -> Result<()> {
     let template = chart.join("templates/config.yaml");
     let edited = std::fs::read_to_string(&template)?.replace("text:", "more: x\n  text:");
     std::fs::write(&template, edited)?;
-    apply_saved(stage)?.failed_with(&["inconsistent final plan", ".changes[0].digest"])?;
+    apply_saved(stage)?.failed_with(&["inconsistent final plan", ".changes:"])?;
     expect_untouched(stage, 0, "")?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
@@ -120,9 +120,10 @@ fn what_is_looked_up_counts(stage: &mut Stage) -> Result<()> {
     stage.configure(&release(stage, &chart, &text("b")))?;
     let plan = stage.plan()?;
     let changes = plan["resource_changes"][0]["change"]["after"]["changes"].clone();
-    ensure!(changes[1]["object"] == "ConfigMap/one-found", "{changes:#}");
+    let second = changes.as_str().and_then(|text| text.lines().nth(1)).unwrap_or_default();
+    ensure!(second.starts_with("change ConfigMap/one-found: /"), "{changes:#}");
     stage.kube.apply(&source("3", &stage.name))?;
-    apply_saved(stage)?.failed_with(&["inconsistent final plan", ".changes[1].digest"])?;
+    apply_saved(stage)?.failed_with(&["inconsistent final plan", ".changes:"])?;
     expect_untouched(stage, 1, "a")?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
@@ -155,13 +156,13 @@ metadata: { name: {{ .Release.Name }}-{{ randAlphaNum 8 | lower }} }
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
     let state = stage.expect_state("ffe_release.one")?;
-    let unstable = json!([
-        { "object": "ConfigMap/*", "field": null },
-        { "object": "ConfigMap/one-times", "field": "/data/at" },
-        { "object": "ConfigMap/one-times", "field": "/data/day" },
-        { "object": "Secret/one-made-up", "field": "/stringData/password" },
-    ]);
-    ensure!(state["unstable_fields"] == unstable, "{:#}", state["unstable_fields"]);
+    let unstable = [
+        "ConfigMap/*",
+        "ConfigMap/one-times /data/at",
+        "ConfigMap/one-times /data/day",
+        "Secret/one-made-up /stringData/password",
+    ];
+    ensure!(state["unstable_fields"] == unstable.join("\n"), "{:#}", state["unstable_fields"]);
 
     // Something beside the chart changes: no new revision, so no new password.
     let password = |stage: &Stage| -> Result<Json> {
@@ -178,16 +179,12 @@ metadata: { name: {{ .Release.Name }}-{{ randAlphaNum 8 | lower }} }
     stage.configure(&release(stage, &chart, &text("b")))?;
     let plan = stage.plan()?;
     let changes = plan["resource_changes"][0]["change"]["after"]["changes"].clone();
-    let shown: Vec<String> = changes
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|one| format!("{} {} {}", one["action"], one["object"], one["fields"]).replace('"', ""))
-        .collect();
+    let shown: Vec<&str> = changes.as_str().unwrap_or_default().lines().collect();
+    let begins = |text: &str| shown.iter().any(|line| line.starts_with(text));
     ensure!(
-        shown.iter().any(|one| one == "change ConfigMap/one-times [/data/same]")
-            && shown.iter().any(|one| one == "regenerate Secret/one-made-up [/stringData/password]")
-            && shown.iter().any(|one| one == "create ConfigMap/* null"),
+        begins("change ConfigMap/one-times: /data/same (")
+            && begins("regenerate Secret/one-made-up: /stringData/password (")
+            && begins("create ConfigMap/*"),
         "{shown:#?}"
     );
     apply_saved(stage)?.ok()?;
@@ -233,11 +230,8 @@ data: { tag: {{ .Values.image.tag | quote }} }
     let after = &plan["resource_changes"][0]["change"]["after"];
     ensure!(
         after["value_changes"]
-            == json!([
-                { "path": "db.password", "before": "(sensitive value)", "after": "(sensitive value)" },
-                { "path": "image.tag", "before": "\"1\"", "after": "\"2\"" },
-                { "path": "password", "before": "(write-only value)", "after": "(write-only value)" },
-            ]),
+            == "db.password: (sensitive value) -> (sensitive value)\nimage.tag: \"1\" -> \"2\"\npassword: (write-only value) -> \
+                (write-only value)",
         "{:#}",
         after["value_changes"]
     );
