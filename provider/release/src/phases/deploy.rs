@@ -120,18 +120,20 @@ async fn observe(run: &mut Run) -> Result<(), Stop> {
 
 /// Helm's error, and for hooks that failed what they have said.
 async fn failure(run: &Run, error: &ffe_helm::Error) -> Diagnostics {
-    let said = error.to_string();
+    // Preflight may have learned of secrets that the waiting Helm was not told of.
+    let redactor = run.redactor();
+    let said = redactor.clean(&error.to_string());
     let mut detail = said.clone();
     let hooks = run.manifest.as_ref().map(|manifest| manifest.hooks.as_slice()).unwrap_or_default();
     for hook in hooks.iter().filter(|hook| hook.object.id.kind == "Job" && said.contains(&hook.object.id.name)) {
         let id = &hook.object.id;
         let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);
-        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object, &run.redactor()).await));
+        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object, &redactor).await));
     }
     // A diagnosis ends with the next step itself.
     if detail == said {
-        detail = error.with_advice();
+        detail = redactor.clean(&error.with_advice());
     }
     Diagnostic::error(format!("Helm could not deploy the release {}", run.inputs.name), detail).into()
 }
