@@ -1,6 +1,7 @@
 //! Server-side apply with our own field manager.
 
-use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
+use kube::core::Request;
 use serde_json::Value;
 
 use crate::access::{typed, untyped};
@@ -79,6 +80,45 @@ impl Cluster {
         };
         let patch = Patch::Apply(&body);
         api.patch(&named.name, &params, &patch).await.map_err(|error| self.failed("try out", &named, error))
+    }
+
+    /// Whether the API server would take a new object, with admission and defaults. Nothing is changed.
+    ///
+    /// # Errors
+    /// What it would answer; [`crate::Kind::Invalid`] for a field that the kind does not have, unless `lenient`.
+    pub async fn try_create(&self, object: &Value, lenient: bool) -> Result<()> {
+        let (named, api, body) = self.placed(object).await?;
+        let failed = |error| self.failed("try to create", &named, error);
+        let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let request = serde_json::to_vec(&body)
+            .map_err(kube::Error::SerdeError)
+            .and_then(|body| Request::new(api.resource_url()).create(&params, body).map_err(kube::Error::BuildRequest))
+            .and_then(|mut request| {
+                // kube's own parameters have no word for it
+                let strict = if lenient { "Ignore" } else { "Strict" };
+                let uri = format!("{}&fieldValidation={strict}", request.uri());
+                *request.uri_mut() = uri.parse().map_err(|error| kube::Error::HttpError(http::Error::from(error)))?;
+                Ok(request)
+            })
+            .map_err(failed)?;
+        self.client().await?.request::<DynamicObject>(request).await.map(drop).map_err(failed)
+    }
+
+    /// Whether the API server would take a change (a JSON merge patch) of an object that is there, with admission and defaults.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Cluster::try_create`], and [`crate::Kind::NotFound`].
+    pub async fn try_merge(&self, object: &Value, patch: &Value, lenient: bool) -> Result<()> {
+        let (named, api, _) = self.placed(object).await?;
+        let params = PatchParams {
+            dry_run: true,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            field_validation: Some(if lenient { ValidationDirective::Ignore } else { ValidationDirective::Strict }),
+            ..PatchParams::default()
+        };
+        let tried = api.patch(&named.name, &params, &Patch::Merge(patch)).await;
+        tried.map(drop).map_err(|error| self.failed("try to change", &named, error))
     }
 
     async fn placed(&self, object: &Value) -> Result<(ObjectRef, Api<DynamicObject>, DynamicObject)> {

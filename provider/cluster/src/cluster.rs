@@ -34,6 +34,8 @@ struct Inner {
     connection: Option<Connection>,
     timeouts: Timeouts,
     client: tokio::sync::Mutex<Option<Client>>,
+    /// Without user agent, timeouts and retries
+    bare: tokio::sync::Mutex<Option<Client>>,
     identity: OnceCell<String>,
     version: OnceCell<String>,
     served: Mutex<HashMap<GroupVersionKind, Served>>,
@@ -61,6 +63,7 @@ impl Cluster {
                 connection: Some(connection),
                 timeouts,
                 client: tokio::sync::Mutex::default(),
+                bare: tokio::sync::Mutex::default(),
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
                 served: Mutex::default(),
@@ -79,6 +82,7 @@ impl Cluster {
                 origin: "a given client".to_owned(),
                 connection: None,
                 timeouts: Timeouts::default(),
+                bare: tokio::sync::Mutex::new(Some(client.clone())),
                 client: tokio::sync::Mutex::new(Some(client)),
                 identity: OnceCell::new(),
                 version: OnceCell::new(),
@@ -95,7 +99,20 @@ impl Cluster {
     /// # Errors
     /// [`crate::Kind::Credentials`] and [`crate::Kind::Config`].
     pub async fn client(&self) -> Result<Client> {
-        let mut client = self.inner.client.lock().await;
+        self.built(&self.inner.client, client::build).await
+    }
+
+    /// A client for the requests of others: only credentials are added to them.
+    pub(crate) async fn bare_client(&self) -> Result<Client> {
+        self.built(&self.inner.bare, client::build_bare).await
+    }
+
+    async fn built(
+        &self,
+        client: &tokio::sync::Mutex<Option<Client>>,
+        build: impl AsyncFnOnce(&Connection, Timeouts) -> Result<Client>,
+    ) -> Result<Client> {
+        let mut client = client.lock().await;
         if let Some(client) = client.as_ref()
             && client.valid_until().is_none_or(|until| Timestamp::now() < until)
         {
@@ -105,7 +122,7 @@ impl Cluster {
             what: "cluster".to_owned(),
             message: "it has no connection".to_owned(),
         })?;
-        Ok(client.insert(client::build(connection, self.inner.timeouts).await?).clone())
+        Ok(client.insert(build(connection, self.inner.timeouts).await?).clone())
     }
 
     /// URL of the API server.

@@ -6,6 +6,7 @@
 
 mod directory;
 mod failure;
+mod held;
 mod operations;
 mod pull;
 mod requests;
@@ -17,11 +18,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ffe_cluster::{Cluster, Redactor};
+use ffe_cluster::{Cluster, Door, Redactor};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use failure::{Cause, Failure};
+pub use held::{Deployment, Held};
 pub use operations::{Done, LintMessage, LintSeverity, Rendered};
 pub(crate) use pull::PullRequest;
 pub use requests::{DeployRequest, RenderMode, RenderRequest, RollbackRequest, UninstallRequest, Wait};
@@ -36,6 +38,11 @@ use directory::RunDirectory;
 const VERSION_LIMIT: Duration = Duration::from_secs(30);
 /// Helm's own timeout says more than ours, so it comes first.
 const LATER: Duration = Duration::from_secs(15);
+/// What Helm does not inherit: its own settings and the way to a cluster, which come from us alone, and what the provider and
+/// Terraform were given, secrets among it (`TF_VAR_…`, `CLOUDFLARE_API_TOKEN`). Helm hands its environment on to credential
+/// plugins.
+const WITHHELD: &[&str] =
+    &["HELM_", "KUBECONFIG", "KUBECACHEDIR", "KUBERNETES_SERVICE_", "TF_", "PLUGIN_", "CLOUDFLARE_", "FFE_"];
 
 /// Where release records are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -164,7 +171,11 @@ struct Call {
     /// Flag and content of files to hand over.
     files: Vec<(&'static str, String)>,
     needs_cluster: bool,
+    /// The way to the cluster, where it is not Helm's own.
+    door: Option<Door>,
     limit: Option<Duration>,
+    /// From when on the limit counts; from its start without.
+    begins: Option<CancellationToken>,
 }
 
 /// What a call printed.
@@ -258,6 +269,8 @@ impl Helm {
         for (name, part) in [("CACHE", "cache"), ("CONFIG", "config"), ("DATA", "data")] {
             environment.push((format!("HELM_{name}_HOME"), directory.join(part).into()));
         }
+        // What the API server serves is asked anew by each Helm; where that is noted nobody else reads or writes.
+        environment.push(("KUBECACHEDIR".into(), directory.join("kube").into()));
         environment.push(("HELM_DRIVER".into(), self.shared.config.driver.as_str().into()));
         // Without a kubeconfig of ours Helm would take the user's, or localhost.
         environment.push(("KUBECONFIG".into(), "/dev/null".into()));
@@ -266,10 +279,11 @@ impl Helm {
             program,
             arguments,
             environment,
-            without: vec!["HELM_", "KUBECONFIG", "KUBERNETES_SERVICE_"],
+            without: WITHHELD.to_vec(),
             stdin: None,
             files: Vec::new(),
             limit: None,
+            begins: None,
             grace: GRACE,
         })
     }
@@ -284,14 +298,22 @@ impl Helm {
 
     /// Runs Helm once; of a failure the output is kept too.
     async fn attempt(&self, call: Call, cancel: &CancellationToken) -> Result<(Printed, Option<Error>)> {
-        let Call { operation, subject, arguments, stdin, mut files, needs_cluster, limit } = call;
+        let Call { operation, subject, arguments, stdin, mut files, needs_cluster, door, limit, begins } = call;
         if cancel.is_cancelled() {
             return Err(Error::Cancelled { operation });
         }
         let config = &self.shared.config;
         let binary = self.found().await?.binary.clone();
         let mut invocation = self.invocation(binary, arguments).await?;
-        if needs_cluster {
+        let mut noted = None;
+        if let Some(door) = &door {
+            files.push(("--kubeconfig", door.kubeconfig_document()));
+            // Helm notes what is served by the server's address, and a door has one of its own.
+            let folder =
+                self.directory().await?.folder("kube-").map_err(|source| Error::Process { operation, source })?;
+            invocation.environment.push(("KUBECACHEDIR".into(), folder.path().into()));
+            noted = Some(folder);
+        } else if needs_cluster {
             let cluster = config.cluster.as_ref().ok_or(Error::NoCluster { operation })?;
             let document = cluster.kubeconfig_document()?;
             files.push(("--kubeconfig", String::from_utf8_lossy(&document).into_owned()));
@@ -304,16 +326,19 @@ impl Helm {
         }
         invocation.stdin = stdin;
         invocation.limit = limit.map(|limit| limit + LATER);
+        invocation.begins = begins;
 
         tracing::debug!(operation, subject, "helm starts");
         let started = std::time::Instant::now();
         let outcome = process::run(invocation, &config.launcher, cancel)
             .await
             .map_err(|source| Error::Process { operation, source })?;
+        drop(noted);
         let seconds = started.elapsed().as_secs_f32();
         tracing::debug!(operation, subject, seconds, status = outcome.status, "helm ended");
 
-        let said = failure::sort(&outcome.stderr, &self.redactor);
+        let stderr = door.map_or_else(|| outcome.stderr.clone(), |door| door.unmask(&outcome.stderr));
+        let said = failure::sort(&stderr, &self.redactor);
         let last = said.error.clone().or_else(|| said.rest.last().cloned()).unwrap_or_default();
         let warnings = said.warnings.clone();
         let error = match outcome.ended {

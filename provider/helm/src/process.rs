@@ -38,6 +38,8 @@ pub(crate) struct Invocation {
     pub(crate) stdin: Option<String>,
     pub(crate) files: Vec<Handover>,
     pub(crate) limit: Option<Duration>,
+    /// From when on the limit counts; from the start without.
+    pub(crate) begins: Option<CancellationToken>,
     /// Between SIGTERM and SIGKILL.
     pub(crate) grace: Duration,
 }
@@ -69,7 +71,7 @@ pub(crate) async fn run(
     launcher: &Launcher,
     cancel: &CancellationToken,
 ) -> io::Result<Outcome> {
-    let Invocation { program, arguments, environment, without, stdin, files, limit, grace } = invocation;
+    let Invocation { program, arguments, environment, without, stdin, files, limit, begins, grace } = invocation;
     let mut command = Command::from(launcher.command(&program));
     command.args(arguments).process_group(0).kill_on_drop(true);
     for (name, _) in std::env::vars_os() {
@@ -92,7 +94,7 @@ pub(crate) async fn run(
     let stdout = collect(child.stdout.take(), MAX_STDOUT, false);
     let stderr = collect(child.stderr.take(), MAX_STDERR, true);
 
-    let (status, ended) = end(&mut child, &group, limit, grace, cancel).await;
+    let (status, ended) = end(&mut child, &group, until(limit, begins), grace, cancel).await;
     let status = status?;
     group.0 = None;
     let (stdout, stderr) = (drain(stdout).await?, drain(stderr).await?);
@@ -105,19 +107,23 @@ pub(crate) async fn run(
     })
 }
 
+async fn until(limit: Option<Duration>, begins: Option<CancellationToken>) {
+    if let Some(begins) = begins {
+        begins.cancelled().await;
+    }
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn end(
     child: &mut Child,
     group: &Group,
-    limit: Option<Duration>,
+    time_is_up: impl Future<Output = ()>,
     grace: Duration,
     cancel: &CancellationToken,
 ) -> (io::Result<std::process::ExitStatus>, Ended) {
-    let time_is_up = async {
-        match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        }
-    };
     let why = tokio::select! {
         biased;
         status = child.wait() => return (status, Ended::Exited),

@@ -62,6 +62,11 @@ pub(crate) async fn pending(cluster: &Cluster, config: &Release, chart: &Chart) 
     Ok(found)
 }
 
+/// Whether nothing but definitions lies in the charts' folders for them.
+pub(crate) fn only_definitions(chart: &Chart) -> bool {
+    chart.crds.iter().all(|body| body["kind"] == KIND)
+}
+
 fn lost_versions(live: &DynamicObject, wanted: &Json) -> Vec<String> {
     let known: Vec<&str> =
         wanted["spec"]["versions"].as_array().into_iter().flatten().filter_map(|one| one["name"].as_str()).collect();

@@ -13,6 +13,7 @@ mod crds;
 mod data_source;
 mod delete;
 mod drift;
+mod dry_run;
 mod http;
 mod import;
 mod inputs;

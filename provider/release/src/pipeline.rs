@@ -183,6 +183,9 @@ async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
         begun?;
     }
     let result = Box::pin(phase.go(run)).await;
+    if result.is_err() {
+        run.held = None;
+    }
     let outcome = match &result {
         Ok(outcome) => *outcome,
         Err(Stop::Cancelled | Stop::LeaseLost) => Outcome::Interrupted,

@@ -169,7 +169,7 @@ async fn promise(
     };
     let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
     // Until then Helm renders no upgrade, so it is rendered as an install, and promised less.
-    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some() && !half_done, cancel).await?;
+    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await?;
     // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
     let there =
         before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));

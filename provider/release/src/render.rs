@@ -20,6 +20,9 @@ use crate::stand_in;
 /// A clock that is shown to the second has moved after this.
 const NEXT_SECOND: Duration = Duration::from_millis(1000);
 
+/// A chart that takes longer to render is not rendered.
+pub(crate) const RENDERING: Duration = Duration::from_secs(120);
+
 /// A rendering, and what of it cannot be promised. Hooks count like objects.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Foreseen {
@@ -31,7 +34,7 @@ pub(crate) struct Foreseen {
     pub hidden: Vec<UnstableField>,
 }
 
-/// Renders the chart as often as it takes to know what is certain.
+/// Renders the chart as often as it takes to know what is certain; the first time may have been already.
 ///
 /// # Errors
 /// When the chart does not render, at `chart`.
@@ -41,6 +44,7 @@ pub(crate) async fn foresee(
     inputs: &Inputs,
     chart: &Chart,
     exists: bool,
+    first: Option<Manifest>,
     cancel: &Cancel,
 ) -> Result<Foreseen, Diagnostics> {
     let values = inputs.values.to_document().unwrap_or_default();
@@ -58,12 +62,18 @@ pub(crate) async fn foresee(
             _ => renderer.render(&inputs.values).await.map(Some),
         }
     };
+    let first = async {
+        match first {
+            Some(first) => Ok(first),
+            None => renderer.render(&inputs.values).await,
+        }
+    };
     let (first, again, stand_in) = if varies == Varies::WithTheClock {
-        let (first, stand_in) = tokio::join!(renderer.render(&inputs.values), stand_in);
+        let (first, stand_in) = tokio::join!(first, stand_in);
         tokio::time::sleep(NEXT_SECOND).await;
         (first, again.await, stand_in)
     } else {
-        tokio::join!(renderer.render(&inputs.values), again, stand_in)
+        tokio::join!(first, again, stand_in)
     };
     let first = first.map_err(|error| not_rendered(inputs, &error))?;
     let again = again.map_err(|error| not_rendered(inputs, &error))?;
@@ -162,7 +172,7 @@ impl<'a> Renderer<'a> {
 
 /// The error for a chart that was not rendered: at `chart` where it is the chart's fault, and not that of Helm or of the
 /// cluster.
-fn not_rendered(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
+pub(crate) fn not_rendered(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
     let elsewhere = match error {
         ffe_helm::Error::Failed(failure) => {
             matches!(failure.cause, Cause::Unreachable | Cause::Unauthorized | Cause::Forbidden | Cause::Timeout)

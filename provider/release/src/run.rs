@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Redactor, WaitOptions};
-use ffe_helm::binary::UninstallRequest;
+use ffe_helm::binary::{Held, UninstallRequest};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
@@ -88,6 +88,8 @@ pub(crate) struct Run {
     pub journal: Journal,
     /// The chart, after preflight.
     pub chart: Option<Arc<Chart>>,
+    /// The Helm that has rendered it and waits to deploy it, between preflight and deploy.
+    pub held: Option<Held>,
     /// What will be deployed, after preflight.
     pub manifest: Option<Manifest>,
     /// What the plan has promised to change, as actions and objects, where it could be foreseen.
@@ -162,6 +164,7 @@ impl Run {
             id,
             inputs,
             chart: None,
+            held: None,
             manifest: None,
             promised: None,
             promise: None,

@@ -1,10 +1,12 @@
 //! From a connection to a client: kube's stack with our retries and timeouts around it.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Request, Response};
 use kube::Client;
-use kube::client::ClientBuilder;
+use kube::client::{Body, ClientBuilder, DynBody};
+use tower::BoxError;
 use tower::buffer::BufferLayer;
 use tower::layer::layer_fn;
+use tower::util::BoxService;
 
 use super::resilient::{Resilient, Timeouts};
 use crate::config::Connection;
@@ -15,19 +17,39 @@ use crate::object::ObjectRef;
 /// Requests that may wait for a connection at once; more wait for a place.
 const QUEUE: usize = 1024;
 
+type GenericService = BoxService<Request<Body>, Response<Box<DynBody>>, BoxError>;
+
 /// Builds the client. Runs an exec credential plugin, which blocks: on a thread of its own.
 pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result<Client> {
     let mut config = connection.client_config().await?;
+    config.headers.push((
+        HeaderName::from_static("user-agent"),
+        HeaderValue::from_static(concat!("terraform-provider-ffe/", env!("CARGO_PKG_VERSION"))),
+    ));
+    Ok(builder(connection, config, timeouts)
+        .await?
+        // the buffer makes the service one that can be cloned, which retrying needs
+        .with_layer(&BufferLayer::new(QUEUE))
+        .with_layer(&layer_fn(|inner| Resilient::new(inner, timeouts)))
+        .build())
+}
+
+/// Builds a client that says of a request neither whose it is nor how often it is made.
+pub(super) async fn build_bare(connection: &Connection, timeouts: Timeouts) -> Result<Client> {
+    Ok(builder(connection, connection.client_config().await?, timeouts).await?.build())
+}
+
+async fn builder(
+    connection: &Connection,
+    mut config: kube::Config,
+    timeouts: Timeouts,
+) -> Result<ClientBuilder<GenericService>> {
     config.connect_timeout = Some(timeouts.connect);
     config.write_timeout = Some(timeouts.answer);
     // watches and port-forwards are silent for long: ordinary requests are timed in `Resilient`
     config.read_timeout = None;
     // kube's own retries repeat what is not safe to repeat, and up to 1000 s apart
     config.default_retry = false;
-    config.headers.push((
-        HeaderName::from_static("user-agent"),
-        HeaderValue::from_static(concat!("terraform-provider-ffe/", env!("CARGO_PKG_VERSION"))),
-    ));
 
     let building = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config));
     let built = tokio::time::timeout(timeouts.credentials, building).await;
@@ -52,10 +74,5 @@ pub(super) async fn build(connection: &Connection, timeouts: Timeouts) -> Result
         ),
         source: None,
     })?;
-    let builder = built.map_err(|error| failed(kube::Error::Service(error.into())))?.map_err(failed)?;
-    Ok(builder
-        // the buffer makes the service one that can be cloned, which retrying needs
-        .with_layer(&BufferLayer::new(QUEUE))
-        .with_layer(&layer_fn(|inner| Resilient::new(inner, timeouts)))
-        .build())
+    built.map_err(|error| failed(kube::Error::Service(error.into())))?.map_err(failed)
 }

@@ -26,6 +26,11 @@ impl RunDirectory {
         builder.tempdir_in(parent).map(Self)
     }
 
+    /// A new directory below it, which goes before it does.
+    pub(super) fn folder(&self, prefix: &str) -> std::io::Result<TempDir> {
+        tempfile::Builder::new().prefix(prefix).tempdir_in(self.0.path())
+    }
+
     /// A directory below it.
     pub(super) fn join(&self, name: &str) -> PathBuf {
         self.0.path().join(name)

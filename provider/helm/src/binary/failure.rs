@@ -15,6 +15,8 @@ pub enum Cause {
     NotFound,
     /// A release of that name exists.
     NameInUse,
+    /// The revision that it would make has been made meanwhile; nothing was done.
+    Outrun,
     /// Another operation is under way, or was killed half-way.
     Pending,
     /// An object exists that belongs to something else.
@@ -143,10 +145,11 @@ fn warning(line: &str) -> Option<String> {
     if let Some((_, text)) = line.split_once(": warning: ") {
         return Some(text.trim().to_owned());
     }
-    // client-go prints what the API server warned of: `W0101 12:00:00.000000   1 warnings.go:70] "Warning: text"`
-    if let Some((_, rest)) = line.split_once(" warnings.go:").filter(|_| line.starts_with('W')) {
-        let text = rest.split_once("] ").map_or(rest, |(_, text)| text).trim().trim_matches('"');
-        return Some(text.strip_prefix("Warning: ").unwrap_or(text).to_owned());
+    // client-go prints what the API server warned of: `W0101 12:00:00.000000   1 warnings.go:70] "Warning: text"`, `I0101 …` lately
+    if let Some((_, rest)) = line.split_once(" warnings.go:").filter(|_| line.starts_with(['W', 'I'])) {
+        let text = rest.split_once("] ").map_or(rest, |(_, text)| text);
+        let text = logged(text);
+        return Some(text.strip_prefix("Warning: ").map(str::to_owned).unwrap_or(text));
     }
     None
 }
@@ -185,6 +188,7 @@ pub(super) fn cause(message: &str) -> Cause {
         ("cannot re-use a name that is still in use", Cause::NameInUse),
         ("cannot reuse a name that is still in use", Cause::NameInUse),
         ("another operation (install/upgrade/rollback) is in progress", Cause::Pending),
+        ("release: already exists", Cause::Outrun),
         ("invalid ownership metadata", Cause::Ownership),
         ("values don't meet the specifications of the schema", Cause::Schema),
         ("chart requires kubeVersion", Cause::KubeVersion),
@@ -239,6 +243,7 @@ mod tests {
         let stderr = "WARNING: Kubernetes configuration file is group-readable. This is insecure. Location: /x\n\
             W0101 12:00:00.000000   12345 warnings.go:70] would violate PodSecurity\n\
             I0101 12:00:00.000000   12345 request.go:697] Waited for 1s\n\
+            I0101 12:00:00.000000   12345 warnings.go:107] \"Warning: unknown field \\\"dta\\\"\"\n\
             WARNING: This chart is deprecated\n\
             coalesce.go:286: warning: cannot overwrite table with non table for x.image (map[])\n\
             level=WARN msg=\"this chart is \\\"old\\\"\" chart=x\n\
@@ -251,6 +256,7 @@ mod tests {
             said.warnings,
             [
                 "would violate PodSecurity",
+                "unknown field \"dta\"",
                 "This chart is deprecated",
                 "cannot overwrite table with non table for x.image (map[])",
                 "this chart is \"old\" (chart=x)"
@@ -284,6 +290,7 @@ mod tests {
                 Cause::Ownership,
             ),
             ("uninstall: Release not loaded: x: release: not found", Cause::NotFound),
+            ("release: already exists", Cause::Outrun),
             (
                 "Kubernetes cluster unreachable: Get \"http://localhost:8080/version\": dial tcp: connection refused",
                 Cause::Unreachable,

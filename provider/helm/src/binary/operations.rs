@@ -7,7 +7,9 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::takes_ownership;
-use super::{Call, Cause, DeployRequest, Helm, Printed, RenderMode, RenderRequest, RollbackRequest, UninstallRequest};
+use super::{
+    Call, Cause, DeployRequest, Deployment, Helm, Printed, RenderMode, RenderRequest, RollbackRequest, UninstallRequest,
+};
 use crate::manifest::Manifest;
 use crate::values::Values;
 use crate::{Error, Result};
@@ -66,7 +68,9 @@ impl Helm {
             stdin: Some(request.values.to_document()?),
             files: Vec::new(),
             needs_cluster: request.mode.needs_cluster(),
+            door: None,
             limit: Some(request.timeout),
+            begins: None,
         };
         let Printed { stdout, warnings, .. } = self.call(call, cancel).await?;
         let text = String::from_utf8_lossy(&stdout);
@@ -83,7 +87,7 @@ impl Helm {
     /// # Errors
     /// Helm failed; the record, if there is one, then says `failed`.
     pub async fn install(&self, request: &DeployRequest<'_>, cancel: &CancellationToken) -> Result<Done> {
-        self.deploy("install", request, cancel).await
+        self.call(self.deployment(Deployment::Install, request).await?, cancel).await.map(done)
     }
 
     /// Upgrades a release with exactly these values. Its new record says what was done.
@@ -91,30 +95,30 @@ impl Helm {
     /// # Errors
     /// Helm failed; the new record, if there is one, then says `failed`.
     pub async fn upgrade(&self, request: &DeployRequest<'_>, cancel: &CancellationToken) -> Result<Done> {
-        self.deploy("upgrade", request, cancel).await
+        self.call(self.deployment(Deployment::Upgrade, request).await?, cancel).await.map(done)
     }
 
-    async fn deploy(
-        &self,
-        operation: &'static str,
-        request: &DeployRequest<'_>,
-        cancel: &CancellationToken,
-    ) -> Result<Done> {
+    /// The call that deploys.
+    pub(super) async fn deployment(&self, deployment: Deployment, request: &DeployRequest<'_>) -> Result<Call> {
         let version = self.version().await?;
         if request.take_ownership {
             self.check_ownership().await?;
         }
-        let arguments = if operation == "install" { request.install(version) } else { request.upgrade(version) };
-        let call = Call {
-            operation,
+        let arguments = match deployment {
+            Deployment::Install => request.install(version),
+            Deployment::Upgrade => request.upgrade(version),
+        };
+        Ok(Call {
+            operation: deployment.operation(),
             subject: subject(request.namespace, request.release),
             arguments,
             stdin: Some(request.values.to_document()?),
             files: Vec::new(),
             needs_cluster: true,
+            door: None,
             limit: Some(request.timeout),
-        };
-        self.call(call, cancel).await.map(done)
+            begins: None,
+        })
     }
 
     /// Returns to an older revision, as a new one.
@@ -156,7 +160,9 @@ impl Helm {
             stdin: None,
             files: Vec::new(),
             needs_cluster: true,
+            door: None,
             limit: Some(limit),
+            begins: None,
         };
         self.call(call, cancel).await.map(done)
     }
@@ -181,7 +187,9 @@ impl Helm {
             stdin: Some(values.to_document()?),
             files: Vec::new(),
             needs_cluster: false,
+            door: None,
             limit: Some(Duration::from_secs(120)),
+            begins: None,
         };
         let (printed, error) = self.attempt(call, cancel).await?;
         let found = lint_messages(&self.redactor.clean(&String::from_utf8_lossy(&printed.stdout)));
@@ -197,7 +205,7 @@ impl Helm {
     }
 }
 
-fn done(printed: Printed) -> Done {
+pub(super) fn done(printed: Printed) -> Done {
     Done { warnings: printed.warnings }
 }
 

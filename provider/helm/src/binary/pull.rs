@@ -180,7 +180,17 @@ fn call(
         Source::Named(name) | Source::Oci(name) | Source::Url(name) => name.clone(),
         Source::Directory(path) | Source::Archive(path) => path.display().to_string(),
     };
-    Call { operation, subject, arguments, stdin: None, files, needs_cluster: false, limit: Some(LIMIT) }
+    Call {
+        operation,
+        subject,
+        arguments,
+        stdin: None,
+        files,
+        needs_cluster: false,
+        door: None,
+        limit: Some(LIMIT),
+        begins: None,
+    }
 }
 
 /// Helm's `repositories.yaml` with this one repository (JSON is YAML).

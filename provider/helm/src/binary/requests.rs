@@ -8,6 +8,9 @@
 //! | wait for jobs | needs `--wait` | needs `--wait` |
 //! | undo on failure | `--atomic` | `--rollback-on-failure`; never used, the pipeline has its own way back |
 //! | `--take-ownership` | from 3.17 | always |
+//!
+//! Helm's own look at the server's schemas is off: it costs more than all the rest, and against a server of this decade it finds
+//! nothing but what the server says itself.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,6 +19,8 @@ use std::time::Duration;
 use super::version::{Major, Version};
 use crate::values::Values;
 
+/// Helm fetches and reads the schemas of all kinds otherwise.
+const NO_SCHEMAS: &str = "--disable-openapi-validation";
 /// The first minor of Helm 3 with `--take-ownership`.
 const TAKES_OWNERSHIP: u64 = 17;
 
@@ -124,6 +129,7 @@ impl<'a> RenderRequest<'a> {
                 }
             }
             RenderMode::Install | RenderMode::Upgrade => {
+                args.words(&[NO_SCHEMAS]);
                 args.when(self.take_ownership, &["--take-ownership"]).when(self.skip_crds, &["--skip-crds"]);
             }
         }
@@ -215,7 +221,7 @@ impl<'a> DeployRequest<'a> {
     }
 
     fn common(&self, args: &mut Arguments, helm: &Version) {
-        args.words(&["--namespace", self.namespace, "-f", "-"]);
+        args.words(&["--namespace", self.namespace, "-f", "-", NO_SCHEMAS]);
         args.timeout(self.timeout).wait(helm.major, self.wait).force(helm.major, self.force_conflicts);
         args.when(self.skip_crds, &["--skip-crds"])
             .when(self.no_hooks, &["--no-hooks"])
@@ -377,11 +383,11 @@ mod tests {
         request.max_history = 10;
         assert_eq!(
             line(request.upgrade(&version("v3.22.0"))),
-            "upgrade r /c --reset-values --history-max 10 --namespace ns -f - --timeout 600000ms --wait --wait-for-jobs"
+            "upgrade r /c --reset-values --history-max 10 --namespace ns -f - --disable-openapi-validation --timeout 600000ms --wait --wait-for-jobs"
         );
         assert_eq!(
             line(request.install(&version("v4.3.1"))),
-            "install r /c --namespace ns -f - --timeout 600000ms --wait=watcher --wait-for-jobs --server-side=true --force-conflicts"
+            "install r /c --namespace ns -f - --disable-openapi-validation --timeout 600000ms --wait=watcher --wait-for-jobs --server-side=true --force-conflicts"
         );
     }
 
@@ -410,7 +416,7 @@ mod tests {
         request.take_ownership = true;
         assert_eq!(
             line(request.arguments()),
-            "upgrade r /c -o json --reset-values --namespace ns -f - --dry-run=server --take-ownership"
+            "upgrade r /c -o json --reset-values --namespace ns -f - --dry-run=server --disable-openapi-validation --take-ownership"
         );
     }
 

@@ -11,6 +11,7 @@ fn shell(script: &str) -> Invocation {
         stdin: None,
         files: Vec::new(),
         limit: None,
+        begins: None,
         grace: GRACE,
     }
 }
@@ -78,6 +79,21 @@ async fn a_child_that_ignores_the_signal_is_killed() {
     assert_eq!(outcome.ended, Ended::TimedOut);
     assert!(!outcome.success);
     assert!(outcome.status.contains("signal"), "{}", outcome.status);
+}
+
+#[tokio::test]
+async fn a_limit_counts_from_when_it_begins() {
+    let begins = CancellationToken::new();
+    let mut invocation = shell("read line; echo \"$line\"; while true; do sleep 0.05; done");
+    invocation.limit = Some(Duration::ZERO);
+    invocation.begins = Some(begins.clone());
+    let cancel = CancellationToken::new();
+    let run = go(invocation, &cancel);
+    tokio::pin!(run);
+    let waited = tokio::time::timeout(Duration::from_millis(200), &mut run).await;
+    assert!(waited.is_err(), "the limit counted before it began");
+    begins.cancel();
+    assert_eq!(run.await.ended, Ended::TimedOut);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ffe_cluster::{Cluster, DeleteOptions, Environment, KubernetesSettings, ObjectRef, Query};
 use ffe_helm::binary::{
-    Cause, DeployRequest, Driver, Helm, Major, RenderMode, RenderRequest, RollbackRequest, UninstallRequest,
+    Cause, DeployRequest, Deployment, Driver, Held, Helm, Major, RenderMode, RenderRequest, RollbackRequest,
+    UninstallRequest,
 };
 use ffe_helm::manifest::Digests;
 use ffe_helm::records::{Records, Status};
@@ -48,6 +49,9 @@ pub(crate) fn trials(major: &str, helm: &crate::Helm, trials: &mut Vec<Trial>) {
     add("configmaps", |place| place.visit(Driver::ConfigMap, life));
     add("killed", |place| place.visit(Driver::Secret, killed));
     add("foreign", |place| place.visit(Driver::Secret, foreign));
+    add("held", |place| place.visit(Driver::Secret, held));
+    add("held_configmaps", |place| place.visit(Driver::ConfigMap, held));
+    add("held_elsewhere", |place| place.visit(Driver::Secret, held_elsewhere));
 }
 
 struct Place {
@@ -98,6 +102,39 @@ impl Visit {
         DeployRequest { max_history: 10, ..DeployRequest::new("web", &self.namespace, chart, values, MINUTE) }
     }
 
+    async fn hold(
+        &self,
+        deployment: Deployment,
+        chart: &Path,
+        values: &Values,
+    ) -> Result<Option<Held>, ffe_helm::Error> {
+        self.helm.hold(deployment, &self.deploy(chart, values), MINUTE, &self.cancel).await
+    }
+
+    /// The processes of Helm that are at work in the namespace.
+    fn processes(&self) -> Vec<String> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ours = entries.filter(|entry| {
+            let words = std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+            words.contains("--reset-values") && words.split('\0').any(|word| word == self.namespace)
+        });
+        ours.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    /// The names under which the release's records were written.
+    async fn writers(&self) -> Result<Vec<String>, Failed> {
+        let mut names = Vec::new();
+        for key in self.records.history_now(&self.namespace, "web").await? {
+            let (api, kind) = ("v1", if self.helm.driver() == Driver::Secret { "Secret" } else { "ConfigMap" });
+            let object = ObjectRef::new(api, kind, Some(&self.namespace), &key.object);
+            let found = self.cluster.find_ref(&object).await?.ok_or("no record")?;
+            names.extend(found.metadata.managed_fields.unwrap_or_default().into_iter().filter_map(|one| one.manager));
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     async fn setting(&self, key: &str) -> Result<String, Failed> {
         let found: ConfigMap = self.cluster.get(Some(&self.namespace), "web-settings").await?;
         Ok(found.data.and_then(|mut data| data.remove(key)).unwrap_or_default())
@@ -108,6 +145,104 @@ impl Visit {
         let history = self.records.history(&self.namespace, "web").await?;
         Ok(history.iter().map(|key| format!("{} {}", key.revision, key.status)).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// A hook, and what only the cluster knows.
+const ASKING: &[(&str, &str)] = &[
+    SETTINGS,
+    (
+        "templates/asking.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: asking}\ndata:\n  kube: {{ .Capabilities.KubeVersion.Version | quote }}\n  \
+         apps: {{ .Capabilities.APIVersions.Has \"apps/v1/Deployment\" | quote }}\n  revision: {{ .Release.Revision | quote }}\n  \
+         there: {{ (lookup \"v1\" \"ConfigMap\" .Release.Namespace \"kube-root-ca.crt\").metadata.name | quote }}\n",
+    ),
+    (
+        "templates/hook.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: hook\n  annotations: {helm.sh/hook: \"pre-install,pre-upgrade\"}\ndata: {{ .Values.data | toJson }}\n",
+    ),
+];
+
+/// Helm renders, waits before it writes, and deploys what was looked at.
+async fn held(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
+    let (helm, cancel) = (&visit.helm, &visit.cancel);
+    let chart = chart("x", "1.0.0", ASKING);
+    let (one, two) = (values("data: {a: one}"), values("data: {a: two}"));
+    let mut request = RenderRequest::new("web", &visit.namespace, chart.path(), &one);
+    request.mode = RenderMode::Install;
+    let planned = helm.render(&request, cancel).await?.manifest;
+    ensure(planned.hooks.len() == 1 && planned.objects.len() == 2, format!("{planned:?}"))?;
+
+    let held = visit.hold(Deployment::Install, chart.path(), &one).await?.ok_or("it does not stop")?;
+    ensure(*held.manifest() == planned, "what is held is not what was planned")?;
+    ensure(visit.statuses().await?.is_empty(), "it has written while it was held")?;
+    let there: Option<ConfigMap> = visit.cluster.find(Some(&visit.namespace), "web-settings").await?;
+    ensure(there.is_none(), "it has deployed while it was held")?;
+    held.go_on(cancel).await?;
+    ensure(visit.statuses().await? == "1 deployed" && visit.setting("a").await? == "one", visit.statuses().await?)?;
+    let key = visit.records.history_now(&visit.namespace, "web").await?.pop().ok_or("no record")?;
+    let release = visit.records.open(&key).await?.ok_or("no record")?;
+    ensure(release.parsed_manifest()? == planned, "another manifest was deployed")?;
+
+    // One that is given up is gone, has done nothing, and stands in nobody's way.
+    drop(visit.hold(Deployment::Upgrade, chart.path(), &two).await?.ok_or("it does not stop")?);
+    while !visit.processes().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    ensure(visit.statuses().await? == "1 deployed", visit.statuses().await?)?;
+
+    // One that somebody overtakes does nothing either.
+    let held = visit.hold(Deployment::Upgrade, chart.path(), &two).await?.ok_or("it does not stop")?;
+    let theirs = values("data: {a: theirs}");
+    helm.upgrade(&visit.deploy(chart.path(), &theirs), cancel).await?;
+    let outrun = held.go_on(cancel).await.err().ok_or("it has deployed upon what it had not seen")?;
+    ensure(outrun.failure().is_some_and(|failure| failure.cause == Cause::Outrun), outrun.to_string())?;
+    ensure(visit.statuses().await? == "1 superseded, 2 deployed", visit.statuses().await?)?;
+    ensure(visit.setting("a").await? == "theirs", "it has deployed all the same")?;
+    let held = visit.hold(Deployment::Upgrade, chart.path(), &two).await?.ok_or("it does not stop")?;
+    held.go_on(cancel).await?;
+    ensure(visit.setting("a").await? == "two", "not upgraded")?;
+
+    // One that is killed while it waits is seen to be.
+    let held = visit.hold(Deployment::Upgrade, chart.path(), &one).await?.ok_or("it does not stop")?;
+    ensure(held.waits(), "it does not wait")?;
+    for process in visit.processes() {
+        std::process::Command::new("kill").args(["-9", &process]).status()?;
+    }
+    while held.waits() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    ensure(held.go_on(cancel).await.is_err() && visit.setting("a").await? == "two", "a dead helm has deployed")?;
+
+    // Cancelled while it waits; and what does not render fails as ever.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let cancelled = helm.hold(Deployment::Upgrade, &visit.deploy(chart.path(), &one), MINUTE, &stop).await;
+    ensure(cancelled.err().is_some_and(|error| error.is_cancelled()), "not cancelled")?;
+    let broken = crate::support::chart("x", "1.0.1", &[("templates/a.yaml", "{{ fail \"no\" }}")]);
+    let error = visit.hold(Deployment::Upgrade, broken.path(), &one).await.err().ok_or("it rendered")?;
+    ensure(error.failure().is_some_and(|failure| failure.cause == Cause::Render), error.to_string())?;
+    ensure(!error.to_string().contains("127.0.0.1"), error.to_string())?;
+
+    // The same Helm writes in its own name, by whichever way.
+    let writers: Vec<String> = visit.writers().await?;
+    ensure(writers.len() == 1, format!("{writers:?}"))
+}
+
+/// What Helm would do before it writes its record is not done while it is held.
+async fn held_elsewhere(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
+    let chart = chart("x", "1.0.0", &[SETTINGS]);
+    let one = values("data: {a: one}");
+    visit.helm.install(&visit.deploy(chart.path(), &one), &visit.cancel).await?;
+    let mut uninstall = UninstallRequest::new("web", &visit.namespace, MINUTE);
+    uninstall.keep_history = true;
+    visit.helm.uninstall(&uninstall, &visit.cancel).await?;
+    let before = visit.statuses().await?;
+    let request = DeployRequest { replace: true, ..visit.deploy(chart.path(), &one) };
+    let held = visit.helm.hold(Deployment::Install, &request, MINUTE, &visit.cancel).await?;
+    ensure(held.is_none(), "it writes its old record first, and was held at another write")?;
+    ensure(visit.statuses().await? == before, visit.statuses().await?)?;
+    visit.helm.install(&request, &visit.cancel).await?;
+    ensure(visit.setting("a").await? == "one", "not installed")
 }
 
 fn values(text: &str) -> Values {

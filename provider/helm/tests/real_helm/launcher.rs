@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("launcher::a_killed_parent_takes_its_child_along", killed_parent),
         Trial::test("launcher::an_idle_runtime_does_not_kill_children", idle_threads),
+        Trial::test("launcher::helm_inherits_no_secrets_and_no_settings", inherited),
     ]
 }
 
@@ -26,10 +27,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 const SLOW: &str = "if [ \"$1\" = version ]; then echo v4.3.1; exit 0; fi\necho $$ > \"$0.pid.new\"; mv \"$0.pid.new\" \"$0.pid\"; exec sleep 300\n";
 
 fn slow_helm() -> tempfile::TempDir {
+    played_helm(SLOW)
+}
+
+fn played_helm(script: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let player = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake-helm");
     std::os::unix::fs::symlink(player, dir.path().join("helm")).unwrap();
-    std::fs::write(dir.path().join("helm.script"), SLOW).unwrap();
+    std::fs::write(dir.path().join("helm.script"), script).unwrap();
     dir
 }
 
@@ -97,6 +102,36 @@ fn idle_threads() -> Result<(), Failed> {
     cancel.cancel();
     ensure(runtime.block_on(run)? == Err(true), "the run was not cancelled")?;
     ensure(!is_running(&child), "the child outlived its cancellation")
+}
+
+/// Helm hands its environment on to credential plugins: what Terraform and the provider were given is none of theirs.
+fn inherited() -> Result<(), Failed> {
+    let dir = played_helm("if [ \"$1\" = version ]; then echo v4.3.1; exit 0; fi\nenv > \"$0.env\"; exit 1\n");
+    let withheld = [
+        "TF_VAR_password",
+        "TF_CLI_ARGS",
+        "PLUGIN_CLIENT_CERT",
+        "CLOUDFLARE_API_TOKEN",
+        "FFE_HELM_BINARY",
+        "HELM_NAMESPACE",
+        "KUBECONFIG",
+        "KUBECACHEDIR",
+        "KUBERNETES_SERVICE_HOST",
+    ];
+    let status = Command::new(std::env::current_exe()?)
+        .arg(PARENT)
+        .arg(dir.path().join("helm"))
+        .envs(withheld.map(|name| (name, "canary")))
+        .envs([("AWS_PROFILE", "kept"), ("HTTPS_PROXY", "kept")])
+        .status()?;
+    ensure(status.code() == Some(1), "the helm that fails did not")?;
+    let environment = std::fs::read_to_string(dir.path().join("helm.env"))?;
+    ensure(!environment.contains("canary"), format!("helm has inherited:\n{environment}"))?;
+    let kept = |line: &str| environment.lines().any(|other| other == line);
+    ensure(kept("AWS_PROFILE=kept") && kept("HTTPS_PROXY=kept"), "a credential plugin would miss its own")?;
+    // What is noted of the API server lies in our private folder.
+    let cache = environment.lines().find_map(|line| line.strip_prefix("KUBECACHEDIR="));
+    ensure(cache.is_some_and(|path| path.contains("/ffe-helm-")), environment.clone())
 }
 
 fn is_running(pid: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Before anything changes: the chart renders, what it refers to exists, and nobody else is at work.
+//! Before anything changes: the chart renders, what it refers to exists, and the API server would take it.
 
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cluster, Object};
@@ -9,9 +9,10 @@ use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::changes::{changes, is_nothing, unstable_fields};
 use crate::crds;
+use crate::dry_run;
 use crate::journal::Outcome;
 use crate::migration;
-use crate::phases::inspect;
+use crate::phases::{deploy, inspect};
 use crate::promise::changed_since_plan;
 use crate::render::{Foreseen, foresee, render};
 use crate::run::{Run, Stop};
@@ -24,6 +25,13 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     // Also where this run does not migrate itself: what a run that died has begun goes on beside it.
     inspect::finish_older(run).await?;
     let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
+    let definitions = crds::pending(&run.cluster, &run.inputs.config, &chart).await;
+    let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
+    let definitions = definitions.map_err(unseen)?;
+    // With kinds that are made first another Helm renders once they are there.
+    if definitions.is_empty() {
+        run.held = deploy::hold(run, &chart).await?;
+    }
     let foreseen = rendered(run, &chart).await?;
     let manifest = foreseen.manifest.clone();
 
@@ -47,21 +55,21 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     if errors.has_errors() {
         return Err(Stop::Failed(errors));
     }
+    let deployed = deployed(run).await?;
+    let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
+    dry_run::go(run, before.as_ref(), &manifest).await?;
     if let Some(settings) = run.migration().cloned() {
         let image = migration::image(&settings, &manifest, &run.inputs.namespace).map_err(Stop::failed)?;
         run.manifest = Some(manifest.clone());
         inspect::go(run, &settings, &image).await?;
     }
 
-    let deployed = deployed(run).await?;
-    let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
     run.found = changes(before.as_ref(), &foreseen, &run.inputs.namespace, true);
     run.unstable = unstable_fields(&foreseen, &run.inputs.namespace);
     run.in_place = !run.corrects && deployed.is_some_and(|release| is_in_place(run, &release));
-    if let Some(chart) = run.chart.clone() {
-        let definitions = crds::pending(&run.cluster, &run.inputs.config, &chart).await;
-        let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
-        run.found.extend(crds::changes(&definitions.map_err(unseen)?));
+    run.found.extend(crds::changes(&definitions));
+    if run.in_place {
+        run.held = None;
     }
     run.manifest = Some(manifest);
     Ok(Outcome::Succeeded)
@@ -71,11 +79,15 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
 /// (the plan could not foresee it) it is found out now what is different each time.
 async fn rendered(run: &Run, chart: &Chart) -> Result<Foreseen, Stop> {
     let exists = run.before.is_some();
+    let held = run.held.as_ref().map(|held| held.manifest().clone());
     let stop = |errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) };
     let Some(promise) = &run.promise else {
-        return foresee(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop);
+        return foresee(&run.cluster, &run.kit, &run.inputs, chart, exists, held, &run.cancel).await.map_err(stop);
     };
-    let manifest = render(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop)?;
+    let manifest = match held {
+        Some(manifest) => manifest,
+        None => render(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop)?,
+    };
     let broken = promise.broken_by(&chart.digest, &manifest, &run.inputs.namespace);
     if broken.is_empty() {
         return Ok(promise.foreseen(manifest));

@@ -1,8 +1,7 @@
 //! Every workload of the release is ready, or it is known why not.
 
 use ffe_cluster::ObjectRef;
-use ffe_helm::manifest::Manifest;
-
+use ffe_helm::manifest::{Manifest, Workload};
 use serde_json::Value as Json;
 
 use crate::journal::Outcome;
@@ -22,17 +21,19 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     if workloads.is_empty() {
         return Ok(Outcome::Skipped);
     }
-    let runs_on = |kind: &str| matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "Pod");
-    let all = manifest.workloads(&run.inputs.namespace);
-    let unprobed = all.iter().any(|workload| runs_on(&workload.id.kind) && is_unprobed(&workload.pod_spec));
     run.cluster
         .wait_all(&workloads, &run.wait(run.inputs.timeout))
         .await
         .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
-    if unprobed {
-        steady::go(run, &workloads).await?;
-    }
+    steady::go(run, &unprobed(&manifest, &run.inputs.namespace)).await?;
     Ok(Outcome::Succeeded)
+}
+
+/// The workloads whose readiness says little: one of their containers has no readiness probe, and they are to go on running.
+fn unprobed(manifest: &Manifest, namespace: &str) -> Vec<ObjectRef> {
+    let all = manifest.workloads(namespace).into_iter();
+    let unprobed = all.filter(|workload| goes_on(workload) && is_unprobed(&workload.pod_spec));
+    unprobed.map(|workload| object(&workload, namespace)).collect()
 }
 
 /// Whether one of a pod's containers has no readiness probe.
@@ -43,26 +44,26 @@ fn is_unprobed(pod: &Json) -> bool {
 
 /// The objects that are waited for.
 pub(crate) fn workloads(manifest: &Manifest, namespace: &str, jobs: bool) -> Vec<ObjectRef> {
-    manifest
-        .workloads(namespace)
-        .into_iter()
-        .filter(|workload| match workload.id.kind.as_str() {
-            "Deployment" | "StatefulSet" | "DaemonSet" | "Pod" => true,
-            "Job" => jobs,
-            _ => false,
-        })
-        .map(|workload| {
-            let namespace = workload.id.namespace.as_deref().unwrap_or(namespace);
-            ObjectRef::new(&workload.id.api_version, &workload.id.kind, Some(namespace), &workload.id.name)
-        })
-        .collect()
+    let all = manifest.workloads(namespace).into_iter();
+    let awaited = all.filter(|workload| goes_on(workload) || (jobs && workload.id.kind == "Job"));
+    awaited.map(|workload| object(&workload, namespace)).collect()
+}
+
+/// Whether its pods are to run until somebody changes it.
+fn goes_on(workload: &Workload) -> bool {
+    matches!(workload.id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "Pod")
+}
+
+fn object(workload: &Workload, namespace: &str) -> ObjectRef {
+    let namespace = workload.id.namespace.as_deref().unwrap_or(namespace);
+    ObjectRef::new(&workload.id.api_version, &workload.id.kind, Some(namespace), &workload.id.name)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
     use serde_json::json;
-
-    use super::is_unprobed;
 
     #[test]
     fn a_container_without_a_readiness_probe_is_seen() {
@@ -70,5 +71,33 @@ mod tests {
         assert!(!is_unprobed(&json!({ "containers": [{ "name": "a", "readinessProbe": probe }] })));
         assert!(is_unprobed(&json!({ "containers": [{ "name": "a", "readinessProbe": probe }, { "name": "b" }] })));
         assert!(!is_unprobed(&json!({})));
+    }
+
+    #[test]
+    fn only_what_has_no_probe_and_goes_on_is_watched() {
+        let manifest = |kind: &str, name: &str, containers: Json| {
+            let pod = json!({ "containers": containers });
+            let spec = if kind == "Pod" { pod } else { json!({ "template": { "spec": pod } }) };
+            let group = match kind {
+                "Pod" => "v1",
+                "Job" => "batch/v1",
+                _ => "apps/v1",
+            };
+            json!({ "apiVersion": group, "kind": kind, "metadata": { "name": name }, "spec": spec }).to_string()
+        };
+        let probed = json!([{ "name": "a", "readinessProbe": { "tcpSocket": { "port": 1 } } }]);
+        let plain = json!([{ "name": "a" }]);
+        let text = [
+            manifest("Deployment", "probed", probed.clone()),
+            manifest("StatefulSet", "plain", plain.clone()),
+            manifest("DaemonSet", "probed-too", probed),
+            manifest("Pod", "bare", plain.clone()),
+            manifest("Job", "once", plain),
+        ];
+        let manifest = Manifest::parse(&text.join("\n---\n")).unwrap();
+        let names = |objects: Vec<ObjectRef>| objects.into_iter().map(|object| object.name).collect::<Vec<_>>();
+        assert_eq!(names(unprobed(&manifest, "ffe")), ["plain", "bare"]);
+        assert_eq!(names(workloads(&manifest, "ffe", false)), ["probed", "plain", "probed-too", "bare"]);
+        assert_eq!(names(workloads(&manifest, "ffe", true)).last().map(String::as_str), Some("once"));
     }
 }

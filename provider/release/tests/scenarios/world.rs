@@ -113,7 +113,7 @@ pub(crate) fn journal_of(name: &str) -> ObjectRef {
 
 /// Puts Helm's record of a revision there.
 pub(crate) fn put_record(api: &FakeApi, name: &str, revision: u32, status: &str, manifest: &str, values: &Json) {
-    put_record_of(api, name, revision, status, manifest, values, ("2026-01-02T03:04:05Z", "Install complete"));
+    api.put(record(name, revision, status, manifest, values, ORDINARY));
 }
 
 /// The same of a release that was first deployed then, and is described so.
@@ -124,8 +124,23 @@ pub(crate) fn put_record_of(
     status: &str,
     manifest: &str,
     values: &Json,
-    (first_deployed, description): (&str, &str),
+    told: (&str, &str),
 ) {
+    api.put(record(name, revision, status, manifest, values, told));
+}
+
+/// When a release was first deployed, and what is said of it.
+pub(crate) const ORDINARY: (&str, &str) = ("2026-01-02T03:04:05Z", "Install complete");
+
+/// Helm's record of a revision.
+pub(crate) fn record(
+    name: &str,
+    revision: u32,
+    status: &str,
+    manifest: &str,
+    values: &Json,
+    (first_deployed, description): (&str, &str),
+) -> Json {
     let release = json!({
         "name": name, "namespace": NAMESPACE, "version": revision, "manifest": manifest, "config": values,
         "info": {
@@ -138,7 +153,7 @@ pub(crate) fn put_record_of(
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(release.to_string().as_bytes()).unwrap();
     let text = STANDARD.encode(packed.finish().unwrap());
-    api.put(json!({
+    json!({
         "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
         "metadata": {
             "name": object_name(name, revision), "namespace": NAMESPACE,
@@ -148,7 +163,7 @@ pub(crate) fn put_record_of(
             },
         },
         "data": { "release": STANDARD.encode(text) },
-    }));
+    })
 }
 
 /// What a record says.
