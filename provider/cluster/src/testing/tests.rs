@@ -245,6 +245,54 @@ async fn marks_are_written_read_and_released() {
 }
 
 #[tokio::test]
+async fn a_mark_that_was_ours_goes_as_a_whole_and_what_is_others_stays() {
+    let api = FakeApi::new();
+    let cluster = api.cluster();
+    api.put(map("ours", json!({"a": "b"})));
+    api.edit(&named("ours"), |object| {
+        object["metadata"]["labels"] = json!({"team": "core"});
+        object["metadata"]["annotations"] = json!({"note": "theirs"});
+    });
+    let owner = Owner::new("ffe_release", "default/ours");
+    // Adopted first, and then no more: the note of the adoption goes.
+    cluster.write_mark(&named("ours"), &Mark::complete(owner.clone(), "run-1").adopted()).await.unwrap();
+    cluster.write_mark(&named("ours"), &Mark::complete(owner.clone(), "run-2")).await.unwrap();
+    let found: ConfigMap = cluster.get(Some("default"), "ours").await.unwrap();
+    assert_eq!(Mark::read(&found.metadata), Some(Mark::complete(owner, "run-2")));
+    assert_eq!(found.metadata.labels.unwrap()["app.kubernetes.io/managed-by"], "terraform-provider-ffe");
+    cluster.release_mark(&named("ours")).await.unwrap();
+    let found: ConfigMap = cluster.get(Some("default"), "ours").await.unwrap();
+    assert_eq!(found.metadata.labels.unwrap(), BTreeMap::from([("team".to_owned(), "core".to_owned())]));
+    assert_eq!(found.metadata.annotations.unwrap(), BTreeMap::from([("note".to_owned(), "theirs".to_owned())]));
+    assert_eq!(found.data.unwrap()["a"], "b");
+}
+
+#[tokio::test]
+async fn an_owner_selects_its_own_objects_and_no_others() {
+    let api = FakeApi::new();
+    let cluster = api.cluster();
+    let (ours, theirs) = (Owner::new("ffe_release", "default/a"), Owner::new("ffe_release", "default/b"));
+    for (name, owner) in [("a", &ours), ("b", &theirs)] {
+        api.put(map(name, json!({})));
+        cluster.write_mark(&named(name), &Mark::complete(owner.clone(), "run")).await.unwrap();
+    }
+    api.put(map("foreign", json!({})));
+    let found: Vec<ConfigMap> = cluster.list(Some("default"), &ours.selector()).await.unwrap();
+    let names: Vec<_> = found.into_iter().filter_map(|object| object.metadata.name).collect();
+    assert_eq!(names, ["a"]);
+    let none = |owner: &Owner, uid| {
+        let (cluster, query) = (cluster.clone(), owner.selector());
+        async move { cluster.confirm_none::<ConfigMap>(Some("default"), &query, uid).await }
+    };
+    assert!(!none(&ours, IDENTITY).await.unwrap());
+    assert!(none(&Owner::new("ffe_release", "default/c"), IDENTITY).await.unwrap());
+    assert_eq!(none(&ours, "another-cluster").await.unwrap_err().kind(), Kind::OtherCluster);
+    let there = cluster.confirm::<ConfigMap>(Some("default"), "a", IDENTITY).await.unwrap();
+    assert_eq!(there.into_option().and_then(|object| object.metadata.name).as_deref(), Some("a"));
+    assert!(cluster.confirm::<ConfigMap>(Some("default"), "c", IDENTITY).await.unwrap().into_option().is_none());
+}
+
+#[tokio::test]
 async fn digests_live_in_the_cluster() {
     let api = FakeApi::new();
     let cluster = api.cluster();
