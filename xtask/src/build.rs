@@ -10,6 +10,7 @@ use object::Endianness;
 use object::elf::{FileHeader64, PT_DYNAMIC, PT_INTERP};
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
+use crate::workspace::given_provider;
 use crate::workspace::{self, Workspace};
 use crate::{process, tell};
 
@@ -32,12 +33,15 @@ pub(crate) fn go(_: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The provider that is measured: the one that `FFE_PROVIDER` names, else the one that is published.
+/// The provider as it is published, or the one that `FFE_PROVIDER` names.
 ///
 /// # Errors
 /// When it does not compile, or is not what may be published.
 pub(crate) fn provider(workspace: &Workspace) -> Result<PathBuf> {
-    if std::env::var_os("FFE_PROVIDER").is_some() { workspace.build_provider() } else { published(workspace) }
+    match given_provider()? {
+        Some(built) => Ok(built),
+        None => published(workspace),
+    }
 }
 
 /// Builds the provider as it is published, checks it and says where it lies.

@@ -76,8 +76,8 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
         workspace.testbed.ensure(&plan::PARTS.concat(), &ToStderr)?;
     }
     // Before the cluster starts, which would take its share of the processors from the compiler.
-    tell::headline("The provider, as it is released");
-    let provider = workspace.build_provider()?;
+    tell::headline("The provider");
+    let provider = workspace.build_for_demo()?;
     let (kubeconfig, kubectl) = match &other {
         None => {
             tell::headline("The testbed: a Kubernetes of one node on this machine");

@@ -101,9 +101,6 @@ impl Steps<'_> {
         let application = self.cluster.then(|| application::start(workspace));
         self.unit_tests();
         self.dependencies();
-        if args.full {
-            self.report.step("the binary that is published", |_| build::published(workspace).map(drop));
-        }
         self.report.step("reference pages are current", |_| {
             let reference = workspace.build_beside("ffe-reference", &["--tests"])?;
             process::run(Command::new(reference).arg(&workspace.root).arg("--check").current_dir(&workspace.root))
@@ -153,13 +150,13 @@ impl Steps<'_> {
         self.cluster = self.report.step("testbed", |_| testbed.up(parts, &ToStderr));
     }
 
-    /// The provider as it is released costs minutes more than the one that comes with the tests.
-    fn build(&mut self, released: bool, with_tests: impl FnOnce(&Workspace) -> Result<PathBuf>) {
+    /// The provider as it is published costs minutes more than the one that comes with the tests.
+    fn build(&mut self, published: bool, with_tests: impl FnOnce(&Workspace) -> Result<PathBuf>) {
         let workspace = self.workspace;
         let mut built = None;
-        if released {
-            self.report.step("the provider, as it is released", |_| {
-                built = Some(workspace.build_provider()?);
+        if published {
+            self.report.step("the provider, as it is published", |_| {
+                built = Some(build::provider(workspace)?);
                 Ok(())
             });
         } else {

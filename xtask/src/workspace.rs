@@ -9,6 +9,9 @@ use serde_json::Value as Json;
 
 use crate::{process, tell};
 
+/// The cargo profile of the demo's provider, and the folder of what it makes.
+pub(crate) const DEMO: &str = "demo";
+
 /// This checkout and what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -43,16 +46,17 @@ impl Workspace {
         command
     }
 
-    /// Builds the provider as it is released and says where it lies. `FFE_PROVIDER` names one that was built already.
+    /// Builds the provider optimised, but without what makes the published one small and slow to compile, and says where it
+    /// lies. `FFE_PROVIDER` names one that was built already.
     ///
     /// # Errors
     /// When it does not compile.
-    pub(crate) fn build_provider(&self) -> Result<PathBuf> {
+    pub(crate) fn build_for_demo(&self) -> Result<PathBuf> {
         if let Some(built) = given_provider()? {
             return Ok(built);
         }
-        process::run(&mut self.cargo(&["build", "--release", "--package", "terraform-provider-ffe"]))?;
-        self.built("release", "terraform-provider-ffe")
+        process::run(&mut self.cargo(&["build", "--profile", DEMO, "--package", "terraform-provider-ffe"]))?;
+        self.built(DEMO, "terraform-provider-ffe")
     }
 
     /// Builds every test and the provider beside them, with the compiler's settings and the features that the tests
@@ -118,7 +122,7 @@ fn locked<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The provider that `FFE_PROVIDER` names.
-fn given_provider() -> Result<Option<PathBuf>> {
+pub(crate) fn given_provider() -> Result<Option<PathBuf>> {
     let Some(built) = std::env::var_os("FFE_PROVIDER").map(PathBuf::from) else { return Ok(None) };
     tell::note(format!("not built: FFE_PROVIDER is {}", built.display()));
     built.canonicalize().with_context(|| format!("FFE_PROVIDER is {}", built.display())).map(Some)

@@ -70,7 +70,8 @@ pub struct Release {
     /// Take over a release of this name that exists already. It is then left running on destroy.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
-    /// Take over objects that belong to no release or to another one.
+    /// Take over objects that belong to no release or to another one. When the release is taken back, they get the content back
+    /// that they had before; destroying it leaves them.
     #[attr(default = false)]
     pub take_ownership: Attr<bool>,
     /// Wait for the chart's Jobs too.

@@ -29,6 +29,7 @@ mod tls;
 mod tls_causes;
 mod tls_kills;
 mod together;
+mod whose;
 
 use crate::Case;
 
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Case> {
         backups::CASES,
         environment::CASES,
         foreign::CASES,
+        whose::CASES,
         clusters::CASES,
         secrets::CASES,
         sources::CASES,

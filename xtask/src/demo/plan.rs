@@ -7,14 +7,14 @@ use anyhow::Result;
 use ffe_testbed::Part;
 
 use super::Args;
-use crate::workspace::Workspace;
+use crate::workspace::{DEMO, Workspace};
 use crate::{tell, testbed};
 
 /// What the demo needs of the testbed.
 pub(super) const PARTS: [&[Part]; 2] = [&testbed::USUAL, &Part::TLS];
 
-/// Seconds of one processor: the provider as it is released, with all that it depends on.
-const RELEASE: u32 = 1200;
+/// Seconds of one processor: the provider in the demo's profile, with all that it depends on.
+const PROVIDER: u32 = 1200;
 /// Starting an empty testbed, and the apply.
 const APPLY: Duration = Duration::from_secs(90);
 
@@ -32,15 +32,15 @@ pub(super) fn tell(workspace: &Workspace, args: &Args) -> Result<()> {
         ));
     }
     let missing = workspace.testbed.not_built(&PARTS.concat())?;
-    let released = workspace.target()?.join("release/terraform-provider-ffe").is_file();
-    tell::note(text(&missing.programs, missing.time, (!released).then(provider_time), args.destroy));
+    let built = workspace.target()?.join(DEMO).join("terraform-provider-ffe").is_file();
+    tell::note(text(&missing.programs, missing.time, (!built).then(provider_time), args.destroy));
     Ok(())
 }
 
 /// About how long the provider takes here, with nothing else to do.
 fn provider_time() -> Duration {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Duration::from_secs(u64::from(RELEASE)) / u32::try_from(processors).unwrap_or(1)
+    Duration::from_secs(u64::from(PROVIDER)) / u32::try_from(processors).unwrap_or(1)
 }
 
 fn text(missing: &[&str], testbed: Duration, provider: Option<Duration>, destroy: bool) -> String {
@@ -54,7 +54,7 @@ fn text(missing: &[&str], testbed: Duration, provider: Option<Duration>, destroy
     lines.push(match provider {
         Some(time) => {
             whole += time;
-            format!("  the provider: compile once, as it is released, about {}", minutes(time))
+            format!("  the provider: compile once, about {}", minutes(time))
         }
         None => "  the provider: built before, only what has changed is compiled".to_owned(),
     });
@@ -102,7 +102,7 @@ mod tests {
     fn what_is_built_is_told_from_what_is_not() {
         let all = text(&["kubelet", "traefik"], Duration::from_secs(700), Some(Duration::from_secs(290)), false);
         assert!(all.contains("once, about 12 minutes: kubelet, traefik"), "{all}");
-        assert!(all.contains("released, about 5 minutes"), "{all}");
+        assert!(all.contains("once, about 5 minutes"), "{all}");
         assert!(all.contains("About 18 minutes in all") && all.contains("terraform apply"), "{all}");
         let again = text(&[], Duration::ZERO, None, true);
         assert!(again.contains("built already") && again.contains("built before"), "{again}");

@@ -9,6 +9,7 @@ trap '[ -z "$child" ] || kill "$child"; exit 0' TERM INT
 command -v rclone > /dev/null || : > missing
 [ -z "${FFE_CA:-}" ] || printf '%s\n' "$FFE_CA" > ca.pem
 mkfifo ask.partial && mv ask.partial ask
+[ ! -e missing ] || exit 0
 while read -r number && [ "$number" != end ]; do
   {
     read -r input

@@ -6,7 +6,7 @@ dump=$folder/${FFE_BACKUP:-}.dump
 asked=0
 
 store_ready() {
-  need mkfifo
+  [ -z "$ready" ] || return 0
   while [ ! -p "$X/ask" ]; do
     sleep 1 &
     wait $!
@@ -71,6 +71,7 @@ make_room() {
 # A dump of any size goes through without lying here: to rclone, and beside it through pg_restore, a checksum and a
 # count. A part of an upload must be large enough that ten thousand of them hold all of it.
 store_dump() {
+  need mkfifo
   part=$((database_bytes / 1048576 / 9000 + 8))
   rm -f "$X/in" "$TMP/check" "$TMP/sum" "$TMP/count"
   mkfifo "$X/in" "$TMP/check" "$TMP/sum" "$TMP/count"
@@ -151,3 +152,6 @@ store_fetch() {
   done
   [ ! -f "$X/manifest" ] || cp "$X/manifest" "$TMP/manifest"
 }
+
+# At once: the container beside ends when the pipe is closed, whatever this one dies of.
+store_ready

@@ -115,7 +115,7 @@ const SEED: &str = "insert into decisions (account_id, instrument_id, action, co
 
 /// Everything in the database: every row, every relation, and what the seed has made besides.
 const CONTENT: &str = "select md5(schema_to_xml('public', true, false, '')::text) || ' ' || \
-    (select string_agg(relname || relkind, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace) || \
+    (select string_agg(relname::text || relkind::text, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace) || \
     (select string_agg(collname, ',') from pg_collation where collnamespace = 'public'::regnamespace) || \
     (select string_agg(cfgname, ',') from pg_ts_config where cfgnamespace = 'public'::regnamespace) || \
     (select string_agg(pubname, ',') from pg_publication) || convert_from(lo_get(4711), 'UTF8')";

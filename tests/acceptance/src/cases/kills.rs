@@ -274,7 +274,10 @@ fn second_apply_is_refused(stage: &mut Stage) -> Result<()> {
         let held = format!("Lease {namespace}/{lease} is held by run ");
         stage.folder.clone_from(folder);
         stage.apply()?.failed_with(&[
-            "Somebody else is at work on the release",
+            &format!(
+                "Somebody else is at work on the {}",
+                if lease.starts_with("ffe-database") { "database" } else { "release" }
+            ),
             &held,
             &on_host,
             ") since 20",

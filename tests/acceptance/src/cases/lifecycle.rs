@@ -140,8 +140,8 @@ resource "ffe_release" "web" {{
     let release = |depth: &str, code: &str, timeout: &str| printing(depth, code, timeout, "");
 
     // What stands on standard output beside a revision is no revision, and is found before anything has happened.
-    stage.configure(&printing("3", "0", "20s", "print('INFO  ready'); "))?;
-    stage.apply()?.failed_with(&["printed \"INFO  ready\"", "one revision a line"])?;
+    stage.configure(&printing("3", "0", "20s", "print('INFO ready'); "))?;
+    stage.apply()?.failed_with(&["printed \"INFO ready\"", "one revision a line"])?;
     ensure!(stage.kube.names(&namespace, "jobs")?.is_empty(), "a Job is left");
     stage.configure(&release("3", "0", "20s"))?;
     stage.apply()?.ok()?;
