@@ -187,9 +187,11 @@ mod tests {
             tracing::trace!(target: "h2::codec", "frame");
             tracing::warn!(target: "h2::codec", "odd frame");
             tracing::trace!(target: "h2o", "not that library");
+            tracing::warn!(target: "kube_client::client", "the whole body of an answer");
+            tracing::error!(target: "kube_client::client", "an error");
         });
         let messages: Vec<_> = lines.iter().map(|line| line["@message"].as_str().unwrap()).collect();
-        assert_eq!(messages, ["odd frame", "not that library"]);
+        assert_eq!(messages, ["odd frame", "not that library", "an error"]);
         assert!(logged(LevelFilter::WARN, || tracing::info!("quiet")).is_empty());
         assert!(logged(LevelFilter::OFF, || tracing::error!("quiet")).is_empty());
     }

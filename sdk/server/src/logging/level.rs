@@ -6,6 +6,9 @@ use tracing::level_filters::LevelFilter;
 /// Libraries below us that log every frame and poll. They are heard from `info` up, whatever the level.
 const CHATTY: [&str; 9] = ["h2", "hyper", "hyper_util", "mio", "rustls", "tokio", "tokio_rustls", "tonic", "tower"];
 
+/// Libraries that quote the whole answer of a server which they cannot read, a list of Secrets perhaps. They are heard in errors only.
+const QUOTING: [&str; 1] = ["kube_client"];
+
 /// The level that the environment asks for; `variable` is [`std::env::var`] or a test's stand-in.
 pub(super) fn from_env(provider: &str, variable: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let own = format!("TF_LOG_PROVIDER_{}", provider.to_uppercase().replace('-', "_"));
@@ -30,7 +33,11 @@ fn parse(value: &str) -> LevelFilter {
 /// Whether what `metadata` describes is logged at `level`.
 pub(super) fn enabled(level: LevelFilter, metadata: &Metadata<'_>) -> bool {
     let source = metadata.target().split("::").next().unwrap_or_default();
-    let level = if CHATTY.contains(&source) { level.min(LevelFilter::INFO) } else { level };
+    let level = match source {
+        source if CHATTY.contains(&source) => level.min(LevelFilter::INFO),
+        source if QUOTING.contains(&source) => level.min(LevelFilter::ERROR),
+        _ => level,
+    };
     *metadata.level() <= level
 }
 
