@@ -3,17 +3,17 @@
 
 use ffe_cluster::kube::api::ObjectMeta;
 use ffe_cluster::{Cluster, Error, Kind, ObjectRef, Query};
+use ffe_helm::manifest::HOOK;
 use ffe_helm::records::Records;
 use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics};
 
 /// What Helm puts on each object of a release.
 const MANAGED: &str = "app.kubernetes.io/managed-by=Helm";
-const RELEASE_NAME: &str = "meta.helm.sh/release-name";
-const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+pub(crate) const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+pub(crate) const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 /// Helm leaves such an object when the release is uninstalled.
 const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
-const HOOK: &str = "helm.sh/hook";
 
 /// The kinds that are looked for: nearly every release has one of them.
 const KINDS: [(&str, &str); 8] = [
@@ -117,13 +117,18 @@ async fn find(cluster: &Cluster, namespace: &str, name: &str) -> Result<Vec<Obje
     Ok(left)
 }
 
+/// Whether an object carries Helm's annotations of this release.
+pub(crate) fn is_of(meta: &ObjectMeta, namespace: &str, name: &str) -> bool {
+    let note = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
+    note(RELEASE_NAME) == Some(name) && note(RELEASE_NAMESPACE) == Some(namespace)
+}
+
 /// Whether Helm would have removed it with the release, and it is not on its way out.
 fn is_left(meta: &ObjectMeta, namespace: &str, name: &str) -> bool {
-    let note = |key: &str| meta.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
-    note(RELEASE_NAME) == Some(name)
-        && note(RELEASE_NAMESPACE) == Some(namespace)
-        && note(RESOURCE_POLICY).is_none()
-        && note(HOOK).is_none()
+    let noted = |key: &str| meta.annotations.as_ref().is_some_and(|all| all.contains_key(key));
+    is_of(meta, namespace, name)
+        && !noted(RESOURCE_POLICY)
+        && !noted(HOOK)
         && meta.deletion_timestamp.is_none()
         && meta.owner_references.as_ref().is_none_or(Vec::is_empty)
 }

@@ -25,13 +25,12 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::journal::{Journal, Outcome, TakenOver, owner};
 use crate::pipeline::Phase;
+use crate::remains::{RELEASE_NAME, RELEASE_NAMESPACE, is_of};
 use crate::run::{Run, Stop};
 
 /// Requests at the same time.
 const AT_ONCE: usize = 8;
-/// What Helm puts on an object of a release.
-const RELEASE_NAME: &str = "meta.helm.sh/release-name";
-const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Beside the annotations, what Helm puts on an object of a release.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// What fits into a Secret beside its own metadata.
 const ROOM: usize = 900 << 10;
@@ -87,8 +86,10 @@ pub(crate) async fn note(run: &mut Run) -> Result<(), Stop> {
         .take_while(|run| unfinished.contains(&run.outcome))
         .any(|run| run.has_begun(Phase::Deploy));
     let found = look(run, &manifest, &before).await?;
-    let found: Vec<DynamicObject> =
-        found.into_iter().filter(|live| !(attempted && is_of(live, &run.inputs.namespace, &run.inputs.name))).collect();
+    let found: Vec<DynamicObject> = found
+        .into_iter()
+        .filter(|live| !(attempted && is_of(&live.metadata, &run.inputs.namespace, &run.inputs.name)))
+        .collect();
     if !found.is_empty() {
         keep_content(run, &found).await?;
         let taken = found.iter().filter_map(|live| {
@@ -134,11 +135,6 @@ async fn find(cluster: Cluster, object: ObjectRef) -> Result<Option<DynamicObjec
         Err(error) if matches!(error.kind(), Kind::NotServed | Kind::NotFound) => Ok(None),
         found => found,
     }
-}
-
-fn is_of(live: &DynamicObject, namespace: &str, name: &str) -> bool {
-    let note = |key: &str| live.metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
-    note(RELEASE_NAME) == Some(name) && note(RELEASE_NAMESPACE) == Some(namespace)
 }
 
 /// Writes down what they are now, in a Secret: one of them may be a Secret.

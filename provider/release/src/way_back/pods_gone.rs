@@ -18,6 +18,7 @@ use serde_json::json;
 use tfplugin::Diagnostics;
 
 use crate::migration::job::POD_LABEL;
+use crate::remains::is_of;
 use crate::run::{Run, Stop};
 use crate::way_back::schema_back;
 
@@ -113,9 +114,7 @@ fn runs(spec: Option<&PodSpec>, images: &BTreeSet<String>) -> bool {
 
 /// Whether Helm has written on it that it is the release's. The controller of Deployments hands that on to ReplicaSets.
 fn is_releases(metadata: &ObjectMeta, run: &Run) -> bool {
-    let written = |key: &str| metadata.annotations.as_ref().and_then(|all| all.get(key)).map(String::as_str);
-    written("meta.helm.sh/release-name") == Some(run.inputs.name.as_str())
-        && written("meta.helm.sh/release-namespace") == Some(run.inputs.namespace.as_str())
+    is_of(metadata, &run.inputs.namespace, &run.inputs.name)
 }
 
 /// Whether a pod, or what has made it, is the release's: the same image may run in the namespace for others.
