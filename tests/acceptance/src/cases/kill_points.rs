@@ -30,9 +30,14 @@ pub(super) const CASES: &[Case] = &[
         run: |stage| play::story(stage, Upgrade, 1, 2),
     },
     Case {
-        name: "kill_points::on_the_way_back",
+        name: "kill_points::while_the_release_goes_back",
         when: When::Full,
-        run: |stage| play::story(stage, UpgradeFails, 0, 1),
+        run: |stage| play::story(stage, UpgradeFails, 0, 2),
+    },
+    Case {
+        name: "kill_points::while_the_schema_goes_back",
+        when: When::Full,
+        run: |stage| play::story(stage, UpgradeFails, 1, 2),
     },
     Case { name: "kill_points::first_install", when: When::Full, run: |stage| play::story(stage, First, 0, 1) },
     Case {
