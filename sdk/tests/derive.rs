@@ -224,7 +224,6 @@ fn what_does_not_fit_is_refused_with_its_path() {
         (size(Value::Null), "database.size", "database.size is not set"),
         (size(Value::Unknown), "database.size", "database.size is not known yet"),
         (size(Value::Number(Number::parse("0.5").unwrap())), "database.size", "database.size is of another form"),
-        (named(&[("rules", Value::List(vec![Value::Unknown]))]), "rules[0]", "rules[0] is not known yet"),
         (
             named(&[("rules_by_name", Value::map([("x", Value::from(1))]))]),
             "rules_by_name[\"x\"]",
@@ -237,6 +236,19 @@ fn what_does_not_fit_is_refused_with_its_path() {
         assert_eq!(error.summary, summary);
     }
     assert!(Environment::from_value(&Value::Null, &Path::root()).is_err());
+}
+
+#[test]
+fn an_element_that_is_unknown_as_a_whole_has_unknown_attributes() {
+    let rules = [
+        ("rules", Value::List(vec![Value::Unknown])),
+        ("rules_by_name", Value::map([("x", Value::Unknown)])),
+        ("rule_set", Value::set([Value::Unknown])),
+    ];
+    let model = Environment::from_value(&named(&rules), &Path::root()).expect("it fits");
+    assert_eq!(model.rules, Attr::Known(vec![Rule { port: Attr::Unknown }]));
+    assert_eq!(model.rules_by_name, Attr::Known([("x".to_owned(), Attr::Unknown)].into()));
+    assert_eq!(model.rule_set, Attr::Known([Rule { port: Attr::Unknown }].into()));
 }
 
 #[test]

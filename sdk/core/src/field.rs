@@ -14,7 +14,8 @@ pub trait Field: Sized {
         false
     }
 
-    /// Reads a value of that form.
+    /// Reads a value of that form. An object that is unknown as a whole, as an element of a list may be, is read as one whose
+    /// attributes are all unknown.
     ///
     /// # Errors
     /// When the value is null or unknown where the Rust type has no room for that (use

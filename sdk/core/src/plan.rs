@@ -113,6 +113,57 @@ pub(crate) fn exists(value: &Value, path: &Path) -> bool {
         || matches!((value, path.steps()), (Value::Map(_), [Step::Attribute(name)]) if value.as_map().is_some_and(|map| map.contains_key(name)))
 }
 
+/// Whether an element of a list, set or map of objects is unknown as a whole.
+pub(crate) fn has_unknown_elements(attributes: &[Attribute], object: &Value) -> bool {
+    let in_object = |children: &[Attribute], element: &Value| has_unknown_elements(children, element);
+    attributes.iter().any(|attribute| {
+        let Shape::Nested(nesting, children) = &attribute.shape else { return false };
+        match (nesting, object.attribute(&attribute.name)) {
+            (Nesting::Single, value @ Value::Map(_)) => in_object(children, value),
+            (Nesting::List | Nesting::Set, Value::List(elements) | Value::Set(elements)) => {
+                elements.iter().any(|element| element.is_unknown() || in_object(children, element))
+            }
+            (Nesting::Map, Value::Map(elements)) => {
+                elements.values().any(|element| element.is_unknown() || in_object(children, element))
+            }
+            _ => false,
+        }
+    })
+}
+
+/// What a model wrote, with its unknown elements as they were given: a model reads an element that is unknown as a whole as an
+/// object of unknown attributes ([`Field::from_value`](crate::Field::from_value)), and Terraform tells the two apart.
+///
+/// `given` is what the model was made of, `read` what it was as a value before anybody changed it. What is still as it was read is
+/// as it was given.
+pub(crate) fn as_given(given: &Value, read: &Value, written: Value) -> Value {
+    if *read == written {
+        return given.clone();
+    }
+    match (given, read, written) {
+        (Value::Map(given), Value::Map(read), Value::Map(written)) => Value::Map(
+            written
+                .into_iter()
+                .map(|(name, value)| match (given.get(&name), read.get(&name)) {
+                    (Some(given), Some(read)) => (name, as_given(given, read, value)),
+                    _ => (name, value),
+                })
+                .collect(),
+        ),
+        (Value::List(given), Value::List(read), Value::List(written)) => Value::List(
+            written
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| match (given.get(index), read.get(index)) {
+                    (Some(given), Some(read)) => as_given(given, read, value),
+                    _ => value,
+                })
+                .collect(),
+        ),
+        (_, _, written) => written,
+    }
+}
+
 type Rule<'a> = &'a dyn Fn(&Attribute, &Value, &Value) -> Value;
 
 /// Rebuilds an object: each attribute through `rule`, which sees the value and the configured value;
@@ -231,6 +282,38 @@ mod tests {
         let paths: Vec<String> = replacements(&schema(), &prior, &planned).iter().map(Path::to_string).collect();
         assert_eq!(paths, ["disk.size", "name"]);
         assert!(replacements(&schema(), &prior, &prior).is_empty());
+    }
+
+    #[test]
+    fn an_element_that_is_unknown_as_a_whole_is_seen_at_every_depth() {
+        let seen = |parts: Value| has_unknown_elements(&schema().attributes, &object(&[("parts", parts)]));
+        let part = |label: Value| Value::map([("label", label), ("serial", Value::Null)]);
+        assert!(seen(Value::List(vec![part("a".into()), Value::Unknown])));
+        assert!(!seen(Value::List(vec![part(Value::Unknown)])), "an attribute of it");
+        assert!(!seen(Value::Unknown), "the list itself");
+        let outer = Attribute::new("outer", Shape::Nested(Nesting::Map, schema().attributes), Mode::Optional);
+        let inside = Value::map([("parts", Value::List(vec![Value::Unknown]))]);
+        for elements in [Value::map([("k", Value::Unknown)]), Value::map([("k", inside)])] {
+            assert!(has_unknown_elements(std::slice::from_ref(&outer), &Value::map([("outer", elements)])));
+        }
+    }
+
+    #[test]
+    fn what_a_model_wrote_is_as_it_was_given_where_nobody_changed_it() {
+        let opened = || Value::map([("label", Value::Unknown), ("serial", Value::Unknown)]);
+        let part = |label: &str| Value::map([("label", label.into()), ("serial", Value::Null)]);
+        let whole = |name: &str, parts: Vec<Value>| object(&[("name", name.into()), ("parts", Value::List(parts))]);
+        let given = whole("a", vec![part("p"), Value::Unknown, opened()]);
+        let read = whole("a", vec![part("p"), opened(), opened()]);
+        assert_eq!(as_given(&given, &read, read.clone()), given);
+        let changed = whole("b", vec![part("q"), opened(), opened()]);
+        assert_eq!(as_given(&given, &read, changed), whole("b", vec![part("q"), Value::Unknown, opened()]));
+        let set = whole("a", vec![part("p"), part("r"), opened(), opened()]);
+        assert_eq!(
+            as_given(&given, &read, set.clone()),
+            whole("a", vec![part("p"), part("r"), opened(), opened()]),
+            "an element that the resource has decided stays decided"
+        );
     }
 
     #[test]

@@ -105,10 +105,13 @@ impl Value {
         }
     }
 
-    /// The attribute or map element of that name; null where there is none or this is no map.
+    /// The attribute or map element of that name; null where there is none or this is no map, unknown where this is unknown.
     pub fn attribute(&self, name: &str) -> &Value {
         static NULL: Value = Value::Null;
-        self.as_map().and_then(|entries| entries.get(name)).unwrap_or(&NULL)
+        match self {
+            Value::Unknown => self,
+            value => value.as_map().and_then(|entries| entries.get(name)).unwrap_or(&NULL),
+        }
     }
 
     /// The value at a path, if the path exists.

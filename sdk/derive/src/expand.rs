@@ -37,7 +37,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                 path: &#root::Path,
             ) -> ::core::result::Result<Self, #root::Diagnostic> {
                 match value {
-                    #root::Value::Map(_) => ::core::result::Result::Ok(Self { #(#fields: #reads,)* }),
+                    // Of an object that is unknown as a whole every attribute is.
+                    #root::Value::Map(_) | #root::Value::Unknown => {
+                        ::core::result::Result::Ok(Self { #(#fields: #reads,)* })
+                    }
                     other => ::core::result::Result::Err(#root::unfit(other, path, "an object")),
                 }
             }

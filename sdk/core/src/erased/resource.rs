@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::Typed;
 use crate::json::Unexpected;
-use crate::plan::{exists, propose, replacements, unknowns, without_write_only};
+use crate::plan::{as_given, exists, has_unknown_elements, propose, replacements, unknowns, without_write_only};
 use crate::resource::{Applied, Create, Delete, Imported, MoveSource, Plan, Read, Update};
 use crate::{
     ApplyRequest, Context, Deferred, Diagnostic, Diagnostics, Field, Model, Path, PlanRequest, PlanResponse, Private,
@@ -123,8 +123,24 @@ impl<R: Resource> Typed<R> {
     /// The same value after the resource has filled in what the configuration settles.
     fn settled(&self, config: &R::Model, planned: &Value) -> Result<Value, Diagnostics> {
         let mut model = self.model(planned)?;
+        let read = self.opened(planned, &model);
         self.inner.settle(config, &mut model);
-        Ok(without_write_only(&self.schema, &model.to_value()))
+        Ok(self.written(planned, read.as_ref(), &model))
+    }
+
+    /// What a model is as a value, where that is not what it was made of ([`as_given`]).
+    fn opened(&self, given: &Value, model: &R::Model) -> Option<Value> {
+        has_unknown_elements(&self.schema.attributes, given).then(|| model.to_value())
+    }
+
+    /// A model as a planned value. `given` is what it was made of, `read` what [`Self::opened`] said of it then.
+    fn written(&self, given: &Value, read: Option<&Value>, model: &R::Model) -> Value {
+        let written = model.to_value();
+        let written = match read {
+            Some(read) => as_given(given, read, written),
+            None => written,
+        };
+        without_write_only(&self.schema, &written)
     }
 
     async fn plan_change(&self, cx: &Context, request: &PlanRequest) -> Result<PlanResponse, Diagnostics> {
@@ -137,9 +153,11 @@ impl<R: Resource> Typed<R> {
         let ask =
             |planned: &Value| if create { Vec::new() } else { replacements(&self.schema, &request.prior, planned) };
 
+        let model = self.model(first)?;
+        let read = self.opened(first, &model);
         let mut plan = Plan {
             prior: if create { None } else { Some(self.model(&request.prior)?) },
-            planned: self.model(first)?,
+            planned: model,
             private: Private::from_bytes(&request.prior_private),
             requires_replace: ask(first),
             deferred: None,
@@ -148,7 +166,7 @@ impl<R: Resource> Typed<R> {
             config,
         };
         let diagnostics = self.inner.plan(cx, &mut plan).await;
-        let planned = without_write_only(&self.schema, &plan.planned.to_value());
+        let planned = self.written(first, read.as_ref(), &plan.planned);
         let mut requires_replace = plan.requires_replace;
         requires_replace.extend(ask(&planned));
         requires_replace.retain(|path| exists(&planned, path) || exists(&request.prior, path));

@@ -20,6 +20,7 @@ impl Terraform {
             set.iter().map(|name| ((*name).clone(), with(&[name], &|_| Value::Unknown))).collect();
         variants.push(("everything".to_owned(), with(&set, &|_| Value::Unknown)));
         variants.push(("every leaf".to_owned(), with(&set, &leaves_unknown)));
+        variants.push(("every element of a list or a set".to_owned(), with(&set, &elements_unknown)));
         variants
     }
 }
@@ -33,6 +34,18 @@ fn leaves_unknown(value: &Value) -> Value {
         Value::List(elements) => Value::List(elements.iter().map(leaves_unknown).collect()),
         Value::Set(elements) => Value::set(elements.iter().map(leaves_unknown)),
         _ => Value::Unknown,
+    }
+}
+
+/// As with `[var.element]`, which Terraform validates with the variable unknown.
+fn elements_unknown(value: &Value) -> Value {
+    match value {
+        Value::Map(entries) => {
+            Value::Map(entries.iter().map(|(name, value)| (name.clone(), elements_unknown(value))).collect())
+        }
+        Value::List(elements) => Value::List(elements.iter().map(|_| Value::Unknown).collect()),
+        Value::Set(elements) => Value::set(elements.iter().map(|_| Value::Unknown)),
+        other => other.clone(),
     }
 }
 

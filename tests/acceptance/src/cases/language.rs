@@ -8,6 +8,7 @@ use crate::{Case, Stage, When, charts};
 pub(super) const CASES: &[Case] = &[
     Case { name: "language::merge_values", when: When::Always, run: merge_values },
     Case { name: "language::preset", when: When::Always, run: preset },
+    Case { name: "language::unknown_elements", when: When::Always, run: unknown_elements },
     Case { name: "language::database_credentials", when: When::Always, run: database_credentials },
 ];
 
@@ -120,5 +121,39 @@ resource "ffe_release" "one" {{
     stage.configure(&body.replace("= ffe_environment.this.database_secret", "= \"absent\""))?;
     stage.terraform(&["plan", "-no-color", "-input=false"])?.failed_with(&["absent does not exist"])?;
     stage.configure(&body)?;
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// An element of a list of objects that comes from a variable, which `terraform validate` does not know, or from another resource
+/// of the same run, which the plan does not know.
+fn unknown_elements(stage: &mut Stage) -> Result<()> {
+    let chart = charts::one_config_map(&stage.side("chart")?)?;
+    stage.kube.run(&["create", "namespace", &stage.name])?.ok()?;
+    stage.configure(&format!(
+        r#"
+variable "extra" {{
+  type    = object({{ name = string, value = string }})
+  default = {{ name = "text", value = "of the variable" }}
+}}
+
+resource "terraform_data" "late" {{
+  input = {{ name = "text", value = "of another resource" }}
+}}
+
+resource "ffe_release" "one" {{
+  namespace = "{namespace}"
+  name      = "one"
+  chart     = "{chart}"
+  set       = [var.extra, terraform_data.late.output, {{ name = "more", value = "x" }}]
+}}
+"#,
+        namespace = stage.name,
+        chart = chart.display()
+    ))?;
+    stage.terraform(&["validate", "-no-color"])?.ok()?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    let text = ["get", "configmap", "one", "-n", &stage.name, "-o", "jsonpath={.data.text}"];
+    ensure!(stage.kube.run(&text)?.ok()?.stdout == "of another resource", "the later element does not win");
     stage.destroy()?.ok().map(|_| ())
 }
