@@ -14,7 +14,7 @@ use crate::{tell, testbed};
 pub(super) const PARTS: [&[Part]; 2] = [&testbed::USUAL, &Part::TLS];
 
 /// Seconds of one processor: the provider in the demo's profile, with all that it depends on.
-const PROVIDER: u32 = 1200;
+const PROVIDER: u32 = 700;
 /// Starting an empty testbed, and the apply.
 const APPLY: Duration = Duration::from_secs(90);
 
