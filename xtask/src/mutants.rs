@@ -13,15 +13,16 @@ use crate::{process, tell, tools};
 const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
-const DECISIONS: [&str; 15] = [
-    "provider/release/src/pipeline.rs",
-    "provider/release/src/journal.rs",
+const DECISIONS: [&str; 16] = [
     "provider/release/src/plan.rs",
-    "provider/release/src/start.rs",
-    "provider/release/src/promise.rs",
-    "provider/release/src/way_back.rs",
-    "provider/release/src/way_back/",
-    "provider/release/src/delete.rs",
+    "provider/release/src/apply/pipeline.rs",
+    "provider/release/src/apply/start.rs",
+    "provider/release/src/apply/way_back.rs",
+    "provider/release/src/apply/way_back/",
+    "provider/release/src/apply/delete.rs",
+    "provider/release/src/rendering/promise.rs",
+    "provider/release/src/journal.rs",
+    "provider/release/src/journal/",
     "provider/environment/src/delete.rs",
     "provider/tls_endpoint/src/delete.rs",
     "provider/cluster/src/mark.rs",

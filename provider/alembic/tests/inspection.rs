@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::{Image, MARK, PASSWORD, Postgres};
 
 /// The reader that the release has.
-#[path = "../../release/src/migration/answer.rs"]
+#[path = "../../release/src/apply/migration/answer.rs"]
 // Its own tests are run where it lies.
 #[allow(dead_code)]
 mod answer;

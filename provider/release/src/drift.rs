@@ -16,10 +16,10 @@ mod watch;
 use ffe_cluster::{Cluster, Kind, Redactor};
 use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use ffe_session::diagnostic;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path, Private};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Private};
 
-use crate::inputs::merged_values;
-use crate::model::{DriftIgnore, Drifted, Release};
+use crate::settings::inputs::merged_values;
+use crate::settings::model::{DriftIgnore, Drifted, Release};
 use check::Check;
 use watch::{Watched, moved};
 
@@ -102,35 +102,6 @@ impl Ignored {
         };
         self.about(kind, name).any(|rule| rule.paths.iter().any(within))
     }
-}
-
-/// Checks the settings beyond what the schema says.
-pub(crate) fn validate(config: &Release) -> Diagnostics {
-    let mut errors = Diagnostics::new();
-    let rules = config.drift.known().and_then(|settings| settings.ignore.known()).into_iter().flatten();
-    for (index, rule) in rules.enumerate() {
-        let at = Path::attribute("drift").child("ignore").index(index);
-        let empty = rule.paths.known().is_some_and(Vec::is_empty);
-        if rule.kind.is_null() && rule.name.is_null() && (rule.paths.is_null() || empty) {
-            let text = "Say a kind, a name or paths; to look for no drift at all, set drift.mode to \"off\".";
-            errors.push(Diagnostic::error(format!("{at} matches nothing in particular"), text).at(at));
-            continue;
-        }
-        if empty {
-            let text = "Name fields, or leave paths out to ignore the whole object.";
-            errors.push(Diagnostic::error(format!("{at}.paths is empty"), text).at(at.child("paths")));
-        }
-        for (position, path) in rule.paths.known().into_iter().flatten().enumerate() {
-            if let Some(text) = path.as_str().filter(|text| !text.starts_with('/')) {
-                let at = at.child("paths").index(position);
-                let detail = format!(
-                    "Expected a JSON pointer such as \"/spec/replicas\"; \"{text}\" does not begin with \"/\"."
-                );
-                errors.push(Diagnostic::error(format!("Invalid value for {at}"), detail).at(at));
-            }
-        }
-    }
-    errors
 }
 
 /// Where is looked, and with what.

@@ -19,8 +19,14 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::migration::inspection::Pending;
-use crate::pipeline::Phase;
+pub(crate) mod claim;
+pub(crate) mod ownership;
+mod pending;
+mod phase;
+pub(crate) mod remains;
+
+pub(crate) use pending::Pending;
+pub(crate) use phase::Phase;
 
 /// The type of the Secret.
 pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";

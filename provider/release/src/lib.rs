@@ -1,50 +1,30 @@
 //! `ffe_release`: a Helm release with its database migration, its checks and its way back.
 //!
-//! Read it in this order: `model` (what users write), `validate`, `plan` (what apply will do), `resource` (how
-//! Terraform drives it), `start` (whose release, what to resume), `pipeline` (phases and way back in one
-//! visible list), `phases/` and `way_back/` (a file each), `journal` (what was done, in the cluster), `read`,
-//! `import`, `delete`.
+//! Rooms, from the top down; each knows only what stands below it:
+//!
+//! - `resource`: how Terraform drives it;
+//! - three stories, which do not know each other: `plan` (what an apply will do), `apply` (what a run does: `pipeline` has the
+//!   phases and the way back in one visible list, `phases/` and `way_back/` a file each), `read` (what a look finds);
+//! - `drift` (what others have changed in the cluster) and `state` (what Terraform keeps of a release);
+//! - `journal` (what was done, in the cluster, and whose the release is) and `rendering` (what the chart renders to, and what of
+//!   it a plan may promise);
+//! - `settings`: what users write.
 //!
 //! Invariants: a release leaves state only when its absence is confirmed; nothing secret goes into the journal,
 //! into state or into a message; a migration that is recorded as done is never run again.
 
-mod changes;
-mod crds;
-mod data_source;
-mod delete;
+mod apply;
 mod drift;
-mod dry_run;
-mod http;
-mod import;
-mod inputs;
 mod journal;
-mod local_chart;
 mod merge_values;
-mod migration;
-pub mod model;
-mod moves;
-mod outputs;
-mod ownership;
-mod phases;
-mod pipeline;
 mod plan;
-mod promise;
 mod read;
-mod remains;
-mod render;
+mod rendering;
 mod resource;
-mod run;
-mod scripts;
-mod since;
-mod stand_in;
-mod start;
-mod taken_over;
-mod upgrade;
-mod validate;
-mod value_changes;
-mod way_back;
+mod settings;
+mod state;
 
-pub use data_source::ReleaseDataSource;
 pub use merge_values::MergeValuesFunction;
-pub use model::Release;
+pub use read::data_source::ReleaseDataSource;
 pub use resource::ReleaseResource;
+pub use settings::model::{self, Release};

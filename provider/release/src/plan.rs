@@ -4,6 +4,9 @@
 //! write-only value or of the release itself there is no Helm process and no call to the cluster beyond what
 //! write-only values need.
 
+mod scripts;
+pub(crate) mod value_changes;
+
 use std::path::Path as FsPath;
 
 use ffe_cluster::{Cancel, Cluster, Comparison};
@@ -12,19 +15,21 @@ use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
-use crate::changes::{changes, lines, unstable_fields};
 use crate::drift::correct;
-use crate::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
+use crate::journal::claim::{Claim, is_half_done, is_installed, look};
 use crate::journal::owner;
-use crate::model::Release;
-use crate::moves::Moved;
-use crate::outputs::Seen;
-use crate::phases::record::{SET_WO, write_only};
-use crate::promise::Promise;
-use crate::render::foresee;
-use crate::start::{Claim, chart_diagnostic, is_half_done, is_installed, look};
-use crate::value_changes::{Before, value_changes};
-use crate::{crds, scripts, since};
+use crate::rendering::changes::{changes, lines, unstable_fields};
+use crate::rendering::crds;
+use crate::rendering::promise::Promise;
+use crate::rendering::render::chart_diagnostic;
+use crate::rendering::render::foresee;
+use crate::settings::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
+use crate::settings::model::Release;
+use crate::settings::write_only::{SET_WO, write_only};
+use crate::state::moves::Moved;
+use crate::state::seen::Seen;
+use crate::state::since;
+use value_changes::{Before, value_changes};
 
 /// Completes the plan.
 ///

@@ -3,17 +3,21 @@
 //! One metadata list of the namespace's release records is shared by all releases that are read at about the same
 //! time. A record is opened only when it is another one than was seen last, or when an object of the release has moved.
 
+pub(crate) mod data_source;
+pub(crate) mod import;
+
 use ffe_cluster::{Cluster, Redactor};
 use ffe_helm::records::Records;
-use ffe_session::{Unavailable, diagnostic_of_recorded};
+use ffe_session::Unavailable;
 use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::drift::{self, Place};
+use crate::journal::ownership;
+use crate::journal::remains;
 use crate::journal::{is_open, secret_name};
-use crate::model::Release;
-use crate::outputs::{Seen, from_record};
-use crate::ownership;
-use crate::remains;
+use crate::settings::model::Release;
+use crate::state::outputs::from_record;
+use crate::state::seen::{Seen, same_cluster};
 
 /// The answer where the release cannot be looked at: what was known, and why.
 pub(crate) fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
@@ -107,26 +111,4 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
         ));
     }
     Refreshed::present(state, private).with(warnings)
-}
-
-/// The release was seen in this very cluster.
-///
-/// # Errors
-/// When this is another cluster, or it does not answer.
-pub(crate) async fn same_cluster(
-    cluster: &Cluster,
-    seen: &Seen,
-    namespace: &str,
-    name: &str,
-) -> Result<(), Diagnostic> {
-    if seen.cluster.is_empty() {
-        return Ok(());
-    }
-    cluster.check_same(&seen.cluster).await.map_err(|error| {
-        let summary = format!("The release {namespace}/{name} cannot be looked for");
-        let server = Some(seen.server.as_str()).filter(|server| !server.is_empty());
-        let mut found = diagnostic_of_recorded(&error, &summary, server);
-        found.detail.push_str("\n\nThe state of the last run is kept.");
-        found
-    })
 }

@@ -9,19 +9,26 @@ use tfplugin::{
     Refreshed, Resource, StateUpgrade, Update, async_trait,
 };
 
-use crate::changes::{lines, listed};
+use crate::apply::delete;
+use crate::apply::pipeline::{self, End};
+use crate::apply::run::Run;
+use crate::apply::start::prepare;
 use crate::drift::correct;
-use crate::inputs::Inputs;
 use crate::journal::Outcome;
-use crate::model::Release;
-use crate::moves::{self, Moved};
-use crate::outputs::{Seen, from_journal, from_record, settle_unknown};
-use crate::pipeline::{self, End};
-use crate::promise::Promise;
-use crate::run::Run;
-use crate::start::prepare;
-use crate::value_changes::{Before, value_changes};
-use crate::{delete, import, plan, read, since, upgrade, validate};
+use crate::plan;
+use crate::plan::value_changes::{Before, value_changes};
+use crate::read;
+use crate::read::import;
+use crate::rendering::changes::{lines, listed};
+use crate::rendering::promise::Promise;
+use crate::settings::inputs::Inputs;
+use crate::settings::model::Release;
+use crate::settings::validate;
+use crate::state::moves::{self, Moved};
+use crate::state::outputs::{from_journal, from_record, settle_unknown};
+use crate::state::seen::{Seen, same_cluster};
+use crate::state::since;
+use crate::state::upgrade;
 
 /// The resource.
 pub struct ReleaseResource {
@@ -48,7 +55,7 @@ impl ReleaseResource {
         let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
         let seen = Seen::load(&request.private);
-        read::same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
+        same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
         let mut run = prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await?;
         run.was_managed = true;
         run.seen = seen;
@@ -79,6 +86,19 @@ fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
 /// What a plan has promised to change; `None` where it could not foresee it.
 fn promised(planned: &Release) -> Option<Vec<(String, String)>> {
     (!planned.changes.is_unknown()).then(|| listed(planned.changes.as_str().unwrap_or_default()))
+}
+
+/// What drift has to know of a run.
+fn deployed(run: &Run, succeeded: bool) -> correct::Deployed<'_> {
+    correct::Deployed {
+        cluster: &run.cluster,
+        records: &run.kit.records,
+        before: run.before.as_ref(),
+        after: run.after_key.as_ref(),
+        release: run.after.as_ref(),
+        corrects: run.corrects,
+        succeeded,
+    }
 }
 
 /// The state after a run, from what is true in the cluster.
@@ -151,7 +171,7 @@ impl Resource for ReleaseResource {
         if outcome == Outcome::Succeeded {
             complete(&run, &mut planned, None);
             let mut state = state_after(&run, planned, &mut private, outcome).await;
-            diagnostics.extend(correct::after(&run, &mut state, Attr::Null, &mut private, true).await);
+            diagnostics.extend(correct::after(deployed(&run, true), &mut state, Attr::Null, &mut private).await);
             return Applied { state: Some(state), private, diagnostics };
         }
         Applied::failed(diagnostics)
@@ -184,10 +204,10 @@ impl Resource for ReleaseResource {
         if outcome == Outcome::Succeeded {
             complete(&run, &mut planned, Some(&request.prior));
             let mut state = state_after(&run, planned, &mut private, outcome).await;
-            diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, true).await);
+            diagnostics.extend(correct::after(deployed(&run, true), &mut state, drifted, &mut private).await);
             return Applied { state: Some(state), private, diagnostics };
         }
-        if outcome == Outcome::Failed && run.after.is_some() && pipeline::is_left(&run) {
+        if outcome == Outcome::Failed && run.after.is_some() && run.inputs.leaves_failed() {
             // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
             complete(&run, &mut planned, Some(&request.prior));
             let mut state = state_after(&run, planned, &mut private, outcome).await;
@@ -195,7 +215,7 @@ impl Resource for ReleaseResource {
             seen.applied_digest.clear();
             seen.store(&mut private);
             state.status = Attr::from("failed");
-            diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, false).await);
+            diagnostics.extend(correct::after(deployed(&run, false), &mut state, drifted, &mut private).await);
             return Applied { state: Some(state), private, diagnostics };
         }
         // What was undone leaves the inputs as they were, so that the next plan shows the change again.
@@ -204,7 +224,7 @@ impl Resource for ReleaseResource {
             // The next refresh finds nothing, and it is planned anew.
             state.status = Attr::from("uninstalled");
         }
-        diagnostics.extend(correct::after(&run, &mut state, drifted, &mut private, false).await);
+        diagnostics.extend(correct::after(deployed(&run, false), &mut state, drifted, &mut private).await);
         Applied { state: Some(state), private, diagnostics }
     }
 

@@ -53,7 +53,7 @@ pub const MARK: &str = "ffe:0123456789abcdef";
 
 /// The script of the release's Jobs.
 pub fn inspection() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/migration/alembic_job.py")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/apply/migration/alembic_job.py")
 }
 
 /// Asks `compare.py`.

@@ -3,13 +3,13 @@
 //! A correction deploys what is deployed already, waits for it and checks it. It never takes a backup and never migrates: the
 //! database is none of what Helm applied.
 
-use ffe_helm::records::{RecordKey, Status};
+use ffe_cluster::Cluster;
+use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
 use super::{Ignored, Mode, Place, lines, look, shown};
-use crate::changes::Change;
-use crate::model::{Drifted, Release};
-use crate::run::Run;
+use crate::rendering::changes::Change;
+use crate::settings::model::{Drifted, Release};
 
 const KEY: &str = "correction.v1";
 
@@ -69,14 +69,31 @@ pub(crate) fn add_changes(config: &Release, prior: Option<&Release>, changes: &m
     }
 }
 
+/// What a run has done, as far as it matters to drift.
+pub(crate) struct Deployed<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Helm's records.
+    pub records: &'a Records,
+    /// The record before the run.
+    pub before: Option<&'a RecordKey>,
+    /// The record after it.
+    pub after: Option<&'a RecordKey>,
+    /// The same, opened.
+    pub release: Option<&'a HelmRelease>,
+    /// The run was to put drift right.
+    pub corrects: bool,
+    /// The run has done what was planned.
+    pub succeeded: bool,
+}
+
 /// What the state says of drift after a run, and a warning where a correction did not help. `prior` is what had drifted
-/// before; `succeeded` says that the run has done what was planned.
+/// before.
 pub(crate) async fn after(
-    run: &Run,
+    run: Deployed<'_>,
     state: &mut Release,
     prior: Attr<Vec<Drifted>>,
     private: &mut Private,
-    succeeded: bool,
 ) -> Diagnostics {
     private.remove(KEY);
     let mode = Mode::of(state).unwrap_or(Mode::Warn);
@@ -84,25 +101,25 @@ pub(crate) async fn after(
         state.drifted = Attr::Null;
         return Diagnostics::new();
     }
-    let before = run.before.as_ref().map(|key| key.revision);
+    let before = run.before.map(|key| key.revision);
     let deployed = |key: &&RecordKey| Some(key.revision) != before && key.status == Status::Deployed;
-    let Some(key) = run.after_key.as_ref().filter(deployed) else {
+    let Some(key) = run.after.filter(deployed) else {
         // Nothing was deployed: what had drifted still has. Where it was to be put right and is not, it does not count.
-        let none = succeeded && mode == Mode::Correct || !prior.is_known();
+        let none = run.succeeded && mode == Mode::Correct || !prior.is_known();
         state.drifted = if none { Attr::Known(Vec::new()) } else { prior };
         return Diagnostics::new();
     };
     state.drifted = Attr::Known(Vec::new());
-    if !run.corrects || !succeeded {
+    if !run.corrects || !run.succeeded {
         // The next refresh looks at all of it.
         return Diagnostics::new();
     }
     let (mut found, mut noted) = (state.clone(), private.clone());
-    let place = Place { cluster: &run.cluster, records: &run.kit.records, key, opened: run.after.clone() };
+    let place = Place { cluster: run.cluster, records: run.records, key, opened: run.release.cloned() };
     let mut warnings = look(place, &mut found, &mut noted).await;
     match found.drifted.known().map(Vec::as_slice) {
         Some(left @ [_, ..]) => warnings.push(Diagnostic::warning(
-            format!("The drift of the release {} was not put right", run.inputs.name),
+            format!("The drift of the release {} was not put right", state.name.as_str().unwrap_or_default()),
             format!(
                 "Helm has deployed it again, and this is still not as it was applied:\n\n{}\n\nSomething writes it anew, or \
                  Helm does not compare objects of this kind with what is in the cluster. Put it right by hand, or leave it \

@@ -6,7 +6,7 @@ use ffe_helm::values::differences;
 use serde_json::{Map, Value as Json};
 
 use super::watch::Found;
-use crate::model::Drifted;
+use crate::settings::model::Drifted;
 
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
 use super::Ignored;
-use crate::changes::display;
-use crate::model::Drifted;
+use crate::rendering::changes::display;
+use crate::settings::model::Drifted;
 
 const KEY: &str = "drift.v1";
 /// Release records are Secrets too, one for each revision: they are no object of any manifest.

@@ -1,0 +1,166 @@
+//! Before anything changes: the chart renders, what it refers to exists, and the API server would take it.
+
+mod dry_run;
+mod inspect;
+
+use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use ffe_cluster::{Cluster, Object};
+use ffe_helm::chart::Chart;
+use ffe_helm::manifest::{Reference, Referenced};
+use ffe_helm::records::{Release as HelmRelease, Status};
+use tfplugin::{Diagnostic, Diagnostics, Path};
+
+use crate::apply::migration;
+use crate::apply::phases::deploy;
+use crate::apply::run::{Run, Stop};
+use crate::journal::Outcome;
+use crate::rendering::changes::{changes, is_nothing, unstable_fields};
+use crate::rendering::crds;
+use crate::rendering::promise::changed_since_plan;
+use crate::rendering::render::{Foreseen, foresee, render};
+
+/// Renders and checks.
+///
+/// # Errors
+/// With everything that is missing at once.
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    // Also where this run does not migrate itself: what a run that died has begun goes on beside it.
+    inspect::finish_older(run).await?;
+    let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
+    let definitions = crds::pending(&run.cluster, &run.inputs.config, &chart).await;
+    let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
+    let definitions = definitions.map_err(unseen)?;
+    // With kinds that are made first another Helm renders once they are there.
+    if definitions.is_empty() {
+        run.held = deploy::hold(run, &chart).await?;
+    }
+    let foreseen = rendered(run, &chart).await?;
+    let manifest = foreseen.manifest.clone();
+
+    let mut errors = Diagnostics::new();
+    for reference in manifest.references(&run.inputs.namespace) {
+        if let Some(missing) = missing(run, &reference).await? {
+            errors.push(missing);
+        }
+    }
+    if let Some(settings) = run.inputs.config.migration.known().cloned() {
+        if let Err(error) = migration::image(&settings, &manifest, &run.inputs.namespace) {
+            errors.push(error);
+        }
+        if let Some(name) = settings.database_secret.as_str() {
+            match find::<Secret>(&run.cluster, &run.inputs.namespace, name).await? {
+                Some(secret) => run.inputs.learn(&secret),
+                None => errors.push(no_database_secret(&run.inputs.namespace, name)),
+            }
+        }
+    }
+    if errors.has_errors() {
+        return Err(Stop::Failed(errors));
+    }
+    let deployed = deployed(run).await?;
+    let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
+    dry_run::go(run, before.as_ref(), &manifest).await?;
+    if let Some(settings) = run.migration().cloned() {
+        let image = migration::image(&settings, &manifest, &run.inputs.namespace).map_err(Stop::failed)?;
+        run.manifest = Some(manifest.clone());
+        inspect::go(run, &settings, &image).await?;
+    }
+
+    run.found = changes(before.as_ref(), &foreseen, &run.inputs.namespace, true);
+    run.unstable = unstable_fields(&foreseen, &run.inputs.namespace);
+    run.in_place = !run.corrects && deployed.is_some_and(|release| is_in_place(run, &release));
+    run.found.extend(crds::changes(&definitions));
+    if run.in_place {
+        run.held = None;
+    }
+    run.manifest = Some(manifest);
+    Ok(Outcome::Succeeded)
+}
+
+/// Renders what will be deployed. What the plan has promised is compared with it, before anything has changed; without a promise
+/// (the plan could not foresee it) it is found out now what is different each time.
+async fn rendered(run: &Run, chart: &Chart) -> Result<Foreseen, Stop> {
+    let exists = run.before.is_some();
+    let held = run.held.as_ref().map(|held| held.manifest().clone());
+    let stop = |errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) };
+    let Some(promise) = &run.promise else {
+        return foresee(&run.cluster, &run.kit, &run.inputs, chart, exists, held, &run.cancel).await.map_err(stop);
+    };
+    let manifest = match held {
+        Some(manifest) => manifest,
+        None => render(&run.cluster, &run.kit, &run.inputs, chart, exists, &run.cancel).await.map_err(stop)?,
+    };
+    let broken = promise.broken_by(&chart.digest, &manifest, &run.inputs.namespace);
+    if broken.is_empty() {
+        return Ok(promise.foreseen(manifest));
+    }
+    let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
+    Err(Stop::failed(changed_since_plan(&release, &broken)))
+}
+
+/// The release as it is before this run.
+async fn deployed(run: &Run) -> Result<Option<HelmRelease>, Stop> {
+    let Some(key) = &run.before else { return Ok(None) };
+    run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))
+}
+
+/// Whether what is deployed is already what the configuration says: then no new revision is made. So it is when an adopted
+/// or imported release is taken over, and when only something beside the deployment has changed (a check, a
+/// timeout, the migration).
+fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
+    let applied = &run.journal.content.applied;
+    let chart_digest = run.chart.as_ref().map(|chart| chart.digest.as_str());
+    let same_version = run.chart.as_ref().is_some_and(|chart| chart.metadata.version == deployed.chart.version);
+    // Before the first finished run there is nothing of ours to compare with but the objects and the chart's version.
+    let same_inputs = (applied.chart_digest.is_empty() && same_version)
+        || (chart_digest == Some(&applied.chart_digest) && deployed.config == *run.inputs.values.as_map());
+    deployed.status == Status::Deployed && is_nothing(&run.found) && same_inputs
+}
+
+async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop> {
+    cluster
+        .find::<K>(Some(namespace), name)
+        .await
+        .map_err(|error| Stop::cluster(&error, "What the chart refers to cannot be checked"))
+}
+
+fn no_database_secret(namespace: &str, name: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("The Secret {name} does not exist"),
+        format!(
+            "migration.database_secret names the Secret {namespace}/{name}, which gives the migration its DATABASE_URL. Make it \
+             first, or refer to ffe_environment's database_secret."
+        ),
+    )
+    .at(Path::attribute("migration").child("database_secret"))
+}
+
+/// The error for a Secret or ConfigMap, or a key of one, that the pods would wait for in vain.
+async fn missing(run: &mut Run, reference: &Reference) -> Result<Option<Diagnostic>, Stop> {
+    let cluster = run.cluster.clone();
+    let keys: Option<Vec<String>> = match reference.kind {
+        Referenced::Secret => find::<Secret>(&cluster, &reference.namespace, &reference.name).await?.map(|secret| {
+            run.inputs.learn(&secret);
+            let data = secret.data.unwrap_or_default().into_keys();
+            data.chain(secret.string_data.unwrap_or_default().into_keys()).collect()
+        }),
+        Referenced::ConfigMap => find::<ConfigMap>(&cluster, &reference.namespace, &reference.name).await?.map(|map| {
+            map.data.unwrap_or_default().into_keys().chain(map.binary_data.unwrap_or_default().into_keys()).collect()
+        }),
+    };
+    let users = reference.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let object = format!("{} {}/{}", reference.kind.kind(), reference.namespace, reference.name);
+    let Some(keys) = keys else {
+        return Ok(Some(Diagnostic::error(
+            format!("{object} does not exist"),
+            format!("{users} refers to it, so its pods would not start. Make it first."),
+        )));
+    };
+    let absent: Vec<&str> = reference.keys.iter().filter(|key| !keys.contains(*key)).map(String::as_str).collect();
+    Ok((!absent.is_empty()).then(|| {
+        Diagnostic::error(
+            format!("{object} has no key {}", absent.join(", ")),
+            format!("{users} refers to it, so its pods would not start. It has the keys: {}.", keys.join(", ")),
+        )
+    }))
+}

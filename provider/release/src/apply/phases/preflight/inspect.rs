@@ -1,0 +1,243 @@
+//! A part of preflight: where the database stands, what will run, and whether that can be undone.
+
+use std::time::Duration;
+
+use ffe_cluster::k8s_openapi::api::batch::v1::Job;
+use ffe_cluster::{Kind, ObjectRef};
+use tfplugin::{Diagnostic, Path};
+
+use crate::apply::migration::earlier;
+use crate::apply::migration::inspection::{Inspection, Standing, invalid_indexes};
+use crate::apply::migration::task::{Task, TaskOutcome, Terms, is_alembic, remove_job};
+use crate::apply::run::{Run, Stop};
+use crate::apply::way_back::unfinished;
+use crate::settings::model::Migration;
+
+/// How often a database that cannot be reached is asked.
+const ATTEMPTS: u32 = 3;
+const BETWEEN: Duration = Duration::from_secs(5);
+/// How many revisions are named in a message.
+const SHOWN: usize = 10;
+
+/// Asks the database, through a Job with the new image, and writes the answer into the journal.
+///
+/// # Errors
+/// When the database cannot be reached, where it stands is not known, or it stands at a revision that the image does not have.
+pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Result<(), Stop> {
+    // A run that goes on keeps what it found at first; else the base is that of the first of the runs that did not succeed.
+    let own = run.record().schema_before.clone();
+    let base = own.clone().or_else(|| run.journal.base_of_failures().and_then(|first| first.schema_before.clone()));
+    let Some(mut found) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
+    // What a run before this one has left ahead, of what is wanted now, is taken back first.
+    // Boxed, as what leads far: the futures of a run would not fit on a small stack.
+    while Box::pin(unfinished::go(run, settings, image, &found)).await? {
+        let Some(again) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
+        found = again;
+    }
+    if !found.unknown.is_empty() {
+        return Err(Stop::failed(too_new(image, &found)));
+    }
+    if !is_alembic(settings) {
+        earlier::refuse_older_image(run, image, &found.current).map_err(Stop::failed)?;
+    }
+    run.nothing_pending = is_alembic(settings) && found.pending.is_empty();
+    warn(run, settings, &found);
+    run.stands_at = Some(found.clone());
+    run.journal.settle_schema_of_earlier(&found.current);
+    // Somebody else has moved the schema where the database does not stand on that base any more.
+    let inherited = base.filter(|base| *base != found.current && found.astray.is_empty());
+    let apart = match &inherited {
+        Some(_) => run.journal.base_of_failures().is_some_and(|first| first.apart),
+        None => found.apart,
+    };
+    run.note(|record| {
+        record.image = Some(image.to_owned());
+        if record.schema_before.is_none() {
+            let ran = if inherited.is_some() { found.ran } else { Vec::new() };
+            record.schema_before = Some(inherited.unwrap_or(found.current));
+            record.apart = apart;
+            record.pending = ran.into_iter().chain(found.pending).collect();
+        }
+    });
+    run.save().await
+}
+
+fn too_new(image: &str, found: &Inspection) -> Diagnostic {
+    Diagnostic::error(
+        format!("The database is at a revision that the image {image} does not have"),
+        format!(
+            "It is at {}; the image's newest is {}. A newer version of the application has migrated it, or another branch. \
+             Deploy an image that has this revision, or undo it with the image that does.",
+            found.unknown.join(", "),
+            found.heads.join(", ")
+        ),
+    )
+    .at(Path::attribute("migration"))
+}
+
+/// Asks the database, through a Job. `None`: the engine has no way to tell.
+async fn ask(
+    run: &mut Run,
+    settings: &Migration,
+    image: &str,
+    base: Option<&[String]>,
+) -> Result<Option<Inspection>, Stop> {
+    let mut left = ATTEMPTS;
+    loop {
+        let id = run.record().id.clone();
+        let terms = Terms { run_id: &id, settings, base, without_options: run.without_options };
+        let Some(task) = Task::inspect("inspect", terms) else { return Ok(None) };
+        let outcome = run.carry_out(&task, settings, image).await?;
+        run.end_job(&task.job_name(&id)).await?;
+        left -= 1;
+        let log = outcome.log(task.parts[0].0);
+        let again = match &outcome.standing {
+            Standing::Known(found) if outcome.succeeded => return Ok(Some(found.clone())),
+            Standing::Malformed(_) => false,
+            // What the Job said may have been lost on the way.
+            _ => outcome.succeeded || is_away(log),
+        };
+        if !is_alembic(settings) && !run.without_options && log.iter().any(|line| refuses_options(line)) {
+            tracing::warn!("a pooler before the database refuses PGOPTIONS: no lock_timeout is set");
+            run.without_options = true;
+            continue;
+        }
+        if left == 0 || !again {
+            return Err(unclear(&outcome, image));
+        }
+        tracing::warn!(log = ?log.last(), "where the database stands is not known, and it is asked again");
+        tokio::select! {
+            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+    }
+}
+
+/// What PgBouncer, and poolers like it, say to a client with `PGOPTIONS`.
+fn refuses_options(line: &str) -> bool {
+    line.contains("unsupported startup parameter")
+}
+
+/// Whether the database could not be reached for a reason that may be gone in a moment. Asking changes nothing, so it may
+/// be done again.
+fn is_away(log: &[String]) -> bool {
+    const REASONS: [&str; 4] = [
+        "Temporary failure in name resolution",
+        "could not translate host name",
+        "Connection refused",
+        "the database system is starting up",
+    ];
+    log.iter().any(|line| REASONS.iter().any(|reason| line.contains(reason)))
+}
+
+fn unclear(outcome: &TaskOutcome, image: &str) -> Stop {
+    let what = "Nothing was changed; where the database's schema stands could not be found out";
+    let mut error = outcome.failure("The database cannot be migrated", what, image);
+    let why = outcome.standing.clone().known().err().filter(|_| outcome.succeeded);
+    let log = outcome.logs.values().flatten();
+    let advice = if let Some(why) = &why {
+        error.detail.push_str(&format!("\n\nThe Job ended well, but {why}."));
+        "See that migration.current_command prints one revision a line and nothing else, that env.py comes to \
+         context.run_migrations(), and that the Job's log can be read; then apply again."
+    } else if log.into_iter().any(|line| refuses_options(line)) {
+        "A pooler before the database refuses what PGOPTIONS of migration.database_secret or migration.env says. Take it out, \
+         or connect the migration to the database itself; then apply again."
+    } else if outcome.lacks_shell() {
+        "The engine command runs its commands by sh, which the image does not have. Name an image with sh and the tool in \
+         migration.image; then apply again."
+    } else {
+        "See that the database runs and lets the user in that migration.database_secret names, and that the image has its \
+         migrations where migration.config says; then apply again."
+    };
+    error.detail.push_str(&format!("\n\nWhat to do: {advice}"));
+    Stop::failed(error)
+}
+
+/// What somebody ought to know before the migration runs.
+fn warn(run: &mut Run, settings: &Migration, found: &Inspection) {
+    run.warnings.extend(earlier::moved_by_others(run, &found.current));
+    run.warnings.extend(invalid_indexes(found));
+    if settings.on_failure.as_str() == Some("keep") {
+        return;
+    }
+    let one_way: Vec<(&str, &str)> =
+        found.pending.iter().filter_map(|one| Some((one.revision.as_str(), one.obstacle()?))).collect();
+    for (revision, obstacle) in one_way.iter().take(SHOWN) {
+        run.warnings.push(
+            Diagnostic::warning(
+                format!("Revision {revision} cannot be undone"),
+                format!(
+                    "It {obstacle}. If the release fails after this migration, the schema stays where it is and only a \
+                     backup brings it back."
+                ),
+            )
+            .at(Path::attribute("migration")),
+        );
+    }
+    if let Some((first, _)) = one_way.get(SHOWN) {
+        let more = one_way.len() - SHOWN;
+        run.warnings.push(
+            Diagnostic::warning(
+                format!("{more} more revisions cannot be undone"),
+                format!("From {first} on; the Secret ffe-journal.{} of the namespace names them all.", run.inputs.name),
+            )
+            .at(Path::attribute("migration")),
+        );
+    }
+}
+
+/// Jobs of earlier runs that died: they are waited for and removed, so that there are never two at a time.
+pub(crate) async fn finish_older(run: &mut Run) -> Result<(), Stop> {
+    let id = run.record().id.clone();
+    let older: Vec<String> = run
+        .journal
+        .content
+        .runs
+        .iter()
+        .filter(|record| record.id != id)
+        .flat_map(|record| record.jobs.iter().cloned())
+        .collect();
+    for job in &older {
+        let found = run.cluster.find::<Job>(Some(&run.inputs.namespace), job).await;
+        let found = found.map_err(|error| Stop::cluster(&error, "The Job of an earlier run cannot be looked at"))?;
+        if found.is_none() {
+            continue;
+        }
+        tracing::info!(%job, "waiting for the Job of an earlier run");
+        let object = ObjectRef::of::<Job>(Some(&run.inputs.namespace), job);
+        match run.cluster.wait_rollout(&object, &run.wait(run.inputs.timeout)).await {
+            Err(error) if error.kind() == Kind::Cancelled => return Err(Stop::Cancelled),
+            Err(error) if error.kind() == Kind::Timeout => {
+                return Err(Stop::cluster(&error, "The Job of an earlier run is still going on"));
+            }
+            // It failed: this run finds out itself where the database stands.
+            _ => {}
+        }
+        remove_job(run, job).await?;
+    }
+    for record in run.journal.content.runs.iter_mut().filter(|record| record.id != id) {
+        record.jobs.clear();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_for_a_moment_is_asked_again() {
+        let log = |text: &str| is_away(&["INFO  context".to_owned(), text.to_owned()]);
+        assert!(log("FAILED: the database cannot be reached: could not translate host name \"db\" to address"));
+        assert!(log("connection to server at \"10.0.0.1\", port 5432 failed: Connection refused"));
+        assert!(!log("FAILED: password authentication failed for user \"ffe\""));
+        assert!(!log("FAILED: No module named 'app'"));
+    }
+
+    #[test]
+    fn a_pooler_that_refuses_options_is_known_by_its_words() {
+        assert!(refuses_options("FATAL:  unsupported startup parameter: options"));
+        assert!(refuses_options("ERROR: unsupported startup parameter in options: lock_timeout"));
+        assert!(!refuses_options("FATAL:  password authentication failed"));
+    }
+}

@@ -1,0 +1,168 @@
+//! The journal says that the release is what the configuration says; old revisions are pruned.
+
+use std::time::Duration;
+
+use ffe_cluster::{Mark, MarkState};
+use ffe_helm::manifest::Manifest;
+use ffe_session::{diagnostic, inputs as kept};
+use tfplugin::{Diagnostic, Diagnostics, Field, Model};
+use tokio::time::Instant;
+
+use crate::apply::migration::task::remove_job;
+use crate::apply::run::{Run, Stop, now};
+use crate::apply::taken_over;
+use crate::journal::{Journal, Outcome};
+use crate::settings::model::Release;
+use crate::settings::write_only::{SET_WO, write_only};
+
+/// How long the journal is tried to be written, and how often: the release is in, so there is time.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Writes the end of the run. A release that is ready and checked is never taken back because that could not be written
+/// down: it is said, and the next apply does it.
+///
+/// # Errors
+/// When the user stops it.
+pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+    let begun = Instant::now();
+    loop {
+        let before = run.journal.clone();
+        let why = match write(run).await {
+            Ok(()) => {
+                prune(run).await;
+                if !run.journal.content.taken_over.is_empty() {
+                    taken_over::forget(run).await;
+                }
+                return Ok(Outcome::Succeeded);
+            }
+            Err(Stop::Cancelled) => {
+                run.journal = before;
+                return Err(Stop::Cancelled);
+            }
+            // What is deployed is well; only nothing may be written any more.
+            Err(Stop::LeaseLost) => {
+                unrecorded(run, &before, &Stop::LeaseLost.into_diagnostics());
+                return Ok(Outcome::Interrupted);
+            }
+            Err(Stop::Failed(why)) => why,
+        };
+        if begun.elapsed() >= PATIENCE {
+            unrecorded(run, &before, &why);
+            return Ok(Outcome::Interrupted);
+        }
+        tracing::warn!(%why, "the end of the run cannot be written down; trying again");
+        run.journal = before;
+        tokio::select! {
+            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+        run.catch_up().await;
+    }
+}
+
+async fn write(run: &mut Run) -> Result<(), Stop> {
+    // A run that died after it had written down what a Job had come to left the Job to this one.
+    for job in run.record().jobs.clone() {
+        remove_job(run, &job).await?;
+        run.note(|record| record.jobs.retain(|known| *known != job));
+    }
+    run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
+    run.journal.content.applied.chart_digest = run.chart.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
+    if let Some(release) = &run.after {
+        let manifest = Manifest::parse(&release.manifest)
+            .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+        run.journal.content.applied.manifest_digest = manifest.digest();
+    }
+    run.journal.content.applied.changes = run.changes();
+    run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
+    run.note(|record| {
+        record.outcome = Outcome::Succeeded;
+        record.finished = Some(now());
+        record.verified = true;
+        if let Some(page) = record.phases.last_mut() {
+            page.outcome = Outcome::Succeeded;
+        }
+    });
+    run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
+    run.save().await
+}
+
+/// What the state says of a run that is not written down: what was applied is what is there, and the run has no end yet.
+fn unrecorded(run: &mut Run, before: &Journal, why: &Diagnostics) {
+    run.unrecorded = true;
+    run.journal.mark = before.mark.clone();
+    run.note(|record| {
+        record.outcome = Outcome::Interrupted;
+        record.finished = None;
+        record.verified = false;
+    });
+    let causes: Vec<String> = why.iter().map(|one| format!("{}: {}", one.summary, one.detail)).collect();
+    run.warnings.push(Diagnostic::warning(
+        format!(
+            "The release {}/{} was deployed, but the journal could not be updated",
+            run.inputs.namespace, run.inputs.name
+        ),
+        format!(
+            "It is ready and its checks have passed, so nothing was undone. The end of the run could not be written into the \
+             Secret ffe-journal.{} for {}. The next apply does that; it repeats no migration.\n\n{}",
+            run.inputs.name,
+            ffe_cluster::format_duration(PATIENCE),
+            causes.join("\n")
+        ),
+    ));
+}
+
+async fn record_write_only(run: &Run) -> Result<Option<String>, Stop> {
+    let values = write_only(&run.inputs.config);
+    let failed = |error| Stop::cluster(&error, "The digest of set_wo cannot be kept");
+    if values.is_empty() {
+        // What is not set any more counts as changed when it is set again.
+        if run.journal.content.applied.set_wo_revision.is_some() {
+            let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
+            digests.forget(&run.cluster, SET_WO).await.map_err(failed)?;
+        }
+        return Ok(None);
+    }
+    let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
+    digests.record(&run.cluster, SET_WO, &values).await.map(Some).map_err(failed)
+}
+
+/// Removes Helm's oldest records beyond `max_history`, never the newest and never the one to go back to.
+/// An error is a warning: the release is fine.
+async fn prune(run: &mut Run) {
+    let keep = usize::try_from(run.inputs.config.max_history.unwrap_or(10)).unwrap_or(0);
+    if keep == 0 {
+        return;
+    }
+    let verified = run.journal.last_verified();
+    let history = match run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await {
+        Ok(history) => history,
+        Err(error) => {
+            run.warnings.push(Diagnostic::warning("Old revisions were not pruned", error.to_string()));
+            return;
+        }
+    };
+    let surplus = history.len().saturating_sub(keep);
+    for key in history.iter().take(surplus).filter(|key| Some(key.revision) != verified) {
+        if let Err(error) = run.kit.records.delete(key).await {
+            run.warnings
+                .push(Diagnostic::warning(format!("Revision {} was not pruned", key.revision), error.to_string()));
+        }
+    }
+}
+
+/// Forgets the digests.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn forget_write_only(
+    cluster: &ffe_cluster::Cluster,
+    namespace: &str,
+    release: &str,
+) -> Result<(), Diagnostic> {
+    cluster
+        .delete_digests(namespace, &crate::journal::owner(namespace, release))
+        .await
+        .map_err(|error| diagnostic(&error, "The digests of write-only values cannot be removed"))
+}

@@ -1,0 +1,34 @@
+//! The old version is ready again, now that its schema is back.
+
+use ffe_cluster::Kind;
+use ffe_session::diagnostic;
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::apply::run::Run;
+use crate::apply::workloads::workloads;
+use crate::journal::Outcome;
+
+/// Waits for the release that was rolled back, or that the failed migration ran beside.
+///
+/// # Errors
+/// When it does not become ready: it is then said that both versions are down.
+pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
+    if run.release_back == Some(Outcome::Uninstalled) {
+        return Ok(());
+    }
+    let release = match (&run.after, &run.before) {
+        (Some(release), _) => Some(release.clone()),
+        (None, Some(key)) => run.kit.records.open(key).await.unwrap_or_default(),
+        (None, None) => None,
+    };
+    let Some(manifest) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(()) };
+    let objects = workloads(&manifest, &run.inputs.namespace, false);
+    match run.cluster.wait_all(&objects, &run.wait(run.inputs.timeout)).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == Kind::Cancelled => {
+            Err(Diagnostic::error("The way back was interrupted", "The next apply goes on from what the journal says.")
+                .into())
+        }
+        Err(error) => Err(diagnostic(&error, "The previous version did not become ready either").into()),
+    }
+}

@@ -1,0 +1,180 @@
+//! The release back to its last verified revision; a first install is uninstalled.
+
+mod claims;
+
+use ffe_helm::binary::{RollbackRequest, UninstallRequest};
+use ffe_helm::manifest::Manifest;
+use ffe_helm::records::{RecordKey, Status};
+use ffe_session::diagnostic;
+use tfplugin::{Diagnostic, Diagnostics};
+
+use crate::apply::run::{Run, Stop};
+use crate::apply::taken_over;
+use crate::journal::Outcome;
+
+/// Rolls back or uninstalls, as `remediation` says.
+///
+/// # Errors
+/// When Helm fails.
+pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
+    // What was there before this run it does not take back: only a check may have failed. What a run that died has deployed is
+    // taken back also where this one found it as wanted.
+    let stood = run.before.as_ref().map(|key| key.revision) == run.journal.stood_before();
+    if run.in_place && stood {
+        return Ok(());
+    }
+    let strategy =
+        run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str().map(str::to_owned));
+    run.release_back = match strategy.as_deref() {
+        Some("none") => None,
+        Some("uninstall") => Some(uninstall(run).await?),
+        _ => match target(run).await? {
+            Target::Unchanged => None,
+            Target::Revision(revision) => Some(rollback(run, revision).await?),
+            Target::Nothing => Some(uninstall(run).await?),
+        },
+    };
+    Ok(())
+}
+
+/// Where the way back leads.
+enum Target {
+    /// Nothing was deployed: the release is as it was.
+    Unchanged,
+    /// Helm's revision.
+    Revision(u32),
+    /// There is nothing to go back to.
+    Nothing,
+}
+
+/// The last verified revision if Helm still has it. Else, for a release that somebody else has made (adopted, imported), the
+/// newest that was deployed of those that stood before our runs; it is never uninstalled. Else there is nothing to go back to.
+async fn target(run: &Run) -> Result<Target, Diagnostics> {
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
+    let history =
+        history.map_err(|error| Diagnostics::error("The release's history cannot be read", error.to_string()))?;
+    let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
+    // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
+    let was_good = run.was_managed || run.journal.is_complete() || run.journal.mark.adopted;
+    let ran = |key: &&RecordKey| matches!(key.status, Status::Deployed | Status::Superseded);
+    let stood = run.journal.stood_before().filter(|_| was_good);
+    let stood = stood.and_then(|stood| history.iter().rev().filter(|key| key.revision <= stood).find(ran));
+    let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed);
+    let before = stood.or(before).map(|key| key.revision).filter(kept);
+    let Some(revision) = run.journal.last_verified().filter(kept).or(before) else {
+        if was_good {
+            return Err(Diagnostics::error(
+                "There is no revision to roll back to",
+                format!(
+                    "Helm has none of the release that was deployed before, and it is not uninstalled because it was there \
+                     before. It was left as it is: look with helm history {} -n {}, and apply a version that works.",
+                    run.inputs.name, run.inputs.namespace
+                ),
+            ));
+        }
+        return Ok(Target::Nothing);
+    };
+    let newest = history.last().is_some_and(|key| key.revision == revision && key.status == Status::Deployed);
+    Ok(if newest { Target::Unchanged } else { Target::Revision(revision) })
+}
+
+/// Rolls back to a revision, without waiting for it.
+///
+/// # Errors
+/// When Helm fails.
+pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
+    tracing::info!(release = %run.inputs.name, revision, "rolling back");
+    let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+    crate::apply::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
+    let request = RollbackRequest {
+        no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
+        force_conflicts: true,
+        ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
+    };
+    spare(run, revision).await?;
+    let mut done = helm.rollback(&request, &run.cancel).await;
+    if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
+        // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
+        tracing::warn!(release = %run.inputs.name, "helm rollback failed and is tried again");
+        crate::apply::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
+        done = helm.rollback(&request, &run.cancel).await;
+    }
+    run.kit.records.invalidate(&run.inputs.namespace);
+    if let Err(error) = done {
+        let words = run.redactor().clean(&error.to_string());
+        match but_for_claims(run, revision, &words).await? {
+            Some(warning) => run.warnings.push(warning),
+            None => {
+                return Err(Diagnostics::error(
+                    format!("The release could not be rolled back to revision {revision}"),
+                    error.with_advice(),
+                ));
+            }
+        }
+    }
+
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
+    let history =
+        history.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
+    let Some(key) = history.into_iter().next_back() else { return Ok(Outcome::RolledBack) };
+    run.note(|record| record.revision_after = Some(key.revision));
+    let release = run.kit.records.open(&key).await;
+    let release =
+        release.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
+    run.after_key = Some(key);
+    run.after = release;
+    let now = run.after.as_ref().and_then(|release| release.parsed_manifest().ok()).unwrap_or_default();
+    let problems = taken_over::give_back(run, &now).await;
+    if problems.has_errors() { Err(problems) } else { Ok(Outcome::RolledBack) }
+}
+
+/// What was there before the release is not Helm's to delete, where the revision to go back to does not have it.
+async fn spare(run: &Run, revision: u32) -> Result<(), Diagnostics> {
+    if run.journal.content.taken_over.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: ffe_helm::Error| {
+        Diagnostics::error("The release was not rolled back: its record cannot be rewritten", error.to_string())
+    };
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(failed)?;
+    let target = match history.iter().find(|key| key.revision == revision) {
+        Some(key) => run.kit.records.open(key).await.map_err(failed)?,
+        None => None,
+    };
+    let target = target.and_then(|release| release.parsed_manifest().ok());
+    // Without the target it is not known what stays; then Helm cannot go back to it either.
+    let (Some(newest), Some(target)) = (history.last(), target) else { return Ok(()) };
+    taken_over::spare(&run.kit.records, newest, &run.journal, &target).await.map_err(failed)
+}
+
+/// The warning about a rollback that failed over nothing but a claim that cannot shrink.
+async fn but_for_claims(run: &Run, revision: u32, words: &str) -> Result<Option<Diagnostic>, Diagnostics> {
+    if !claims::is_about_claims(words) {
+        return Ok(None);
+    }
+    let unreadable =
+        |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
+    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
+    let history = run.kit.records.history_now(namespace, name).await.map_err(unreadable)?;
+    let Some(key) = history.iter().find(|key| key.revision == revision) else { return Ok(None) };
+    let release = run.kit.records.open(key).await.map_err(unreadable)?;
+    let Some(old) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(None) };
+    let found = claims::all_but_claims(run, &old, words).await;
+    found.map_err(|error| diagnostic(&error, "What runs after the rollback cannot be looked at").into())
+}
+
+async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
+    tracing::info!(release = %run.inputs.name, "uninstalling");
+    let (namespace, name) = (run.inputs.namespace.clone(), run.inputs.name.clone());
+    let request = UninstallRequest {
+        no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
+        wait: true,
+        ..UninstallRequest::new(&name, &namespace, run.inputs.timeout)
+    };
+    run.uninstall(&request).await.map_err(Stop::into_diagnostics)?;
+    run.after = None;
+    run.after_key = None;
+    run.journal.forget_revisions();
+    let problems = taken_over::give_back(run, &Manifest::default()).await;
+    if problems.has_errors() { Err(problems) } else { Ok(Outcome::Uninstalled) }
+}

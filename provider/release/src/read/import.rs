@@ -1,0 +1,92 @@
+//! Taking over what runs: ours with the inputs as they were written, a foreign one with what Helm knows.
+
+use ffe_cluster::{Cluster, Redactor};
+use ffe_helm::records::Records;
+use ffe_session::{diagnostic, inputs as kept};
+use tfplugin::{Attr, Diagnostics, Field, Imported, Model, Path, Private, Value};
+
+use crate::journal::Journal;
+use crate::rendering::changes::{Change, lines};
+use crate::settings::model::Release;
+use crate::state::outputs::{from_journal, from_record, settle_unknown};
+use crate::state::seen::Seen;
+
+/// Finds a release by `namespace/name`.
+///
+/// # Errors
+/// When the identifier is malformed or there is no such release.
+pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Result<Imported<Release>, Diagnostics> {
+    let Some((namespace, name)) =
+        id.split_once('/').filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty() && !name.contains('/'))
+    else {
+        return Err(Diagnostics::error(
+            "The import identifier is malformed",
+            format!("Expected namespace/name, such as ffe/ffe-backend; got \"{id}\"."),
+        ));
+    };
+    let history = records.history_now(namespace, name).await;
+    let history =
+        history.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
+    let Some(key) = history.last() else {
+        return Err(Diagnostics::error(
+            format!("There is no release {id}"),
+            format!("Looked for Helm's release records on {}. helm list -A shows what is there.", cluster.server()),
+        ));
+    };
+    let release = records.open(key).await;
+    let release =
+        release.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
+    let release = release
+        .ok_or_else(|| Diagnostics::error(format!("The release {id} changed while it was read"), "Try again."))?;
+    let journal = Journal::find(cluster, namespace, name).await;
+    let journal =
+        journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?.filter(Journal::is_complete);
+    let identity = cluster.identity().await.map_err(|error| diagnostic(&error, "The cluster cannot be identified"))?;
+
+    let schema = Release::schema();
+    let written = journal.as_ref().and_then(|journal| kept::from_text(&journal.content.inputs, &schema));
+    let mut state = Release::from_value(&written.unwrap_or_else(|| schema.empty()), &Path::root())?;
+    settle_unknown(&mut state);
+    state.namespace = Attr::from(namespace);
+    state.name = Attr::from(name);
+    let mut seen = Seen { cluster: identity, server: cluster.server().to_owned(), ..Seen::default() };
+    seen.note(key);
+    seen.first_deployed = release.first_deployed;
+    seen.adopted = journal.as_ref().is_some_and(|journal| journal.mark.adopted);
+    let has_secrets = journal.as_ref().is_some_and(|journal| journal.content.applied.set_wo_revision.is_some());
+    from_record(&mut state, &release, (!has_secrets).then(Redactor::default).as_ref());
+    if let Some(journal) = &journal {
+        apply_defaults(&mut state);
+        from_journal(&mut state, journal);
+        seen.applied_digest.clone_from(&journal.content.applied.manifest_digest);
+        // A run that failed before it deployed has made no revision: the one before it stands.
+        let deployed = journal.content.runs.iter().rev().find_map(|run| run.revision_after);
+        seen.applied_revision = deployed.map_or(0, i64::from);
+        let change = |(action, object): &(String, String)| Change {
+            action: action.clone(),
+            object: object.clone(),
+            fields: Vec::new(),
+            digest: None,
+        };
+        let changes: Vec<Change> = journal.content.applied.changes.iter().map(change).collect();
+        state.changes = lines(&changes);
+    }
+    let mut private = Private::default();
+    seen.store(&mut private);
+    Ok(Imported { state, private, diagnostics: Diagnostics::new() })
+}
+
+/// The defaults of the schema where nothing was written: they are in the state of what was applied.
+fn apply_defaults(state: &mut Release) {
+    let Value::Map(mut entries) = state.to_value() else { return };
+    for attribute in Release::attributes() {
+        if let (Some(default), Some(value)) = (attribute.default, entries.get_mut(&attribute.name))
+            && value.is_null()
+        {
+            *value = default;
+        }
+    }
+    if let Ok(with_defaults) = Release::from_value(&Value::Map(entries), &Path::root()) {
+        *state = with_defaults;
+    }
+}

@@ -1,0 +1,8 @@
+//! What the chart renders to, what of that a plan may promise, and what it changes.
+
+pub(crate) mod changes;
+pub(crate) mod crds;
+pub(crate) mod local_chart;
+pub(crate) mod promise;
+pub(crate) mod render;
+pub(crate) mod stand_in;

@@ -1,0 +1,165 @@
+//! What a plan promises, kept from the plan to the apply and compared again before anything changes.
+//!
+//! A client that plans anew at apply hands over the private state of that second plan; what was known of the first it compares
+//! itself, and `changes` carries the digests for that. What neither sees (a chart or a release that changed after it was read)
+//! is noted when it is read: see `since`.
+
+use std::collections::BTreeMap;
+
+use ffe_helm::manifest::{Digests, Manifest, ObjectId, UnstableField};
+use serde::{Deserialize, Serialize};
+use tfplugin::{Diagnostic, Private};
+
+use crate::rendering::changes::display;
+use crate::rendering::render::{Foreseen, with_hooks};
+
+const KEY: &str = "promise.v1";
+
+/// A promise. Nothing secret is in it: contents of Secrets and what depends on write-only values are left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Promise {
+    /// Digest of the chart's content.
+    chart: String,
+    /// The digest of each object and hook, without what is left out.
+    objects: Vec<(ObjectId, String)>,
+    /// What is different each time.
+    unstable: Vec<UnstableField>,
+    /// What depends on write-only values.
+    hidden: Vec<UnstableField>,
+}
+
+impl Promise {
+    /// What is promised by a plan.
+    pub(crate) fn of(chart_digest: &str, foreseen: &Foreseen) -> Promise {
+        let left_out: Vec<UnstableField> = foreseen.unstable.iter().chain(&foreseen.hidden).cloned().collect();
+        let digests = Digests { unstable: &left_out, key: None }.each(&with_hooks(&foreseen.manifest));
+        Promise {
+            chart: chart_digest.to_owned(),
+            objects: digests.into_iter().collect(),
+            unstable: foreseen.unstable.clone(),
+            hidden: foreseen.hidden.clone(),
+        }
+    }
+
+    /// The promise that came with a plan.
+    pub(crate) fn load(private: &Private) -> Option<Promise> {
+        private.get(KEY)
+    }
+
+    /// Sends it along with a plan.
+    pub(crate) fn store(&self, private: &mut Private) {
+        private.set(KEY, self);
+    }
+
+    /// A plan that promises nothing, or a promise that has been kept.
+    pub(crate) fn forget(private: &mut Private) {
+        private.remove(KEY);
+    }
+
+    /// A new rendering, with what is known to be left out of it.
+    pub(crate) fn foreseen(&self, manifest: Manifest) -> Foreseen {
+        Foreseen { manifest, unstable: self.unstable.clone(), hidden: self.hidden.clone() }
+    }
+
+    /// What has become of the promise: a sentence for each thing that is different now; empty when all is as planned.
+    pub(crate) fn broken_by(&self, chart_digest: &str, manifest: &Manifest, namespace: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        if chart_digest != self.chart {
+            found.push("the content of the chart".to_owned());
+        }
+        let left_out: Vec<UnstableField> = self.unstable.iter().chain(&self.hidden).cloned().collect();
+        let now = Digests { unstable: &left_out, key: None }.each(&with_hooks(manifest));
+        let planned: BTreeMap<&ObjectId, &String> = self.objects.iter().map(|(id, digest)| (id, digest)).collect();
+        for (id, digest) in &planned {
+            match now.get(*id) {
+                None => found.push(format!("{} is not rendered any more", display(id, namespace))),
+                Some(other) if other != *digest => {
+                    found.push(format!("{} is rendered differently", display(id, namespace)))
+                }
+                Some(_) => {}
+            }
+        }
+        // An object whose name is different each time was planned under another one.
+        let unnamed = |id: &ObjectId| {
+            self.unstable.iter().any(|field| {
+                let other = &field.object;
+                field.path.is_empty()
+                    && (&other.kind, &other.api_version, &other.namespace) == (&id.kind, &id.api_version, &id.namespace)
+            })
+        };
+        let new = now.keys().filter(|id| !planned.contains_key(id) && !unnamed(id));
+        found.extend(new.map(|id| format!("{} is new", display(id, namespace))));
+        found
+    }
+}
+
+/// The error for a promise that cannot be kept.
+pub(crate) fn changed_since_plan(release: &str, what: &[String]) -> Diagnostic {
+    Diagnostic::error(
+        format!("The release {release} has changed since plan"),
+        format!(
+            "What would be deployed now is not what was planned:\n\n  - {}\n\nNothing was changed in the cluster. Plan again, and apply \
+             that plan.",
+            what.join("\n  - ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const HOOK: &str =
+        "{apiVersion: batch/v1, kind: Job, metadata: {name: h, annotations: {helm.sh/hook: pre-upgrade}}, spec: {x: ";
+    const TEST: &str = "{apiVersion: v1, kind: Pod, metadata: {name: t, annotations: {helm.sh/hook: test}}, spec: {x: ";
+
+    fn render(text: &str, password: &str, job: &str, hook: &str) -> Manifest {
+        Manifest::parse(&format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{p: {password}, t: {text}}}}}\n---\n\
+             {{apiVersion: batch/v1, kind: Job, metadata: {{name: {job}}}}}\n---\n{HOOK}{hook}}}}}\n---\n{TEST}{hook}}}}}\n"
+        ))
+        .unwrap()
+    }
+
+    fn promise() -> Promise {
+        let (one, two) = (render("x", "a", "j1", "1"), render("x", "b", "j2", "1"));
+        let unstable = with_hooks(&one).unstable_fields(&with_hooks(&two));
+        Promise::of("sha256:1", &Foreseen { manifest: one, unstable, hidden: Vec::new() })
+    }
+
+    #[test]
+    fn what_is_different_each_time_breaks_no_promise() {
+        assert_eq!(promise().broken_by("sha256:1", &render("x", "c", "j3", "1"), "ffe"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_has_changed_is_named() {
+        assert_eq!(
+            promise().broken_by("sha256:2", &render("y", "c", "j3", "2"), "ffe"),
+            ["the content of the chart", "ConfigMap/c is rendered differently", "Job/h is rendered differently"]
+        );
+        let other = Manifest::parse("{apiVersion: v1, kind: Secret, metadata: {name: s}}").unwrap();
+        assert_eq!(
+            promise().broken_by("sha256:1", &other, "ffe"),
+            ["ConfigMap/c is not rendered any more", "Job/h is not rendered any more", "Secret/s is new"]
+        );
+    }
+
+    #[test]
+    fn it_travels_in_private_state_without_secrets() {
+        let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: canary}}";
+        let promise = Promise::of("d", &Foreseen { manifest: Manifest::parse(secret).unwrap(), ..Foreseen::default() });
+        let other = Promise::of(
+            "d",
+            &Foreseen { manifest: Manifest::parse(&secret.replace("canary", "x")).unwrap(), ..Foreseen::default() },
+        );
+        assert_eq!(promise, other);
+        let mut private = Private::default();
+        promise.store(&mut private);
+        let read = Private::from_bytes(&private.to_bytes());
+        assert_eq!(Promise::load(&read), Some(promise));
+        Promise::forget(&mut private);
+        assert_eq!(Promise::load(&private), None);
+    }
+}

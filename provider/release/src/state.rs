@@ -1,0 +1,7 @@
+//! What Terraform keeps of a release: the computed attributes, and the private state.
+
+pub(crate) mod moves;
+pub(crate) mod outputs;
+pub(crate) mod seen;
+pub(crate) mod since;
+pub(crate) mod upgrade;

@@ -1,9 +1,0 @@
-//! The steps back, each in its own file.
-
-pub(crate) mod claims;
-pub(crate) mod old_rollout;
-pub(crate) mod open_way;
-pub(crate) mod pods_gone;
-pub(crate) mod release_back;
-pub(crate) mod schema_back;
-pub(crate) mod unfinished;
