@@ -195,8 +195,7 @@ async fn failure(run: &Run, place: &Place, fault: &str, attribute: Path, limit: 
     // What the application itself says is mostly the cause.
     if let Some(release) = &run.after
         && let Ok(manifest) = Manifest::parse(&release.manifest)
-        && let Some(workload) =
-            crate::apply::phases::rollout::workloads(&manifest, &run.inputs.namespace, false).first()
+        && let Some(workload) = crate::apply::workloads::workloads(&manifest, &run.inputs.namespace, false).first()
     {
         let evidence = run.cluster.evidence(workload, 10, &run.redactor()).await;
         for tail in evidence.logs.iter().filter(|tail| !tail.lines.is_empty()) {
