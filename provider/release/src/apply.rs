@@ -1,11 +1,19 @@
-//! What a run does: `pipeline` is the list of its phases and of its way back, `delete` the end of a release.
+//! What a run does. `pipeline` is the list of its phases and of its way back; `delete` is the end of a release.
+//!
+//! Each file knows only those below it: `pipeline` and `delete`; `phases`; `way_back`; `migration` and `jobs`; `recover`,
+//! `uninstall`, `taken_over`; `run`; `prepare`, `leases`, `stop`.
 
 pub(crate) mod delete;
+mod jobs;
+mod leases;
 mod migration;
 mod phases;
 pub(crate) mod pipeline;
+pub(crate) mod prepare;
+mod recover;
 pub(crate) mod run;
-pub(crate) mod start;
+mod stop;
 mod taken_over;
+mod uninstall;
 mod way_back;
 mod workloads;

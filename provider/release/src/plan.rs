@@ -18,11 +18,11 @@ use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 use crate::drift::correct;
 use crate::journal::claim::{Claim, is_half_done, is_installed, look};
 use crate::journal::owner;
-use crate::rendering::changes::{changes, lines, unstable_fields};
+use crate::rendering::changes::{lines, object_changes, unstable_fields};
 use crate::rendering::crds;
 use crate::rendering::promise::Promise;
 use crate::rendering::render::chart_diagnostic;
-use crate::rendering::render::foresee;
+use crate::rendering::render::render_to_promise;
 use crate::settings::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
 use crate::settings::model::Release;
 use crate::settings::write_only::{SET_WO, write_only};
@@ -62,12 +62,12 @@ pub(crate) async fn plan(
     if !plan.is_change() {
         return Ok(Diagnostics::new());
     }
-    correct::promise(plan, drift_alone);
+    correct::plan_drift(plan, drift_alone);
     if has_unknown_inputs(&plan.config) {
         return Ok(Diagnostics::new());
     }
     let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
-    promise(&cluster, &kit, plan, write_only, cancel).await
+    plan_deployment(&cluster, &kit, plan, write_only, cancel).await
 }
 
 /// Whether something outside of the configuration differs from what the last apply left.
@@ -133,7 +133,7 @@ async fn write_only_moved(cluster: &Cluster, plan: &Plan<Release>) -> Result<boo
 }
 
 /// Renders what will be deployed, compares it with what is, and keeps what is certain as a promise.
-async fn promise(
+async fn plan_deployment(
     cluster: &Cluster,
     kit: &HelmKit,
     plan: &mut Plan<Release>,
@@ -174,20 +174,21 @@ async fn promise(
     };
     let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
     // Until then Helm renders no upgrade, so it is rendered as an install, and promised less.
-    let foreseen = foresee(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await?;
+    let rendering =
+        render_to_promise(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await?;
     // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
     let there =
         before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
     let certain = there && !half_done;
-    let (definitions, warnings) = crds::foresee(cluster, &plan.config, &chart).await;
+    let (definitions, warnings) = crds::plan_definitions(cluster, &plan.config, &chart).await;
     diagnostics.extend(warnings);
     // A plan that is made again at apply may find the namespace, and another rendering with it: nothing is known until then.
     if there {
         let mut all = crds::changes(&definitions);
-        all.extend(changes(before.as_ref(), &foreseen, &inputs.namespace, certain));
+        all.extend(object_changes(before.as_ref(), &rendering, &inputs.namespace, certain));
         correct::add_changes(&plan.config, plan.prior.as_ref(), &mut all);
         plan.planned.changes = lines(&all);
-        plan.planned.unstable_fields = lines(&unstable_fields(&foreseen, &inputs.namespace));
+        plan.planned.unstable_fields = lines(&unstable_fields(&rendering, &inputs.namespace));
     }
     let values = match (&plan.prior, &deployed) {
         (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
@@ -196,13 +197,13 @@ async fn promise(
     };
     plan.planned.value_changes = lines(&value_changes(values, &plan.config, write_only)?);
     if certain {
-        Promise::of(&chart.digest, &foreseen).store(&mut plan.private);
+        Promise::of(&chart.digest, &rendering).store(&mut plan.private);
     }
 
     diagnostics.extend(inputs.notes());
-    let foreseen = scripts::foresee(&plan.config, plan.prior.as_ref())?;
-    plan.planned.pending_revisions = foreseen.pending;
-    diagnostics.extend(foreseen.warnings);
+    let preview = scripts::preview(&plan.config, plan.prior.as_ref())?;
+    plan.planned.pending_revisions = preview.pending;
+    diagnostics.extend(preview.warnings);
     diagnostics.extend(lint(kit, &inputs, &chart, cancel).await?);
     Ok(diagnostics)
 }

@@ -10,14 +10,12 @@ use tfplugin::{
 };
 
 use crate::apply::delete;
-use crate::apply::pipeline::{self, End};
-use crate::apply::run::Run;
-use crate::apply::start::prepare;
-use crate::drift::correct;
+use crate::apply::pipeline::{self, Ended};
+use crate::apply::prepare::{Prepared, prepare};
+use crate::apply::run::{Planned, Run};
+use crate::drift::correct::{self, Correction};
 use crate::journal::Outcome;
-use crate::plan;
 use crate::plan::value_changes::{Before, value_changes};
-use crate::read;
 use crate::read::import;
 use crate::rendering::changes::{lines, listed};
 use crate::rendering::promise::Promise;
@@ -27,8 +25,8 @@ use crate::settings::validate;
 use crate::state::moves::{self, Moved};
 use crate::state::outputs::{from_journal, from_record, settle_unknown};
 use crate::state::seen::{Seen, same_cluster};
-use crate::state::since;
-use crate::state::upgrade;
+use crate::state::{since, upgrade};
+use crate::{plan, read};
 
 /// The resource.
 pub struct ReleaseResource {
@@ -45,31 +43,40 @@ impl ReleaseResource {
         Ok((self.session.cluster()?, self.session.helm()?))
     }
 
-    async fn start_create(&self, cx: &Context, request: &Create<Release>) -> Result<Run, Diagnostics> {
-        let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
+    /// A run that creates the release.
+    async fn prepare_create(&self, cx: &Context, request: &Create<Release>) -> Result<Prepared, Diagnostics> {
+        let parts = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
-        prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await
+        let planned = planned(&request.planned, &request.private, Correction::None);
+        prepare(parts, inputs, planned, None, self.session.notifier(), cancellation(cx)).await
     }
 
-    async fn start_update(&self, cx: &Context, request: &Update<Release>) -> Result<Run, Diagnostics> {
+    /// A run that updates the release.
+    async fn prepare_update(&self, cx: &Context, request: &Update<Release>) -> Result<Prepared, Diagnostics> {
         let (cluster, kit) = self.parts().map_err(Unavailable::into_diagnostics)?;
         let inputs = Inputs::read(&request.config, request.planned.chart_version.as_str())?;
         let seen = Seen::load(&request.private);
         same_cluster(&cluster, &seen, &inputs.namespace, &inputs.name).await?;
-        let mut run = prepare(cluster, kit, inputs, self.session.notifier(), cancellation(cx)).await?;
-        run.was_managed = true;
-        run.seen = seen;
-        Ok(run)
+        let correction = Correction::of(&request.config, &request.prior, &request.private);
+        let planned = planned(&request.planned, &request.private, correction);
+        prepare((cluster, kit), inputs, planned, Some(seen), self.session.notifier(), cancellation(cx)).await
     }
 }
 
-/// What the plan could not foresee is what the run has found; what it promised stays.
-fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
+/// What a plan has said that the run keeps to.
+fn planned(planned: &Release, private: &Private, correction: Correction) -> Planned {
+    let changes = (!planned.changes.is_unknown()).then(|| listed(planned.changes.as_str().unwrap_or_default()));
+    Planned { changes, promise: Promise::load(private), correction }
+}
+
+/// What the plan could not know is what the run has found; what it promised stays.
+fn complete(ended: &Ended, planned: &mut Release, prior: Option<&Release>) {
+    let (run, checked) = (&ended.run, ended.checked.as_ref());
     if planned.changes.is_unknown() {
-        planned.changes = lines(&run.found);
+        planned.changes = lines(checked.map(|checked| checked.changes.as_slice()).unwrap_or_default());
     }
     if planned.unstable_fields.is_unknown() {
-        planned.unstable_fields = lines(&run.unstable);
+        planned.unstable_fields = lines(checked.map(|checked| checked.unstable.as_slice()).unwrap_or_default());
     }
     if planned.value_changes.is_unknown() {
         let before = prior.map_or(Before::Nothing, Before::Ours);
@@ -83,26 +90,22 @@ fn complete(run: &Run, planned: &mut Release, prior: Option<&Release>) {
     }
 }
 
-/// What a plan has promised to change; `None` where it could not foresee it.
-fn promised(planned: &Release) -> Option<Vec<(String, String)>> {
-    (!planned.changes.is_unknown()).then(|| listed(planned.changes.as_str().unwrap_or_default()))
-}
-
-/// What drift has to know of a run.
+/// What drift has to know of a run; `succeeded` says that it has done what was planned.
 fn deployed(run: &Run, succeeded: bool) -> correct::Deployed<'_> {
     correct::Deployed {
         cluster: &run.cluster,
         records: &run.kit.records,
         before: run.before.as_ref(),
-        after: run.after_key.as_ref(),
-        release: run.after.as_ref(),
-        corrects: run.corrects,
+        after: run.made.as_ref().map(|made| &made.key),
+        release: run.made.as_ref().and_then(|made| made.release.as_ref()),
+        correction: run.planned.correction,
         succeeded,
     }
 }
 
 /// The state after a run, from what is true in the cluster.
-async fn state_after(run: &Run, mut model: Release, private: &mut Private, outcome: Outcome) -> Release {
+async fn state_after(ended: &Ended, mut model: Release, private: &mut Private) -> Release {
+    let (run, outcome) = (&ended.run, ended.outcome);
     settle_unknown(&mut model);
     let mut seen = Seen::load(private);
     seen.chart.clear();
@@ -111,11 +114,11 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
         seen.cluster = identity;
     }
     run.cluster.server().clone_into(&mut seen.server);
-    if let Some(release) = &run.after {
-        from_record(&mut model, release, Some(&run.redactor()));
-    }
-    if let Some(key) = &run.after_key {
-        seen.note(key);
+    if let Some(made) = &run.made {
+        if let Some(release) = &made.release {
+            from_record(&mut model, release, Some(&run.redactor()));
+        }
+        seen.note(&made.key);
     }
     seen.first_deployed = run.journal.content.first_deployed.or(seen.first_deployed);
     seen.adopted = run.journal.mark.adopted;
@@ -124,7 +127,7 @@ async fn state_after(run: &Run, mut model: Release, private: &mut Private, outco
         Outcome::Succeeded => {
             seen.applied_digest = model.manifest_digest.clone().unwrap_or_default();
             seen.applied_revision = model.revision.unwrap_or_default();
-            seen.unrecorded = run.unrecorded;
+            seen.unrecorded = ended.is_unrecorded();
         }
         // The rollback made a revision of its own, which holds what was applied before.
         Outcome::RolledBack => seen.applied_revision = model.revision.unwrap_or_default(),
@@ -158,23 +161,25 @@ impl Resource for ReleaseResource {
     }
 
     async fn create(&self, cx: &Context, request: Create<Release>) -> Applied<Release> {
-        let mut run = match self.start_create(cx, &request).await {
-            Ok(run) => run,
+        let prepared = match self.prepare_create(cx, &request).await {
+            Ok(prepared) => prepared,
             Err(errors) => return Applied::failed(errors),
         };
-        let mut planned = request.planned;
-        run.promised = promised(&planned);
         let mut private = request.private;
-        run.promise = Promise::load(&private);
         Promise::forget(&mut private);
-        let End { outcome, mut diagnostics } = pipeline::go(&mut run).await;
-        if outcome == Outcome::Succeeded {
-            complete(&run, &mut planned, None);
-            let mut state = state_after(&run, planned, &mut private, outcome).await;
-            diagnostics.extend(correct::after(deployed(&run, true), &mut state, Attr::Null, &mut private).await);
-            return Applied { state: Some(state), private, diagnostics };
+        let mut ended = match pipeline::carry_out(prepared).await {
+            Ok(ended) => ended,
+            Err(errors) => return Applied::failed(errors),
+        };
+        let mut diagnostics = std::mem::take(&mut ended.diagnostics);
+        if ended.outcome != Outcome::Succeeded {
+            return Applied::failed(diagnostics);
         }
-        Applied::failed(diagnostics)
+        let mut planned = request.planned;
+        complete(&ended, &mut planned, None);
+        let mut state = state_after(&ended, planned, &mut private).await;
+        diagnostics.extend(correct::after(deployed(&ended.run, true), &mut state, Attr::Null, &mut private).await);
+        Applied { state: Some(state), private, diagnostics }
     }
 
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
@@ -188,50 +193,53 @@ impl Resource for ReleaseResource {
     }
 
     async fn update(&self, cx: &Context, request: Update<Release>) -> Applied<Release> {
-        let mut run = match self.start_update(cx, &request).await {
-            Ok(run) => run,
+        let prepared = match self.prepare_update(cx, &request).await {
+            Ok(prepared) => prepared,
             Err(errors) => return Applied::failed(errors),
         };
-        let mut planned = request.planned;
-        run.promised = promised(&planned);
-        let mut private = request.private;
-        run.promise = Promise::load(&private);
+        let Update { prior, mut planned, mut private, .. } = request;
         Promise::forget(&mut private);
-        run.corrects = correct::is_wanted(&request.config, Some(&request.prior));
-        run.correction = correct::is_alone(&private);
-        let drifted = request.prior.drifted.clone();
-        let End { outcome, mut diagnostics } = pipeline::go(&mut run).await;
-        if outcome == Outcome::Succeeded {
-            complete(&run, &mut planned, Some(&request.prior));
-            let mut state = state_after(&run, planned, &mut private, outcome).await;
-            diagnostics.extend(correct::after(deployed(&run, true), &mut state, drifted, &mut private).await);
+        let drifted = prior.drifted.clone();
+        let mut ended = match pipeline::carry_out(prepared).await {
+            Ok(ended) => ended,
+            // Nothing was changed, so the state is true as it was.
+            Err(diagnostics) => return Applied { state: Some(prior), private, diagnostics },
+        };
+        let mut diagnostics = std::mem::take(&mut ended.diagnostics);
+        if ended.outcome == Outcome::Succeeded {
+            complete(&ended, &mut planned, Some(&prior));
+            let mut state = state_after(&ended, planned, &mut private).await;
+            diagnostics.extend(correct::after(deployed(&ended.run, true), &mut state, drifted, &mut private).await);
             return Applied { state: Some(state), private, diagnostics };
         }
-        if outcome == Outcome::Failed && run.after.is_some() && run.inputs.leaves_failed() {
+        let left = ended.outcome == Outcome::Failed && ended.run.made.is_some() && ended.run.inputs.leaves_failed();
+        let mut state = if left {
             // What was asked for is there, though it failed: that is the truth, and the next plan deploys again.
-            complete(&run, &mut planned, Some(&request.prior));
-            let mut state = state_after(&run, planned, &mut private, outcome).await;
+            complete(&ended, &mut planned, Some(&prior));
+            let state = state_after(&ended, planned, &mut private).await;
             let mut seen = Seen::load(&private);
             seen.applied_digest.clear();
             seen.store(&mut private);
-            state.status = Attr::from("failed");
-            diagnostics.extend(correct::after(deployed(&run, false), &mut state, drifted, &mut private).await);
-            return Applied { state: Some(state), private, diagnostics };
-        }
-        // What was undone leaves the inputs as they were, so that the next plan shows the change again.
-        let mut state = state_after(&run, request.prior, &mut private, outcome).await;
-        if outcome == Outcome::Uninstalled {
+            Release { status: Attr::from("failed"), ..state }
+        } else {
+            // What was undone leaves the inputs as they were, so that the next plan shows the change again.
+            state_after(&ended, prior, &mut private).await
+        };
+        if ended.outcome == Outcome::Uninstalled {
             // The next refresh finds nothing, and it is planned anew.
             state.status = Attr::from("uninstalled");
         }
-        diagnostics.extend(correct::after(deployed(&run, false), &mut state, drifted, &mut private).await);
+        diagnostics.extend(correct::after(deployed(&ended.run, false), &mut state, drifted, &mut private).await);
         Applied { state: Some(state), private, diagnostics }
     }
 
     async fn delete(&self, cx: &Context, request: Delete<Release>) -> Diagnostics {
         let guard = cancellation(cx);
         match self.parts() {
-            Ok((cluster, kit)) => delete::delete(&cluster, &kit, &guard.token(), request).await,
+            Ok((cluster, kit)) => {
+                let done = delete::delete(&cluster, &kit, &guard.token(), request).await;
+                done.unwrap_or_else(|errors| errors)
+            }
             Err(why) => why.into_diagnostics(),
         }
     }

@@ -4,67 +4,56 @@ use std::sync::Arc;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, LeaseOptions, ObjectRef};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, ObjectRef};
 use ffe_helm::binary::UninstallRequest;
-use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, diagnostic, new_run_id};
 use tfplugin::{Delete, Diagnostic, Diagnostics};
 
+use crate::apply::leases::{Leases, release_lease};
 use crate::apply::phases::backup;
-use crate::apply::phases::lock::{either, refused, release_lease};
 use crate::apply::phases::record::forget_write_only;
+use crate::apply::stop::Stop;
 use crate::apply::taken_over;
+use crate::apply::uninstall::uninstall_owned;
 use crate::journal::ownership::{self, Owned, Whose};
-use crate::journal::remains;
-use crate::journal::{Journal, owner};
+use crate::journal::{Journal, owner, remains};
 use crate::settings::inputs::duration;
 use crate::settings::model::Release;
-use crate::state::seen::Seen;
-use crate::state::seen::same_cluster;
+use crate::state::seen::{Seen, same_cluster};
 
 /// Uninstalls the release, or leaves it running if it was adopted; then removes journal, Jobs and digests.
+///
+/// # Errors
+/// When something of it could not be removed: then the release stays in the state.
 pub(crate) async fn delete(
     cluster: &Cluster,
     kit: &Arc<HelmKit>,
     cancel: &Cancel,
     request: Delete<Release>,
-) -> Diagnostics {
-    match go(cluster, kit, cancel, &request).await {
-        Ok(warnings) => warnings,
-        Err(errors) => errors,
-    }
-}
-
-async fn go(
-    cluster: &Cluster,
-    kit: &Arc<HelmKit>,
-    cancel: &Cancel,
-    request: &Delete<Release>,
 ) -> Result<Diagnostics, Diagnostics> {
     let namespace = request.state.namespace.clone().unwrap_or_default();
     let name = request.state.name.clone().unwrap_or_default();
     same_cluster(cluster, &Seen::load(&request.private), &namespace, &name).await?;
-    if !matches!(cluster.namespace(&namespace).await, Ok(None)) {
-        let options =
-            LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
-        let holder = Holder::this_process(new_run_id(), format!("terraform destroy of ffe_release {namespace}/{name}"));
-        let lease = cluster.acquire_lease(&namespace, &release_lease(&name), holder, &options, cancel).await;
-        let lease = lease.map_err(|error| refused(&error).into_diagnostics())?;
-        // Losing the lease stops it as the user would.
-        let (cancel, bridge) = either(cancel, vec![lease.lost().clone()]);
-        let ended = end(cluster, kit, &cancel, request, &namespace, &name).await;
-        bridge.abort();
-        // Given back also when it failed; removed when nothing is left to lock.
-        let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
-        if let Err(error) = given {
-            tracing::warn!(%error, "the lease was not given back");
-        }
-        return ended;
+    if matches!(cluster.namespace(&namespace).await, Ok(None)) {
+        return remove_all(cluster, kit, cancel, &request, &namespace, &name).await;
     }
-    end(cluster, kit, cancel, request, &namespace, &name).await
+    let what = format!("terraform destroy of ffe_release {namespace}/{name}");
+    let leases = Leases::take(cluster, &namespace, &[release_lease(&name)], &new_run_id(), &what, cancel).await;
+    let mut leases = leases.map_err(Stop::into_diagnostics)?;
+    let ended = remove_all(cluster, kit, &leases.cancel(), &request, &namespace, &name).await;
+    // Given back also when it failed; removed when nothing is left to lock.
+    if ended.is_ok() {
+        leases.remove().await;
+    } else {
+        let warnings = leases.give_back().await;
+        if !warnings.is_empty() {
+            tracing::warn!(%warnings, "the lease was not given back");
+        }
+    }
+    ended
 }
 
-async fn end(
+async fn remove_all(
     cluster: &Cluster,
     kit: &Arc<HelmKit>,
     cancel: &Cancel,
@@ -144,23 +133,17 @@ async fn uninstall(
     journal: Option<&Journal>,
 ) -> Result<(), Diagnostics> {
     let (namespace, name) = (owned.newest().namespace.as_str(), owned.newest().name.as_str());
-    if let Some(journal) = journal {
-        let spared = taken_over::spare(&kit.records, owned.newest(), journal, &Manifest::default()).await;
-        spared.map_err(|error| {
-            Diagnostics::error(
-                format!("The release {namespace}/{name} was not uninstalled: its record cannot be rewritten"),
-                error.to_string(),
-            )
-        })?;
-    }
     let request = UninstallRequest {
         no_hooks: state.skip_hooks.known() == Some(&true),
         wait: true,
         ..UninstallRequest::new(name, namespace, duration(&state.timeout, 600))
     };
-    let done = owned.uninstall(&kit.helm, &request, cancel).await;
-    kit.records.invalidate(namespace);
-    done.map_err(|error| {
-        Diagnostics::error(format!("The release {namespace}/{name} could not be uninstalled"), error.to_string())
+    let done = uninstall_owned(kit, &kit.helm, owned, journal, &request, cancel).await;
+    done.map_err(|stop| match stop {
+        Stop::Cancelled => Diagnostics::error(
+            format!("The release {namespace}/{name} could not be uninstalled"),
+            "It was interrupted. The next destroy goes on with it.",
+        ),
+        stop => stop.into_diagnostics(),
     })
 }

@@ -1,33 +1,85 @@
-//! A release as a list of phases, and beside it the way back.
+//! A release as a list of phases ([`go_forward`]), and beside it the way back ([`WAY_BACK`]).
 //!
-//! The list is the order; a failed phase stops it, and the way back runs its entries that apply from that
-//! phase on.
+//! Each phase takes what those before it have handed on. A phase that fails ends the list, and the way back takes the steps that
+//! apply from that phase on.
 
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::migration::names;
+use crate::apply::phases::preflight::{Checked, Deployer};
+use crate::apply::phases::record::Recorded;
 use crate::apply::phases::{backup, deploy, lock, migrate, notify, preflight, record, rollout, verify};
-use crate::apply::run::{Run, Stop};
-use crate::apply::start::recover_pending;
+use crate::apply::prepare::Prepared;
+use crate::apply::recover::{begin_attempt, recover_pending};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::apply::way_back::{old_rollout, pods_gone, release_back, schema_back};
-use crate::journal::Outcome;
+use crate::journal::{Outcome, Phase};
 
-/// The way forward.
-pub(crate) const PHASES: [Phase; 9] = [
-    Phase::Lock,
-    Phase::Preflight,
-    Phase::Backup,
-    Phase::Migrate,
-    Phase::Deploy,
-    Phase::Rollout,
-    Phase::Verify,
-    Phase::Record,
-    Phase::Notify,
-];
+/// Runs a phase, written down before and after; what it hands on.
+macro_rules! phase {
+    ($run:ident, $phase:expr, $work:expr) => {{
+        begin($run, $phase).await?;
+        // Boxed: the futures of a run would not fit on a small stack.
+        let result = Box::pin($work).await;
+        end($run, $phase, result).await?
+    }};
+}
+
+/// What the phases have handed on, as far as the run has come.
+#[derive(Default)]
+struct Reached {
+    /// What preflight has found.
+    checked: Option<Checked>,
+    /// This run deploys nothing: the release was as wanted already.
+    in_place: bool,
+    /// Whether the journal says how it ended.
+    recorded: Option<Recorded>,
+}
+
+/// The way forward. What is handed on is kept in `reached` too, for the way back and for the state.
+///
+/// # Errors
+/// With the phase that did not go on, and why.
+async fn go_forward(run: &mut Run, reached: &mut Reached) -> Result<(), (Phase, Stop)> {
+    use Phase::{Backup, Deploy, Migrate, Preflight, Record, Rollout, Verify};
+    let Reached { checked, in_place, recorded } = reached;
+
+    let (found, mut deployer) = phase!(run, Preflight, preflight::check(run));
+    *in_place = matches!(deployer, Deployer::Nobody);
+    let checked: &Checked = checked.insert(found);
+    phase!(run, Backup, backup::take(run, checked));
+    phase!(run, Migrate, migrate::migrate(run, checked));
+    let mut retries = retries(run);
+    let deployed = loop {
+        let attempt: Result<_, (Phase, Stop)> = async {
+            let deployed = phase!(run, Deploy, deploy::deploy(run, checked, deployer));
+            phase!(run, Rollout, rollout::wait_until_ready(run, &deployed));
+            phase!(run, Verify, verify::check(run, &deployed));
+            Ok(deployed)
+        }
+        .await;
+        match attempt {
+            Ok(deployed) => break deployed,
+            // Tried again from the deployment on: what came before it is done, a migration above all.
+            Err((phase, Stop::Failed(why))) if retries > 0 && run.check_leases().is_ok() => {
+                retries -= 1;
+                tracing::warn!(%why, retries, "phase {} failed and is tried again", phase.name());
+                begin_attempt(run).await.map_err(|stop| (phase, Stop::Failed(stop.into_diagnostics())))?;
+                (deployer, *in_place) = (Deployer::Another, false);
+            }
+            Err(stopped) => return Err(stopped),
+        }
+    };
+    *recorded = Some(phase!(run, Record, record::record(run, checked, &deployed)));
+    // Once it is recorded the release is what was asked for, whatever the user wishes now.
+    notify::ended(run, Outcome::Succeeded, None).await;
+    Ok(())
+}
 
 /// A step of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Undo {
+enum Undo {
     /// The release to its last verified revision, without waiting for it; a first install is uninstalled.
     ReleaseBack,
     /// No pod of the new image is left.
@@ -38,152 +90,155 @@ pub(crate) enum Undo {
     OldRollout,
 }
 
-/// The way back: each entry with the phase from whose failure on it applies.
-pub(crate) const WAY_BACK: [(Undo, Phase); 4] = [
+/// The way back: each step with the phase from whose failure on it applies.
+const WAY_BACK: [(Undo, Phase); 4] = [
     (Undo::ReleaseBack, Phase::Deploy),
     (Undo::PodsGone, Phase::Deploy),
     (Undo::SchemaBack, Phase::Migrate),
     (Undo::OldRollout, Phase::Migrate),
 ];
 
-impl Phase {
-    async fn go(self, run: &mut Run) -> Result<Outcome, Stop> {
-        match self {
-            Phase::Lock => lock::go(run).await,
-            Phase::Preflight => preflight::go(run).await,
-            Phase::Backup => backup::go(run).await,
-            Phase::Migrate => migrate::go(run).await,
-            Phase::Deploy => deploy::go(run).await,
-            Phase::Rollout => rollout::go(run).await,
-            Phase::Verify => verify::go(run).await,
-            Phase::Record => record::go(run).await,
-            Phase::Notify => {
-                notify::ended(run, Outcome::Succeeded, None).await;
-                Ok(Outcome::Succeeded)
-            }
-        }
-    }
-}
-
-impl Undo {
-    async fn go(self, run: &mut Run) -> Result<(), Diagnostics> {
-        match self {
-            Undo::ReleaseBack => release_back::go(run).await,
-            Undo::PodsGone => pods_gone::go(run).await,
-            Undo::SchemaBack => schema_back::go(run).await,
-            Undo::OldRollout => old_rollout::go(run).await,
-        }
-    }
-}
-
 /// How a run ended.
-#[derive(Debug)]
-pub(crate) struct End {
+pub(crate) struct Ended {
     /// The outcome in the journal.
     pub outcome: Outcome,
     /// Errors and warnings.
     pub diagnostics: Diagnostics,
+    /// The run.
+    pub run: Run,
+    /// What preflight has found, if the run came so far.
+    pub checked: Option<Checked>,
+    recorded: Option<Recorded>,
+}
+
+impl Ended {
+    /// The release is in, and the journal does not say so yet.
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        self.recorded == Some(Recorded::NotYet)
+    }
 }
 
 /// Runs the phases, and the way back if one fails.
-pub(crate) async fn go(run: &mut Run) -> End {
-    let mut end = forward(run).await;
-    end.diagnostics.extend(run.let_go().await);
-    end
+///
+/// # Errors
+/// When the run could not begin: nothing was changed.
+pub(crate) async fn carry_out(prepared: Prepared) -> Result<Ended, Diagnostics> {
+    let name = prepared.inputs.name.clone();
+    let mut run = Box::pin(lock::begin_run(prepared)).await.map_err(|stop| not_begun(&name, stop))?;
+    notify::started(&mut run).await;
+    let mut reached = Reached::default();
+    let (outcome, mut diagnostics) = match go_forward(&mut run, &mut reached).await {
+        Ok(()) => (Outcome::Succeeded, std::mem::take(&mut run.warnings)),
+        Err((phase, stop)) => Box::pin(stopped(&mut run, &reached, phase, stop)).await,
+    };
+    diagnostics.extend(run.give_leases_back().await);
+    let Reached { checked, recorded, .. } = reached;
+    Ok(Ended { outcome, diagnostics, run, checked, recorded })
 }
 
-async fn forward(run: &mut Run) -> End {
-    let retries = run.inputs.config.remediation.known().and_then(|remediation| remediation.retries.known().copied());
-    let mut retries = retries.unwrap_or(0);
-    let mut next = 0;
-    while let Some(phase) = PHASES.get(next).copied() {
-        // Once it is recorded the release is what was asked for, whatever the user wishes now.
-        if run.cancel.is_cancelled() && phase != Phase::Notify {
-            return interrupted(run, phase).await;
-        }
-        match step(run, phase).await {
-            Ok(()) => next += 1,
-            Err(Stop::LeaseLost) => return lost(run, phase, Diagnostics::new()),
-            // What fails behind a lost lease fails because of it.
-            Err(Stop::Failed(diagnostics)) if run.check_leases().is_err() => return lost(run, phase, diagnostics),
-            Err(Stop::Cancelled) => return interrupted(run, phase).await,
-            // Tried again from the deployment on: what came before it is done, a migration above all.
-            Err(Stop::Failed(diagnostics)) if phase >= Phase::Deploy && retries > 0 => {
-                retries -= 1;
-                tracing::warn!(%diagnostics, retries, "phase {} failed and is tried again", phase.name());
-                next = PHASES.iter().position(|one| *one == Phase::Deploy).unwrap_or(next);
-                if let Err(stop) = run.look_again().await {
-                    return back(run, phase, stop.into_diagnostics()).await;
-                }
-            }
-            // Without the lock nothing was done, and nothing may be written.
-            Err(Stop::Failed(diagnostics)) if phase == Phase::Lock => {
-                return End { outcome: Outcome::Failed, diagnostics };
-            }
-            // It goes on with one that died further on: nothing of that is undone because it cannot be gone on with now.
-            Err(Stop::Failed(diagnostics)) if phase < Phase::Migrate && run.record().has_begun(Phase::Migrate) => {
-                return not_resumed(run, phase, diagnostics).await;
-            }
-            Err(Stop::Failed(diagnostics)) => return back(run, phase, diagnostics).await,
-        }
+/// What a phase comes to: its outcome, and what it hands on.
+trait Passed {
+    type HandedOn;
+
+    fn parts(self) -> (Outcome, Self::HandedOn);
+}
+
+impl Passed for Outcome {
+    type HandedOn = ();
+
+    fn parts(self) -> (Outcome, ()) {
+        (self, ())
     }
-    End { outcome: Outcome::Succeeded, diagnostics: std::mem::take(&mut run.warnings) }
 }
 
-async fn step(run: &mut Run, phase: Phase) -> Result<(), Stop> {
-    if phase == Phase::Lock || phase == Phase::Notify {
-        // The one opens the journal's page itself, the other comes when the page is closed.
-        Box::pin(phase.go(run)).await?;
-        if phase == Phase::Lock {
-            notify::started(run).await;
-        }
-        return Ok(());
+impl<T> Passed for (Outcome, T) {
+    type HandedOn = T;
+
+    fn parts(self) -> (Outcome, T) {
+        self
+    }
+}
+
+async fn begin(run: &mut Run, phase: Phase) -> Result<(), (Phase, Stop)> {
+    if run.cancel.is_cancelled() {
+        return Err((phase, Stop::Cancelled));
     }
     // Nothing is done that is not written down first; once it is deployed, only what comes of it is.
-    let begun = run.begin(phase).await;
-    if phase <= Phase::Deploy {
-        begun?;
+    match run.begin_phase(phase).await {
+        Err(stop) if phase <= Phase::Deploy => Err((phase, stop)),
+        _ => Ok(()),
     }
-    let result = Box::pin(phase.go(run)).await;
-    if result.is_err() {
-        run.held = None;
-    }
+}
+
+async fn end<P: Passed>(run: &mut Run, phase: Phase, result: Result<P, Stop>) -> Result<P::HandedOn, (Phase, Stop)> {
+    let result = result.map(Passed::parts);
     let outcome = match &result {
-        Ok(outcome) => *outcome,
+        Ok((outcome, _)) => *outcome,
         Err(Stop::Cancelled | Stop::LeaseLost) => Outcome::Interrupted,
         Err(Stop::Failed(_)) => Outcome::Failed,
     };
     // The phase's own error counts more than one of writing it down.
-    let written = run.end(phase, outcome).await;
-    result.map(|_| ())?;
+    let written = run.end_phase(phase, outcome).await;
+    let (_, handed_on) = result.map_err(|stop| (phase, stop))?;
     match written {
         // What is deployed is not taken back because of the journal: the record phase tries again.
         Err(Stop::Failed(why)) if phase >= Phase::Deploy => {
             tracing::warn!(%why, "the end of the phase {} was not written down", phase.name());
-            Ok(())
+            Ok(handed_on)
         }
-        written => written,
+        Err(stop) => Err((phase, stop)),
+        Ok(()) => Ok(handed_on),
+    }
+}
+
+fn retries(run: &Run) -> i64 {
+    let remediation = run.inputs.config.remediation.known();
+    remediation.and_then(|remediation| remediation.retries.known().copied()).unwrap_or(0)
+}
+
+/// The errors of a run that could not begin: without the lock nothing was done, and nothing may be written.
+fn not_begun(name: &str, stop: Stop) -> Diagnostics {
+    match stop {
+        Stop::Failed(errors) => errors,
+        Stop::LeaseLost => lease_lost(Phase::Lock),
+        Stop::Cancelled => Diagnostics::error(
+            format!("The release {name} was interrupted"),
+            "It was stopped while waiting for its turn. Nothing was changed.",
+        ),
+    }
+}
+
+/// The end of a run in a phase that did not go on.
+async fn stopped(run: &mut Run, reached: &Reached, phase: Phase, stop: Stop) -> (Outcome, Diagnostics) {
+    match stop {
+        Stop::LeaseLost => lost(run, phase, Diagnostics::new()),
+        // What fails behind a lost lease fails because of it.
+        Stop::Failed(diagnostics) if run.check_leases().is_err() => lost(run, phase, diagnostics),
+        Stop::Cancelled => interrupted(run, phase).await,
+        // The run goes on with one that died further on. Nothing of that one is undone only because this attempt cannot go on.
+        Stop::Failed(diagnostics) if phase < Phase::Migrate && run.record().has_begun(Phase::Migrate) => {
+            not_resumed(run, phase, diagnostics).await
+        }
+        Stop::Failed(diagnostics) => go_back(run, reached, phase, diagnostics).await,
     }
 }
 
 /// The end of a run that has lost a lease: somebody else may be at work, so nothing is undone, written or told any more.
-fn lost(run: &mut Run, phase: Phase, mut diagnostics: Diagnostics) -> End {
-    let errors = Stop::LeaseLost.into_diagnostics().into_iter().map(|error| {
-        Diagnostic::error(error.summary, format!("It was in the phase {}. {}", phase.name(), error.detail))
-    });
-    diagnostics.extend(errors.collect::<Diagnostics>());
+fn lost(run: &mut Run, phase: Phase, mut diagnostics: Diagnostics) -> (Outcome, Diagnostics) {
+    diagnostics.extend(lease_lost(phase));
     diagnostics.extend(std::mem::take(&mut run.warnings));
-    End { outcome: Outcome::Interrupted, diagnostics }
+    (Outcome::Interrupted, diagnostics)
 }
 
-async fn interrupted(run: &mut Run, phase: Phase) -> End {
+fn lease_lost(phase: Phase) -> Diagnostics {
+    let errors = Stop::LeaseLost.into_diagnostics().into_iter();
+    let told = |error: Diagnostic| format!("It was in the phase {}. {}", phase.name(), error.detail);
+    errors.map(|error| Diagnostic::error(error.summary.clone(), told(error))).collect()
+}
+
+async fn interrupted(run: &mut Run, phase: Phase) -> (Outcome, Diagnostics) {
     if run.check_leases().is_err() {
         return lost(run, phase, Diagnostics::new());
-    }
-    if phase == Phase::Lock {
-        let text = "It was stopped while waiting for its turn. Nothing was changed.";
-        let summary = format!("The release {} was interrupted", run.inputs.name);
-        return End { outcome: Outcome::Interrupted, diagnostics: Diagnostics::error(summary, text) };
     }
     let mut diagnostics = std::mem::take(&mut run.warnings);
     diagnostics.push(Diagnostic::error(
@@ -198,18 +253,18 @@ async fn interrupted(run: &mut Run, phase: Phase) -> End {
     close(run, Outcome::Interrupted, Outcome::Interrupted, cause, diagnostics).await
 }
 
-/// Writes the end of a run down and tells it, as `told`; warnings come last.
+/// Writes the end of a run down, and sends the notice of it with the outcome `noticed`; warnings come last.
 async fn close(
     run: &mut Run,
     outcome: Outcome,
-    told: Outcome,
+    noticed: Outcome,
     cause: Option<(Phase, String)>,
     mut diagnostics: Diagnostics,
-) -> End {
-    diagnostics.extend(run.finish(outcome).await);
-    notify::ended(run, told, cause).await;
+) -> (Outcome, Diagnostics) {
+    diagnostics.extend(run.close_page(outcome).await);
+    notify::ended(run, noticed, cause).await;
     diagnostics.extend(std::mem::take(&mut run.warnings));
-    End { outcome, diagnostics }
+    (outcome, diagnostics)
 }
 
 /// What a notice says of a failure: its first error.
@@ -219,7 +274,7 @@ fn cause(failed: Phase, diagnostics: &Diagnostics) -> Option<(Phase, String)> {
 }
 
 /// The end of a run that could not go on with what an earlier attempt had begun: it stays open, for the next one.
-async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
+async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> (Outcome, Diagnostics) {
     let cause = cause(failed, &diagnostics);
     let reached = run.record().phases.iter().rev().map(|page| page.name.as_str()).find(|name| *name != failed.name());
     diagnostics.push(Diagnostic::warning(
@@ -236,16 +291,20 @@ async fn not_resumed(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics)
     close(run, Outcome::Interrupted, Outcome::Failed, cause, diagnostics).await
 }
 
-async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End {
+/// The way back, from the phase that failed on.
+async fn go_back(
+    run: &mut Run,
+    reached: &Reached,
+    failed: Phase,
+    mut diagnostics: Diagnostics,
+) -> (Outcome, Diagnostics) {
     run.note(|record| record.unwinding = true);
     match run.save().await {
         Ok(()) => {}
         Err(Stop::LeaseLost) => return lost(run, failed, diagnostics),
         Err(stop) => diagnostics.extend(stop.into_diagnostics()),
     }
-    let mut broken_off = false;
-    let mut release_lost = false;
-    // What a Helm that died has begun is not somebody else's, for the next run to wait for.
+    // What a Helm of this run that died has begun is not somebody else's, for the next run to wait for.
     // A first install is uninstalled, record and all.
     if failed >= Phase::Deploy
         && (run.before.is_some() || run.inputs.leaves_failed())
@@ -253,7 +312,12 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
     {
         diagnostics.extend(stop.into_diagnostics());
     }
+    let mut broken_off = false;
+    let mut release_lost = false;
+    let mut release = None;
     for (undo, from) in WAY_BACK {
+        // A run that has not come through preflight has changed nothing.
+        let Some(checked) = &reached.checked else { break };
         if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
             continue;
         }
@@ -261,7 +325,7 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
             return lost(run, failed, diagnostics);
         }
         tracing::info!(release = %run.inputs.name, "way back: {undo:?}");
-        if let Err(more) = Box::pin(undo.go(run)).await {
+        if let Err(more) = Box::pin(take_back(run, undo, checked, reached.in_place, &mut release)).await {
             diagnostics.extend(more);
             if run.check_leases().is_err() {
                 return lost(run, failed, diagnostics);
@@ -275,14 +339,33 @@ async fn back(run: &mut Run, failed: Phase, mut diagnostics: Diagnostics) -> End
             }
         }
     }
-    let outcome = if broken_off { Outcome::Interrupted } else { run.release_back.unwrap_or(Outcome::Failed) };
+    let outcome = if broken_off { Outcome::Interrupted } else { release.unwrap_or(Outcome::Failed) };
     let cause = cause(failed, &diagnostics);
-    diagnostics.push(aftermath(run, failed, outcome, release_lost));
+    diagnostics.push(aftermath(run, reached, failed, outcome, release_lost));
     close(run, outcome, outcome, cause, diagnostics).await
 }
 
+/// One step of the way back; `release` is what it has made of the release.
+async fn take_back(
+    run: &mut Run,
+    undo: Undo,
+    checked: &Checked,
+    in_place: bool,
+    release: &mut Option<Outcome>,
+) -> Result<(), Diagnostics> {
+    let (new, migrator) = (&checked.manifest, checked.migration.as_ref().map(|migration| &migration.migrator));
+    match (undo, migrator) {
+        (Undo::ReleaseBack, _) => *release = release_back::roll_back_or_uninstall(run, new, in_place).await?,
+        (Undo::PodsGone, Some(migrator)) => pods_gone::end_failed_version(run, migrator, new).await?,
+        (Undo::SchemaBack, Some(migrator)) => schema_back::undo_migrations(run, migrator).await?,
+        (Undo::OldRollout, _) => old_rollout::wait_until_ready(run, *release).await?,
+        (Undo::PodsGone | Undo::SchemaBack, None) => {}
+    }
+    Ok(())
+}
+
 /// What is left after a failure: the user must not have to guess.
-fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> Diagnostic {
+fn aftermath(run: &Run, reached: &Reached, failed: Phase, outcome: Outcome, release_lost: bool) -> Diagnostic {
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     let schema = match (&run.record().schema_before, &run.record().schema_after) {
         (Some(before), Some(after)) if before == after => {
@@ -301,7 +384,7 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
     let text = match (outcome, failed) {
         (Outcome::Interrupted, _) => "The way back was interrupted before its end; the next apply goes on from there.",
         (Outcome::RolledBack, _) => "It was rolled back to the last revision that passed its checks.",
-        (Outcome::Uninstalled, _) if run.was_managed => {
+        (Outcome::Uninstalled, _) if run.managed.is_some() => {
             "It has been uninstalled, as remediation.strategy says; the next apply installs it again."
         }
         (Outcome::Uninstalled, _) => {
@@ -314,7 +397,7 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
         (_, Phase::Lock | Phase::Preflight | Phase::Backup | Phase::Migrate) => {
             "The deployment was not started; what ran before runs on."
         }
-        _ if run.in_place => "It was not touched by this run and runs on.",
+        _ if reached.in_place => "It was not touched by this run and runs on.",
         (_, Phase::Deploy) if run.inputs.leaves_failed() => {
             "What Helm had done when it failed was left, as remediation.strategy says: some objects may be of the new version."
         }
@@ -326,7 +409,7 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
         None => String::new(),
     };
     // A create that failed leaves no state, whatever it leaves in the cluster.
-    let left = !run.was_managed && run.after.is_some() && outcome == Outcome::Failed;
+    let left = run.managed.is_none() && run.made.is_some() && outcome == Outcome::Failed;
     let stateless = if left {
         format!(
             " It is not in Terraform's state; the next apply goes on with it. To remove it: helm uninstall {} -n {}.",
@@ -348,15 +431,6 @@ fn aftermath(run: &Run, failed: Phase, outcome: Outcome, release_lost: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_order_is_that_of_the_story() {
-        assert!(PHASES.is_sorted());
-        assert_eq!(
-            PHASES.map(Phase::name),
-            ["lock", "preflight", "backup", "migrate", "deploy", "rollout", "verify", "record", "notify"]
-        );
-    }
 
     #[test]
     fn nothing_is_undone_before_something_was_done() {

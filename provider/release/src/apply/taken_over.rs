@@ -23,7 +23,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value as Json, json};
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::journal::Phase;
 use crate::journal::remains::{RELEASE_NAME, RELEASE_NAMESPACE, is_of};
 use crate::journal::{Journal, Outcome, TakenOver, owner};
@@ -67,8 +68,10 @@ fn secret_name(release: &str) -> String {
 ///
 /// # Errors
 /// When an object cannot be looked at, or what was found cannot be written down: then nothing is deployed.
-pub(crate) async fn note(run: &mut Run) -> Result<(), Stop> {
-    let Some(manifest) = run.manifest.clone().filter(|_| !run.record().looked) else { return Ok(()) };
+pub(crate) async fn note(run: &mut Run, manifest: &Manifest) -> Result<(), Stop> {
+    if run.record().looked {
+        return Ok(());
+    }
     let before = match &run.before {
         Some(key) => {
             let opened = run.kit.records.open(key).await;
@@ -85,7 +88,7 @@ pub(crate) async fn note(run: &mut Run) -> Result<(), Stop> {
         .rev()
         .take_while(|run| unfinished.contains(&run.outcome))
         .any(|run| run.has_begun(Phase::Deploy));
-    let found = look(run, &manifest, &before).await?;
+    let found = live_objects(run, manifest, &before).await?;
     let found: Vec<DynamicObject> = found
         .into_iter()
         .filter(|live| !(attempted && is_of(&live.metadata, &run.inputs.namespace, &run.inputs.name)))
@@ -114,7 +117,7 @@ pub(crate) async fn note(run: &mut Run) -> Result<(), Stop> {
 }
 
 /// The live objects of what the chart adds to the release.
-async fn look(run: &Run, manifest: &Manifest, before: &Manifest) -> Result<Vec<DynamicObject>, Stop> {
+async fn live_objects(run: &Run, manifest: &Manifest, before: &Manifest) -> Result<Vec<DynamicObject>, Stop> {
     let namespace = run.inputs.namespace.as_str();
     let at = |id: &ObjectId| id.namespace.clone().unwrap_or_else(|| namespace.to_owned());
     let known = |id: &ObjectId| before.ids().any(|old| (&old.kind, &old.name, at(old)) == (&id.kind, &id.name, at(id)));
@@ -159,7 +162,7 @@ async fn keep_content(run: &mut Run, found: &[DynamicObject]) -> Result<(), Stop
     let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
     let mut metadata =
         ObjectMeta { namespace: Some(namespace.to_owned()), name: Some(secret_name(name)), ..ObjectMeta::default() };
-    Mark::complete(owner(namespace, name), &run.id).write(&mut metadata);
+    Mark::complete(owner(namespace, name), &run.record().id).write(&mut metadata);
     let mut secret = Secret { metadata, data: Some(data), ..Secret::default() };
     let there = run.cluster.find::<Secret>(Some(namespace), &secret_name(name)).await.map_err(|error| stop(&error))?;
     let written = match there {

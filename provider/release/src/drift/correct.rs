@@ -27,18 +27,40 @@ fn wanted<'a>(config: &Release, prior: Option<&'a Release>) -> Vec<&'a Drifted> 
     prior.and_then(|prior| prior.drifted.known()).into_iter().flatten().filter(counts).collect()
 }
 
+/// Whether a run is to put drift right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Correction {
+    /// There is none, or it is not to be put right.
+    None,
+    /// Beside other changes.
+    Beside,
+    /// There is nothing else to do: the run neither takes a backup nor migrates.
+    Alone,
+}
+
+impl Correction {
+    /// As the plan says, which travels in private state.
+    pub(crate) fn of(config: &Release, prior: &Release, private: &Private) -> Correction {
+        match is_wanted(config, Some(prior)) {
+            false => Correction::None,
+            true if private.get(KEY).unwrap_or_default() => Correction::Alone,
+            true => Correction::Beside,
+        }
+    }
+
+    /// Whether the run deploys also where what is deployed is as wanted.
+    pub(crate) fn is_wanted(self) -> bool {
+        self != Correction::None
+    }
+}
+
 /// Whether there is drift to be put right.
 pub(crate) fn is_wanted(config: &Release, prior: Option<&Release>) -> bool {
     !wanted(config, prior).is_empty()
 }
 
-/// Whether a plan that was carried out had nothing but drift to put right.
-pub(crate) fn is_alone(private: &Private) -> bool {
-    private.get(KEY).unwrap_or_default()
-}
-
 /// Writes into a plan that changes something what becomes of the drift; `alone` says that nothing else is the reason for it.
-pub(crate) fn promise(plan: &mut Plan<Release>, alone: bool) {
+pub(crate) fn plan_drift(plan: &mut Plan<Release>, alone: bool) {
     plan.planned.drifted = match Mode::of(&plan.config) {
         None | Some(Mode::Warn) => Attr::Unknown,
         Some(Mode::Off) => Attr::Null,
@@ -81,8 +103,8 @@ pub(crate) struct Deployed<'a> {
     pub after: Option<&'a RecordKey>,
     /// The same, opened.
     pub release: Option<&'a HelmRelease>,
-    /// The run was to put drift right.
-    pub corrects: bool,
+    /// Whether the run was to put drift right.
+    pub correction: Correction,
     /// The run has done what was planned.
     pub succeeded: bool,
 }
@@ -110,7 +132,7 @@ pub(crate) async fn after(
         return Diagnostics::new();
     };
     state.drifted = Attr::Known(Vec::new());
-    if !run.corrects || !run.succeeded {
+    if !run.correction.is_wanted() || !run.succeeded {
         // The next refresh looks at all of it.
         return Diagnostics::new();
     }

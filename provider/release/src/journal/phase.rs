@@ -19,8 +19,6 @@ pub(crate) enum Phase {
     Verify,
     /// The journal says that the release is what the configuration says.
     Record,
-    /// Who it concerns is told.
-    Notify,
 }
 
 impl Phase {
@@ -35,7 +33,19 @@ impl Phase {
             Phase::Rollout => "rollout",
             Phase::Verify => "verify",
             Phase::Record => "record",
-            Phase::Notify => "notify",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Phase::{self, Backup, Deploy, Lock, Migrate, Preflight, Record, Rollout, Verify};
+
+    #[test]
+    fn the_order_is_that_of_the_story() {
+        let story = [Lock, Preflight, Backup, Migrate, Deploy, Rollout, Verify, Record];
+        assert!(story.is_sorted());
+        let names = ["lock", "preflight", "backup", "migrate", "deploy", "rollout", "verify", "record"];
+        assert_eq!(story.map(Phase::name), names);
     }
 }

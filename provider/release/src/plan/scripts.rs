@@ -1,4 +1,4 @@
-//! The migration as the plan can foresee it: from the revision files on this machine.
+//! The migration as the plan can know it: from the revision files on this machine.
 
 use std::path::Path as FsPath;
 
@@ -11,7 +11,7 @@ use crate::settings::model::{Migration, Release};
 const VERSION_COLUMN: usize = 32;
 
 /// What the plan says of a migration.
-pub(crate) struct Foreseen {
+pub(crate) struct Preview {
     /// The revisions that will run, in order; unknown where the database's own is not known yet.
     pub pending: Attr<Vec<Attr<String>>>,
     /// What is dangerous or impossible.
@@ -22,19 +22,19 @@ pub(crate) struct Foreseen {
 ///
 /// # Errors
 /// When the folder cannot be read, or the files do not lead from the database's revision to the target.
-pub(crate) fn foresee(config: &Release, prior: Option<&Release>) -> Result<Foreseen, Diagnostics> {
-    let mut foreseen = Foreseen { pending: Attr::Null, warnings: Diagnostics::new() };
+pub(crate) fn preview(config: &Release, prior: Option<&Release>) -> Result<Preview, Diagnostics> {
+    let mut preview = Preview { pending: Attr::Null, warnings: Diagnostics::new() };
     let Some(settings) = config.migration.known() else {
-        foreseen.pending = config.migration.as_ref().map(|_| Vec::new());
-        return Ok(foreseen);
+        preview.pending = config.migration.as_ref().map(|_| Vec::new());
+        return Ok(preview);
     };
     let Some(folder) = settings.scripts.as_str() else {
-        foreseen.pending = settings.scripts.as_ref().map(|_| Vec::new());
-        return Ok(foreseen);
+        preview.pending = settings.scripts.as_ref().map(|_| Vec::new());
+        return Ok(preview);
     };
     if settings.target.is_unknown() {
-        foreseen.pending = Attr::Unknown;
-        return Ok(foreseen);
+        preview.pending = Attr::Unknown;
+        return Ok(preview);
     }
     let at = || Path::attribute("migration").child("scripts");
     let unreadable = |error: &dyn std::fmt::Display| {
@@ -42,20 +42,20 @@ pub(crate) fn foresee(config: &Release, prior: Option<&Release>) -> Result<Fores
     };
     let scripts = Scripts::read(FsPath::new(folder)).map_err(|error| unreadable(&error))?;
     for problem in scripts.problems() {
-        foreseen.warnings.push(Diagnostic::warning("The revision files have a problem", problem.to_string()).at(at()));
+        preview.warnings.push(Diagnostic::warning("The revision files have a problem", problem.to_string()).at(at()));
     }
     let Some(current) = prior.and_then(|prior| prior.schema_revision.known()) else {
-        foreseen.pending = Attr::Unknown;
-        return Ok(foreseen);
+        preview.pending = Attr::Unknown;
+        return Ok(preview);
     };
     let current: Vec<String> = current.iter().filter_map(|revision| revision.as_str().map(str::to_owned)).collect();
     let target = settings.target.as_str().unwrap_or("head");
     let pending = scripts.pending(&current, target).map_err(|error| unreadable(&error))?;
     for revision in &pending {
-        foreseen.warnings.extend(findings(revision, settings));
+        preview.warnings.extend(findings(revision, settings));
     }
-    foreseen.pending = Attr::Known(pending.iter().map(|revision| Attr::Known(revision.id.clone())).collect());
-    Ok(foreseen)
+    preview.pending = Attr::Known(pending.iter().map(|revision| Attr::Known(revision.id.clone())).collect());
+    Ok(preview)
 }
 
 fn findings(revision: &Revision, settings: &Migration) -> Diagnostics {

@@ -9,7 +9,7 @@ use std::fmt;
 use ffe_helm::manifest::{Digests, Manifest, Object, ObjectId, UnstableField, changed_fields};
 use tfplugin::Attr;
 
-use crate::rendering::render::Foreseen;
+use crate::rendering::render::Rendering;
 
 /// How much of a digest is kept: enough to tell two renderings apart.
 const DIGEST: usize = "sha256:".len() + 16;
@@ -78,7 +78,12 @@ fn display_unnamed(id: &ObjectId, namespace: &str) -> String {
 }
 
 /// What becomes of each object; unchanged ones are left out. With `promised` the digests are shown too.
-pub(crate) fn changes(before: Option<&Manifest>, after: &Foreseen, namespace: &str, promised: bool) -> Vec<Change> {
+pub(crate) fn object_changes(
+    before: Option<&Manifest>,
+    after: &Rendering,
+    namespace: &str,
+    promised: bool,
+) -> Vec<Change> {
     let index = |manifest: &Manifest| -> BTreeMap<Key, Object> {
         manifest.objects.iter().map(|object| (key(&object.id, namespace), object.clone())).collect()
     };
@@ -162,12 +167,12 @@ pub(crate) fn is_nothing(changes: &[Change]) -> bool {
 }
 
 /// What is different each time, for people: objects, and the fields of them.
-pub(crate) fn unstable_fields(foreseen: &Foreseen, namespace: &str) -> Vec<String> {
+pub(crate) fn unstable_fields(rendering: &Rendering, namespace: &str) -> Vec<String> {
     let told = |field: &UnstableField| match field.path.is_empty() {
         true => display_unnamed(&field.object, namespace),
         false => format!("{} {}", display(&field.object, namespace), field.path),
     };
-    let found: BTreeSet<String> = foreseen.unstable.iter().map(told).collect();
+    let found: BTreeSet<String> = rendering.unstable.iter().map(told).collect();
     found.into_iter().collect()
 }
 
@@ -183,30 +188,30 @@ mod tests {
         Manifest::parse(text).unwrap()
     }
 
-    fn foreseen(text: &str, again: &str) -> Foreseen {
+    fn rendering(text: &str, again: &str) -> Rendering {
         let unstable = parse(text).unstable_fields(&parse(again));
-        Foreseen { manifest: parse(text), unstable, hidden: Vec::new() }
+        Rendering { manifest: parse(text), unstable, hidden: Vec::new() }
     }
 
-    fn list(before: Option<&str>, after: &Foreseen) -> Vec<String> {
-        changes(before.map(parse).as_ref(), after, "ffe", false).iter().map(Change::to_string).collect()
+    fn list(before: Option<&str>, after: &Rendering) -> Vec<String> {
+        object_changes(before.map(parse).as_ref(), after, "ffe", false).iter().map(Change::to_string).collect()
     }
 
     #[test]
     fn only_what_differs_is_listed() {
-        let after = foreseen(AFTER, AFTER);
+        let after = rendering(AFTER, AFTER);
         assert_eq!(
             list(Some(BEFORE), &after),
             ["change ConfigMap/a: /data/x, /metadata/namespace", "remove ConfigMap/b", "create Secret/other/d"]
         );
         assert!(list(Some(AFTER), &after).is_empty());
-        assert_eq!(list(None, &foreseen(BEFORE, BEFORE)).len(), 3);
+        assert_eq!(list(None, &rendering(BEFORE, BEFORE)).len(), 3);
     }
 
     #[test]
     fn another_version_is_the_same_object_and_another_group_replaces_it() {
         let web = |api: &str| format!("{{apiVersion: {api}, kind: Ingress, metadata: {{name: web}}}}");
-        let after = foreseen(&web("networking.k8s.io/v1"), &web("networking.k8s.io/v1"));
+        let after = rendering(&web("networking.k8s.io/v1"), &web("networking.k8s.io/v1"));
         assert_eq!(list(Some(&web("networking.k8s.io/v1beta1")), &after), ["change Ingress/web: /apiVersion"]);
         assert_eq!(list(Some(&web("extensions/v1beta1")), &after), ["replace Ingress/web"]);
     }
@@ -221,19 +226,19 @@ mod tests {
             )
         };
         let (deployed, one, two) = (make("a", "x", "j0"), make("b", "y", "j1"), make("c", "y", "j2"));
-        let found = list(Some(&deployed), &foreseen(&one, &two));
+        let found = list(Some(&deployed), &rendering(&one, &two));
         assert_eq!(
             found,
             ["change ConfigMap/c: /data/t", "create Job/*", "remove Job/j0", "regenerate Secret/s: /stringData/p"]
         );
         // Another rendering of the same promises the same, in every word.
-        let all = |a: &str, b: &str| changes(Some(&parse(&deployed)), &foreseen(a, b), "ffe", true);
+        let all = |a: &str, b: &str| object_changes(Some(&parse(&deployed)), &rendering(a, b), "ffe", true);
         assert_eq!(all(&one, &two), all(&two, &one));
-        let named = unstable_fields(&foreseen(&one, &two), "ffe");
+        let named = unstable_fields(&rendering(&one, &two), "ffe");
         assert_eq!(named, ["ConfigMap/c /data/p", "Job/*", "Secret/s /stringData/p"]);
-        assert!(is_nothing(&changes(
+        assert!(is_nothing(&object_changes(
             Some(&parse(&make("z", "y", "j1"))),
-            &foreseen(&one, &make("c", "y", "j1")),
+            &rendering(&one, &make("c", "y", "j1")),
             "ffe",
             true
         )));
@@ -242,21 +247,21 @@ mod tests {
     #[test]
     fn digests_hold_nothing_of_what_is_hidden() {
         let make = |text: &str| {
-            foreseen(&format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{t: {text}}}}}"), "{}")
+            rendering(&format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{t: {text}}}}}"), "{}")
         };
-        let hide = |mut foreseen: Foreseen| {
-            foreseen.unstable.clear();
-            let object = foreseen.manifest.objects[0].id.clone();
-            foreseen.hidden.push(UnstableField { object, path: "/data/t".into() });
-            changes(None, &foreseen, "ffe", true)
+        let hide = |mut rendering: Rendering| {
+            rendering.unstable.clear();
+            let object = rendering.manifest.objects[0].id.clone();
+            rendering.hidden.push(UnstableField { object, path: "/data/t".into() });
+            object_changes(None, &rendering, "ffe", true)
         };
         assert_eq!(hide(make("canary")), hide(make("other")));
-        assert!(changes(None, &make("x"), "ffe", false)[0].digest.is_none());
+        assert!(object_changes(None, &make("x"), "ffe", false)[0].digest.is_none());
     }
 
     #[test]
     fn a_list_is_text_and_can_be_read_back() {
-        let found = changes(Some(&parse(BEFORE)), &foreseen(AFTER, AFTER), "ffe", true);
+        let found = object_changes(Some(&parse(BEFORE)), &rendering(AFTER, AFTER), "ffe", true);
         let text = lines(&found).into_known().unwrap();
         let listed: Vec<String> =
             listed(&text).into_iter().map(|(action, object)| format!("{action} {object}")).collect();

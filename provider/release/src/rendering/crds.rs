@@ -18,7 +18,7 @@ use crate::settings::model::Release;
 pub(crate) const KIND: &str = "CustomResourceDefinition";
 /// What becomes of one definition.
 #[derive(Clone, Debug)]
-pub(crate) struct Pending {
+pub(crate) struct DefinitionChange {
     /// Its name.
     pub name: String,
     /// The fields that differ; `None` for one that is made.
@@ -33,7 +33,11 @@ pub(crate) struct Pending {
 ///
 /// # Errors
 /// When the cluster cannot be asked.
-pub(crate) async fn pending(cluster: &Cluster, config: &Release, chart: &Chart) -> Result<Vec<Pending>, Error> {
+pub(crate) async fn definition_changes(
+    cluster: &Cluster,
+    config: &Release,
+    chart: &Chart,
+) -> Result<Vec<DefinitionChange>, Error> {
     let policy = config.crds.as_str().unwrap_or("create");
     let mut found = Vec::new();
     if policy == "skip" {
@@ -41,8 +45,12 @@ pub(crate) async fn pending(cluster: &Cluster, config: &Release, chart: &Chart) 
     }
     for body in chart.crds.iter().filter(|body| body["kind"] == KIND) {
         let object = ObjectRef::from_value(body)?;
-        let make =
-            |fields, lost_versions| Pending { name: object.name.clone(), fields, lost_versions, body: body.clone() };
+        let make = |fields, lost_versions| DefinitionChange {
+            name: object.name.clone(),
+            fields,
+            lost_versions,
+            body: body.clone(),
+        };
         match cluster.find_ref(&object).await? {
             None => found.push(make(None, Vec::new())),
             Some(live) if policy == "create_replace" => {
@@ -71,9 +79,13 @@ fn lost_versions(live: &DynamicObject, wanted: &Json) -> Vec<String> {
     stored.filter(|version| !known.contains(version)).map(str::to_owned).collect()
 }
 
-/// The same for a plan: what cannot be asked is no reason not to plan.
-pub(crate) async fn foresee(cluster: &Cluster, config: &Release, chart: &Chart) -> (Vec<Pending>, Diagnostics) {
-    match pending(cluster, config, chart).await {
+/// The same for a plan, with warnings: what cannot be asked is no reason not to plan.
+pub(crate) async fn plan_definitions(
+    cluster: &Cluster,
+    config: &Release,
+    chart: &Chart,
+) -> (Vec<DefinitionChange>, Diagnostics) {
+    match definition_changes(cluster, config, chart).await {
         Ok(pending) => {
             let warnings = pending.iter().filter_map(warning).collect();
             (pending, warnings)
@@ -88,7 +100,7 @@ pub(crate) async fn foresee(cluster: &Cluster, config: &Release, chart: &Chart) 
     }
 }
 
-fn warning(pending: &Pending) -> Option<Diagnostic> {
+fn warning(pending: &DefinitionChange) -> Option<Diagnostic> {
     let fields = pending.fields.as_ref()?;
     let lost = if pending.lost_versions.is_empty() {
         String::new()
@@ -115,8 +127,8 @@ fn warning(pending: &Pending) -> Option<Diagnostic> {
 }
 
 /// As entries of `changes`.
-pub(crate) fn changes(pending: &[Pending]) -> Vec<Change> {
-    let entry = |one: &Pending| Change {
+pub(crate) fn changes(pending: &[DefinitionChange]) -> Vec<Change> {
+    let entry = |one: &DefinitionChange| Change {
         action: if one.fields.is_some() { "replace" } else { "create" }.to_owned(),
         object: format!("{KIND}/{}", one.name),
         fields: one.fields.clone().unwrap_or_default(),
@@ -144,7 +156,7 @@ mod tests {
         let wanted = json!({ "spec": { "versions": [{ "name": "v2" }] } });
         let lost = lost_versions(&live(json!({ "storedVersions": ["v1", "v2"] })), &wanted);
         assert_eq!(lost, ["v1"]);
-        let replaced = Pending {
+        let replaced = DefinitionChange {
             name: "things.x.example".into(),
             fields: Some(vec!["/spec/versions".into()]),
             lost_versions: lost,
@@ -153,7 +165,7 @@ mod tests {
         let text = warning(&replaced).unwrap();
         assert!(text.summary.contains("things.x.example will be replaced"), "{text:?}");
         assert!(text.detail.contains("/spec/versions") && text.detail.contains("still stored as v1"), "{text:?}");
-        let made = Pending { fields: None, ..replaced.clone() };
+        let made = DefinitionChange { fields: None, ..replaced.clone() };
         assert!(warning(&made).is_none());
         let shown: Vec<_> = changes(&[made, replaced]).into_iter().map(|one| one.action).collect();
         assert_eq!(shown, ["create", "replace"]);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tfplugin::{Diagnostic, Private};
 
 use crate::rendering::changes::display;
-use crate::rendering::render::{Foreseen, with_hooks};
+use crate::rendering::render::{Rendering, with_hooks};
 
 const KEY: &str = "promise.v1";
 
@@ -30,14 +30,14 @@ pub(crate) struct Promise {
 
 impl Promise {
     /// What is promised by a plan.
-    pub(crate) fn of(chart_digest: &str, foreseen: &Foreseen) -> Promise {
-        let left_out: Vec<UnstableField> = foreseen.unstable.iter().chain(&foreseen.hidden).cloned().collect();
-        let digests = Digests { unstable: &left_out, key: None }.each(&with_hooks(&foreseen.manifest));
+    pub(crate) fn of(chart_digest: &str, rendering: &Rendering) -> Promise {
+        let left_out: Vec<UnstableField> = rendering.unstable.iter().chain(&rendering.hidden).cloned().collect();
+        let digests = Digests { unstable: &left_out, key: None }.each(&with_hooks(&rendering.manifest));
         Promise {
             chart: chart_digest.to_owned(),
             objects: digests.into_iter().collect(),
-            unstable: foreseen.unstable.clone(),
-            hidden: foreseen.hidden.clone(),
+            unstable: rendering.unstable.clone(),
+            hidden: rendering.hidden.clone(),
         }
     }
 
@@ -57,8 +57,8 @@ impl Promise {
     }
 
     /// A new rendering, with what is known to be left out of it.
-    pub(crate) fn foreseen(&self, manifest: Manifest) -> Foreseen {
-        Foreseen { manifest, unstable: self.unstable.clone(), hidden: self.hidden.clone() }
+    pub(crate) fn rendering(&self, manifest: Manifest) -> Rendering {
+        Rendering { manifest, unstable: self.unstable.clone(), hidden: self.hidden.clone() }
     }
 
     /// What has become of the promise: a sentence for each thing that is different now; empty when all is as planned.
@@ -125,7 +125,7 @@ mod tests {
     fn promise() -> Promise {
         let (one, two) = (render("x", "a", "j1", "1"), render("x", "b", "j2", "1"));
         let unstable = with_hooks(&one).unstable_fields(&with_hooks(&two));
-        Promise::of("sha256:1", &Foreseen { manifest: one, unstable, hidden: Vec::new() })
+        Promise::of("sha256:1", &Rendering { manifest: one, unstable, hidden: Vec::new() })
     }
 
     #[test]
@@ -149,10 +149,11 @@ mod tests {
     #[test]
     fn it_travels_in_private_state_without_secrets() {
         let secret = "{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: {k: canary}}";
-        let promise = Promise::of("d", &Foreseen { manifest: Manifest::parse(secret).unwrap(), ..Foreseen::default() });
+        let promise =
+            Promise::of("d", &Rendering { manifest: Manifest::parse(secret).unwrap(), ..Rendering::default() });
         let other = Promise::of(
             "d",
-            &Foreseen { manifest: Manifest::parse(&secret.replace("canary", "x")).unwrap(), ..Foreseen::default() },
+            &Rendering { manifest: Manifest::parse(&secret.replace("canary", "x")).unwrap(), ..Rendering::default() },
         );
         assert_eq!(promise, other);
         let mut private = Private::default();

@@ -25,7 +25,7 @@ pub(crate) const RENDERING: Duration = Duration::from_secs(120);
 
 /// A rendering, and what of it cannot be promised. Hooks count like objects.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Foreseen {
+pub(crate) struct Rendering {
     /// What is rendered.
     pub manifest: Manifest,
     /// What is different each time.
@@ -38,7 +38,7 @@ pub(crate) struct Foreseen {
 ///
 /// # Errors
 /// When the chart does not render, at `chart`.
-pub(crate) async fn foresee(
+pub(crate) async fn render_to_promise(
     cluster: &Cluster,
     kit: &HelmKit,
     inputs: &Inputs,
@@ -46,7 +46,7 @@ pub(crate) async fn foresee(
     exists: bool,
     first: Option<Manifest>,
     cancel: &Cancel,
-) -> Result<Foreseen, Diagnostics> {
+) -> Result<Rendering, Diagnostics> {
     let values = inputs.values.to_document().unwrap_or_default();
     let varies = chart.varies.max(Varies::of_text(&values));
     let renderer = Renderer::new(cluster, kit, inputs, chart, exists, cancel).await?;
@@ -92,7 +92,7 @@ pub(crate) async fn foresee(
         Some(None) => stand_in::holding(&whole, &inputs.redactor()),
     };
     let hidden = hidden.into_iter().filter(|field| !unstable.contains(field)).collect();
-    Ok(Foreseen { manifest: first, unstable, hidden })
+    Ok(Rendering { manifest: first, unstable, hidden })
 }
 
 /// Renders once, where what cannot be promised is known from the plan.

@@ -6,18 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::k8s_openapi::api::batch::v1::{Job, JobSpec};
+use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, LocalObjectReference, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, Volume,
-    VolumeMount,
+    Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{Mark, MarkState};
+use ffe_cluster::{Mark, MarkState, every_key_of, one_shot_job};
 use serde_json::Value as Json;
 use tfplugin::Attr;
 
+use crate::apply::migration::migrator::Migrator;
 use crate::apply::migration::task::{Part, Task};
 use crate::apply::run::Run;
 use crate::settings::inputs::duration;
@@ -25,18 +24,11 @@ use crate::settings::model::{Amounts, Migration};
 
 /// The value of `app.kubernetes.io/name` on the pods.
 pub(crate) const POD_LABEL: &str = "ffe-migrate";
-/// What keeps a mesh from adding a sidecar: before the sidecar runs the pod has no network, and the Job would not end with it.
-const PLAIN_LABELS: [(&str, &str); 2] =
-    [("sidecar.istio.io/inject", "false"), ("kuma.io/sidecar-injection", "disabled")];
-const PLAIN_ANNOTATIONS: [(&str, &str); 3] = [
-    ("sidecar.istio.io/inject", "false"),
-    ("linkerd.io/inject", "disabled"),
-    ("consul.hashicorp.com/connect-inject", "false"),
-];
 
 /// The Job of a task, named after it and the run.
-pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -> Job {
-    let pod = workload_pod(run, image);
+pub(crate) fn build(run: &Run, migrator: &Migrator, task: &Task) -> Job {
+    let (settings, image) = (&migrator.settings, migrator.image.as_str());
+    let pod = migrator.pod_spec();
     let mut metadata = ObjectMeta {
         name: Some(task.job_name(&run.record().id)),
         namespace: Some(run.inputs.namespace.clone()),
@@ -44,54 +36,31 @@ pub(crate) fn build(run: &Run, settings: &Migration, image: &str, task: &Task) -
     };
     let mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     mark.write(&mut metadata);
-    let mut labels = over(&PLAIN_LABELS, &settings.pod_labels);
+    let mut labels = set(&settings.pod_labels);
     // By these its pods are told from the release's own.
     labels.insert("app.kubernetes.io/name".to_owned(), POD_LABEL.to_owned());
     labels.insert("app.kubernetes.io/instance".to_owned(), run.inputs.name.clone());
-    let annotations = over(&PLAIN_ANNOTATIONS, &settings.pod_annotations);
+    let annotations = set(&settings.pod_annotations);
     let one = |(part, command): &(Part, Vec<String>)| container(settings, image, &pod, part.name(), command.clone());
     let mut containers: Vec<Container> = task.parts.iter().map(one).collect();
     let last = containers.pop();
-    Job {
-        metadata,
-        spec: Some(JobSpec {
-            // A migration that failed is not tried again by itself: what it left is looked at first.
-            backoff_limit: Some(0),
-            active_deadline_seconds: i64::try_from(duration(&settings.timeout, 600).as_secs()).ok(),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels),
-                    annotations: Some(annotations),
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(PodSpec {
-                    restart_policy: Some("Never".to_owned()),
-                    automount_service_account_token: Some(false),
-                    enable_service_links: Some(false),
-                    image_pull_secrets: parse(&pod, "imagePullSecrets").map(|list: Vec<LocalObjectReference>| list),
-                    security_context: Some(pod_security(&pod)),
-                    init_containers: Some(containers),
-                    containers: last.into_iter().collect(),
-                    volumes: Some(vec![Volume {
-                        name: "tmp".to_owned(),
-                        empty_dir: Some(EmptyDirVolumeSource::default()),
-                        ..Volume::default()
-                    }]),
-                    ..PodSpec::default()
-                }),
-            },
-            ..JobSpec::default()
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta { labels: Some(labels), annotations: Some(annotations), ..ObjectMeta::default() }),
+        spec: Some(PodSpec {
+            image_pull_secrets: parse(&pod, "imagePullSecrets").map(|list: Vec<LocalObjectReference>| list),
+            security_context: parse(&pod, "securityContext"),
+            init_containers: Some(containers),
+            containers: last.into_iter().collect(),
+            ..PodSpec::default()
         }),
-        ..Job::default()
-    }
+    };
+    one_shot_job(metadata, duration(&settings.timeout, 600), template)
 }
 
-/// What is set, over what holds by default.
-fn over(defaults: &[(&str, &str)], set: &Attr<BTreeMap<String, Attr<String>>>) -> BTreeMap<String, String> {
-    let defaults = defaults.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let set =
-        set.known().into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    defaults.chain(set).collect()
+/// What is set.
+fn set(attribute: &Attr<BTreeMap<String, Attr<String>>>) -> BTreeMap<String, String> {
+    let set = attribute.known().into_iter().flatten();
+    set.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command: Vec<String>) -> Container {
@@ -109,12 +78,7 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
         image_pull_policy: parse(&workload, "imagePullPolicy"),
         command: Some(command),
         working_dir: settings.working_dir.as_str().map(str::to_owned),
-        env_from: settings.database_secret.as_str().map(|name| {
-            vec![EnvFromSource {
-                secret_ref: Some(SecretEnvSource { name: name.to_owned(), optional: None }),
-                ..EnvFromSource::default()
-            }]
-        }),
+        env_from: settings.database_secret.as_str().map(every_key_of),
         env: Some(
             env.map(|(name, value)| EnvVar {
                 name: name.clone(),
@@ -124,63 +88,23 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
             .collect(),
         ),
         resources: Some(resources(settings)),
-        security_context: Some(container_security(&workload)),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "tmp".to_owned(),
-            mount_path: "/tmp".to_owned(),
-            ..VolumeMount::default()
-        }]),
+        security_context: parse(&workload, "securityContext"),
         ..Container::default()
     }
 }
 
-/// The workload's own security context, with what `restricted` demands.
-fn pod_security(pod: &Json) -> PodSecurityContext {
-    let mut context: PodSecurityContext = parse(pod, "securityContext").unwrap_or_default();
-    context.run_as_non_root = Some(true);
-    context.seccomp_profile.get_or_insert_with(runtime_default);
-    context
-}
-
-fn container_security(workload: &Json) -> SecurityContext {
-    let mut context: SecurityContext = parse(workload, "securityContext").unwrap_or_default();
-    context.allow_privilege_escalation = Some(false);
-    context.run_as_non_root = Some(true);
-    context.privileged = None;
-    context.seccomp_profile.get_or_insert_with(runtime_default);
-    context.capabilities = Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None });
-    context
-}
-
-fn runtime_default() -> SeccompProfile {
-    SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }
-}
-
+/// The amounts that are set; the others have defaults.
 fn resources(settings: &Migration) -> ResourceRequirements {
-    let amounts = |given: Option<&Amounts>, cpu: &str, memory: &str| {
-        let pick = |attribute: Option<&Attr<String>>, default: &str| {
-            Quantity(attribute.and_then(|text| text.as_str()).unwrap_or(default).to_owned())
-        };
-        BTreeMap::from([
-            ("cpu".to_owned(), pick(given.map(|amounts| &amounts.cpu), cpu)),
-            ("memory".to_owned(), pick(given.map(|amounts| &amounts.memory), memory)),
-        ])
+    let amounts = |given: &Amounts| -> BTreeMap<String, Quantity> {
+        let both = [("cpu", given.cpu.as_str()), ("memory", given.memory.as_str())];
+        both.into_iter().filter_map(|(name, amount)| Some((name.to_owned(), Quantity(amount?.to_owned())))).collect()
     };
     let given = settings.resources.known();
     ResourceRequirements {
-        requests: Some(amounts(given.and_then(|given| given.requests.known()), "100m", "128Mi")),
-        limits: Some(amounts(given.and_then(|given| given.limits.known()), "1", "512Mi")),
+        requests: given.and_then(|given| given.requests.known()).map(amounts),
+        limits: given.and_then(|given| given.limits.known()).map(amounts),
         ..ResourceRequirements::default()
     }
-}
-
-/// The pod specification of the workload that runs the image; null when there is none.
-fn workload_pod(run: &Run, image: &str) -> Json {
-    let workloads = run.manifest.as_ref().map(|manifest| manifest.workloads(&run.inputs.namespace)).unwrap_or_default();
-    let runs =
-        |workload: &&ffe_helm::manifest::Workload| workload.containers.iter().any(|container| container.image == image);
-    let workload = workloads.iter().find(runs).or_else(|| workloads.first());
-    workload.map(|workload| workload.pod_spec.clone()).unwrap_or_default()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &Json, key: &str) -> Option<T> {

@@ -1,31 +1,31 @@
 //! Something done to the database by a Job: looking where it stands, migrating, undoing.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
 use ffe_cluster::{Diagnosis, JobOptions, Kind, Query};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use tfplugin::{Attr, Diagnostic, Path};
-use tokio::time::Instant;
 
+use crate::apply::jobs::PODS_END;
 use crate::apply::migration::answer::Facts;
 use crate::apply::migration::inspection::{SCRIPT, Standing};
 use crate::apply::migration::job;
-use crate::apply::run::{Run, Stop};
+use crate::apply::migration::migrator::Migrator;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::settings::inputs::duration;
 use crate::settings::model::Migration;
 
-const LOG_LINES: usize = 200;
+/// Lines of a Job's log that are read to be shown.
+const JOB_LOG_LINES: usize = 200;
+/// Lines of it that a message has.
 const SHOWN_LINES: usize = 20;
 /// Seconds that a statement waits for a lock.
 const LOCK_TIMEOUT: u64 = 30;
 /// Runs a command and answers what it has printed on standard output, each line a fact; its exit code stays.
 const ANSWER: &str = include_str!("answer.sh");
-/// What is waited for a Job beyond its own deadline: its pods have a time to end in, and only then it is said to have failed.
-const GRACE: Duration = Duration::from_secs(90);
-
 /// A container of a task's pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
@@ -154,13 +154,13 @@ impl Terms<'_> {
 
 impl Task {
     /// Looks where the database stands, and with Alembic what is pending. `None`: the engine has no way to tell.
-    pub(crate) fn inspect(kind: &'static str, terms: Terms<'_>) -> Option<Task> {
+    pub(crate) fn inspect(terms: Terms<'_>) -> Option<Task> {
         let part = if is_alembic(terms.settings) {
             terms.look(Part::Inspect, Some(terms.target()))
         } else {
             terms.current()?
         };
-        Some(Task { kind, parts: vec![part] })
+        Some(Task { kind: "inspect", parts: vec![part] })
     }
 
     /// Looks where the database stands, wherever it is to go. `None`: the engine has no way to tell.
@@ -202,15 +202,19 @@ impl Task {
         format!("ffe-{}-{run_id}", self.kind)
     }
 
-    /// Runs it: makes its Job, or attaches to the one that an interrupted run has made. The Job is left for the caller to
+    /// Makes its Job, or attaches to the one that an interrupted run has made, and waits for it. The Job is left for the caller to
     /// remove once its outcome is in the journal.
     ///
     /// # Errors
     /// When the cluster refuses or the user stops it; a Job that failed is an outcome.
-    pub(crate) async fn run(&self, run: &Run, settings: &Migration, image: &str) -> Result<TaskOutcome, Stop> {
-        let job = job::build(run, settings, image, self);
-        let options =
-            JobOptions { wait: run.wait(duration(&settings.timeout, 600) + GRACE), log_lines: LOG_LINES, stream: true };
+    pub(crate) async fn run_job(&self, run: &Run, migrator: &Migrator) -> Result<TaskOutcome, Stop> {
+        let settings = &migrator.settings;
+        let job = job::build(run, migrator, self);
+        let options = JobOptions {
+            wait: run.wait(duration(&settings.timeout, 600) + PODS_END),
+            log_lines: JOB_LOG_LINES,
+            stream: true,
+        };
         let outcome = run.cluster.run_job(&job, &options).await.map_err(|error| match error.kind() {
             Kind::Cancelled => Stop::Cancelled,
             _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", self.kind)),
@@ -256,7 +260,7 @@ impl Task {
                     continue;
                 };
                 let (namespace, redactor) = (&run.inputs.namespace, run.redactor());
-                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), LOG_LINES, false, &redactor);
+                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), JOB_LOG_LINES, false, &redactor);
                 match tail.await {
                     Ok(lines) => {
                         let answer = mark(&run.record().id);
@@ -324,42 +328,6 @@ impl TaskOutcome {
     }
 }
 
-/// Removes a Job, and waits until its pods have ended.
-///
-/// # Errors
-/// When the cluster refuses, or they do not end.
-pub(crate) async fn end_with_pods(run: &Run, name: &str) -> Result<(), Stop> {
-    let failed = |error| Stop::cluster(&error, &format!("The Job {name} cannot be ended"));
-    remove_job(run, name).await?;
-    let query = Query::labels(format!("batch.kubernetes.io/job-name={name}"));
-    let begun = Instant::now();
-    loop {
-        let pods = run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await.map_err(failed)?;
-        if pods.is_empty() {
-            return Ok(());
-        }
-        if begun.elapsed() > GRACE || run.cancel.is_cancelled() {
-            return Err(Stop::failed(Diagnostic::error(
-                format!("The pod of the Job {name} does not end"),
-                format!("It was told to, {} ago.", ffe_cluster::format_duration(begun.elapsed())),
-            )));
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// Removes a Job.
-///
-/// # Errors
-/// When the cluster refuses.
-pub(crate) async fn remove_job(run: &Run, name: &str) -> Result<(), Stop> {
-    run.cluster
-        .delete_job(&run.inputs.namespace, name)
-        .await
-        .map(|_| ())
-        .map_err(|error| Stop::cluster(&error, &format!("The Job {name} cannot be removed")))
-}
-
 /// Whether the engine is Alembic.
 pub(crate) fn is_alembic(settings: &Migration) -> bool {
     settings.engine.as_str() == Some("alembic")
@@ -406,7 +374,7 @@ mod tests {
 
     fn asked(script: &str) -> (Standing, Option<i32>) {
         let settings = command(&["sh", "-c", script]);
-        let task = Task::inspect("inspect", terms(&settings, &[])).unwrap();
+        let task = Task::inspect(terms(&settings, &[])).unwrap();
         let (log, code) = run(&task.parts[0].1, None);
         let facts = Facts::read(&log, &mark("0123456789ab"));
         (facts.map_or_else(Standing::Unknown, |facts| Standing::of_command(&facts)), code)

@@ -1,13 +1,15 @@
 //! A dump of the database before its schema moves.
 
-use ffe_backup::{Place, PodShape, Rclone, Request, S3, Storage, Volume};
+use ffe_backup::{Place, Rclone, Request, S3, Storage, Volume};
 use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Secret};
 use ffe_cluster::{JobOptions, Kind, Mark, MarkState};
 use std::time::Duration;
 use tfplugin::{Attr, Diagnostic, Path};
 
-use crate::apply::migration::task::is_alembic;
-use crate::apply::run::{Run, Stop};
+use crate::apply::jobs;
+use crate::apply::phases::preflight::Checked;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::journal::Outcome;
 use crate::journal::Phase;
 use crate::settings::model::{BackupTo, Migration};
@@ -29,10 +31,10 @@ const CLUSTER: usize = 8;
 ///
 /// # Errors
 /// When there is no complete, verified dump: then nothing has been changed.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
-    let nothing_to_do = is_alembic(&settings) && run.nothing_pending;
-    if has_what_it_needs(run) || nothing_to_do {
+pub(crate) async fn take(run: &mut Run, checked: &Checked) -> Result<Outcome, Stop> {
+    let Some(migration) = &checked.migration else { return Ok(Outcome::Skipped) };
+    let settings = migration.migrator.settings.clone();
+    if has_what_it_needs(run) || migration.nothing_pending().is_some() {
         return Ok(Outcome::Skipped);
     }
     if !is_wanted(run, &settings).await? {
@@ -54,7 +56,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     let place = place(run, &settings, &secret, cluster).await?;
     let again = if run.record().backup.is_some() { "-again" } else { "" };
     let job = format!("ffe-backup-{}{again}", run.record().id);
-    run.begin_job(&job).await?;
+    jobs::write_down(run, &job).await?;
     let request =
         Request { place, job_name: job.clone(), backup_name: backup_name(run), database_secret: secret, retention };
     let options = JobOptions { wait: run.wait(TIMEOUT), log_lines: 50, stream: true };
@@ -62,7 +64,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         Ok(taken) => taken,
         Err(error) if error.is_cancelled() => return Err(Stop::Cancelled),
         Err(error) => {
-            run.end_job(&job).await?;
+            jobs::finish(run, &job).await?;
             let advice = error.advice().map(|advice| format!("\n\nWhat to do: {advice}")).unwrap_or_default();
             let detail = format!("Nothing was changed.\n\n{}{advice}", run.redactor().clean(&error.to_string()));
             return Err(Stop::failed(
@@ -80,7 +82,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         record.restore = Some(restore);
         record.backup = Some(taken.backup);
     });
-    run.end_job(&job).await?;
+    jobs::finish(run, &job).await?;
     Ok(Outcome::Succeeded)
 }
 
@@ -169,7 +171,6 @@ async fn place(run: &Run, settings: &Migration, secret: &str, cluster: Option<St
         storage: storage(to, &run.inputs.name),
         rclone_image: to.and_then(|to| to.rclone_image.as_str()).unwrap_or(RCLONE_IMAGE).to_owned(),
         mark: Mark { state: MarkState::Complete, ..run.journal.mark.clone() },
-        pod: PodShape::default(),
         timeout: TIMEOUT,
     })
 }

@@ -1,61 +1,76 @@
-//! Helm installs or upgrades: the one that has rendered what was looked at in preflight, and otherwise another. Waiting is not Helm's: the next phase waits and knows why something is not ready.
+//! Helm installs or upgrades: the Helm that has rendered what preflight looked at, and otherwise another. Helm does not wait: the next
+//! phase does, and knows why something is not ready.
 
 mod definitions;
 
 use ffe_cluster::ObjectRef;
 use ffe_helm::binary::{Cause, DeployRequest, Deployment, Done, Held, Helm};
-use ffe_helm::chart::Chart;
+use ffe_helm::manifest::Manifest;
+use ffe_helm::records::Release as HelmRelease;
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::phases::preflight::{Checked, Deployer};
+use crate::apply::run::{Made, Run};
+use crate::apply::stop::Stop;
 use crate::apply::taken_over;
 use crate::journal::Outcome;
 use crate::journal::ownership::description;
 use crate::rendering::crds;
 use crate::rendering::render::{RENDERING, not_rendered};
 
+/// How often a record that is replaced while it is read is looked for.
+const READINGS: u32 = 3;
+
+/// What is deployed, as Helm's record has it.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    /// What Helm has applied.
+    pub manifest: Manifest,
+}
+
 /// Deploys, and reads the record that Helm has written.
 ///
 /// # Errors
 /// When Helm fails, with what its hooks have said.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
-    definitions::apply(run, &chart).await?;
-    if run.in_place {
-        tracing::info!("the release is as wanted already; no new revision is made");
-        observe(run).await?;
-        return Ok(Outcome::Skipped);
-    }
-    taken_over::note(run).await?;
-    let deployed = match run.held.take().filter(Held::waits) {
+pub(crate) async fn deploy(run: &mut Run, checked: &Checked, deployer: Deployer) -> Result<(Outcome, Deployed), Stop> {
+    definitions::apply(run).await?;
+    let held = match deployer {
+        Deployer::Nobody => {
+            tracing::info!("the release is as wanted already; no new revision is made");
+            return Ok((Outcome::Skipped, read_record(run).await?));
+        }
+        Deployer::Held(held) => Some(held).filter(Held::waits),
+        Deployer::Another => None,
+    };
+    taken_over::note(run, &checked.manifest).await?;
+    let deployed = match held {
         Some(held) => match held.go_on(&run.cancel).await {
             // Nothing was done: it begins anew, upon what is there now.
             Err(error) if error.failure().is_some_and(|failure| failure.cause == Cause::Outrun) => {
                 tracing::warn!(release = %run.inputs.name, "somebody else has made a revision meanwhile");
-                start(run, &chart).await
+                by_another_helm(run).await
             }
             deployed => deployed,
         },
-        None => start(run, &chart).await,
+        None => by_another_helm(run).await,
     };
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = deployed {
         if error.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        return Err(Stop::Failed(failure(run, &error).await));
+        return Err(Stop::Failed(failure(run, &checked.manifest, &error).await));
     }
-    observe(run).await?;
-    Ok(Outcome::Succeeded)
+    Ok((Outcome::Succeeded, read_record(run).await?))
 }
 
 /// Starts the Helm that will deploy, up to where it would write, where it stops there.
 ///
 /// # Errors
 /// When the chart does not render, or Helm refuses to deploy it.
-pub(crate) async fn hold(run: &Run, chart: &Chart) -> Result<Option<Held>, Stop> {
+pub(crate) async fn hold(run: &Run) -> Result<Option<Held>, Stop> {
     let description = description(&run.record().id);
-    let (helm, request) = (helm(run), request(run, chart, &description));
+    let (helm, request) = (helm(run), request(run, &description));
     match helm.hold(deployment(run), &request, RENDERING, &run.cancel).await {
         Ok(held) => Ok(held),
         Err(error) if error.is_cancelled() => Err(Stop::Cancelled),
@@ -65,10 +80,10 @@ pub(crate) async fn hold(run: &Run, chart: &Chart) -> Result<Option<Held>, Stop>
     }
 }
 
-/// Deploys by a Helm of its own.
-async fn start(run: &Run, chart: &Chart) -> ffe_helm::Result<Done> {
+/// Deploys by a Helm that is started now.
+async fn by_another_helm(run: &Run) -> ffe_helm::Result<Done> {
     let description = description(&run.record().id);
-    let (helm, request) = (helm(run), request(run, chart, &description));
+    let (helm, request) = (helm(run), request(run, &description));
     match deployment(run) {
         Deployment::Install => helm.install(&request, &run.cancel).await,
         Deployment::Upgrade => helm.upgrade(&request, &run.cancel).await,
@@ -83,8 +98,8 @@ fn deployment(run: &Run) -> Deployment {
     if run.before.is_some() { Deployment::Upgrade } else { Deployment::Install }
 }
 
-fn request<'a>(run: &'a Run, chart: &'a Chart, description: &'a str) -> DeployRequest<'a> {
-    let inputs = &run.inputs;
+fn request<'a>(run: &'a Run, description: &'a str) -> DeployRequest<'a> {
+    let (inputs, chart) = (&run.inputs, &*run.chart);
     let config = &inputs.config;
     DeployRequest {
         description: Some(description),
@@ -102,32 +117,44 @@ fn request<'a>(run: &'a Run, chart: &'a Chart, description: &'a str) -> DeployRe
     }
 }
 
-/// Reads the newest record.
-async fn observe(run: &mut Run) -> Result<(), Stop> {
+/// Reads the newest record, and notes it in the journal.
+async fn read_record(run: &mut Run) -> Result<Deployed, Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's record cannot be read");
-    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
-    let Some(key) = history.into_iter().next_back() else {
-        return Err(Stop::failed(Diagnostic::error(
-            "Helm reported success and left no release record",
-            "The record may be kept by another storage driver: see helm.driver of the provider.",
-        )));
-    };
-    let release = run.kit.records.open(&key).await.map_err(unreadable)?;
-    run.note(|record| record.revision_after = Some(key.revision));
-    run.journal.content.first_deployed = release.as_ref().and_then(|release| release.first_deployed);
-    run.after = release;
-    run.after_key = Some(key);
-    Ok(())
+    let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
+    for _ in 0..READINGS {
+        let history = run.kit.records.history_now(namespace, name).await.map_err(unreadable)?;
+        let Some(key) = history.into_iter().next_back() else {
+            return Err(Stop::failed(Diagnostic::error(
+                "Helm reported success and left no release record",
+                "The record may be kept by another storage driver: see helm.driver of the provider.",
+            )));
+        };
+        let Some(release) = run.kit.records.open(&key).await.map_err(unreadable)? else { continue };
+        run.note(|record| record.revision_after = Some(key.revision));
+        run.journal.content.first_deployed = release.first_deployed;
+        let manifest = manifest(&release);
+        run.made = Some(Made { key, release: Some(release) });
+        return Ok(Deployed { manifest: manifest? });
+    }
+    Err(Stop::failed(Diagnostic::error(
+        "The release's record cannot be read",
+        "It is replaced again and again: somebody else is at work on the release.",
+    )))
+}
+
+fn manifest(release: &HelmRelease) -> Result<Manifest, Stop> {
+    let parsed = Manifest::parse(&release.manifest);
+    parsed.map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))
 }
 
 /// Helm's error, and for hooks that failed what they have said.
-async fn failure(run: &Run, error: &ffe_helm::Error) -> Diagnostics {
+async fn failure(run: &Run, manifest: &Manifest, error: &ffe_helm::Error) -> Diagnostics {
     // Preflight may have learned of secrets that the waiting Helm was not told of.
     let redactor = run.redactor();
     let said = redactor.clean(&error.to_string());
     let mut detail = said.clone();
-    let hooks = run.manifest.as_ref().map(|manifest| manifest.hooks.as_slice()).unwrap_or_default();
-    for hook in hooks.iter().filter(|hook| hook.object.id.kind == "Job" && said.contains(&hook.object.id.name)) {
+    let named = |hook: &&ffe_helm::manifest::Hook| hook.object.id.kind == "Job" && said.contains(&hook.object.id.name);
+    for hook in manifest.hooks.iter().filter(named) {
         let id = &hook.object.id;
         let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);

@@ -1,83 +1,114 @@
-//! Nobody else is at work: leases on the release and on its database, then the journal's page for this run.
+//! Nobody else is at work: the run takes the leases on the release and on its database, then opens its page in the journal.
 //!
-//! Everything that a run looks at is looked at under the lease, so that a run that waited for another sees what that one
-//! has done.
+//! A run looks at nothing before it holds its leases: so one that has waited for another sees what that one has done.
 
-use ffe_cluster::{Cancel, Holder, LeaseError, LeaseOptions};
-use ffe_session::diagnostic;
-use tfplugin::{Diagnostic, Model, Path};
+use tfplugin::{Model, Path};
 
-use crate::apply::run::{Run, Stop, now};
-use crate::apply::start::{recover_pending, refuse_others};
-use crate::journal::Phase;
+use crate::apply::leases::{Leases, database_lease, release_lease};
+use crate::apply::prepare::Prepared;
+use crate::apply::recover::{begin_attempt, refuse_others_at_work};
+use crate::apply::run::{Run, now};
+use crate::apply::stop::Stop;
 use crate::journal::claim::{Claim, is_installed, look};
-use crate::journal::ownership::{self, Whose};
-use crate::journal::remains;
-use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
+use crate::journal::ownership::{self, Known, Whose};
+use crate::journal::{Journal, Outcome, Phase, PhaseRecord, RunRecord, remains};
 use crate::settings::model::Release;
-
-/// What the names of databases' leases begin with.
-const DATABASE: &str = "ffe-database.";
 
 /// Takes the leases, then goes on with the run that died if it wanted the same, or opens a new page.
 ///
 /// # Errors
-/// When somebody else holds a lease (it is said who, where and since when), or the release is not ours.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    take_leases(run).await?;
-    let (namespace, name) = (run.inputs.namespace.clone(), run.inputs.name.clone());
-    let journal = if run.was_managed {
-        Some(managed(run).await?)
+/// When somebody else holds a lease (the error says who, where and since when), or the release is not ours. Then the leases are
+/// given back.
+pub(crate) async fn begin_run(prepared: Prepared) -> Result<Run, Stop> {
+    let mut leases = take_leases(&prepared).await?;
+    let journal = match open_journal(&prepared, &leases).await {
+        Ok(journal) => journal,
+        Err(stop) => {
+            log(leases.give_back().await);
+            return Err(stop);
+        }
+    };
+    let mut run = Run::new(prepared, leases, journal);
+    if let Err(stop) = begin_attempt(&mut run).await {
+        log(run.give_leases_back().await);
+        return Err(stop);
+    }
+    let before = run.before.as_ref().map(|key| key.revision);
+    run.note(|record| record.revision_before = record.revision_before.or(before));
+    Ok(run)
+}
+
+fn log(warnings: tfplugin::Diagnostics) {
+    if !warnings.is_empty() {
+        tracing::warn!(%warnings, "leases were not given back");
+    }
+}
+
+async fn take_leases(prepared: &Prepared) -> Result<Leases, Stop> {
+    let inputs = &prepared.inputs;
+    let database = inputs.config.migration.known().and_then(|migration| migration.database_secret.as_str());
+    let names: Vec<String> = std::iter::once(release_lease(&inputs.name)).chain(database.map(database_lease)).collect();
+    let what = format!("terraform apply of ffe_release {}/{}", inputs.namespace, inputs.name);
+    let cancel = prepared.guard.token();
+    Leases::take(&prepared.cluster, &inputs.namespace, &names, &prepared.id, &what, &cancel).await
+}
+
+/// The journal with the page of this run open, written.
+async fn open_journal(prepared: &Prepared, leases: &Leases) -> Result<Journal, Stop> {
+    let (namespace, name) = (prepared.inputs.namespace.as_str(), prepared.inputs.name.as_str());
+    let journal = if prepared.managed.is_some() {
+        Some(managed_journal(prepared).await?)
     } else {
-        match look(&run.cluster, &run.kit, &run.inputs.config, &namespace, &name).await.map_err(Stop::Failed)? {
+        let config = &prepared.inputs.config;
+        match look(&prepared.cluster, &prepared.kit, config, namespace, name).await.map_err(Stop::Failed)? {
             Claim::Ours(journal) => journal.map(|one| if one.is_complete() { one.anew() } else { one }),
             Claim::Adopt(journal) => Some(journal),
             Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
         }
     };
-    refuse_others(run, journal.as_ref()).await?;
-    open_page(run, journal);
-    run.save().await?;
-    recover_pending(run).await?;
-    let history = run.kit.records.history_now(&namespace, &name).await;
-    let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
-    run.before = history.into_iter().next_back().filter(is_installed);
-    let before = run.before.as_ref().map(|key| key.revision);
-    run.note(|record| record.revision_before = record.revision_before.or(before));
-    Ok(Outcome::Succeeded)
+    refuse_others_at_work(&prepared.kit, &prepared.inputs, journal.as_ref()).await?;
+    let mut journal = open_page(prepared, journal);
+    journal.content.transitions = leases.transitions();
+    leases.check()?;
+    let written = journal.save(&prepared.cluster).await;
+    written.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))?;
+    Ok(journal)
 }
 
-/// The journal of a release that is in the state. Where it is lost, what the state knows of it goes into a new one.
-async fn managed(run: &Run) -> Result<Journal, Stop> {
-    let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
-    let journal = Journal::find(&run.cluster, namespace, name).await;
+/// The journal of a release that is in the state. Where it is lost, what the state knows of the release goes into a new one.
+async fn managed_journal(prepared: &Prepared) -> Result<Journal, Stop> {
+    let (namespace, name) = (prepared.inputs.namespace.as_str(), prepared.inputs.name.as_str());
+    let (cluster, records) = (&prepared.cluster, &prepared.kit.records);
+    let journal = Journal::find(cluster, namespace, name).await;
     let journal = journal.map_err(|error| Stop::cluster(&error, "The journal cannot be read"))?;
-    let seen = &run.seen;
-    let whose = ownership::look(&run.kit.records, namespace, name, seen.known(journal.as_ref())).await;
+    let seen = prepared.managed.as_ref();
+    let known = seen.map_or_else(|| Known::by(journal.as_ref()), |seen| seen.known(journal.as_ref()));
+    let whose = ownership::look(records, namespace, name, known).await;
     match whose.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))? {
         Whose::Foreign(foreign) if is_installed(&foreign.key) => {
             return Err(Stop::failed(ownership::replaced(namespace, name).at(Path::attribute("name"))));
         }
         Whose::Ours(owned) if is_installed(owned.newest()) => {}
-        // Terraform has seen it a moment ago; what the refresh would have told is told here.
+        // Terraform has seen it a moment ago; what the refresh would have said is said here.
         _ => {
-            let lost = remains::refusal(&run.cluster, &run.kit.records, namespace, name, false).await;
+            let lost = remains::refusal(cluster, records, namespace, name, false).await;
             if let Some(lost) = lost.map_err(Stop::Failed)? {
                 return Err(Stop::failed(lost.at(Path::attribute("name"))));
             }
         }
     }
     Ok(journal.unwrap_or_else(|| {
-        let mut journal = Journal::new(namespace, name, &run.id);
-        journal.content.first_deployed = seen.first_deployed;
-        if seen.adopted { journal.adopted() } else { journal }
+        let mut journal = Journal::new(namespace, name, &prepared.id);
+        journal.content.first_deployed = seen.and_then(|seen| seen.first_deployed);
+        if seen.is_some_and(|seen| seen.adopted) { journal.adopted() } else { journal }
     }))
 }
 
 /// The page of this run in the journal: that of a run that was interrupted while doing the same, or a new one.
-fn open_page(run: &mut Run, journal: Option<Journal>) {
-    let digest = run.inputs.digest(run.chart.as_ref().map_or("", |chart| &chart.digest), &Release::schema());
-    let mut journal = journal.unwrap_or_else(|| Journal::new(&run.inputs.namespace, &run.inputs.name, &run.id));
+fn open_page(prepared: &Prepared, journal: Option<Journal>) -> Journal {
+    let Prepared { id, inputs, chart, .. } = prepared;
+    let digest = inputs.digest(&chart.digest, &Release::schema());
+    let mut journal = journal.unwrap_or_else(|| Journal::new(&inputs.namespace, &inputs.name, id));
     let resumed = journal.unfinished().is_some_and(|page| page.inputs_digest == digest);
     if resumed {
         tracing::info!(run = %journal.mark.run_id, "going on with the run that was interrupted");
@@ -85,94 +116,21 @@ fn open_page(run: &mut Run, journal: Option<Journal>) {
             page.outcome = Outcome::Running;
             page.finished = None;
         }
-    } else {
-        if let Some(dead) = journal.content.runs.last_mut().filter(|page| page.outcome == Outcome::Running) {
-            dead.outcome = Outcome::Interrupted;
-            dead.finished.get_or_insert_with(now);
-        }
-        journal.mark.run_id.clone_from(&run.id);
-        let locked = PhaseRecord {
-            name: Phase::Lock.name().to_owned(),
-            outcome: Outcome::Succeeded,
-            started: now(),
-            seconds: 0.0,
-        };
-        journal.content.runs.push(RunRecord {
-            id: run.id.clone(),
-            inputs_digest: digest,
-            started: now(),
-            phases: vec![locked],
-            ..RunRecord::default()
-        });
+        return journal;
     }
-    journal.content.transitions = run.leases.first().map_or(0, ffe_cluster::HeldLease::transitions);
-    run.journal = journal;
-}
-
-async fn take_leases(run: &mut Run) -> Result<(), Stop> {
-    let options = LeaseOptions::from_environment()
-        .map_err(|error| Stop::failed(diagnostic(&error, "The lease's duration is unusable")))?;
-    let what = format!("terraform apply of ffe_release {}/{}", run.inputs.namespace, run.inputs.name);
-    let database = run.inputs.config.migration.known().and_then(|migration| migration.database_secret.as_str());
-    let names =
-        std::iter::once(release_lease(&run.inputs.name)).chain(database.map(|secret| format!("{DATABASE}{secret}")));
-    let mut leases = Vec::new();
-    for name in names {
-        let holder = Holder::this_process(run.id.clone(), what.clone());
-        let lease = run.cluster.acquire_lease(&run.inputs.namespace, &name, holder, &options, &run.cancel).await;
-        match lease {
-            Ok(lease) => leases.push(lease),
-            Err(error) => {
-                // Whoever comes next need not wait until these have expired.
-                for held in leases {
-                    if let Err(error) = ffe_cluster::HeldLease::release(held).await {
-                        tracing::warn!(%error, "a lease was not given back");
-                    }
-                }
-                return Err(refused(&error));
-            }
-        }
+    if let Some(dead) = journal.content.runs.last_mut().filter(|page| page.outcome == Outcome::Running) {
+        dead.outcome = Outcome::Interrupted;
+        dead.finished.get_or_insert_with(now);
     }
-    run.hold(leases);
-    Ok(())
-}
-
-/// The name of a release's lease.
-pub(crate) fn release_lease(release: &str) -> String {
-    format!("ffe-release.{release}")
-}
-
-/// The error for a lease that somebody else holds.
-pub(crate) fn refused(error: &LeaseError) -> Stop {
-    match error {
-        LeaseError::Cancelled { .. } => Stop::Cancelled,
-        LeaseError::Cluster(error) => Stop::cluster(error, "The lease could not be acquired"),
-        LeaseError::Held { lease, .. } => {
-            // Another release may use the same database.
-            let what = if lease.name.starts_with(DATABASE) { "database" } else { "release" };
-            let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
-            Stop::failed(
-                Diagnostic::error(
-                    format!("Somebody else is at work on the {what}"),
-                    format!("{error}. Nothing was changed.{advice}"),
-                )
-                .at(Path::attribute("name")),
-            )
-        }
-    }
-}
-
-/// A token that fires when the user wants to stop, or when a lease is lost.
-pub(crate) fn either(user: &Cancel, lost: Vec<Cancel>) -> (Cancel, tokio::task::JoinHandle<()>) {
-    let (both, user) = (Cancel::new(), user.clone());
-    let follower = both.clone();
-    let bridge = tokio::spawn(async move {
-        let lost = futures::future::select_all(lost.iter().map(|lost| Box::pin(lost.cancelled())));
-        tokio::select! {
-            () = user.cancelled() => {}
-            _ = lost => tracing::error!("the lease is lost: stopping before anybody else may begin"),
-        }
-        follower.cancel();
+    journal.mark.run_id.clone_from(id);
+    let locked =
+        PhaseRecord { name: Phase::Lock.name().to_owned(), outcome: Outcome::Succeeded, started: now(), seconds: 0.0 };
+    journal.content.runs.push(RunRecord {
+        id: id.clone(),
+        inputs_digest: digest,
+        started: now(),
+        phases: vec![locked],
+        ..RunRecord::default()
     });
-    (both, bridge)
+    journal
 }

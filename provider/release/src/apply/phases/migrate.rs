@@ -5,12 +5,14 @@
 
 use tfplugin::{Diagnostic, Path};
 
-use crate::apply::migration;
+use crate::apply::jobs;
 use crate::apply::migration::inspection::{Inspection, Standing, invalid_indexes};
+use crate::apply::migration::migrator::note_standing;
 use crate::apply::migration::names;
-use crate::apply::migration::task::{Part, Task, TaskOutcome, Terms, is_alembic};
-use crate::apply::run::{Run, Stop};
-use crate::apply::way_back::schema_back;
+use crate::apply::migration::task::{Part, Task, TaskOutcome, is_alembic};
+use crate::apply::phases::preflight::Checked;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::journal::Outcome;
 use crate::settings::model::Migration;
 
@@ -18,51 +20,47 @@ use crate::settings::model::Migration;
 ///
 /// # Errors
 /// When the migration fails: with the last lines of its log; or when it is not known where it has led.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(settings) = run.migration().cloned() else { return Ok(Outcome::Skipped) };
+pub(crate) async fn migrate(run: &mut Run, checked: &Checked) -> Result<Outcome, Stop> {
+    let Some(migration) = &checked.migration else { return Ok(Outcome::Skipped) };
     if run.record().schema_after.is_some() {
         tracing::info!("this run has migrated already");
         return Ok(Outcome::Skipped);
     }
+    let migrator = &migration.migrator;
     let (id, base) = (run.record().id.clone(), run.record().schema_before.clone());
-    let terms = Terms { run_id: &id, settings: &settings, base: base.as_deref(), without_options: run.without_options };
-    let task = Task::upgrade(terms);
+    let task = Task::upgrade(migrator.terms(&id, base.as_deref()));
     let job = task.job_name(&id);
-    if run.nothing_pending
-        && !run.record().jobs.contains(&job)
-        && let Some(found) = run.stands_at.clone()
-    {
-        run.note_standing(&found);
+    if let Some(found) = migration.nothing_pending().filter(|_| !run.record().jobs.contains(&job)) {
+        note_standing(run, found);
         return Ok(Outcome::Skipped);
     }
-    let Some(manifest) = &run.manifest else { return Ok(Outcome::Skipped) };
-    let image = migration::image(&settings, manifest, &run.inputs.namespace).map_err(Stop::failed)?;
-    let outcome = run.carry_out(&task, &settings, &image).await?;
+    let outcome = migrator.carry_out(run, &task).await?;
     if !outcome.succeeded {
-        run.end_job(&job).await?;
-        return Err(Stop::failed(failed(run, &outcome, &image)));
+        jobs::finish(run, &job).await?;
+        return Err(Stop::failed(failed(run, &outcome, &migrator.image)));
     }
     // What it has come to is written down before the Job goes.
     if let Standing::Known(found) = &outcome.standing {
-        run.note_standing(found);
+        note_standing(run, found);
     }
-    run.end_job(&job).await?;
+    jobs::finish(run, &job).await?;
+    let settings = &migrator.settings;
     let found = match outcome.standing {
         Standing::Known(found) => found,
-        Standing::Unknown(_) if !is_alembic(&settings) && settings.current_command.is_null() => {
+        Standing::Unknown(_) if !is_alembic(settings) && settings.current_command.is_null() => {
             return Ok(Outcome::Succeeded);
         }
         // The log may have been lost with its pod: another Job can tell as well.
         Standing::Unknown(why) | Standing::Malformed(why) => {
             tracing::warn!(%why, "the migration ended, and its Job did not tell where it led");
-            let found = schema_back::look(run, &settings, &image).await?;
+            let found = migrator.look(run).await?;
             run.save().await?;
             found
         }
     };
     run.warnings.extend(invalid_indexes(&found));
     tracing::info!(before = ?run.record().schema_before, after = ?run.record().schema_after, "migrated");
-    check_target(&settings, &found).map_err(Stop::failed)?;
+    check_target(settings, &found).map_err(Stop::failed)?;
     Ok(Outcome::Succeeded)
 }
 

@@ -43,7 +43,7 @@ async fn send(run: &mut Run, event: Event, phase: Option<Phase>, cause: Option<S
     notice.environment = environment(run).await;
     notice.revision_from = record.revision_before.map(i64::from);
     notice.revision_to = record.revision_after.map(i64::from);
-    notice.app_version_to = run.chart.as_ref().and_then(|chart| chart.metadata.app_version.clone());
+    notice.app_version_to = run.chart.metadata.app_version.clone();
     notice.schema_from = record.schema_before.unwrap_or_default();
     notice.schema_to = record.schema_after.unwrap_or_default();
     notice.phase = phase.map(|phase| phase.name().to_owned());

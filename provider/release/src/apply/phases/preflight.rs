@@ -5,47 +5,70 @@ mod inspect;
 
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cluster, Object};
-use ffe_helm::chart::Chart;
-use ffe_helm::manifest::{Reference, Referenced};
+use ffe_helm::binary::Held;
+use ffe_helm::manifest::{Manifest, Reference, Referenced};
 use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::apply::migration;
+use crate::apply::migration::migrator::{Inspected, Migrator};
 use crate::apply::phases::deploy;
-use crate::apply::run::{Run, Stop};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::journal::Outcome;
-use crate::rendering::changes::{changes, is_nothing, unstable_fields};
-use crate::rendering::crds;
+use crate::rendering::changes::{Change, is_nothing, object_changes, unstable_fields};
+use crate::rendering::crds::{self, definition_changes};
 use crate::rendering::promise::changed_since_plan;
-use crate::rendering::render::{Foreseen, foresee, render};
+use crate::rendering::render::{Rendering, render, render_to_promise};
+
+/// What preflight has found: what will be deployed, and what that changes.
+pub(crate) struct Checked {
+    /// What will be deployed.
+    pub manifest: Manifest,
+    /// What becomes of each object.
+    pub changes: Vec<Change>,
+    /// What is different in each rendering, as objects and fields.
+    pub unstable: Vec<String>,
+    /// The migration, and where the database stands; `None` where this run has nothing to do with a database.
+    pub migration: Option<Inspected>,
+}
+
+/// Who deploys the release.
+#[derive(Debug)]
+pub(crate) enum Deployer {
+    /// Nobody: it is as wanted already.
+    Nobody,
+    /// The Helm that has rendered it in preflight, and waits to go on.
+    Held(Held),
+    /// Another Helm.
+    Another,
+}
 
 /// Renders and checks.
 ///
 /// # Errors
 /// With everything that is missing at once.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)), Stop> {
     // Also where this run does not migrate itself: what a run that died has begun goes on beside it.
-    inspect::finish_older(run).await?;
-    let Some(chart) = run.chart.clone() else { return Ok(Outcome::Skipped) };
-    let definitions = crds::pending(&run.cluster, &run.inputs.config, &chart).await;
+    inspect::finish_jobs_of_earlier_runs(run).await?;
+    let definitions = definition_changes(&run.cluster, &run.inputs.config, &run.chart).await;
     let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
     let definitions = definitions.map_err(unseen)?;
     // With kinds that are made first another Helm renders once they are there.
-    if definitions.is_empty() {
-        run.held = deploy::hold(run, &chart).await?;
-    }
-    let foreseen = rendered(run, &chart).await?;
-    let manifest = foreseen.manifest.clone();
+    let held = if definitions.is_empty() { deploy::hold(run).await? } else { None };
+    let rendering = rendered(run, held.as_ref()).await?;
+    let manifest = &rendering.manifest;
 
     let mut errors = Diagnostics::new();
+    let mut migrator = None;
     for reference in manifest.references(&run.inputs.namespace) {
         if let Some(missing) = missing(run, &reference).await? {
             errors.push(missing);
         }
     }
     if let Some(settings) = run.inputs.config.migration.known().cloned() {
-        if let Err(error) = migration::image(&settings, &manifest, &run.inputs.namespace) {
-            errors.push(error);
+        match Migrator::new(&settings, manifest, &run.inputs.namespace) {
+            Ok(made) => migrator = Some(made),
+            Err(error) => errors.push(error),
         }
         if let Some(name) = settings.database_secret.as_str() {
             match find::<Secret>(&run.cluster, &run.inputs.namespace, name).await? {
@@ -59,32 +82,34 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     }
     let deployed = deployed(run).await?;
     let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
-    dry_run::go(run, before.as_ref(), &manifest).await?;
-    if let Some(settings) = run.migration().cloned() {
-        let image = migration::image(&settings, &manifest, &run.inputs.namespace).map_err(Stop::failed)?;
-        run.manifest = Some(manifest.clone());
-        inspect::go(run, &settings, &image).await?;
-    }
+    dry_run::try_changes(run, before.as_ref(), manifest).await?;
+    let migration = match migrator.filter(|_| run.migration().is_some()) {
+        Some(migrator) => Some(inspect::inspect(run, migrator, manifest).await?),
+        None => None,
+    };
 
-    run.found = changes(before.as_ref(), &foreseen, &run.inputs.namespace, true);
-    run.unstable = unstable_fields(&foreseen, &run.inputs.namespace);
-    run.in_place = !run.corrects && deployed.is_some_and(|release| is_in_place(run, &release));
-    run.found.extend(crds::changes(&definitions));
-    if run.in_place {
-        run.held = None;
-    }
-    run.manifest = Some(manifest);
-    Ok(Outcome::Succeeded)
+    let mut changes = object_changes(before.as_ref(), &rendering, &run.inputs.namespace, true);
+    let unstable = unstable_fields(&rendering, &run.inputs.namespace);
+    let in_place =
+        !run.planned.correction.is_wanted() && deployed.is_some_and(|release| is_in_place(run, &release, &changes));
+    changes.extend(crds::changes(&definitions));
+    let deployer = match held {
+        _ if in_place => Deployer::Nobody,
+        Some(held) => Deployer::Held(held),
+        None => Deployer::Another,
+    };
+    Ok((Outcome::Succeeded, (Checked { manifest: rendering.manifest, changes, unstable, migration }, deployer)))
 }
 
 /// Renders what will be deployed. What the plan has promised is compared with it, before anything has changed; without a promise
-/// (the plan could not foresee it) it is found out now what is different each time.
-async fn rendered(run: &Run, chart: &Chart) -> Result<Foreseen, Stop> {
-    let exists = run.before.is_some();
-    let held = run.held.as_ref().map(|held| held.manifest().clone());
+/// (the plan could not know it) the run finds out now what is different in each rendering.
+async fn rendered(run: &Run, held: Option<&Held>) -> Result<Rendering, Stop> {
+    let (chart, exists) = (&*run.chart, run.before.is_some());
+    let held = held.map(|held| held.manifest().clone());
     let stop = |errors| if run.cancel.is_cancelled() { Stop::Cancelled } else { Stop::Failed(errors) };
-    let Some(promise) = &run.promise else {
-        return foresee(&run.cluster, &run.kit, &run.inputs, chart, exists, held, &run.cancel).await.map_err(stop);
+    let Some(promise) = &run.planned.promise else {
+        let rendering = render_to_promise(&run.cluster, &run.kit, &run.inputs, chart, exists, held, &run.cancel);
+        return rendering.await.map_err(stop);
     };
     let manifest = match held {
         Some(manifest) => manifest,
@@ -92,7 +117,7 @@ async fn rendered(run: &Run, chart: &Chart) -> Result<Foreseen, Stop> {
     };
     let broken = promise.broken_by(&chart.digest, &manifest, &run.inputs.namespace);
     if broken.is_empty() {
-        return Ok(promise.foreseen(manifest));
+        return Ok(promise.rendering(manifest));
     }
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     Err(Stop::failed(changed_since_plan(&release, &broken)))
@@ -107,14 +132,13 @@ async fn deployed(run: &Run) -> Result<Option<HelmRelease>, Stop> {
 /// Whether what is deployed is already what the configuration says: then no new revision is made. So it is when an adopted
 /// or imported release is taken over, and when only something beside the deployment has changed (a check, a
 /// timeout, the migration).
-fn is_in_place(run: &Run, deployed: &HelmRelease) -> bool {
+fn is_in_place(run: &Run, deployed: &HelmRelease, changes: &[Change]) -> bool {
     let applied = &run.journal.content.applied;
-    let chart_digest = run.chart.as_ref().map(|chart| chart.digest.as_str());
-    let same_version = run.chart.as_ref().is_some_and(|chart| chart.metadata.version == deployed.chart.version);
+    let same_version = run.chart.metadata.version == deployed.chart.version;
     // Before the first finished run there is nothing of ours to compare with but the objects and the chart's version.
     let same_inputs = (applied.chart_digest.is_empty() && same_version)
-        || (chart_digest == Some(&applied.chart_digest) && deployed.config == *run.inputs.values.as_map());
-    deployed.status == Status::Deployed && is_nothing(&run.found) && same_inputs
+        || (run.chart.digest == applied.chart_digest && deployed.config == *run.inputs.values.as_map());
+    deployed.status == Status::Deployed && is_nothing(changes) && same_inputs
 }
 
 async fn find<K: Object>(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<K>, Stop> {

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ffe_cluster::{Mark, MarkState};
-use ffe_helm::manifest::Manifest;
 use ffe_session::{diagnostic, inputs as kept};
 use tfplugin::{Diagnostic, Diagnostics, Field, Model};
 use tokio::time::Instant;
 
-use crate::apply::migration::task::remove_job;
-use crate::apply::run::{Run, Stop, now};
+use crate::apply::jobs;
+use crate::apply::phases::deploy::Deployed;
+use crate::apply::phases::preflight::Checked;
+use crate::apply::run::{Run, now};
+use crate::apply::stop::Stop;
 use crate::apply::taken_over;
 use crate::journal::{Journal, Outcome};
 use crate::settings::model::Release;
@@ -19,22 +21,31 @@ use crate::settings::write_only::{SET_WO, write_only};
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN: Duration = Duration::from_secs(5);
 
+/// Whether the journal says how the run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// It does.
+    Yes,
+    /// It could not be written: the release is in, and the next apply writes that down.
+    NotYet,
+}
+
 /// Writes the end of the run. A release that is ready and checked is never taken back because that could not be written
-/// down: it is said, and the next apply does it.
+/// down: a warning says so, and the next apply does it.
 ///
 /// # Errors
 /// When the user stops it.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn record(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<(Outcome, Recorded), Stop> {
     let begun = Instant::now();
     loop {
         let before = run.journal.clone();
-        let why = match write(run).await {
+        let why = match write(run, checked, deployed).await {
             Ok(()) => {
                 prune(run).await;
                 if !run.journal.content.taken_over.is_empty() {
                     taken_over::forget(run).await;
                 }
-                return Ok(Outcome::Succeeded);
+                return Ok((Outcome::Succeeded, Recorded::Yes));
             }
             Err(Stop::Cancelled) => {
                 run.journal = before;
@@ -42,14 +53,14 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
             }
             // What is deployed is well; only nothing may be written any more.
             Err(Stop::LeaseLost) => {
-                unrecorded(run, &before, &Stop::LeaseLost.into_diagnostics());
-                return Ok(Outcome::Interrupted);
+                leave_open(run, &before, &Stop::LeaseLost.into_diagnostics());
+                return Ok((Outcome::Interrupted, Recorded::NotYet));
             }
             Err(Stop::Failed(why)) => why,
         };
         if begun.elapsed() >= PATIENCE {
-            unrecorded(run, &before, &why);
-            return Ok(Outcome::Interrupted);
+            leave_open(run, &before, &why);
+            return Ok((Outcome::Interrupted, Recorded::NotYet));
         }
         tracing::warn!(%why, "the end of the run cannot be written down; trying again");
         run.journal = before;
@@ -61,20 +72,18 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
     }
 }
 
-async fn write(run: &mut Run) -> Result<(), Stop> {
+async fn write(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<(), Stop> {
     // A run that died after it had written down what a Job had come to left the Job to this one.
     for job in run.record().jobs.clone() {
-        remove_job(run, &job).await?;
-        run.note(|record| record.jobs.retain(|known| *known != job));
+        jobs::remove(run, &job).await?;
+        jobs::strike_off(run, &job);
     }
     run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
-    run.journal.content.applied.chart_digest = run.chart.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
-    if let Some(release) = &run.after {
-        let manifest = Manifest::parse(&release.manifest)
-            .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
-        run.journal.content.applied.manifest_digest = manifest.digest();
-    }
-    run.journal.content.applied.changes = run.changes();
+    run.journal.content.applied.chart_digest.clone_from(&run.chart.digest);
+    run.journal.content.applied.manifest_digest = deployed.manifest.digest();
+    // What this run has changed: as the plan has said, else as preflight has found.
+    let found = || checked.changes.iter().map(|change| (change.action.clone(), change.object.clone())).collect();
+    run.journal.content.applied.changes = run.planned.changes.clone().unwrap_or_else(found);
     run.journal.mark = Mark { state: MarkState::Complete, ..run.journal.mark.clone() };
     run.note(|record| {
         record.outcome = Outcome::Succeeded;
@@ -89,8 +98,7 @@ async fn write(run: &mut Run) -> Result<(), Stop> {
 }
 
 /// What the state says of a run that is not written down: what was applied is what is there, and the run has no end yet.
-fn unrecorded(run: &mut Run, before: &Journal, why: &Diagnostics) {
-    run.unrecorded = true;
+fn leave_open(run: &mut Run, before: &Journal, why: &Diagnostics) {
     run.journal.mark = before.mark.clone();
     run.note(|record| {
         record.outcome = Outcome::Interrupted;

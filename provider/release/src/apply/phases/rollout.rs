@@ -6,7 +6,9 @@ use ffe_cluster::ObjectRef;
 use ffe_helm::manifest::Manifest;
 use serde_json::Value as Json;
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::phases::deploy::Deployed;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::apply::workloads::{goes_on, object, workloads};
 use crate::journal::Outcome;
 
@@ -14,12 +16,10 @@ use crate::journal::Outcome;
 ///
 /// # Errors
 /// With the diagnosis of the first workload that fails.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
-    let Some(release) = &run.after else { return Ok(Outcome::Skipped) };
-    let manifest = Manifest::parse(&release.manifest)
-        .map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))?;
+pub(crate) async fn wait_until_ready(run: &Run, deployed: &Deployed) -> Result<Outcome, Stop> {
+    let manifest = &deployed.manifest;
     let jobs = run.inputs.config.wait_for_jobs.known() == Some(&true);
-    let workloads = workloads(&manifest, &run.inputs.namespace, jobs);
+    let workloads = workloads(manifest, &run.inputs.namespace, jobs);
     if workloads.is_empty() {
         return Ok(Outcome::Skipped);
     }
@@ -27,7 +27,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
         .wait_all(&workloads, &run.wait(run.inputs.timeout))
         .await
         .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
-    steady::go(run, &unprobed(&manifest, &run.inputs.namespace)).await?;
+    steady::watch(run, &unprobed(manifest, &run.inputs.namespace)).await?;
     Ok(Outcome::Succeeded)
 }
 

@@ -4,15 +4,17 @@ mod http;
 
 use std::time::{Duration, Instant};
 
-use ffe_helm::manifest::Manifest;
 use serde_json::Value as Json;
 use tfplugin::{Diagnostic, Path};
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::phases::deploy::Deployed;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
+use crate::apply::workloads::workloads;
 use crate::journal::Outcome;
 use crate::settings::inputs::duration;
 use crate::settings::model::Verify;
-use http::{Answer, Place};
+use http::{Answer, Endpoint};
 
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -29,15 +31,15 @@ struct Probe {
 ///
 /// # Errors
 /// When the time is over: what was expected and what was answered last.
-pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
+pub(crate) async fn check(run: &Run, deployed: &Deployed) -> Result<Outcome, Stop> {
     let Some(settings) = run.inputs.config.verify.known().cloned() else { return Ok(Outcome::Skipped) };
-    let place = place(run, &settings).map_err(Stop::failed)?;
+    let endpoint = endpoint(run, deployed, &settings).map_err(Stop::failed)?;
     let probes = probes(&settings);
     let (limit, stable) = (duration(&settings.timeout, 300), duration(&settings.stable_for, 0));
     let started = Instant::now();
     let mut good_since: Option<Instant> = None;
     loop {
-        let fault = first_fault(run, &place, &probes).await;
+        let fault = first_fault(run, &endpoint, &probes).await;
         if run.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
@@ -53,7 +55,7 @@ pub(crate) async fn go(run: &mut Run) -> Result<Outcome, Stop> {
                     tracing::warn!(%fault, "a check that had passed fails again");
                 }
                 if started.elapsed() >= limit {
-                    return Err(Stop::failed(failure(run, &place, &fault, attribute, limit).await));
+                    return Err(Stop::failed(failure(run, deployed, &endpoint, &fault, attribute, limit).await));
                 }
                 tracing::info!(%fault, "not verified yet");
             }
@@ -94,12 +96,11 @@ fn probes(settings: &Verify) -> Vec<Probe> {
 }
 
 /// Where to ask: the URL, the service that was named, or the chart's one service.
-fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
+fn endpoint(run: &Run, deployed: &Deployed, settings: &Verify) -> Result<Endpoint, Diagnostic> {
     if let Some(url) = settings.url.as_str() {
-        return Ok(Place::Url(url.trim_end_matches('/').to_owned()));
+        return Ok(Endpoint::Url(url.trim_end_matches('/').to_owned()));
     }
-    let text = run.after.as_ref().map(|release| release.manifest.as_str()).unwrap_or_default();
-    let services = Manifest::parse(text).map(|manifest| manifest.services(&run.inputs.namespace)).unwrap_or_default();
+    let services = deployed.manifest.services(&run.inputs.namespace);
     let at = Path::attribute("verify").child("service");
     if let Some(named) = settings.service.known() {
         let name = named.name.as_str().unwrap_or_default();
@@ -110,7 +111,9 @@ fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
             .map(|port| port.port);
         let port = named.port.known().and_then(|port| u16::try_from(*port).ok()).or(first);
         return match port {
-            Some(port) => Ok(Place::Service { namespace: run.inputs.namespace.clone(), name: name.to_owned(), port }),
+            Some(port) => {
+                Ok(Endpoint::Service { namespace: run.inputs.namespace.clone(), name: name.to_owned(), port })
+            }
             None => Err(Diagnostic::error(
                 "The port to verify is not clear",
                 format!(
@@ -122,7 +125,7 @@ fn place(run: &Run, settings: &Verify) -> Result<Place, Diagnostic> {
         };
     }
     match services.as_slice() {
-        [service] if !service.ports.is_empty() => Ok(Place::Service {
+        [service] if !service.ports.is_empty() => Ok(Endpoint::Service {
             namespace: service.namespace.clone(),
             name: service.name.clone(),
             port: service.ports[0].port,
@@ -143,9 +146,9 @@ fn names(services: &[ffe_helm::manifest::Service]) -> String {
     services.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-async fn first_fault(run: &Run, place: &Place, probes: &[Probe]) -> Option<(String, Path)> {
+async fn first_fault(run: &Run, endpoint: &Endpoint, probes: &[Probe]) -> Option<(String, Path)> {
     for probe in probes {
-        let answer = place.get(&run.cluster, &probe.path, probe.bearer.as_deref()).await;
+        let answer = endpoint.get(&run.cluster, &probe.path, probe.bearer.as_deref()).await;
         let fault = match answer {
             Ok(answer) => fault(probe, &answer),
             Err(error) => Some(format!("GET {}: {error}", probe.path)),
@@ -190,13 +193,17 @@ fn fault(probe: &Probe, answer: &Answer) -> Option<String> {
     })
 }
 
-async fn failure(run: &Run, place: &Place, fault: &str, attribute: Path, limit: Duration) -> Diagnostic {
-    let mut detail = format!("After {} of trying at {place}: {fault}", ffe_cluster::format_duration(limit));
+async fn failure(
+    run: &Run,
+    deployed: &Deployed,
+    endpoint: &Endpoint,
+    fault: &str,
+    attribute: Path,
+    limit: Duration,
+) -> Diagnostic {
+    let mut detail = format!("After {} of trying at {endpoint}: {fault}", ffe_cluster::format_duration(limit));
     // What the application itself says is mostly the cause.
-    if let Some(release) = &run.after
-        && let Ok(manifest) = Manifest::parse(&release.manifest)
-        && let Some(workload) = crate::apply::workloads::workloads(&manifest, &run.inputs.namespace, false).first()
-    {
+    if let Some(workload) = workloads(&deployed.manifest, &run.inputs.namespace, false).first() {
         let evidence = run.cluster.evidence(workload, 10, &run.redactor()).await;
         for tail in evidence.logs.iter().filter(|tail| !tail.lines.is_empty()) {
             detail.push_str(&format!(

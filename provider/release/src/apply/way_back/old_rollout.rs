@@ -4,22 +4,23 @@ use ffe_cluster::Kind;
 use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::apply::run::Run;
+use crate::apply::run::{Made, Run};
 use crate::apply::workloads::workloads;
 use crate::journal::Outcome;
 
-/// Waits for the release that was rolled back, or that the failed migration ran beside.
+/// Waits for the release that was rolled back, or that the failed migration ran beside; `release_back` is what the way back has made of
+/// the release.
 ///
 /// # Errors
 /// When it does not become ready: it is then said that both versions are down.
-pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
-    if run.release_back == Some(Outcome::Uninstalled) {
+pub(crate) async fn wait_until_ready(run: &Run, release_back: Option<Outcome>) -> Result<(), Diagnostics> {
+    if release_back == Some(Outcome::Uninstalled) {
         return Ok(());
     }
-    let release = match (&run.after, &run.before) {
-        (Some(release), _) => Some(release.clone()),
-        (None, Some(key)) => run.kit.records.open(key).await.unwrap_or_default(),
-        (None, None) => None,
+    let release = match (&run.made, &run.before) {
+        (Some(Made { release: Some(release), .. }), _) => Some(release.clone()),
+        (_, Some(key)) => run.kit.records.open(key).await.unwrap_or_default(),
+        (_, None) => None,
     };
     let Some(manifest) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(()) };
     let objects = workloads(&manifest, &run.inputs.namespace, false);

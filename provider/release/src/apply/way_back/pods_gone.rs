@@ -18,7 +18,9 @@ use serde_json::json;
 use tfplugin::Diagnostics;
 
 use crate::apply::migration::job::POD_LABEL;
-use crate::apply::run::{Run, Stop};
+use crate::apply::migration::migrator::Migrator;
+use crate::apply::run::{Made, Run};
+use crate::apply::stop::Stop;
 use crate::apply::way_back::schema_back;
 use crate::journal::remains::is_of;
 
@@ -51,19 +53,19 @@ impl Version {
 ///
 /// # Errors
 /// When pods of it stay.
-pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
-    if !schema_back::is_open(run).await {
+pub(crate) async fn end_failed_version(run: &mut Run, migrator: &Migrator, new: &Manifest) -> Result<(), Diagnostics> {
+    if !schema_back::is_open(run, migrator).await {
         return Ok(());
     }
-    let version = failed_version(run).await?;
-    clear(run, &version).await
+    let version = failed_version(run, new).await?;
+    end_pods(run, &version).await
 }
 
 /// Ends the release's pods of a version, and what makes such pods. Those of others stay.
 ///
 /// # Errors
 /// When pods of it stay.
-pub(crate) async fn clear(run: &Run, version: &Version) -> Result<(), Diagnostics> {
+pub(crate) async fn end_pods(run: &Run, version: &Version) -> Result<(), Diagnostics> {
     if version.is_nothing() {
         return Ok(());
     }
@@ -71,7 +73,7 @@ pub(crate) async fn clear(run: &Run, version: &Version) -> Result<(), Diagnostic
     let started = Instant::now();
     loop {
         run.check_leases().map_err(Stop::into_diagnostics)?;
-        let left = end(run, version).await.map_err(failed)?;
+        let left = end_once(run, version).await.map_err(failed)?;
         if left.is_empty() {
             return Ok(());
         }
@@ -87,17 +89,18 @@ pub(crate) async fn clear(run: &Run, version: &Version) -> Result<(), Diagnostic
 }
 
 /// What the failed version runs. Where the way back had nothing to do, what was there before still is.
-async fn failed_version(run: &Run) -> Result<Version, Diagnostics> {
+async fn failed_version(run: &Run, new: &Manifest) -> Result<Version, Diagnostics> {
     let namespace = run.inputs.namespace.as_str();
-    let new = run.manifest.as_ref().map(|manifest| images(manifest, namespace)).unwrap_or_default();
     let unreadable =
         |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
-    let before = match (&run.after, &run.before) {
-        (None, Some(key)) => run.kit.records.open(key).await.map_err(unreadable)?,
-        _ => None,
+    let old = match (&run.made, &run.before) {
+        (Some(Made { release: Some(release), .. }), _) => Some(release.clone()),
+        (_, Some(key)) => run.kit.records.open(key).await.map_err(unreadable)?,
+        (_, None) => None,
     };
-    let old = run.after.as_ref().or(before.as_ref()).and_then(|release| release.parsed_manifest().ok());
-    Ok(Version::new(new, &old.map(|manifest| images(&manifest, namespace)).unwrap_or_default()))
+    let old = old.and_then(|release| release.parsed_manifest().ok());
+    let kept = old.map(|manifest| images(&manifest, namespace)).unwrap_or_default();
+    Ok(Version::new(images(new, namespace), &kept))
 }
 
 /// The images that a release's workloads run.
@@ -210,7 +213,7 @@ fn annotation(metadata: &ObjectMeta, key: &str) -> Option<String> {
 }
 
 /// Scales down what makes such pods, deletes the rest, and says which are left.
-async fn end(run: &Run, version: &Version) -> Result<Vec<String>, Error> {
+async fn end_once(run: &Run, version: &Version) -> Result<Vec<String>, Error> {
     let namespace = run.inputs.namespace.as_str();
     let revisions = if version.shared.is_empty() { Revisions::default() } else { Revisions::look(run).await? };
     let mut past = BTreeSet::new();

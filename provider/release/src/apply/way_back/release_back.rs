@@ -8,33 +8,39 @@ use ffe_helm::records::{RecordKey, Status};
 use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::apply::run::{Run, Stop};
-use crate::apply::taken_over;
+use crate::apply::recover::recover_pending;
+use crate::apply::run::{Made, Run};
+use crate::apply::stop::Stop;
+use crate::apply::{taken_over, uninstall};
 use crate::journal::Outcome;
 
-/// Rolls back or uninstalls, as `remediation` says.
+/// Rolls back or uninstalls, as `remediation` says; `None`: the release was left as it is. `new` is the manifest of the version that
+/// goes, and `in_place` says that this run has deployed nothing.
 ///
 /// # Errors
 /// When Helm fails.
-pub(crate) async fn go(run: &mut Run) -> Result<(), Diagnostics> {
-    // What was there before this run it does not take back: only a check may have failed. What a run that died has deployed is
-    // taken back also where this one found it as wanted.
+pub(crate) async fn roll_back_or_uninstall(
+    run: &mut Run,
+    new: &Manifest,
+    in_place: bool,
+) -> Result<Option<Outcome>, Diagnostics> {
+    // A run that has deployed nothing takes back nothing: only its checks may have failed. Unless what it found was deployed by a
+    // run of ours that died.
     let stood = run.before.as_ref().map(|key| key.revision) == run.journal.stood_before();
-    if run.in_place && stood {
-        return Ok(());
+    if in_place && stood {
+        return Ok(None);
     }
     let strategy =
         run.inputs.config.remediation.known().and_then(|remediation| remediation.strategy.as_str().map(str::to_owned));
-    run.release_back = match strategy.as_deref() {
-        Some("none") => None,
-        Some("uninstall") => Some(uninstall(run).await?),
-        _ => match target(run).await? {
-            Target::Unchanged => None,
-            Target::Revision(revision) => Some(rollback(run, revision).await?),
-            Target::Nothing => Some(uninstall(run).await?),
+    match strategy.as_deref() {
+        Some("none") => Ok(None),
+        Some("uninstall") => uninstall(run).await.map(Some),
+        _ => match rollback_target(run).await? {
+            Target::Unchanged => Ok(None),
+            Target::Revision(revision) => roll_back(run, revision, new).await.map(Some),
+            Target::Nothing => uninstall(run).await.map(Some),
         },
-    };
-    Ok(())
+    }
 }
 
 /// Where the way back leads.
@@ -49,13 +55,13 @@ enum Target {
 
 /// The last verified revision if Helm still has it. Else, for a release that somebody else has made (adopted, imported), the
 /// newest that was deployed of those that stood before our runs; it is never uninstalled. Else there is nothing to go back to.
-async fn target(run: &Run) -> Result<Target, Diagnostics> {
+async fn rollback_target(run: &Run) -> Result<Target, Diagnostics> {
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
         history.map_err(|error| Diagnostics::error("The release's history cannot be read", error.to_string()))?;
     let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
     // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
-    let was_good = run.was_managed || run.journal.is_complete() || run.journal.mark.adopted;
+    let was_good = run.managed.is_some() || run.journal.is_complete() || run.journal.mark.adopted;
     let ran = |key: &&RecordKey| matches!(key.status, Status::Deployed | Status::Superseded);
     let stood = run.journal.stood_before().filter(|_| was_good);
     let stood = stood.and_then(|stood| history.iter().rev().filter(|key| key.revision <= stood).find(ran));
@@ -78,14 +84,14 @@ async fn target(run: &Run) -> Result<Target, Diagnostics> {
     Ok(if newest { Target::Unchanged } else { Target::Revision(revision) })
 }
 
-/// Rolls back to a revision, without waiting for it.
+/// Rolls back to a revision, without waiting for it; `new` is the manifest of the version that goes.
 ///
 /// # Errors
 /// When Helm fails.
-pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Diagnostics> {
+pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
     let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
-    crate::apply::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
+    recover_pending(run).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
         force_conflicts: true,
@@ -96,13 +102,13 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
     if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
         // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
         tracing::warn!(release = %run.inputs.name, "helm rollback failed and is tried again");
-        crate::apply::start::recover_pending(run).await.map_err(Stop::into_diagnostics)?;
+        recover_pending(run).await.map_err(Stop::into_diagnostics)?;
         done = helm.rollback(&request, &run.cancel).await;
     }
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = done {
         let words = run.redactor().clean(&error.to_string());
-        match but_for_claims(run, revision, &words).await? {
+        match but_for_claims(run, revision, new, &words).await? {
             Some(warning) => run.warnings.push(warning),
             None => {
                 return Err(Diagnostics::error(
@@ -121,9 +127,9 @@ pub(crate) async fn rollback(run: &mut Run, revision: u32) -> Result<Outcome, Di
     let release = run.kit.records.open(&key).await;
     let release =
         release.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
-    run.after_key = Some(key);
-    run.after = release;
-    let now = run.after.as_ref().and_then(|release| release.parsed_manifest().ok()).unwrap_or_default();
+    let made = Made { key, release };
+    let now = made.manifest().unwrap_or_default();
+    run.made = Some(made);
     let problems = taken_over::give_back(run, &now).await;
     if problems.has_errors() { Err(problems) } else { Ok(Outcome::RolledBack) }
 }
@@ -148,7 +154,12 @@ async fn spare(run: &Run, revision: u32) -> Result<(), Diagnostics> {
 }
 
 /// The warning about a rollback that failed over nothing but a claim that cannot shrink.
-async fn but_for_claims(run: &Run, revision: u32, words: &str) -> Result<Option<Diagnostic>, Diagnostics> {
+async fn but_for_claims(
+    run: &Run,
+    revision: u32,
+    new: &Manifest,
+    words: &str,
+) -> Result<Option<Diagnostic>, Diagnostics> {
     if !claims::is_about_claims(words) {
         return Ok(None);
     }
@@ -159,7 +170,7 @@ async fn but_for_claims(run: &Run, revision: u32, words: &str) -> Result<Option<
     let Some(key) = history.iter().find(|key| key.revision == revision) else { return Ok(None) };
     let release = run.kit.records.open(key).await.map_err(unreadable)?;
     let Some(old) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(None) };
-    let found = claims::all_but_claims(run, &old, words).await;
+    let found = claims::all_but_claims(run, &old, new, words).await;
     found.map_err(|error| diagnostic(&error, "What runs after the rollback cannot be looked at").into())
 }
 
@@ -171,9 +182,8 @@ async fn uninstall(run: &mut Run) -> Result<Outcome, Diagnostics> {
         wait: true,
         ..UninstallRequest::new(&name, &namespace, run.inputs.timeout)
     };
-    run.uninstall(&request).await.map_err(Stop::into_diagnostics)?;
-    run.after = None;
-    run.after_key = None;
+    uninstall::uninstall(run, &request).await.map_err(Stop::into_diagnostics)?;
+    run.made = None;
     run.journal.forget_revisions();
     let problems = taken_over::give_back(run, &Manifest::default()).await;
     if problems.has_errors() { Err(problems) } else { Ok(Outcome::Uninstalled) }

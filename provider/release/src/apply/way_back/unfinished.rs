@@ -5,18 +5,21 @@
 //! does not know the revisions that the database is at by then; the image of the run that died does, and it is in the
 //! journal.
 
+use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::Diagnostic;
 
-use crate::apply::migration::earlier;
 use crate::apply::migration::inspection::Inspection;
-use crate::apply::migration::names;
+use crate::apply::migration::migrator::Migrator;
 use crate::apply::migration::task::is_alembic;
-use crate::apply::run::{Run, Stop};
+use crate::apply::migration::{earlier, names};
+use crate::apply::recover::begin_attempt;
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::apply::way_back::open_way::OpenWay;
-use crate::apply::way_back::{pods_gone, release_back, schema_back};
+use crate::apply::way_back::pods_gone::{self, Version};
+use crate::apply::way_back::{release_back, schema_back};
 use crate::journal::{Outcome, RunRecord};
-use crate::settings::model::Migration;
 
 /// What an earlier run has left ahead.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,11 +31,17 @@ struct Left {
 }
 
 /// Takes back what the newest earlier run that brought the database to where it is has done: release, pods and schema. `false`:
-/// nothing has to be taken back, or it cannot be undone.
+/// nothing has to be taken back, or it cannot be undone. `migrator` and `new` are of what is wanted now.
 ///
 /// # Errors
 /// When the way back fails.
-pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str, found: &Inspection) -> Result<bool, Stop> {
+pub(crate) async fn take_back(
+    run: &mut Run,
+    migrator: &Migrator,
+    new: &Manifest,
+    found: &Inspection,
+) -> Result<bool, Stop> {
+    let settings = &migrator.settings;
     if settings.on_failure.as_str() == Some("keep") {
         return Ok(false);
     }
@@ -40,20 +49,21 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str, found: 
     let left = if is_alembic(settings) {
         left_ahead(earlier, &found.unknown)
     } else {
-        earlier::left_behind_by(earlier, image, &found.current).and_then(left)
+        earlier::left_behind_by(earlier, &migrator.image, &found.current).and_then(left)
     };
     let (Some(left), Some(first)) = (left, run.journal.base_of_failures().cloned()) else { return Ok(false) };
     // The image that has moved the schema is asked before anything is touched.
-    let stands = Box::pin(schema_back::look_from(run, settings, &left.image, Some(&left.base))).await?;
+    let mover = migrator.with_image(&left.image);
+    let stands = Box::pin(mover.look_from(run, Some(&left.base))).await?;
     let record = RunRecord { schema_before: Some(left.base.clone()), ..first };
     let Ok(way) = OpenWay::find(settings, &record, &stands) else { return Ok(false) };
     tracing::warn!(run = %left.run, to = ?left.base, "an earlier run has left the schema ahead: taking it back");
-    let Some(good) = Box::pin(release(run, &left)).await? else { return Ok(false) };
+    let Some(good) = Box::pin(release(run, new, &left)).await? else { return Ok(false) };
     let namespace = run.inputs.namespace.as_str();
     let kept = good.and_then(|release| release.parsed_manifest().ok());
     let kept = kept.map(|manifest| pods_gone::images(&manifest, namespace)).unwrap_or_default();
-    pods_gone::clear(run, &pods_gone::Version::new([left.image.clone()].into(), &kept)).await.map_err(Stop::Failed)?;
-    Box::pin(schema_back::downgrade(run, settings, &left.image, &way)).await?;
+    pods_gone::end_pods(run, &Version::new([left.image.clone()].into(), &kept)).await.map_err(Stop::Failed)?;
+    Box::pin(schema_back::downgrade(run, &mover, &way)).await?;
     run.journal.settle_schema_of_earlier(&left.base);
     run.save().await?;
     run.warnings.push(Diagnostic::warning(
@@ -86,7 +96,7 @@ fn left(run: &RunRecord) -> Option<Left> {
 
 /// The release as the last good one was, unless it is so already: its record, `None` where there is nothing to go
 /// back to.
-async fn release(run: &mut Run, left: &Left) -> Result<Option<Option<HelmRelease>>, Stop> {
+async fn release(run: &mut Run, new: &Manifest, left: &Left) -> Result<Option<Option<HelmRelease>>, Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's records cannot be read");
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
     let Some(newest) = history.last().cloned() else { return Ok(Some(None)) };
@@ -100,8 +110,8 @@ async fn release(run: &mut Run, left: &Left) -> Result<Option<Option<HelmRelease
     let same = good.as_ref().zip(current.as_ref()).is_some_and(|(good, current)| good.manifest == current.manifest);
     // Of one that failed it is not known how far it came.
     if !same || newest.status != Status::Deployed {
-        release_back::rollback(run, verified).await.map_err(Stop::Failed)?;
-        run.look_again().await?;
+        release_back::roll_back(run, verified, new).await.map_err(Stop::Failed)?;
+        begin_attempt(run).await?;
     }
     Ok(Some(good))
 }

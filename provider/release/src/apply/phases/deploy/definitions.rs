@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ffe_cluster::kube::api::DynamicObject;
 use ffe_cluster::{ApplyOptions, Cancel, Cluster, Error, ObjectRef, Progress, WaitOptions};
-use ffe_helm::chart::Chart;
 use serde_json::Value as Json;
 
-use crate::apply::run::{Run, Stop};
-use crate::rendering::crds::{KIND, pending};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
+use crate::rendering::crds::{KIND, definition_changes};
 
 /// How long the API server may take until it serves a new kind.
 const ESTABLISHED: Duration = Duration::from_secs(60);
@@ -17,9 +17,9 @@ const ESTABLISHED: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When the cluster refuses, or does not come to serve one.
-pub(crate) async fn apply(run: &Run, chart: &Chart) -> Result<(), Stop> {
+pub(crate) async fn apply(run: &Run) -> Result<(), Stop> {
     let failed = |error: &Error| Stop::cluster(error, "The chart's custom resource definitions cannot be applied");
-    for one in pending(&run.cluster, &run.inputs.config, chart).await.map_err(|error| failed(&error))? {
+    for one in definition_changes(&run.cluster, &run.inputs.config, &run.chart).await.map_err(|error| failed(&error))? {
         tracing::info!(name = one.name, replaced = one.fields.is_some(), "applying a custom resource definition");
         run.cluster.apply_value(&one.body, ApplyOptions::forced()).await.map_err(|error| failed(&error))?;
         established(&run.cluster, &one.body, &run.cancel).await.map_err(|error| failed(&error))?;

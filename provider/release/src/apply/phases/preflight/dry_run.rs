@@ -16,7 +16,8 @@ use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Map, Value as Json};
 use tfplugin::Diagnostic;
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::rendering::changes::display;
 
 /// Requests at once.
@@ -50,7 +51,7 @@ enum Verdict {
 ///
 /// # Errors
 /// With all refusals at once.
-pub(crate) async fn go(run: &mut Run, before: Option<&Manifest>, manifest: &Manifest) -> Result<(), Stop> {
+pub(crate) async fn try_changes(run: &mut Run, before: Option<&Manifest>, manifest: &Manifest) -> Result<(), Stop> {
     let trials = trials(before, manifest);
     if trials.is_empty() {
         return Ok(());

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::{Kind, ObjectRef};
+use ffe_helm::manifest::Manifest;
 use tfplugin::{Diagnostic, Path};
 
+use crate::apply::jobs;
 use crate::apply::migration::earlier;
 use crate::apply::migration::inspection::{Inspection, Standing, invalid_indexes};
-use crate::apply::migration::task::{Task, TaskOutcome, Terms, is_alembic, remove_job};
-use crate::apply::run::{Run, Stop};
+use crate::apply::migration::migrator::{Inspected, Migrator};
+use crate::apply::migration::task::{Task, TaskOutcome, is_alembic};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::apply::way_back::unfinished;
 use crate::settings::model::Migration;
 
@@ -19,30 +23,33 @@ const BETWEEN: Duration = Duration::from_secs(5);
 /// How many revisions are named in a message.
 const SHOWN: usize = 10;
 
-/// Asks the database, through a Job with the new image, and writes the answer into the journal.
+/// Asks the database, through a Job with the new image, and writes the answer into the journal. What a run before this one has left
+/// ahead is taken back first; `manifest` is what will be deployed.
 ///
 /// # Errors
 /// When the database cannot be reached, where it stands is not known, or it stands at a revision that the image does not have.
-pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Result<(), Stop> {
+pub(crate) async fn inspect(run: &mut Run, mut migrator: Migrator, manifest: &Manifest) -> Result<Inspected, Stop> {
     // A run that goes on keeps what it found at first; else the base is that of the first of the runs that did not succeed.
     let own = run.record().schema_before.clone();
     let base = own.clone().or_else(|| run.journal.base_of_failures().and_then(|first| first.schema_before.clone()));
-    let Some(mut found) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
-    // What a run before this one has left ahead, of what is wanted now, is taken back first.
+    let Some(mut found) = ask(run, &mut migrator, base.as_deref()).await? else {
+        return Ok(Inspected { migrator, found: None });
+    };
     // Boxed, as what leads far: the futures of a run would not fit on a small stack.
-    while Box::pin(unfinished::go(run, settings, image, &found)).await? {
-        let Some(again) = ask(run, settings, image, base.as_deref()).await? else { return Ok(()) };
+    while Box::pin(unfinished::take_back(run, &migrator, manifest, &found)).await? {
+        let Some(again) = ask(run, &mut migrator, base.as_deref()).await? else {
+            return Ok(Inspected { migrator, found: None });
+        };
         found = again;
     }
+    let (settings, image) = (&migrator.settings, &migrator.image);
     if !found.unknown.is_empty() {
         return Err(Stop::failed(too_new(image, &found)));
     }
     if !is_alembic(settings) {
         earlier::refuse_older_image(run, image, &found.current).map_err(Stop::failed)?;
     }
-    run.nothing_pending = is_alembic(settings) && found.pending.is_empty();
     warn(run, settings, &found);
-    run.stands_at = Some(found.clone());
     run.journal.settle_schema_of_earlier(&found.current);
     // Somebody else has moved the schema where the database does not stand on that base any more.
     let inherited = base.filter(|base| *base != found.current && found.astray.is_empty());
@@ -50,6 +57,7 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
         Some(_) => run.journal.base_of_failures().is_some_and(|first| first.apart),
         None => found.apart,
     };
+    let stands_at = found.clone();
     run.note(|record| {
         record.image = Some(image.to_owned());
         if record.schema_before.is_none() {
@@ -59,7 +67,8 @@ pub(crate) async fn go(run: &mut Run, settings: &Migration, image: &str) -> Resu
             record.pending = ran.into_iter().chain(found.pending).collect();
         }
     });
-    run.save().await
+    run.save().await?;
+    Ok(Inspected { migrator, found: Some(stands_at) })
 }
 
 fn too_new(image: &str, found: &Inspection) -> Diagnostic {
@@ -75,20 +84,14 @@ fn too_new(image: &str, found: &Inspection) -> Diagnostic {
     .at(Path::attribute("migration"))
 }
 
-/// Asks the database, through a Job. `None`: the engine has no way to tell.
-async fn ask(
-    run: &mut Run,
-    settings: &Migration,
-    image: &str,
-    base: Option<&[String]>,
-) -> Result<Option<Inspection>, Stop> {
+/// Asks the database, through a Job. `None`: the engine has no way to tell. A pooler that refuses `PGOPTIONS` is noted in the
+/// migrator.
+async fn ask(run: &mut Run, migrator: &mut Migrator, base: Option<&[String]>) -> Result<Option<Inspection>, Stop> {
     let mut left = ATTEMPTS;
     loop {
         let id = run.record().id.clone();
-        let terms = Terms { run_id: &id, settings, base, without_options: run.without_options };
-        let Some(task) = Task::inspect("inspect", terms) else { return Ok(None) };
-        let outcome = run.carry_out(&task, settings, image).await?;
-        run.end_job(&task.job_name(&id)).await?;
+        let Some(task) = Task::inspect(migrator.terms(&id, base)) else { return Ok(None) };
+        let outcome = migrator.carry_out_and_finish(run, &task).await?;
         left -= 1;
         let log = outcome.log(task.parts[0].0);
         let again = match &outcome.standing {
@@ -97,13 +100,14 @@ async fn ask(
             // What the Job said may have been lost on the way.
             _ => outcome.succeeded || is_away(log),
         };
-        if !is_alembic(settings) && !run.without_options && log.iter().any(|line| refuses_options(line)) {
+        let command = !is_alembic(&migrator.settings);
+        if command && !migrator.without_options && log.iter().any(|line| refuses_options(line)) {
             tracing::warn!("a pooler before the database refuses PGOPTIONS: no lock_timeout is set");
-            run.without_options = true;
+            migrator.without_options = true;
             continue;
         }
         if left == 0 || !again {
-            return Err(unclear(&outcome, image));
+            return Err(not_known(&outcome, &migrator.image));
         }
         tracing::warn!(log = ?log.last(), "where the database stands is not known, and it is asked again");
         tokio::select! {
@@ -130,7 +134,8 @@ fn is_away(log: &[String]) -> bool {
     log.iter().any(|line| REASONS.iter().any(|reason| line.contains(reason)))
 }
 
-fn unclear(outcome: &TaskOutcome, image: &str) -> Stop {
+/// The error for a database that has not told where it stands.
+fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
     let what = "Nothing was changed; where the database's schema stands could not be found out";
     let mut error = outcome.failure("The database cannot be migrated", what, image);
     let why = outcome.standing.clone().known().err().filter(|_| outcome.succeeded);
@@ -187,7 +192,7 @@ fn warn(run: &mut Run, settings: &Migration, found: &Inspection) {
 }
 
 /// Jobs of earlier runs that died: they are waited for and removed, so that there are never two at a time.
-pub(crate) async fn finish_older(run: &mut Run) -> Result<(), Stop> {
+pub(crate) async fn finish_jobs_of_earlier_runs(run: &mut Run) -> Result<(), Stop> {
     let id = run.record().id.clone();
     let older: Vec<String> = run
         .journal
@@ -213,7 +218,7 @@ pub(crate) async fn finish_older(run: &mut Run) -> Result<(), Stop> {
             // It failed: this run finds out itself where the database stands.
             _ => {}
         }
-        remove_job(run, job).await?;
+        jobs::remove(run, job).await?;
     }
     for record in run.journal.content.runs.iter_mut().filter(|record| record.id != id) {
         record.jobs.clear();

@@ -8,7 +8,8 @@ use ffe_cluster::diagnose::{Evidence, Patience, Workload, problems};
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
 use ffe_cluster::{Error, FailFast, ObjectRef};
 
-use crate::apply::run::{Run, Stop};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 
 /// How long all containers must go on running, as long as the kubelet waits before it starts one again for the
 /// second time.
@@ -19,7 +20,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When one of them is started again and again, with the diagnosis; when the time is over.
-pub(crate) async fn go(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop> {
+pub(crate) async fn watch(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop> {
     if workloads.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ const EXCERPT: usize = 300;
 
 /// Where to ask.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     /// A service in the cluster.
     Service {
         /// Its namespace.
@@ -42,23 +42,23 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Service { namespace, name, port } => write!(f, "service {namespace}/{name} port {port}"),
-            Place::Url(url) => f.write_str(url),
+            Endpoint::Service { namespace, name, port } => write!(f, "service {namespace}/{name} port {port}"),
+            Endpoint::Url(url) => f.write_str(url),
         }
     }
 }
 
-impl Place {
+impl Endpoint {
     /// Asks for a path.
     ///
     /// # Errors
     /// When there is no answer, in words.
     pub(crate) async fn get(&self, cluster: &Cluster, path: &str, bearer: Option<&str>) -> Result<Answer, String> {
         match self {
-            Place::Service { namespace, name, port } => {
+            Endpoint::Service { namespace, name, port } => {
                 let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
                 headers.extend(bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}"))));
                 let answer = cluster.http_get(namespace, name, *port, path, &headers, TIMEOUT).await;
@@ -66,7 +66,7 @@ impl Place {
                     .map(|answer| Answer { status: answer.status, body: answer.body })
                     .map_err(|error| error.to_string())
             }
-            Place::Url(url) => by_url(&format!("{url}{path}"), bearer).await,
+            Endpoint::Url(url) => by_url(&format!("{url}{path}"), bearer).await,
         }
     }
 }

@@ -14,11 +14,16 @@ pub(crate) fn is_about_claims(words: &str) -> bool {
         && (words.contains("field can not be less than") || words.contains("field cannot be less than"))
 }
 
-/// The warning about what stays, if all that runs is as this manifest has it; `None`: it is not.
+/// The warning about what stays, if all that runs is as the old manifest has it; `None`: it is not.
 ///
 /// # Errors
 /// When the workloads cannot be looked at.
-pub(crate) async fn all_but_claims(run: &Run, old: &Manifest, words: &str) -> Result<Option<Diagnostic>, Error> {
+pub(crate) async fn all_but_claims(
+    run: &Run,
+    old: &Manifest,
+    new: &Manifest,
+    words: &str,
+) -> Result<Option<Diagnostic>, Error> {
     let namespace = run.inputs.namespace.as_str();
     for workload in old.workloads(namespace) {
         let pod = match workload.id.kind.as_str() {
@@ -33,8 +38,8 @@ pub(crate) async fn all_but_claims(run: &Run, old: &Manifest, words: &str) -> Re
             return Ok(None);
         }
     }
-    let new = run.manifest.as_ref().map(|manifest| manifest.objects.as_slice()).unwrap_or_default();
     let only_new: Vec<String> = new
+        .objects
         .iter()
         .filter(|one| !old.objects.iter().any(|old| (&old.id.kind, &old.id.name) == (&one.id.kind, &one.id.name)))
         .map(|one| format!("{}/{}", one.id.kind, one.id.name))
