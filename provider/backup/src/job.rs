@@ -4,20 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ffe_cluster::k8s_openapi::api::batch::v1::{Job, JobSpec};
+use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
-    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
-    SeccompProfile, SecretEnvSource, SecretKeySelector, SecurityContext, Volume as PodVolume, VolumeMount,
+    Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    PodSpec, PodTemplateSpec, SecretKeySelector, SecurityContext, Volume as PodVolume, VolumeMount,
 };
-use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{Mark, MarkState};
+use ffe_cluster::{Mark, MarkState, every_key_of, one_shot_job};
 
 use crate::error::Error;
 use crate::image::image_user;
 use crate::names::{endpoint, location, remote_folder};
-use crate::place::{Place, PodShape, S3, Storage};
+use crate::place::{Place, S3, Storage};
 use crate::script::{RCLONE, Work, script};
 
 /// Label that says what an object is for.
@@ -49,73 +47,45 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         ..ObjectMeta::default()
     };
     Mark { state: MarkState::Complete, ..place.mark.clone() }.write(&mut metadata);
-    let shape = &place.pod;
-    let mut pod_labels = shape.labels.clone();
-    pod_labels.extend(labels(place, work));
     let (volumes, mounts) = volumes(place);
     let backup = Container {
         env_from: task.database_secret.map(every_key_of),
         env: Some(env(place, task)),
-        ..container(place, CONTAINER, &place.image, script(work, &place.storage), &mounts)
+        ..container(CONTAINER, &place.image, script(work, &place.storage), &mounts)
     };
     let mut containers = vec![backup];
     if let Some(settings) = storage_settings(place)? {
         containers.push(Container {
             env_from: settings.secret.map(every_key_of),
             env: Some(settings.env),
-            ..container(place, "rclone", &place.rclone_image, RCLONE.to_owned(), &mounts)
+            ..container("rclone", &place.rclone_image, RCLONE.to_owned(), &mounts)
         });
     }
-    Ok(Job {
-        metadata,
-        spec: Some(JobSpec {
-            // A backup that failed is not tried again by itself: its caller decides.
-            backoff_limit: Some(0),
-            active_deadline_seconds: i64::try_from(place.timeout.as_secs().max(1)).ok(),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(pod_labels), ..ObjectMeta::default() }),
-                spec: Some(PodSpec {
-                    restart_policy: Some("Never".to_owned()),
-                    automount_service_account_token: Some(false),
-                    enable_service_links: Some(false),
-                    image_pull_secrets: Some(shape.pull_secrets.clone()).filter(|all| !all.is_empty()),
-                    node_selector: Some(shape.node_selector.clone()).filter(|all| !all.is_empty()),
-                    tolerations: Some(shape.tolerations.clone()).filter(|all| !all.is_empty()),
-                    security_context: Some(pod_security(place)),
-                    containers,
-                    volumes: Some(volumes),
-                    ..PodSpec::default()
-                }),
-            },
-            ..JobSpec::default()
+    let pod = PodTemplateSpec {
+        metadata: Some(ObjectMeta { labels: Some(labels(place, work)), ..ObjectMeta::default() }),
+        spec: Some(PodSpec {
+            security_context: Some(pod_security(place)),
+            containers,
+            volumes: Some(volumes),
+            ..PodSpec::default()
         }),
-        ..Job::default()
-    })
+    };
+    Ok(one_shot_job(metadata, place.timeout, pod))
 }
 
 /// A container that runs a script.
-fn container(place: &Place, name: &str, image: &str, script: String, mounts: &[VolumeMount]) -> Container {
-    let shape = &place.pod;
+fn container(name: &str, image: &str, script: String, mounts: &[VolumeMount]) -> Container {
     Container {
         name: name.to_owned(),
         image: Some(image.to_owned()),
-        image_pull_policy: shape.pull_policy.clone(),
         command: Some(vec!["/bin/sh".to_owned(), "-c".to_owned()]),
         args: Some(vec![script]),
-        resources: Some(shape.resources.clone().unwrap_or_else(resources)),
-        security_context: Some(container_security(shape)),
+        security_context: Some(SecurityContext { read_only_root_filesystem: Some(true), ..SecurityContext::default() }),
         // Of a pod that was killed in the middle, the log is all that there is.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(mounts.to_vec()),
         ..Container::default()
     }
-}
-
-fn every_key_of(secret: &str) -> Vec<EnvFromSource> {
-    vec![EnvFromSource {
-        secret_ref: Some(SecretEnvSource { name: secret.to_owned(), optional: None }),
-        ..EnvFromSource::default()
-    }]
 }
 
 fn labels(place: &Place, work: Work) -> BTreeMap<String, String> {
@@ -212,15 +182,10 @@ fn volumes(place: &Place) -> (Vec<PodVolume>, Vec<VolumeMount>) {
         mount_path: path.to_owned(),
         ..VolumeMount::default()
     };
-    let tmp = Some(EmptyDirVolumeSource::default());
-    let mut volumes = vec![PodVolume { name: "tmp".to_owned(), empty_dir: tmp, ..PodVolume::default() }];
-    let mut mounts = vec![mount("tmp", "/tmp")];
+    let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
     if !matches!(place.storage, Storage::Volume(_)) {
         // Pipes and, for a restore, the dump.
-        let scratch = EmptyDirVolumeSource {
-            size_limit: place.pod.scratch_limit.clone().map(Quantity),
-            ..EmptyDirVolumeSource::default()
-        };
+        let scratch = EmptyDirVolumeSource::default();
         volumes.push(PodVolume { name: "exchange".to_owned(), empty_dir: Some(scratch), ..PodVolume::default() });
         mounts.push(mount("exchange", EXCHANGE));
     }
@@ -236,46 +201,16 @@ fn volumes(place: &Place) -> (Vec<PodVolume>, Vec<VolumeMount>) {
     (volumes, mounts)
 }
 
-/// What was given, and what `restricted` demands. The group owns the volume.
+/// The user of the image, whose group owns the volume.
 fn pod_security(place: &Place) -> PodSecurityContext {
-    let user = image_user(&place.image);
-    let mut context = place.pod.pod_security.clone().unwrap_or_default();
-    let user = *context.run_as_user.get_or_insert(user);
-    context.run_as_group.get_or_insert(user);
-    context.fs_group.get_or_insert(user);
-    // Does not walk through a large volume at every start.
-    context.fs_group_change_policy.get_or_insert_with(|| "OnRootMismatch".to_owned());
-    context.run_as_non_root = Some(true);
-    context.seccomp_profile.get_or_insert_with(runtime_default);
-    context
-}
-
-fn container_security(shape: &PodShape) -> SecurityContext {
-    let mut context = shape.container_security.clone().unwrap_or_default();
-    context.allow_privilege_escalation = Some(false);
-    context.run_as_non_root = Some(true);
-    context.read_only_root_filesystem = Some(true);
-    context.privileged = None;
-    context.seccomp_profile.get_or_insert_with(runtime_default);
-    context.capabilities = Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None });
-    context
-}
-
-fn runtime_default() -> SeccompProfile {
-    SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }
-}
-
-fn resources() -> ResourceRequirements {
-    let amounts = |cpu: &str, memory: &str| {
-        BTreeMap::from([
-            ("cpu".to_owned(), Quantity(cpu.to_owned())),
-            ("memory".to_owned(), Quantity(memory.to_owned())),
-        ])
-    };
-    ResourceRequirements {
-        requests: Some(amounts("100m", "128Mi")),
-        limits: Some(amounts("1", "512Mi")),
-        ..ResourceRequirements::default()
+    let user = Some(image_user(&place.image));
+    PodSecurityContext {
+        run_as_user: user,
+        run_as_group: user,
+        fs_group: user,
+        // Does not walk through a large volume at every start.
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        ..PodSecurityContext::default()
     }
 }
 

@@ -27,7 +27,7 @@ mod upkeep;
 pub use error::{Error, Failure, Reason};
 pub use image::image_user;
 pub use outcome::{Backup, Taken};
-pub use place::{Place, PodShape, Rclone, Request, S3, Storage, Volume};
+pub use place::{Place, Rclone, Request, S3, Storage, Volume};
 pub use restore::{restore_command, restore_manifest};
 pub use take::take;
 pub use upkeep::{list, prune};

@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ffe_cluster::Mark;
-use ffe_cluster::k8s_openapi::api::core::v1::{
-    LocalObjectReference, PodSecurityContext, ResourceRequirements, SecurityContext, Toleration,
-};
 
 /// Where the files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +60,7 @@ pub struct Rclone {
     pub secret: Option<String>,
 }
 
-/// One series of backups: where it is kept and how the pods look that work on it.
+/// One series of backups: where it is kept, and what the pods that work on it are made of.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// What tells this cluster from others that keep backups in the same bucket: letters, digits, and . _ - within.
@@ -80,8 +77,6 @@ pub struct Place {
     pub rclone_image: String,
     /// Written on what is made.
     pub mark: Mark,
-    /// How the pods look.
-    pub pod: PodShape,
     /// How long a Job may run before the cluster ends it.
     pub timeout: Duration,
 }
@@ -108,27 +103,4 @@ impl Place {
     pub fn folder(&self) -> String {
         format!("{}/{}/{}", self.cluster, self.namespace, self.series)
     }
-}
-
-/// How pods look. Whatever is given, they meet the Pod Security level `restricted` and set resources.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PodShape {
-    /// By default the user and group of the official image ([`crate::image_user`]), who also own the volume.
-    pub pod_security: Option<PodSecurityContext>,
-    /// Of the one container.
-    pub container_security: Option<SecurityContext>,
-    /// To pull the image with.
-    pub pull_secrets: Vec<LocalObjectReference>,
-    /// When to pull the image.
-    pub pull_policy: Option<String>,
-    /// By default requests of 100m and 128Mi, limits of 1 and 512Mi.
-    pub resources: Option<ResourceRequirements>,
-    /// More labels of the pods, for instance those that network policies let through.
-    pub labels: BTreeMap<String, String>,
-    /// Nodes that they may run on.
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints that they tolerate.
-    pub tolerations: Vec<Toleration>,
-    /// How much may lie in the scratch volume, where a dump from object storage waits to be restored.
-    pub scratch_limit: Option<String>,
 }

@@ -1,4 +1,6 @@
-//! Running a Job to its end: attach to the one that exists, or make it; follow its log; judge it.
+//! Running a Job to its end: attach to the one that exists, or make it; follow its log; judge it. `pod` is how our own Jobs are made.
+
+mod pod;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::diagnose::{Diagnosis, Evidence, Workload, diagnose, problems};
 use crate::error::{Error, Kind, Result};
 use crate::object::ObjectRef;
 use crate::wait::{Bearing, Look, Progress, Seen, WaitOptions, describe, explain, progress, run, triggers, watched};
+
+pub use pod::{every_key_of, one_shot_job};
 
 /// Before a log that broke off is followed again.
 const PAUSE: Duration = Duration::from_secs(2);

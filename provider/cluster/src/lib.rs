@@ -46,7 +46,7 @@ pub use digest::{Comparison, Digests, public_digest};
 pub use door::{Door, Guard, Write};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use error::{Error, FieldConflict, Kind, Result, Source};
-pub use job::{JobOptions, JobOutcome};
+pub use job::{JobOptions, JobOutcome, every_key_of, one_shot_job};
 pub use lease::{HeldLease, Holder, LeaseError, LeaseOptions};
 pub use lists::MetadataListCache;
 pub use mark::{Mark, MarkState, Owner, Ownership, ownership};

@@ -27,7 +27,6 @@ pub(crate) fn place() -> Place {
         storage: Storage::Volume(Volume { claim: "dumps".to_owned(), size: "1Gi".to_owned(), class: None }),
         rclone_image: "rclone/rclone:1.69".to_owned(),
         mark: Mark::creating(Owner::new("ffe_release", "ffe/shop"), "run1"),
-        pod: PodShape::default(),
         timeout: Duration::from_secs(600),
     }
 }
@@ -57,42 +56,21 @@ fn variable<'a>(job: &'a Value, container: usize, name: &str) -> Option<&'a Valu
 }
 
 #[test]
-fn the_pod_meets_restricted_whatever_is_given() {
-    let given = PodShape {
-        pod_security: Some(PodSecurityContext {
-            run_as_non_root: Some(false),
-            run_as_user: Some(1001),
-            ..PodSecurityContext::default()
-        }),
-        container_security: Some(SecurityContext {
-            privileged: Some(true),
-            allow_privilege_escalation: Some(true),
-            capabilities: Some(Capabilities { add: Some(vec!["NET_ADMIN".to_owned()]), drop: None }),
-            ..SecurityContext::default()
-        }),
-        ..PodShape::default()
-    };
-    for (shape, user) in [(PodShape::default(), 70), (given, 1001)] {
-        let job = take(&Place { pod: shape, ..place() });
-        let pod = &job["spec"]["template"]["spec"];
-        assert_eq!(pod["securityContext"]["runAsUser"], user);
-        assert_eq!(pod["securityContext"]["fsGroup"], user);
-        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
-        let container = &pod["containers"][0];
-        assert_eq!(
-            container["securityContext"],
-            json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] }, "readOnlyRootFilesystem": true,
-                "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } })
-        );
-        for bound in ["requests", "limits"] {
-            assert!(container["resources"][bound]["cpu"].is_string(), "{container}");
-            assert!(container["resources"][bound]["memory"].is_string());
-        }
-        assert_eq!(pod["automountServiceAccountToken"], false);
-        assert_eq!(job["spec"]["backoffLimit"], 0);
-        assert!(job["spec"].get("ttlSecondsAfterFinished").is_none());
-    }
+fn the_pod_runs_as_the_user_of_the_image_and_meets_restricted() {
+    let job = take(&place());
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(
+        pod["securityContext"],
+        json!({ "fsGroup": 70, "fsGroupChangePolicy": "OnRootMismatch", "runAsGroup": 70, "runAsNonRoot": true,
+            "runAsUser": 70, "seccompProfile": { "type": "RuntimeDefault" } })
+    );
+    assert_eq!(
+        pod["containers"][0]["securityContext"],
+        json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] }, "readOnlyRootFilesystem": true,
+            "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } })
+    );
+    assert_eq!(job["spec"]["template"]["metadata"]["annotations"]["linkerd.io/inject"], "disabled");
+    assert!(job["spec"].get("ttlSecondsAfterFinished").is_none());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use ffe_backup::{Place, PodShape, Request, S3, Storage, Volume};
+use ffe_backup::{Place, Request, S3, Storage, Volume};
 use ffe_cluster::{
     ApplyOptions, Cancel, Cluster, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner, Redactor,
     WaitOptions,
@@ -135,7 +135,6 @@ impl World {
             storage,
             rclone_image: POSTGRES_IMAGE.to_owned(),
             mark: Mark::creating(Owner::new("ffe_release", &format!("{}/shop", self.namespace)), "run1"),
-            pod: PodShape::default(),
             timeout: Duration::from_secs(120),
         }
     }
