@@ -26,7 +26,7 @@ pub use failure::{Cause, Failure};
 pub use held::{Deployment, Held};
 pub use operations::{Done, LintMessage, LintSeverity, Rendered};
 pub(crate) use pull::PullRequest;
-pub use requests::{DeployRequest, RenderMode, RenderRequest, RollbackRequest, UninstallRequest, Wait};
+pub use requests::{DeployRequest, RenderMode, RenderRequest, RollbackRequest, UninstallRequest};
 pub use version::{BINARY_VARIABLE, Major, Version};
 
 use crate::launcher::Launcher;

@@ -120,7 +120,7 @@ impl Records {
     }
 
     /// All revisions of a release, oldest first, from the shared list: at most a second old. Empty is no proof of
-    /// absence; [`Records::confirm_absent`] is.
+    /// absence; [`Records::history_now`] is.
     ///
     /// # Errors
     /// The list failed.
@@ -190,32 +190,6 @@ impl Records {
             Err(Error::Cluster(error)) if error.kind() == ffe_cluster::Kind::Forbidden => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether the release is proven to be absent: a complete list, asked now, of the very cluster that was recorded (the
-    /// UID of its kube-system namespace) has nothing of it.
-    ///
-    /// # Errors
-    /// Anything that is no proof: another cluster, no permission, no answer. Prior state must be kept then.
-    pub async fn confirm_absent(&self, namespace: &str, name: &str, recorded_cluster: &str) -> Result<bool> {
-        self.cluster.check_same(recorded_cluster).await?;
-        Ok(self.history_now(namespace, name).await?.is_empty())
-    }
-
-    /// The newest revision of every release in a namespace (`None`: everywhere), by namespace and name.
-    ///
-    /// # Errors
-    /// The list failed.
-    pub async fn list(&self, namespace: Option<&str>) -> Result<Vec<RecordKey>> {
-        let metas = self.shared_list(namespace).await?;
-        let mut newest: BTreeMap<(String, String), RecordKey> = BTreeMap::new();
-        for key in metas.iter().filter_map(RecordKey::from_metadata) {
-            let slot = newest.entry((key.namespace.clone(), key.name.clone())).or_insert_with(|| key.clone());
-            if key.revision > slot.revision {
-                *slot = key;
-            }
-        }
-        Ok(newest.into_values().collect())
     }
 
     /// Opens a record. `None`: it is gone by now. What is opened may be newer than the key.

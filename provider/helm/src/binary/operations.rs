@@ -75,9 +75,7 @@ impl Helm {
         let Printed { stdout, warnings, .. } = self.call(call, cancel).await?;
         let text = String::from_utf8_lossy(&stdout);
         match request.mode {
-            RenderMode::Offline { .. } | RenderMode::Lookup { .. } => {
-                Ok(Rendered { manifest: Manifest::parse(&text)?, notes: None, warnings })
-            }
+            RenderMode::Offline { .. } => Ok(Rendered { manifest: Manifest::parse(&text)?, notes: None, warnings }),
             RenderMode::Install | RenderMode::Upgrade => simulated(&text, warnings),
         }
     }

@@ -4,8 +4,7 @@
 //! | --- | --- | --- |
 //! | apply | client side | server side on install; an upgrade keeps the method of the revision before |
 //! | override what others changed | three-way merge does | `--server-side=true --force-conflicts` |
-//! | wait | `--wait` | `--wait=watcher`; without it, hooks only |
-//! | wait for jobs | needs `--wait` | needs `--wait` |
+//! | wait (for an uninstallation) | `--wait` | `--wait=watcher`; without it, hooks only |
 //! | undo on failure | `--atomic` | `--rollback-on-failure`; never used, the pipeline has its own way back |
 //! | `--take-ownership` | from 3.17 | always |
 //!
@@ -32,11 +31,6 @@ pub enum RenderMode {
         /// Whether templates are told that it is an upgrade.
         is_upgrade: bool,
     },
-    /// As [`RenderMode::Offline`], with `lookup` asking the cluster.
-    Lookup {
-        /// Whether templates are told that it is an upgrade.
-        is_upgrade: bool,
-    },
     /// What an install would do now.
     Install,
     /// What an upgrade of the existing release would do now.
@@ -46,7 +40,7 @@ pub enum RenderMode {
 impl RenderMode {
     pub(super) fn operation(self) -> &'static str {
         match self {
-            Self::Offline { .. } | Self::Lookup { .. } => "template",
+            Self::Offline { .. } => "template",
             Self::Install => "install --dry-run",
             Self::Upgrade => "upgrade --dry-run",
         }
@@ -70,9 +64,9 @@ pub struct RenderRequest<'a> {
     pub values: &'a Values,
     /// How.
     pub mode: RenderMode,
-    /// The cluster's version (`v1.36.3`); Helm assumes an old one otherwise. For `Offline` and `Lookup`.
+    /// The cluster's version (`v1.36.3`); Helm assumes an old one otherwise. For `Offline`.
     pub kube_version: Option<&'a str>,
-    /// Served APIs (`batch/v1`, `batch/v1/Job`). For `Offline` and `Lookup`.
+    /// Served APIs (`batch/v1`, `batch/v1/Job`). For `Offline`.
     pub api_versions: &'a [String],
     /// Whether objects of others are taken over. For `Install` and `Upgrade`.
     pub take_ownership: bool,
@@ -103,7 +97,7 @@ impl<'a> RenderRequest<'a> {
     pub(super) fn arguments(&self) -> Vec<OsString> {
         let mut args = Arguments::default();
         let upgrade = match self.mode {
-            RenderMode::Offline { is_upgrade } | RenderMode::Lookup { is_upgrade } => {
+            RenderMode::Offline { is_upgrade } => {
                 args.words(&["template", self.release]).path(self.chart);
                 is_upgrade
             }
@@ -119,7 +113,7 @@ impl<'a> RenderRequest<'a> {
         args.words(&["--namespace", self.namespace, "-f", "-"]);
         args.when(self.mode.needs_cluster(), &["--dry-run=server"]);
         match self.mode {
-            RenderMode::Offline { .. } | RenderMode::Lookup { .. } => {
+            RenderMode::Offline { .. } => {
                 args.when(upgrade, &["--is-upgrade"]);
                 if let Some(version) = self.kube_version {
                     args.words(&["--kube-version", version]);
@@ -137,19 +131,8 @@ impl<'a> RenderRequest<'a> {
     }
 }
 
-/// Whether Helm itself waits for what it installed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Wait {
-    /// It does not: the provider waits, and says why it takes long. Hooks run and are waited for all the same.
-    #[default]
-    No,
-    /// It does, for everything.
-    Yes,
-    /// It does, for everything and for Jobs.
-    WithJobs,
-}
-
-/// Asks for an install or an upgrade.
+/// Asks for an install or an upgrade. Helm does not wait: the provider waits, and says why it takes long. Hooks run and are waited for
+/// all the same.
 #[derive(Debug, Clone)]
 pub struct DeployRequest<'a> {
     /// Name of the release.
@@ -176,10 +159,6 @@ pub struct DeployRequest<'a> {
     pub force_conflicts: bool,
     /// Whether a name is used again whose uninstalled release kept its history. For installs.
     pub replace: bool,
-    /// Whether the values need not fit the chart's schema.
-    pub skip_schema_validation: bool,
-    /// Whether Helm waits.
-    pub wait: Wait,
 }
 
 impl<'a> DeployRequest<'a> {
@@ -199,8 +178,6 @@ impl<'a> DeployRequest<'a> {
             take_ownership: false,
             force_conflicts: false,
             replace: false,
-            skip_schema_validation: false,
-            wait: Wait::No,
         }
     }
 
@@ -222,11 +199,10 @@ impl<'a> DeployRequest<'a> {
 
     fn common(&self, args: &mut Arguments, helm: &Version) {
         args.words(&["--namespace", self.namespace, "-f", "-", NO_SCHEMAS]);
-        args.timeout(self.timeout).wait(helm.major, self.wait).force(helm.major, self.force_conflicts);
+        args.timeout(self.timeout).force(helm.major, self.force_conflicts);
         args.when(self.skip_crds, &["--skip-crds"])
             .when(self.no_hooks, &["--no-hooks"])
-            .when(self.take_ownership, &["--take-ownership"])
-            .when(self.skip_schema_validation, &["--skip-schema-validation"]);
+            .when(self.take_ownership, &["--take-ownership"]);
         if let Some(description) = self.description {
             args.words(&["--description", description]);
         }
@@ -258,31 +234,20 @@ pub struct RollbackRequest<'a> {
     pub no_hooks: bool,
     /// Whether fields that others changed are set all the same (Helm 4; Helm 3 does so always).
     pub force_conflicts: bool,
-    /// Whether Helm waits.
-    pub wait: Wait,
 }
 
 impl<'a> RollbackRequest<'a> {
     /// One that waits for hooks only and keeps all history.
     #[must_use]
     pub fn new(release: &'a str, namespace: &'a str, revision: u32, timeout: Duration) -> Self {
-        Self {
-            release,
-            namespace,
-            revision,
-            timeout,
-            max_history: 0,
-            no_hooks: false,
-            force_conflicts: false,
-            wait: Wait::No,
-        }
+        Self { release, namespace, revision, timeout, max_history: 0, no_hooks: false, force_conflicts: false }
     }
 
     pub(super) fn arguments(&self, helm: &Version) -> Vec<OsString> {
         let mut args = Arguments::default();
         args.words(&["rollback", self.release, &self.revision.to_string(), "--namespace", self.namespace]);
         args.words(&["--history-max", &self.max_history.to_string()]);
-        args.timeout(self.timeout).wait(helm.major, self.wait).force(helm.major, self.force_conflicts);
+        args.timeout(self.timeout).force(helm.major, self.force_conflicts);
         args.when(self.no_hooks, &["--no-hooks"]);
         args.0
     }
@@ -317,7 +282,7 @@ impl<'a> UninstallRequest<'a> {
     pub(super) fn arguments(&self, helm: &Version) -> Vec<OsString> {
         let mut args = Arguments::default();
         args.words(&["uninstall", self.release, "--namespace", self.namespace]);
-        args.timeout(self.timeout).wait(helm.major, if self.wait { Wait::Yes } else { Wait::No });
+        args.timeout(self.timeout).wait(helm.major, self.wait);
         args.when(self.keep_history, &["--keep-history"]).when(self.no_hooks, &["--no-hooks"]);
         if let Some(description) = self.description {
             args.words(&["--description", description]);
@@ -348,12 +313,12 @@ impl Arguments {
         self.words(&["--timeout", &format!("{}ms", timeout.as_millis().max(1))])
     }
 
-    fn wait(&mut self, major: Major, wait: Wait) -> &mut Self {
+    fn wait(&mut self, major: Major, wait: bool) -> &mut Self {
         let flag = match major {
             Major::V3 => "--wait",
             Major::V4 => "--wait=watcher",
         };
-        self.when(wait != Wait::No, &[flag]).when(wait == Wait::WithJobs, &["--wait-for-jobs"])
+        self.when(wait, &[flag])
     }
 
     fn force(&mut self, major: Major, force: bool) -> &mut Self {
@@ -378,16 +343,15 @@ mod tests {
     fn the_majors_differ_where_the_table_says() {
         let values = Values::empty();
         let mut request = DeployRequest::new("r", "ns", Path::new("/c"), &values, Duration::from_secs(600));
-        request.wait = Wait::WithJobs;
         request.force_conflicts = true;
         request.max_history = 10;
         assert_eq!(
             line(request.upgrade(&version("v3.22.0"))),
-            "upgrade r /c --reset-values --history-max 10 --namespace ns -f - --disable-openapi-validation --timeout 600000ms --wait --wait-for-jobs"
+            "upgrade r /c --reset-values --history-max 10 --namespace ns -f - --disable-openapi-validation --timeout 600000ms"
         );
         assert_eq!(
             line(request.install(&version("v4.3.1"))),
-            "install r /c --namespace ns -f - --disable-openapi-validation --timeout 600000ms --wait=watcher --wait-for-jobs --server-side=true --force-conflicts"
+            "install r /c --namespace ns -f - --disable-openapi-validation --timeout 600000ms --server-side=true --force-conflicts"
         );
     }
 
@@ -398,6 +362,11 @@ mod tests {
         assert_eq!(line(rollback.arguments(&four)), "rollback r 3 --namespace ns --history-max 0 --timeout 1000ms");
         let uninstall = UninstallRequest::new("r", "ns", Duration::from_secs(1));
         assert_eq!(line(uninstall.arguments(&four)), "uninstall r --namespace ns --timeout 1000ms");
+        let uninstall = UninstallRequest { wait: true, ..uninstall };
+        for (helm, flag) in [("v3.22.0", "--wait"), ("v4.3.1", "--wait=watcher")] {
+            let line = line(uninstall.arguments(&version(helm)));
+            assert_eq!(line, format!("uninstall r --namespace ns --timeout 1000ms {flag}"));
+        }
     }
 
     #[test]
@@ -407,10 +376,10 @@ mod tests {
         let mut request = RenderRequest::new("r", "ns", Path::new("/c"), &values);
         request.kube_version = Some("v1.36.3");
         request.api_versions = &apis;
-        request.mode = RenderMode::Lookup { is_upgrade: true };
+        request.mode = RenderMode::Offline { is_upgrade: true };
         assert_eq!(
             line(request.arguments()),
-            "template r /c --namespace ns -f - --dry-run=server --is-upgrade --kube-version v1.36.3 --api-versions batch/v1"
+            "template r /c --namespace ns -f - --is-upgrade --kube-version v1.36.3 --api-versions batch/v1"
         );
         request.mode = RenderMode::Upgrade;
         request.take_ownership = true;

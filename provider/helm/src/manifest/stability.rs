@@ -1,11 +1,9 @@
 //! Digests of what was rendered, and what differs between two renderings of the same.
 //!
-//! Digests go into state, and a digest of a short secret can be guessed. So the contents of Secrets do not go in unless a
-//! key (kept in the cluster) is given.
+//! Digests go into state, and a digest of a short secret can be guessed. So the contents of Secrets do not go in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -21,13 +19,11 @@ pub struct UnstableField {
     pub path: String,
 }
 
-/// How a manifest is digested.
+/// How a manifest is digested: without what Secrets hold.
 #[derive(Default, Clone, Copy)]
 pub struct Digests<'a> {
     /// Fields that do not count.
     pub unstable: &'a [UnstableField],
-    /// With a key, contents of Secrets count too and the digest is keyed. Without one they do not.
-    pub key: Option<&'a [u8]>,
 }
 
 impl Digests<'_> {
@@ -36,7 +32,7 @@ impl Digests<'_> {
     pub fn of(&self, manifest: &Manifest) -> String {
         let all: Vec<_> =
             self.each(manifest).into_iter().map(|(id, digest)| format!("{} {id} {digest}", id.api_version)).collect();
-        self.hash(all.join("\n").as_bytes())
+        hash(all.join("\n").as_bytes())
     }
 
     /// The digest of each object. Of objects that are rendered twice, the last counts.
@@ -44,7 +40,7 @@ impl Digests<'_> {
     pub fn each(&self, manifest: &Manifest) -> BTreeMap<ObjectId, String> {
         let whole = |object: &&Object| self.unstable.iter().any(|u| u.path.is_empty() && u.object == object.id);
         let stable = manifest.objects.iter().filter(|object| !whole(object));
-        stable.map(|object| (object.id.clone(), self.hash(self.canonical(object).to_string().as_bytes()))).collect()
+        stable.map(|object| (object.id.clone(), hash(self.canonical(object).to_string().as_bytes()))).collect()
     }
 
     fn canonical(&self, object: &Object) -> Value {
@@ -54,7 +50,7 @@ impl Digests<'_> {
                 *value = Value::Null;
             }
         }
-        if self.key.is_none() && object.id.kind == "Secret" {
+        if object.id.kind == "Secret" {
             for field in ["data", "stringData"] {
                 if let Some(Value::Object(map)) = body.get_mut(field) {
                     map.values_mut().for_each(|value| *value = Value::Null);
@@ -63,34 +59,17 @@ impl Digests<'_> {
         }
         sorted(body)
     }
+}
 
-    fn hash(&self, content: &[u8]) -> String {
-        let hash = match self.key {
-            // HMAC takes keys of any length.
-            Some(key) => match Hmac::<Sha256>::new_from_slice(key) {
-                Ok(mut mac) => {
-                    mac.update(content);
-                    hex::encode(mac.finalize().into_bytes())
-                }
-                Err(_) => String::new(),
-            },
-            None => hex::encode(Sha256::digest(content)),
-        };
-        format!("sha256:{hash}")
-    }
+fn hash(content: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(content)))
 }
 
 impl Manifest {
-    /// The digest without a key and with every field: see [`Digests`].
+    /// The digest with every field: see [`Digests`].
     #[must_use]
     pub fn digest(&self) -> String {
         Digests::default().of(self)
-    }
-
-    /// Digests of the single objects, likewise.
-    #[must_use]
-    pub fn object_digests(&self) -> BTreeMap<ObjectId, String> {
-        Digests::default().each(self)
     }
 
     /// What differs between this rendering and another one of the same inputs.

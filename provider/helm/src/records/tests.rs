@@ -71,10 +71,6 @@ impl Server {
                 records.remove(at);
                 (200, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
             }
-            ("GET", None) if path.ends_with("/kube-system") => (
-                200,
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": "this-cluster"}}),
-            ),
             ("GET", None) if path.ends_with("/secrets") => {
                 let wanted =
                     |r: &&Value| path.split('/').nth(4).is_none_or(|namespace| r["metadata"]["namespace"] == namespace);
@@ -141,17 +137,6 @@ async fn a_burst_of_reads_costs_one_list_and_opens_nothing() {
 }
 
 #[tokio::test]
-async fn the_newest_of_every_release() {
-    let server = Server::default();
-    server.add("b", "web", 9, "superseded");
-    server.add("b", "web", 10, "deployed");
-    server.add("a", "web", 1, "deployed");
-    let listed = records(&server).list(None).await.unwrap();
-    let shown: Vec<_> = listed.iter().map(|k| format!("{}/{} {}", k.namespace, k.name, k.revision)).collect();
-    assert_eq!(shown, ["a/web 1", "b/web 10"]);
-}
-
-#[tokio::test]
 async fn a_record_is_opened() {
     let server = Server::default();
     server.add("ns", "web", 1, "deployed");
@@ -182,18 +167,6 @@ async fn a_pending_record_is_unlocked_only_as_it_was_seen() {
     assert_eq!(release.config["n"], 1);
     let error = records.unlock(&key, "again").await.unwrap_err();
     assert!(matches!(&error, Error::Cluster(e) if e.kind() == ffe_cluster::Kind::Conflict), "{error}");
-}
-
-#[tokio::test]
-async fn absence_is_proven_in_the_recorded_cluster_only() {
-    let server = Server::default();
-    server.add("ns", "web", 1, "deployed");
-    let records = records(&server);
-    assert!(!records.confirm_absent("ns", "web", "this-cluster").await.unwrap());
-    server.records.lock().unwrap().clear();
-    assert!(records.confirm_absent("ns", "web", "this-cluster").await.unwrap());
-    let error = records.confirm_absent("ns", "web", "another-cluster").await.unwrap_err();
-    assert!(matches!(&error, Error::Cluster(e) if e.kind() == ffe_cluster::Kind::OtherCluster), "{error}");
 }
 
 #[tokio::test]

@@ -252,7 +252,6 @@ fn values(text: &str) -> Values {
 async fn life(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
     let (helm, records, namespace, cancel) = (&visit.helm, &visit.records, visit.namespace.as_str(), &visit.cancel);
     let chart = chart("x", "1.0.0", &[SETTINGS, NOTES, RANDOM]);
-    let uid = visit.cluster.identity().await?;
     let one = values("data: {a: one, big: '1000000'}");
 
     // Planned twice: what is random shows, the rest is what is then installed.
@@ -263,7 +262,7 @@ async fn life(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
     let paths: Vec<_> = unstable.iter().map(|field| format!("{}{}", field.object, field.path)).collect();
     ensure(paths == ["Secret random/stringData/password"], format!("{paths:?}"))?;
     ensure(planned.notes.as_deref() == Some("Hello web, revision 1.\n"), format!("{:?}", planned.notes))?;
-    ensure(records.confirm_absent(namespace, "web", &uid).await?, "a simulation left a record")?;
+    ensure(records.history_now(namespace, "web").await?.is_empty(), "a simulation left a record")?;
 
     helm.install(&DeployRequest { description: Some("first of all"), ..visit.deploy(chart.path(), &one) }, cancel)
         .await?;
@@ -275,7 +274,7 @@ async fn life(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
     ensure(release.config == *one.as_map(), "other values were recorded")?;
     ensure((release.chart.name.as_str(), release.app_version()) == ("x", Some("7")), format!("{:?}", release.chart))?;
     ensure(release.first_deployed.is_some() && release.deleted.is_none(), "times are missing")?;
-    let digests = Digests { unstable: &unstable, key: None };
+    let digests = Digests { unstable: &unstable };
     ensure(digests.of(&release.parsed_manifest()?) == digests.of(&planned.manifest), "another manifest was installed")?;
     ensure(visit.setting("a").await? == "one", "not installed")?;
 
@@ -325,7 +324,7 @@ async fn life(visit: std::sync::Arc<Visit>) -> Result<(), Failed> {
     helm.install(&DeployRequest { replace: true, ..visit.deploy(chart.path(), &one) }, cancel).await?;
     uninstall.keep_history = false;
     helm.uninstall(&uninstall, cancel).await?;
-    ensure(records.confirm_absent(namespace, "web", &uid).await?, "records stayed")?;
+    ensure(records.history_now(namespace, "web").await?.is_empty(), "records stayed")?;
     helm.uninstall(&uninstall, cancel).await?;
     Ok(())
 }

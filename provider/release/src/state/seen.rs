@@ -65,7 +65,7 @@ impl Seen {
 
     /// Whether this is the record that was seen.
     pub(crate) fn is_current(&self, key: &RecordKey) -> bool {
-        self.record_uid == key.uid && self.record_version == key.resource_version
+        key.is_same(&self.record_uid, &self.record_version)
     }
 
     /// Notes the record that is seen now.
