@@ -18,10 +18,11 @@ use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Private};
 
+use crate::rendering::changes::is_at_or_below;
 use crate::settings::inputs::merged_values;
 use crate::settings::model::{DriftIgnore, Drifted, Release};
 use check::Check;
-use watch::{Watched, moved};
+use watch::{Watched, list_moved};
 
 /// Differences that are shown; more are counted.
 const SHOWN: usize = 20;
@@ -97,15 +98,12 @@ impl Ignored {
 
     /// Whether a field of an object does not count: it is named, or part of one that is.
     fn field(&self, kind: &str, name: &str, pointer: &str) -> bool {
-        let within = |path: &String| {
-            pointer.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.about(kind, name).any(|rule| rule.paths.iter().any(within))
+        self.about(kind, name).any(|rule| rule.paths.iter().any(|path| is_at_or_below(pointer, path)))
     }
 }
 
-/// Where is looked, and with what.
-pub(crate) struct Place<'a> {
+/// What was applied, as Helm's newest record has it.
+pub(crate) struct AppliedRecord<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
     /// Helm's records.
@@ -117,7 +115,7 @@ pub(crate) struct Place<'a> {
 }
 
 /// Looks for drift, and notes it in the state. What cannot be looked at is a warning, and stays as it was found last.
-pub(crate) async fn look(place: Place<'_>, state: &mut Release, private: &mut Private) -> Diagnostics {
+pub(crate) async fn find_drift(applied: AppliedRecord<'_>, state: &mut Release, private: &mut Private) -> Diagnostics {
     let mut warnings = Diagnostics::new();
     let mode = Mode::of(state).unwrap_or(Mode::Warn);
     if mode == Mode::Off {
@@ -125,23 +123,27 @@ pub(crate) async fn look(place: Place<'_>, state: &mut Release, private: &mut Pr
         Watched::forget(private);
         return warnings;
     }
-    if place.key.status != Status::Deployed {
+    if applied.key.status != Status::Deployed {
         // It is planned to be deployed anyway.
         state.drifted = Attr::Known(Vec::new());
         return warnings;
     }
-    match seek(place, state, private).await {
+    match compare(applied, state, private).await {
         Ok(more) => warnings.extend(more),
         Err(why) => warnings.push(why),
     }
     if mode == Mode::Warn {
-        warnings.extend(told(state));
+        warnings.extend(drift_warning(state));
     }
     warnings
 }
 
-async fn seek(place: Place<'_>, state: &mut Release, private: &mut Private) -> Result<Diagnostics, Diagnostic> {
-    let Place { cluster, records, key, mut opened } = place;
+async fn compare(
+    applied: AppliedRecord<'_>,
+    state: &mut Release,
+    private: &mut Private,
+) -> Result<Diagnostics, Diagnostic> {
+    let AppliedRecord { cluster, records, key, mut opened } = applied;
     let ignored = Ignored::of(state);
     let namespace = state.namespace.clone().unwrap_or_default();
     let name = state.name.clone().unwrap_or_default();
@@ -149,13 +151,13 @@ async fn seek(place: Place<'_>, state: &mut Release, private: &mut Private) -> R
         Some(watched) => watched,
         None => Watched::of(&key.uid, &ignored, the_record(records, key, &mut opened, &name).await?, &namespace),
     };
-    let seen = moved(cluster, &watched).await;
-    let mut warnings = blind(&name, &seen.unseen);
-    if !seen.moved.is_empty() {
+    let listed = list_moved(cluster, &watched).await;
+    let mut warnings = blind(&name, &listed.unlisted);
+    if !listed.moved.is_empty() {
         let release = the_record(records, key, &mut opened, &name).await?;
         let check = Check::new(cluster, release, &namespace, redactor(state, release), &ignored)
             .map_err(|error| unreadable(&name, &error))?;
-        let doubts = check.all(&mut watched, seen.moved).await;
+        let doubts = check.compare_all(&mut watched, listed.moved).await;
         warnings.extend(unread(&name, &doubts.unread));
         warnings.extend(plainly(&name, &doubts.unresolved));
     }
@@ -227,7 +229,7 @@ fn plainly(name: &str, unresolved: &[(String, ffe_cluster::Error)]) -> Diagnosti
 }
 
 /// The warning about drift, where there is some.
-fn told(state: &Release) -> Diagnostics {
+fn drift_warning(state: &Release) -> Diagnostics {
     let drifted = state.drifted.known().map(Vec::as_slice).unwrap_or_default();
     if drifted.is_empty() {
         return Diagnostics::new();

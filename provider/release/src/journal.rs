@@ -130,7 +130,7 @@ pub(crate) struct RunRecord {
     pub schema_before: Option<Vec<String>>,
     /// The schema's revisions after it.
     pub schema_after: Option<Vec<String>>,
-    /// The way back has begun: a run that died on it is not gone on with, the next one starts afresh.
+    /// The way back has begun. The next run does not resume a run that died on its way back: it starts afresh.
     pub unwinding: bool,
     /// The dump that was taken before the migration.
     pub backup: Option<Backup>,
@@ -206,7 +206,7 @@ pub(crate) fn owner(namespace: &str, release: &str) -> Owner {
 }
 
 impl RunRecord {
-    /// It is going on, or died, or was stopped: what it has left is to be finished or taken back.
+    /// The run is going on, or died, or was stopped: the next run finishes what it has left, or takes it back.
     fn is_open(&self) -> bool {
         matches!(self.outcome, Outcome::Running | Outcome::Interrupted)
     }
@@ -223,7 +223,8 @@ impl RunRecord {
             && revision > self.revision_before.unwrap_or(0)
     }
 
-    /// It has moved the schema, or has begun to and nobody has seen how far it came; and it is not back where it began.
+    /// The run has moved the schema, or has begun to and where that has led is not known; and the schema is not back where the run
+    /// began.
     fn has_moved(&self) -> bool {
         match (&self.schema_before, &self.schema_after) {
             (Some(before), Some(after)) => before != after,
@@ -232,8 +233,8 @@ impl RunRecord {
         }
     }
 
-    /// It has left the schema ahead of the last good release, and not because it had to; or has begun to move it, and nobody
-    /// has seen how far it came.
+    /// The run has left the schema ahead of the last good release though the schema could go back; or it has begun to move the
+    /// schema, and where that has led is not known.
     fn is_ahead(&self) -> bool {
         let undoable = self.schema_before.as_ref().is_some_and(|before| !before.is_empty());
         let moved = undoable && self.has_moved();
@@ -242,7 +243,7 @@ impl RunRecord {
 }
 
 /// Whether the newest run of a release is not finished, by the metadata of its journal alone.
-pub(crate) fn is_open(metadata: &ObjectMeta) -> bool {
+pub(crate) fn is_run_open(metadata: &ObjectMeta) -> bool {
     metadata.annotations.as_ref().and_then(|all| all.get(RUN)).is_some_and(|word| word == OPEN)
 }
 

@@ -16,7 +16,7 @@ use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
 use crate::drift::correct;
-use crate::journal::claim::{Claim, is_half_done, is_installed, look};
+use crate::journal::claim::{Claim, find_claim, is_half_done, is_installed};
 use crate::journal::owner;
 use crate::rendering::changes::{lines, object_changes, unstable_fields};
 use crate::rendering::crds;
@@ -28,7 +28,7 @@ use crate::settings::model::Release;
 use crate::settings::write_only::{SET_WO, write_only};
 use crate::state::moves::Moved;
 use crate::state::seen::Seen;
-use crate::state::since;
+use crate::state::stale_plan;
 use value_changes::{Before, value_changes};
 
 /// Completes the plan.
@@ -93,7 +93,7 @@ async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagn
     }
     // Whether it has changed; its provenance is verified when it has.
     let reference = ChartRef { verify: false, ..chart_ref(&plan.config, None) };
-    let local = since::local(&plan.config, &seen).await;
+    let local = stale_plan::local_chart(&plan.config, &seen).await;
     let same = local.is_some_and(|chart| prior.chart_digest.as_str() == Some(chart.digest.as_str()));
     if !same && reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
@@ -143,7 +143,8 @@ async fn plan_deployment(
     let mut diagnostics = Diagnostics::new();
     let inputs = Inputs::read(&plan.config, chart_version(plan))?;
     if plan.is_create()
-        && let Claim::Refused(refusal) = look(cluster, kit, &inputs.config, &inputs.namespace, &inputs.name).await?
+        && let Claim::Refused(refusal) =
+            find_claim(cluster, kit, &inputs.config, &inputs.namespace, &inputs.name).await?
     {
         return Err(refusal.into());
     }
@@ -153,7 +154,7 @@ async fn plan_deployment(
     let key = kit.records.latest(&inputs.namespace, &inputs.name).await.map_err(unreadable)?;
     let seen = Seen::load(&plan.private);
     if let Some(prior) = &plan.prior
-        && let Some(changed) = since::changed(&seen, prior, &plan.config, key.as_ref(), &chart.digest)
+        && let Some(changed) = stale_plan::changed_since_read(&seen, prior, &plan.config, key.as_ref(), &chart.digest)
     {
         return Err(changed.into());
     }

@@ -11,10 +11,10 @@ use ffe_helm::records::Records;
 use ffe_session::Unavailable;
 use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
-use crate::drift::{self, Place};
+use crate::drift::{self, AppliedRecord};
 use crate::journal::ownership;
 use crate::journal::remains;
-use crate::journal::{is_open, secret_name};
+use crate::journal::{is_run_open, secret_name};
 use crate::settings::model::Release;
 use crate::state::outputs::from_record;
 use crate::state::seen::{Seen, same_cluster};
@@ -92,11 +92,12 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
             Err(error) => return kept(request, unreadable(error)),
         };
     }
-    let mut warnings = drift::look(Place { cluster, records, key: &key, opened }, &mut state, &mut private).await;
+    let mut warnings =
+        drift::find_drift(AppliedRecord { cluster, records, key: &key, opened }, &mut state, &mut private).await;
     // Helm's record may be as it was, and the database is not: then the next apply has something to do.
     seen = Seen::load(&private);
     match records.beside(&namespace, &secret_name(&name)).await {
-        Ok(journal) => seen.open_run = journal.as_ref().is_some_and(is_open),
+        Ok(journal) => seen.open_run = journal.as_ref().is_some_and(is_run_open),
         Err(error) => tracing::info!(%error, "whether a run is open was not looked at"),
     }
     seen.store(&mut private);

@@ -3,6 +3,6 @@
 pub(crate) mod changes;
 pub(crate) mod crds;
 pub(crate) mod local_chart;
+pub(crate) mod placeholders;
 pub(crate) mod promise;
 pub(crate) mod render;
-pub(crate) mod stand_in;

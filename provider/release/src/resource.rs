@@ -25,7 +25,7 @@ use crate::settings::validate;
 use crate::state::moves::{self, Moved};
 use crate::state::outputs::{from_journal, from_record, settle_unknown};
 use crate::state::seen::{Seen, same_cluster};
-use crate::state::{since, upgrade};
+use crate::state::{stale_plan, upgrade};
 use crate::{plan, read};
 
 /// The resource.
@@ -134,7 +134,7 @@ async fn state_after(ended: &Ended, mut model: Release, private: &mut Private) -
         _ => {}
     }
     seen.open_run = outcome == Outcome::Interrupted;
-    seen.local_chart = since::local(&model, &seen).await.unwrap_or_default();
+    seen.local_chart = stale_plan::local_chart(&model, &seen).await.unwrap_or_default();
     seen.store(private);
     model
 }
@@ -185,7 +185,9 @@ impl Resource for ReleaseResource {
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
         match self.parts() {
             Ok((cluster, kit)) => match moves::verify(&kit.records, cluster.server(), &request).await {
-                Ok(()) => moves::masked(since::noted(read::read(&cluster, &kit.records, request).await).await),
+                Ok(()) => {
+                    moves::masked(stale_plan::note_local_chart(read::read(&cluster, &kit.records, request).await).await)
+                }
                 Err(errors) => read::kept(request, errors),
             },
             Err(why) => read::without_cluster(request, why),

@@ -3,5 +3,5 @@
 pub(crate) mod moves;
 pub(crate) mod outputs;
 pub(crate) mod seen;
-pub(crate) mod since;
+pub(crate) mod stale_plan;
 pub(crate) mod upgrade;

@@ -64,7 +64,7 @@ async fn remove_all(
     let journal = Journal::find(cluster, namespace, name).await;
     let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
     let seen = Seen::load(&request.private);
-    let whose = ownership::look(&kit.records, namespace, name, seen.known(journal.as_ref())).await;
+    let whose = ownership::whose(&kit.records, namespace, name, seen.known(journal.as_ref())).await;
     let whose = whose.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))?;
     let mut warnings = Diagnostics::new();
     if seen.adopted || journal.as_ref().is_some_and(|journal| journal.mark.adopted) {

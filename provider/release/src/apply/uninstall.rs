@@ -20,7 +20,7 @@ pub(crate) async fn uninstall(run: &Run, request: &UninstallRequest<'_>) -> Resu
     let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
     let journal = Some(&run.journal);
     let known = run.managed.as_ref().map_or_else(|| Known::by(journal), |seen| seen.known(journal));
-    let whose = ownership::look(&run.kit.records, namespace, name, known).await;
+    let whose = ownership::whose(&run.kit.records, namespace, name, known).await;
     match whose.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))? {
         Whose::Nobodys => Ok(false),
         Whose::Ours(owned) => {

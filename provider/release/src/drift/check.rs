@@ -60,10 +60,10 @@ impl<'a> Check<'a> {
     }
 
     /// Compares those at these positions, and notes what is found.
-    pub(super) async fn all(&self, watched: &mut Watched, positions: Vec<usize>) -> Doubts {
+    pub(super) async fn compare_all(&self, watched: &mut Watched, positions: Vec<usize>) -> Doubts {
         let objects = &watched.objects;
         let looked: Vec<(usize, Result<Verdict, Error>)> = futures::stream::iter(positions)
-            .map(|position| async move { (position, self.one(&objects[position]).await) })
+            .map(|position| async move { (position, self.compare(&objects[position]).await) })
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -82,7 +82,7 @@ impl<'a> Check<'a> {
         doubts
     }
 
-    async fn one(&self, watch: &Watch) -> Result<Verdict, Error> {
+    async fn compare(&self, watch: &Watch) -> Result<Verdict, Error> {
         let Some(applied) = applied(&self.manifest, watch, self.namespace) else { return Ok(Verdict::default()) };
         let Some(live) = self.cluster.find_ref(&watch.reference()).await? else {
             let found = if may_be_gone(applied) { Vec::new() } else { vec![Found::gone()] };

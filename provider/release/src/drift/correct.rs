@@ -7,7 +7,7 @@ use ffe_cluster::Cluster;
 use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
-use super::{Ignored, Mode, Place, lines, look, shown};
+use super::{AppliedRecord, Ignored, Mode, find_drift, lines, shown};
 use crate::rendering::changes::Change;
 use crate::settings::model::{Drifted, Release};
 
@@ -137,8 +137,8 @@ pub(crate) async fn after(
         return Diagnostics::new();
     }
     let (mut found, mut noted) = (state.clone(), private.clone());
-    let place = Place { cluster: run.cluster, records: run.records, key, opened: run.release.cloned() };
-    let mut warnings = look(place, &mut found, &mut noted).await;
+    let applied = AppliedRecord { cluster: run.cluster, records: run.records, key, opened: run.release.cloned() };
+    let mut warnings = find_drift(applied, &mut found, &mut noted).await;
     match found.drifted.known().map(Vec::as_slice) {
         Some(left @ [_, ..]) => warnings.push(Diagnostic::warning(
             format!("The drift of the release {} was not put right", state.name.as_str().unwrap_or_default()),

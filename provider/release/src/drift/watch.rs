@@ -142,15 +142,15 @@ pub(super) fn applied<'a>(manifest: &'a Manifest, watch: &Watch, namespace: &str
 
 /// What the lists show.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct Listed {
     /// Positions of the objects that are not as they were compared last, or gone.
     pub(super) moved: Vec<usize>,
     /// Kinds that could not be listed, and why.
-    pub(super) unseen: Vec<(String, Arc<Error>)>,
+    pub(super) unlisted: Vec<(String, Arc<Error>)>,
 }
 
 /// Looks which objects have moved: one shared list for each kind and namespace.
-pub(super) async fn moved(cluster: &Cluster, watched: &Watched) -> Seen {
+pub(super) async fn list_moved(cluster: &Cluster, watched: &Watched) -> Listed {
     let mut groups: BTreeMap<ObjectRef, Vec<usize>> = BTreeMap::new();
     for (position, watch) in watched.objects.iter().enumerate() {
         groups.entry(watch.reference().named("")).or_default().push(position);
@@ -161,20 +161,20 @@ pub(super) async fn moved(cluster: &Cluster, watched: &Watched) -> Seen {
         async move { cluster.lists().list_kind(cluster, kind, &query).await }
     });
     let lists = futures::future::join_all(lists).await;
-    let mut seen = Seen::default();
+    let mut listed = Listed::default();
     for ((kind, positions), list) in groups.iter().zip(lists) {
         match list {
             Ok(list) => {
                 let by_name: BTreeMap<&str, &ObjectMeta> =
                     list.iter().filter_map(|meta| Some((meta.name.as_deref()?, meta))).collect();
-                seen.moved.extend(positions.iter().copied().filter(|position| {
+                listed.moved.extend(positions.iter().copied().filter(|position| {
                     let watch = &watched.objects[*position];
                     !by_name.get(watch.name.as_str()).map_or(watch.gone, |meta| watch.is_as_seen(meta))
                 }));
             }
-            Err(error) => seen.unseen.push((kind.kind.clone(), Arc::new(error))),
+            Err(error) => listed.unlisted.push((kind.kind.clone(), Arc::new(error))),
         }
     }
-    seen.moved.sort_unstable();
-    seen
+    listed.moved.sort_unstable();
+    listed
 }

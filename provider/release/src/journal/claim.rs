@@ -25,7 +25,7 @@ pub(crate) enum Claim {
 ///
 /// # Errors
 /// When the cluster does not answer, or what is there cannot be read.
-pub(crate) async fn look(
+pub(crate) async fn find_claim(
     cluster: &Cluster,
     kit: &HelmKit,
     config: &Release,
@@ -35,7 +35,7 @@ pub(crate) async fn look(
     let journal = Journal::find(cluster, namespace, name)
         .await
         .map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
-    let whose = ownership::look(&kit.records, namespace, name, Known::by(journal.as_ref())).await;
+    let whose = ownership::whose(&kit.records, namespace, name, Known::by(journal.as_ref())).await;
     let whose = whose.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))?;
     let (newest, first_deployed) = match whose {
         Whose::Ours(owned) if is_installed(owned.newest()) => {

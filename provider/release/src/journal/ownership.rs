@@ -43,7 +43,7 @@ pub(crate) enum Whose {
     Foreign(Foreign),
 }
 
-/// Proof that a release is ours: only [`look`] makes one. What uninstalls a release asks for it.
+/// Proof that a release is ours: only [`whose`] makes one. What uninstalls a release asks for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Owned {
     key: RecordKey,
@@ -96,7 +96,7 @@ impl std::fmt::Display for Foreign {
 ///
 /// # Errors
 /// When the records cannot be listed, or the newest cannot be read: then it is not known whose the release is.
-pub(crate) async fn look(records: &Records, namespace: &str, name: &str, known: Known<'_>) -> Result<Whose, Error> {
+pub(crate) async fn whose(records: &Records, namespace: &str, name: &str, known: Known<'_>) -> Result<Whose, Error> {
     // A record may be pruned between the list and the reading.
     for _ in 0..3 {
         let Some(key) = records.history_now(namespace, name).await?.pop() else { return Ok(Whose::Nobodys) };

@@ -43,7 +43,7 @@ async fn its_metadata_says_whether_there_is_something_to_finish() {
         journal.content.runs = runs;
         journal.save(&api.cluster()).await.unwrap();
         let secret: Secret = api.cluster().get(Some("ffe"), "ffe-journal.app").await.unwrap();
-        assert_eq!(is_open(&secret.metadata), open, "{:?}", journal.content.runs);
+        assert_eq!(is_run_open(&secret.metadata), open, "{:?}", journal.content.runs);
         assert_eq!(secret.metadata.labels.unwrap()["owner"], BESIDE);
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ffe_helm::manifest::{Digests, Manifest, Object, ObjectId, UnstableField, changed_fields};
+use ffe_helm::manifest::{Manifest, Object, ObjectId, UnstableField, changed_fields};
 use tfplugin::Attr;
 
 use crate::rendering::render::Rendering;
@@ -23,7 +23,7 @@ pub(crate) struct Change {
     pub object: String,
     /// The fields that change, as JSON pointers.
     pub fields: Vec<String>,
-    /// Digest of the object as it was planned, without contents of Secrets and without what differs each time.
+    /// Digest of the object as it was planned, without contents of Secrets and without what is unstable.
     pub digest: Option<String>,
 }
 
@@ -88,12 +88,12 @@ pub(crate) fn object_changes(
         manifest.objects.iter().map(|object| (key(&object.id, namespace), object.clone())).collect()
     };
     let (old, new) = (before.map(index).unwrap_or_default(), index(&after.manifest));
-    let left_out: Vec<UnstableField> = after.unstable.iter().chain(&after.hidden).cloned().collect();
-    let digests = Digests { unstable: &left_out, key: None }.each(&after.manifest);
+    let digests = after.unpromised.digests(&after.manifest);
     let digest = |id: &ObjectId| -> Option<String> {
         digests.get(id).filter(|_| promised).map(|digest| digest.chars().take(DIGEST).collect())
     };
-    let unnamed = |id: &ObjectId| after.unstable.iter().any(|field| field.path.is_empty() && field.object == *id);
+    let unnamed =
+        |id: &ObjectId| after.unpromised.unstable.iter().any(|field| field.path.is_empty() && field.object == *id);
     let same_name = |key: &Key, others: &BTreeMap<Key, Object>| {
         others.keys().any(|other| (&other.0, &other.1, &other.2) == (&key.0, &key.1, &key.2) && other.3 != key.3)
     };
@@ -129,16 +129,13 @@ pub(crate) fn object_changes(
                     continue;
                 }
                 let unstable: Vec<&str> = after
+                    .unpromised
                     .unstable
                     .iter()
                     .filter(|field| field.object == is.id)
                     .map(|field| field.path.as_str())
                     .collect();
-                let covered = |field: &String| {
-                    unstable.iter().any(|path| {
-                        field.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                    })
-                };
+                let covered = |field: &String| unstable.iter().any(|path| is_at_or_below(field, path));
                 if fields.iter().all(covered) {
                     let fields = unstable.iter().map(|path| (*path).to_owned()).collect();
                     one("regenerate", display(&is.id, namespace), fields, digest(&is.id))
@@ -157,6 +154,11 @@ pub(crate) fn object_changes(
     found
 }
 
+/// Whether a JSON pointer names a field, or something within it.
+pub(crate) fn is_at_or_below(pointer: &str, field: &str) -> bool {
+    pointer.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn same_key(a: &Key, b: &Key) -> bool {
     (&a.0, &a.1, &a.2) == (&b.0, &b.1, &b.2) && a.3 != b.3
 }
@@ -172,7 +174,7 @@ pub(crate) fn unstable_fields(rendering: &Rendering, namespace: &str) -> Vec<Str
         true => display_unnamed(&field.object, namespace),
         false => format!("{} {}", display(&field.object, namespace), field.path),
     };
-    let found: BTreeSet<String> = rendering.unstable.iter().map(told).collect();
+    let found: BTreeSet<String> = rendering.unpromised.unstable.iter().map(told).collect();
     found.into_iter().collect()
 }
 
@@ -180,6 +182,7 @@ pub(crate) fn unstable_fields(rendering: &Rendering, namespace: &str) -> Vec<Str
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::rendering::render::Unpromised;
 
     const BEFORE: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: \"1\"}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n";
     const AFTER: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ffe}\ndata: {x: \"2\"}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: c}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: other}\n";
@@ -190,7 +193,7 @@ mod tests {
 
     fn rendering(text: &str, again: &str) -> Rendering {
         let unstable = parse(text).unstable_fields(&parse(again));
-        Rendering { manifest: parse(text), unstable, hidden: Vec::new() }
+        Rendering { manifest: parse(text), unpromised: Unpromised { unstable, write_only: Vec::new() } }
     }
 
     fn list(before: Option<&str>, after: &Rendering) -> Vec<String> {
@@ -245,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn digests_hold_nothing_of_what_is_hidden() {
+    fn digests_hold_nothing_of_what_is_write_only() {
         let make = |text: &str| {
             rendering(&format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{t: {text}}}}}"), "{}")
         };
         let hide = |mut rendering: Rendering| {
-            rendering.unstable.clear();
+            rendering.unpromised.unstable.clear();
             let object = rendering.manifest.objects[0].id.clone();
-            rendering.hidden.push(UnstableField { object, path: "/data/t".into() });
+            rendering.unpromised.write_only.push(UnstableField { object, path: "/data/t".into() });
             object_changes(None, &rendering, "ffe", true)
         };
         assert_eq!(hide(make("canary")), hide(make("other")));

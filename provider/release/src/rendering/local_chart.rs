@@ -41,7 +41,7 @@ pub(crate) fn path(model: &Release) -> Option<PathBuf> {
 }
 
 /// The chart as it is now. `None` where it cannot be read.
-pub(crate) async fn look(path: PathBuf, noted: LocalChart) -> Option<LocalChart> {
+pub(crate) async fn read_if_changed(path: PathBuf, noted: LocalChart) -> Option<LocalChart> {
     tokio::task::spawn_blocking(move || now(&path, noted)).await.ok().flatten()
 }
 

@@ -1,17 +1,17 @@
-//! What a plan promises, kept from the plan to the apply and compared again before anything changes.
+//! What a plan promises: kept from the plan to the apply, and compared again before anything changes.
 //!
-//! A client that plans anew at apply hands over the private state of that second plan; what was known of the first it compares
-//! itself, and `changes` carries the digests for that. What neither sees (a chart or a release that changed after it was read)
-//! is noted when it is read: see `since`.
+//! docs/architecture.md, "How a plan's promise is kept", has an example. A client that plans anew at apply hands over the private
+//! state of that second plan, so this promise is then that of the second plan; what has changed between the two plans the client
+//! compares itself, by the digests in `changes`, and `stale_plan` names it.
 
 use std::collections::BTreeMap;
 
-use ffe_helm::manifest::{Digests, Manifest, ObjectId, UnstableField};
+use ffe_helm::manifest::{Manifest, ObjectId};
 use serde::{Deserialize, Serialize};
 use tfplugin::{Diagnostic, Private};
 
 use crate::rendering::changes::display;
-use crate::rendering::render::{Rendering, with_hooks};
+use crate::rendering::render::{Rendering, Unpromised, with_hooks};
 
 const KEY: &str = "promise.v1";
 
@@ -22,22 +22,18 @@ pub(crate) struct Promise {
     chart: String,
     /// The digest of each object and hook, without what is left out.
     objects: Vec<(ObjectId, String)>,
-    /// What is different each time.
-    unstable: Vec<UnstableField>,
-    /// What depends on write-only values.
-    hidden: Vec<UnstableField>,
+    /// The fields that are left out.
+    unpromised: Unpromised,
 }
 
 impl Promise {
     /// What is promised by a plan.
     pub(crate) fn of(chart_digest: &str, rendering: &Rendering) -> Promise {
-        let left_out: Vec<UnstableField> = rendering.unstable.iter().chain(&rendering.hidden).cloned().collect();
-        let digests = Digests { unstable: &left_out, key: None }.each(&with_hooks(&rendering.manifest));
+        let digests = rendering.unpromised.digests(&with_hooks(&rendering.manifest));
         Promise {
             chart: chart_digest.to_owned(),
             objects: digests.into_iter().collect(),
-            unstable: rendering.unstable.clone(),
-            hidden: rendering.hidden.clone(),
+            unpromised: rendering.unpromised.clone(),
         }
     }
 
@@ -58,7 +54,7 @@ impl Promise {
 
     /// A new rendering, with what is known to be left out of it.
     pub(crate) fn rendering(&self, manifest: Manifest) -> Rendering {
-        Rendering { manifest, unstable: self.unstable.clone(), hidden: self.hidden.clone() }
+        Rendering { manifest, unpromised: self.unpromised.clone() }
     }
 
     /// What has become of the promise: a sentence for each thing that is different now; empty when all is as planned.
@@ -67,8 +63,7 @@ impl Promise {
         if chart_digest != self.chart {
             found.push("the content of the chart".to_owned());
         }
-        let left_out: Vec<UnstableField> = self.unstable.iter().chain(&self.hidden).cloned().collect();
-        let now = Digests { unstable: &left_out, key: None }.each(&with_hooks(manifest));
+        let now = self.unpromised.digests(&with_hooks(manifest));
         let planned: BTreeMap<&ObjectId, &String> = self.objects.iter().map(|(id, digest)| (id, digest)).collect();
         for (id, digest) in &planned {
             match now.get(*id) {
@@ -81,7 +76,7 @@ impl Promise {
         }
         // An object whose name is different each time was planned under another one.
         let unnamed = |id: &ObjectId| {
-            self.unstable.iter().any(|field| {
+            self.unpromised.unstable.iter().any(|field| {
                 let other = &field.object;
                 field.path.is_empty()
                     && (&other.kind, &other.api_version, &other.namespace) == (&id.kind, &id.api_version, &id.namespace)
@@ -125,7 +120,10 @@ mod tests {
     fn promise() -> Promise {
         let (one, two) = (render("x", "a", "j1", "1"), render("x", "b", "j2", "1"));
         let unstable = with_hooks(&one).unstable_fields(&with_hooks(&two));
-        Promise::of("sha256:1", &Rendering { manifest: one, unstable, hidden: Vec::new() })
+        Promise::of(
+            "sha256:1",
+            &Rendering { manifest: one, unpromised: Unpromised { unstable, write_only: Vec::new() } },
+        )
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! What the chart renders to, and which of it can be promised.
+//! What the chart renders to, and which of its fields a plan cannot promise.
 //!
-//! A plan renders as the upgrade will. A chart that may render differently each time is rendered twice, which shows the
-//! fields that do; where write-only values are given, once more with stand-ins for them, which shows the fields that depend
-//! on them. Neither kind of field counts in a promise: the one cannot be kept, the other must leave no trace.
+//! A plan renders as the upgrade will. A chart that may render differently each time is rendered twice, which shows the *unstable*
+//! fields; where write-only values are given, it is rendered once more with placeholders for them, which shows the fields that
+//! depend on them. Neither counts in a promise: an unstable field will be another one at apply, and of a write-only value nothing
+//! may be stored.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ffe_cluster::{Cancel, Cluster};
 use ffe_helm::binary::{Cause, Helm, RenderMode, RenderRequest};
 use ffe_helm::chart::{Chart, Varies};
-use ffe_helm::manifest::{Manifest, Object, UnstableField};
+use ffe_helm::manifest::{Digests, Manifest, Object, ObjectId, UnstableField};
 use ffe_helm::values::Values;
 use ffe_session::{HelmKit, diagnostic};
+use serde::{Deserialize, Serialize};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::rendering::stand_in;
+use crate::rendering::placeholders;
 use crate::settings::inputs::Inputs;
 
 /// A clock that is shown to the second has moved after this.
@@ -23,15 +26,30 @@ const NEXT_SECOND: Duration = Duration::from_millis(1000);
 /// A chart that takes longer to render is not rendered.
 pub(crate) const RENDERING: Duration = Duration::from_secs(120);
 
-/// A rendering, and what of it cannot be promised. Hooks count like objects.
+/// A rendering, and what of it a plan cannot promise. Hooks count like objects.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rendering {
     /// What is rendered.
     pub manifest: Manifest,
-    /// What is different each time.
+    /// The fields that cannot be promised.
+    pub unpromised: Unpromised,
+}
+
+/// The fields of a rendering that a plan cannot promise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Unpromised {
+    /// They are different in each rendering. Without a path: the object's name is.
     pub unstable: Vec<UnstableField>,
-    /// What depends on write-only values.
-    pub hidden: Vec<UnstableField>,
+    /// They depend on write-only values.
+    pub write_only: Vec<UnstableField>,
+}
+
+impl Unpromised {
+    /// A digest of each object, without these fields and without what Secrets hold.
+    pub(crate) fn digests(&self, manifest: &Manifest) -> BTreeMap<ObjectId, String> {
+        let left_out: Vec<UnstableField> = self.unstable.iter().chain(&self.write_only).cloned().collect();
+        Digests { unstable: &left_out }.each(manifest)
+    }
 }
 
 /// Renders the chart as often as it takes to know what is certain; the first time may have been already.
@@ -50,8 +68,8 @@ pub(crate) async fn render_to_promise(
     let values = inputs.values.to_document().unwrap_or_default();
     let varies = chart.varies.max(Varies::of_text(&values));
     let renderer = Renderer::new(cluster, kit, inputs, chart, exists, cancel).await?;
-    let stand_in = async {
-        match stand_in::values(&inputs.config) {
+    let replaced = async {
+        match placeholders::values(&inputs.config) {
             Some(values) => Some(renderer.render(&values).await.ok()),
             None => None,
         }
@@ -68,12 +86,12 @@ pub(crate) async fn render_to_promise(
             None => renderer.render(&inputs.values).await,
         }
     };
-    let (first, again, stand_in) = if varies == Varies::WithTheClock {
-        let (first, stand_in) = tokio::join!(first, stand_in);
+    let (first, again, replaced) = if varies == Varies::WithTheClock {
+        let (first, replaced) = tokio::join!(first, replaced);
         tokio::time::sleep(NEXT_SECOND).await;
-        (first, again.await, stand_in)
+        (first, again.await, replaced)
     } else {
-        tokio::join!(first, again, stand_in)
+        tokio::join!(first, again, replaced)
     };
     let first = first.map_err(|error| not_rendered(inputs, &error))?;
     let again = again.map_err(|error| not_rendered(inputs, &error))?;
@@ -81,18 +99,18 @@ pub(crate) async fn render_to_promise(
     let whole = with_hooks(&first);
     let mut unstable = again.map(|again| whole.unstable_fields(&with_hooks(&again))).unwrap_or_default();
     if varies == Varies::WithTheClock {
-        unstable.extend(stand_in::dated(&whole, jiff::Timestamp::now()));
+        unstable.extend(placeholders::dated(&whole, jiff::Timestamp::now()));
     }
     unstable.sort();
     unstable.dedup();
-    let hidden = match stand_in {
+    let write_only = match replaced {
         None => Vec::new(),
         Some(Some(other)) => whole.unstable_fields(&with_hooks(&other)),
         // The chart does not render with other values: what shows them as they are is known all the same.
-        Some(None) => stand_in::holding(&whole, &inputs.redactor()),
+        Some(None) => placeholders::holding(&whole, &inputs.redactor()),
     };
-    let hidden = hidden.into_iter().filter(|field| !unstable.contains(field)).collect();
-    Ok(Rendering { manifest: first, unstable, hidden })
+    let write_only = write_only.into_iter().filter(|field| !unstable.contains(field)).collect();
+    Ok(Rendering { manifest: first, unpromised: Unpromised { unstable, write_only } })
 }
 
 /// Renders once, where what cannot be promised is known from the plan.

@@ -9,12 +9,13 @@ use tfplugin::Diagnostics;
 /// None: what is not as expected there is left out, and the next apply writes it.
 pub(crate) fn to_1(mut state: Json) -> Result<Json, Diagnostics> {
     let Some(release) = state.as_object_mut() else { return Ok(state) };
-    let changes = each(release, "changes", |one| Some(format!("{} {}", text(one, "action")?, text(one, "object")?)));
-    let values = each(release, "value_changes", |one| {
+    let changes =
+        joined_lines(release, "changes", |one| Some(format!("{} {}", text(one, "action")?, text(one, "object")?)));
+    let values = joined_lines(release, "value_changes", |one| {
         let side = |name| text(one, name).unwrap_or("(not set)");
         Some(format!("{}: {} -> {}", text(one, "path")?, side("before"), side("after")))
     });
-    let unstable = each(release, "unstable_fields", |one| {
+    let unstable = joined_lines(release, "unstable_fields", |one| {
         let object = text(one, "object")?;
         Some(text(one, "field").map_or_else(|| object.to_owned(), |field| format!("{object} {field}")))
     });
@@ -33,7 +34,7 @@ pub(crate) fn to_1(mut state: Json) -> Result<Json, Diagnostics> {
 }
 
 /// A line for each element of a list; none for none.
-fn each(release: &Map<String, Json>, name: &str, line: impl Fn(&Json) -> Option<String>) -> Option<String> {
+fn joined_lines(release: &Map<String, Json>, name: &str, line: impl Fn(&Json) -> Option<String>) -> Option<String> {
     let lines: Vec<String> = release.get(name)?.as_array()?.iter().filter_map(line).collect();
     Some(lines.join("\n")).filter(|lines| !lines.is_empty())
 }

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 const DEFAULT_SIZE: &str = "5Gi";
 const RCLONE_IMAGE: &str = "rclone/rclone:1.69";
 const DEFAULT_RETENTION_DAYS: i64 = 30;
-/// A run that is gone on with takes another dump when the one that it has is older.
+/// A run that is resumed takes another dump when the one that it has is older.
 const FRESH: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 /// Characters of the cluster's UID that tell it from others.
 const CLUSTER: usize = 8;

@@ -9,7 +9,7 @@ use crate::apply::prepare::Prepared;
 use crate::apply::recover::{begin_attempt, refuse_others_at_work};
 use crate::apply::run::{Run, now};
 use crate::apply::stop::Stop;
-use crate::journal::claim::{Claim, is_installed, look};
+use crate::journal::claim::{Claim, find_claim, is_installed};
 use crate::journal::ownership::{self, Known, Whose};
 use crate::journal::{Journal, Outcome, Phase, PhaseRecord, RunRecord, remains};
 use crate::settings::model::Release;
@@ -60,7 +60,7 @@ async fn open_journal(prepared: &Prepared, leases: &Leases) -> Result<Journal, S
         Some(managed_journal(prepared).await?)
     } else {
         let config = &prepared.inputs.config;
-        match look(&prepared.cluster, &prepared.kit, config, namespace, name).await.map_err(Stop::Failed)? {
+        match find_claim(&prepared.cluster, &prepared.kit, config, namespace, name).await.map_err(Stop::Failed)? {
             Claim::Ours(journal) => journal.map(|one| if one.is_complete() { one.anew() } else { one }),
             Claim::Adopt(journal) => Some(journal),
             Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
@@ -83,7 +83,7 @@ async fn managed_journal(prepared: &Prepared) -> Result<Journal, Stop> {
     let journal = journal.map_err(|error| Stop::cluster(&error, "The journal cannot be read"))?;
     let seen = prepared.managed.as_ref();
     let known = seen.map_or_else(|| Known::by(journal.as_ref()), |seen| seen.known(journal.as_ref()));
-    let whose = ownership::look(records, namespace, name, known).await;
+    let whose = ownership::whose(records, namespace, name, known).await;
     match whose.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))? {
         Whose::Foreign(foreign) if is_installed(&foreign.key) => {
             return Err(Stop::failed(ownership::replaced(namespace, name).at(Path::attribute("name"))));

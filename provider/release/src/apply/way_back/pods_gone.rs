@@ -54,7 +54,7 @@ impl Version {
 /// # Errors
 /// When pods of it stay.
 pub(crate) async fn end_failed_version(run: &mut Run, migrator: &Migrator, new: &Manifest) -> Result<(), Diagnostics> {
-    if !schema_back::is_open(run, migrator).await {
+    if !schema_back::can_go_back(run, migrator).await {
         return Ok(());
     }
     let version = failed_version(run, new).await?;
@@ -151,7 +151,7 @@ const OF_STATEFUL_SETS: &str = "controller-revision-hash";
 const OF_DAEMON_SETS: &str = "pod-template-generation";
 
 impl Revisions {
-    async fn look(run: &Run) -> Result<Revisions, Error> {
+    async fn list(run: &Run) -> Result<Revisions, Error> {
         let namespace = Some(run.inputs.namespace.as_str());
         let mut revisions = Revisions::default();
         for one in run.cluster.list::<Deployment>(namespace, &Query::default()).await? {
@@ -215,7 +215,7 @@ fn annotation(metadata: &ObjectMeta, key: &str) -> Option<String> {
 /// Scales down what makes such pods, deletes the rest, and says which are left.
 async fn end_once(run: &Run, version: &Version) -> Result<Vec<String>, Error> {
     let namespace = run.inputs.namespace.as_str();
-    let revisions = if version.shared.is_empty() { Revisions::default() } else { Revisions::look(run).await? };
+    let revisions = if version.shared.is_empty() { Revisions::default() } else { Revisions::list(run).await? };
     let mut past = BTreeSet::new();
     for set in run.cluster.list::<ReplicaSet>(Some(namespace), &Query::default()).await? {
         if !is_releases(&set.metadata, run) {

@@ -53,8 +53,8 @@ enum Target {
     Nothing,
 }
 
-/// The last verified revision if Helm still has it. Else, for a release that somebody else has made (adopted, imported), the
-/// newest that was deployed of those that stood before our runs; it is never uninstalled. Else there is nothing to go back to.
+/// The last verified revision, if Helm still has it. A release that was there before our runs (adopted, imported) goes back to the
+/// newest of its revisions that was deployed, and is never uninstalled. Else there is nothing to go back to.
 async fn rollback_target(run: &Run) -> Result<Target, Diagnostics> {
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =

@@ -95,7 +95,7 @@ async fn end_migrations(run: &mut Run) -> Result<(), Stop> {
 }
 
 /// Whether the schema goes back as far as can be told before the pods have made room for it: if not, they need not.
-pub(crate) async fn is_open(run: &mut Run, migrator: &Migrator) -> bool {
+pub(crate) async fn can_go_back(run: &mut Run, migrator: &Migrator) -> bool {
     let (before, after) = (run.record().schema_before.clone(), run.record().schema_after.clone());
     if before.is_none() || before == after || kept_by_choice(run, &migrator.settings).is_some() {
         return false;

@@ -1,9 +1,9 @@
-//! The way back of an earlier run, finished: it died on it, or was given up, and what is wanted now cannot stand on what
-//! it has left.
+//! Finishes the way back of an earlier run that died on it or gave it up, where the image that is wanted now does not know the
+//! schema that the earlier run has left.
 //!
 //! Somebody whose deployment died half-way may well take the change back and apply what was there before. That image
-//! does not know the revisions that the database is at by then; the image of the run that died does, and it is in the
-//! journal.
+//! does not know the revisions that the database is at by then; the image of the run that died does, and the journal has its
+//! name.
 
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{Release as HelmRelease, Status};
@@ -94,8 +94,8 @@ fn left(run: &RunRecord) -> Option<Left> {
     })
 }
 
-/// The release as the last good one was, unless it is so already: its record, `None` where there is nothing to go
-/// back to.
+/// Rolls the release back to the last good revision, unless that is what is deployed; the record of that revision. The outer `None`:
+/// Helm has no revision to go back to.
 async fn release(run: &mut Run, new: &Manifest, left: &Left) -> Result<Option<Option<HelmRelease>>, Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's records cannot be read");
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;

@@ -141,7 +141,7 @@ impl Asker {
                         "{} has fields that the API server does not know",
                         display(&self.object.id, &self.namespace)
                     ),
-                    format!("{}\n\nThey are left out. Helm 4 would refuse the object.", told(&error)),
+                    format!("{}\n\nThey are left out. Helm 4 would refuse the object.", shown_error(&error)),
                 ))
             }
             Verdict::Refused if !self.is_there().await => Some(self.refused(&error)),
@@ -149,11 +149,11 @@ impl Asker {
                 format!("The API server may refuse {}", display(&self.object.id, &self.namespace)),
                 format!(
                     "{}\n\nIt was asked before the other objects of this kind are written, which may make the difference.",
-                    told(&error)
+                    shown_error(&error)
                 ),
             )),
             _ => {
-                tracing::debug!(object = %self.object.id, error = told(&error), "a dry run says nothing; it is left to Helm");
+                tracing::debug!(object = %self.object.id, error = shown_error(&error), "a dry run says nothing; it is left to Helm");
                 None
             }
         }
@@ -185,13 +185,13 @@ impl Asker {
     fn refused(&self, error: &Error) -> Diagnostic {
         Diagnostic::error(
             format!("The API server refuses {}", display(&self.object.id, &self.namespace)),
-            format!("{}\n\nIt was asked without changing anything, and nothing was changed.", told(error)),
+            format!("{}\n\nIt was asked without changing anything, and nothing was changed.", shown_error(error)),
         )
     }
 }
 
 /// The error as it may be shown: of a patch that does not fit the API server quotes the whole object, a Secret's content too.
-fn told(error: &Error) -> String {
+fn shown_error(error: &Error) -> String {
     let text = error.to_string();
     let (Some(quoted), Some(end)) = (text.find(QUOTED), text.rfind("\": ")) else { return text };
     format!("{}{}", &text[..quoted], text.get(end + 3..).unwrap_or_default())

@@ -1,9 +1,8 @@
-//! What has changed between the plan and the apply, where only the reading before the plan can tell.
+//! A plan that is out of date before it is made: what was refreshed is not what the plan is made from.
 //!
-//! At apply a client plans once more, and by what that plan comes to it can only compare, not say why it differs. But the
-//! private state it hands over is that of the reading before the first plan. So the reading notes what a rendering stands on:
-//! Helm's newest record, and the chart where it is on this machine. When one of them is another by the time of the plan, then
-//! what was shown is not what would be done.
+//! Terraform plans a second time at apply, and can only say that both plans differ, not why. So the refresh notes what a rendering is
+//! made from: Helm's newest record, and the chart where it is on this machine. Each plan compares that note with what is there; where
+//! one of them is another, its error names it.
 
 use ffe_helm::records::RecordKey;
 use tfplugin::{Diagnostic, Refreshed};
@@ -13,11 +12,11 @@ use crate::rendering::promise::changed_since_plan;
 use crate::settings::model::Release;
 use crate::state::seen::Seen;
 
-/// The answer of a reading, with the chart noted that it found on this machine.
-pub(crate) async fn noted(mut answer: Refreshed<Release>) -> Refreshed<Release> {
+/// Notes the chart on this machine in the answer of a refresh.
+pub(crate) async fn note_local_chart(mut answer: Refreshed<Release>) -> Refreshed<Release> {
     let Some(state) = &answer.state else { return answer };
     let mut seen = Seen::load(&answer.private);
-    let local = local(state, &seen).await;
+    let local = local_chart(state, &seen).await;
     let chart = local.as_ref().map(|chart| chart.digest.clone()).unwrap_or_default();
     let local = local.unwrap_or_default();
     if seen.chart != chart || seen.local_chart != local {
@@ -28,12 +27,12 @@ pub(crate) async fn noted(mut answer: Refreshed<Release>) -> Refreshed<Release> 
 }
 
 /// The chart on this machine, read only where its files are others than those noted.
-pub(crate) async fn local(model: &Release, seen: &Seen) -> Option<LocalChart> {
-    local_chart::look(local_chart::path(model)?, seen.local_chart.clone()).await
+pub(crate) async fn local_chart(model: &Release, seen: &Seen) -> Option<LocalChart> {
+    local_chart::read_if_changed(local_chart::path(model)?, seen.local_chart.clone()).await
 }
 
-/// What is another now than when it was read: the error that stops an apply of a plan that is out of date.
-pub(crate) fn changed(
+/// The error for what has changed since the refresh: it stops a plan that would be out of date, and so the apply of one that is.
+pub(crate) fn changed_since_read(
     seen: &Seen,
     prior: &Release,
     config: &Release,
@@ -86,15 +85,15 @@ mod tests {
         let mut seen = Seen { chart: "sha256:1".into(), ..Seen::default() };
         seen.note(&key("a", 3));
         let prior = Release { revision: Attr::Known(3), ..config.clone() };
-        assert!(changed(&seen, &prior, &config, Some(&key("a", 3)), "sha256:1").is_none());
-        let error = changed(&seen, &prior, &config, Some(&key("b", 4)), "sha256:2").unwrap();
+        assert!(changed_since_read(&seen, &prior, &config, Some(&key("a", 3)), "sha256:1").is_none());
+        let error = changed_since_read(&seen, &prior, &config, Some(&key("b", 4)), "sha256:2").unwrap();
         assert!(error.summary.contains("has changed since plan"), "{error:?}");
         assert!(error.detail.contains("revision 3 was the newest, now it is revision 4 (deployed)"), "{error:?}");
         assert!(error.detail.contains("the content of the chart ./chart"), "{error:?}");
         // Another chart was chosen: that is what the plan is about.
         let other = Release { chart: Attr::from("./other"), ..config.clone() };
-        assert!(changed(&seen, &prior, &other, Some(&key("a", 3)), "sha256:2").is_none());
+        assert!(changed_since_read(&seen, &prior, &other, Some(&key("a", 3)), "sha256:2").is_none());
         // Nothing was noted, with -refresh=false.
-        assert!(changed(&Seen::default(), &prior, &config, Some(&key("b", 4)), "sha256:2").is_none());
+        assert!(changed_since_read(&Seen::default(), &prior, &config, Some(&key("b", 4)), "sha256:2").is_none());
     }
 }

@@ -1,8 +1,8 @@
-//! Which rendered fields depend on write-only values: found by rendering with stand-ins for them.
+//! Which rendered fields depend on write-only values: found by rendering with placeholders in their place.
 //!
-//! Nothing of a write-only value may reach state, not even a digest of something that was made of it (a checksum
-//! annotation, a short password in an environment variable): a digest of something short can be guessed. And a write-only value
-//! may be another one in each run. So the fields that depend on one are found, and count in no digest.
+//! Nothing of a write-only value may reach the state, not even a digest of something that was made of it (a checksum annotation, a
+//! short password in an environment variable): a digest of something short can be guessed. And a write-only value may be another one
+//! in each run. So the fields that depend on one are found, and left out of every digest.
 
 use ffe_cluster::Redactor;
 use ffe_helm::manifest::{Manifest, UnstableField};
@@ -13,7 +13,7 @@ use tfplugin::Attr;
 use crate::settings::inputs::merged_values;
 use crate::settings::model::Release;
 
-/// The values with stand-ins for the write-only ones; `None` where there are none.
+/// The values with placeholders for the write-only ones; `None` where there are none.
 pub(crate) fn values(config: &Release) -> Option<Values> {
     let set = config.set_wo.known().filter(|set| !set.is_empty())?;
     let other = set.iter().cloned().map(|mut item| {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stand_ins_keep_the_form_and_nothing_of_the_value() {
+    fn placeholders_keep_the_form_and_nothing_of_the_value() {
         for (value, kind) in [
             ("hunter2", None),
             ("5432", Some("auto")),
