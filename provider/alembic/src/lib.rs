@@ -15,6 +15,6 @@ mod undo;
 
 pub use graph::GraphError;
 pub use lint::{Finding, Rule};
-pub use problem::{Place, Problem, ProblemKind};
+pub use problem::{Location, Problem, ProblemKind};
 pub use revision::{Revision, Undo};
 pub use scripts::{Scripts, ScriptsError};

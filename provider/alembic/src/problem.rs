@@ -8,14 +8,14 @@ pub struct Problem {
     /// What it is.
     pub kind: ProblemKind,
     /// Where; several files when they are wrong together. Never empty.
-    pub places: Vec<Place>,
+    pub places: Vec<Location>,
     /// What is wrong and what to do about it.
     pub text: String,
 }
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file, under the folder that was read.
     pub file: PathBuf,
     /// From 1.
@@ -45,7 +45,7 @@ pub enum ProblemKind {
     DuplicateLabel,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Finding, Place, Problem, ProblemKind, lint,
+    Finding, Location, Problem, ProblemKind, lint,
     python::{Module, Value},
     undo,
 };
@@ -64,7 +64,7 @@ impl Revision {
     /// Reads a file's text. `None` when it has no identifier that can be known; problems go into `problems`.
     pub(crate) fn read(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Option<Revision> {
         let mut note = |kind, line, text: String| {
-            problems.push(Problem { kind, places: vec![Place { file: file.to_owned(), line }], text });
+            problems.push(Problem { kind, places: vec![Location { file: file.to_owned(), line }], text });
         };
         let tree = crate::python::parse(text)?;
         let module = Module::new(&tree, text);
@@ -120,8 +120,8 @@ impl Revision {
     }
 
     /// Where `revision` is.
-    pub(crate) fn place(&self) -> Place {
-        Place { file: self.file.clone(), line: self.line }
+    pub(crate) fn place(&self) -> Location {
+        Location { file: self.file.clone(), line: self.line }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    GraphError, Place, Problem, ProblemKind, Revision,
+    GraphError, Location, Problem, ProblemKind, Revision,
     graph::{self, Graph},
 };
 
@@ -152,12 +152,12 @@ fn revision_files(folder: &Path) -> Result<Vec<PathBuf>, io::Error> {
     Ok(files)
 }
 
-impl From<&Revision> for Place {
-    fn from(revision: &Revision) -> Place {
+impl From<&Revision> for Location {
+    fn from(revision: &Revision) -> Location {
         revision.place()
     }
 }
 
 pub(crate) fn problem(kind: ProblemKind, of: &[&Revision], text: String) -> Problem {
-    Problem { kind, places: of.iter().map(|revision| Place::from(*revision)).collect(), text }
+    Problem { kind, places: of.iter().map(|revision| Location::from(*revision)).collect(), text }
 }

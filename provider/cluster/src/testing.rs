@@ -35,12 +35,12 @@ pub struct FakeApi {
 struct State {
     store: Store,
     scripts: Vec<Script>,
-    seen: Vec<Seen>,
+    seen: Vec<SeenRequest>,
 }
 
 /// A request that came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct SeenRequest {
     /// `GET`
     pub method: String,
     /// `/api/v1/namespaces/ffe/secrets/a`
@@ -156,7 +156,7 @@ impl FakeApi {
     }
 
     /// The requests that came, in order.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<SeenRequest> {
         self.with(|state| state.seen.clone())
     }
 

@@ -178,8 +178,6 @@ pub(crate) struct Content {
     pub inputs: String,
     /// What the last successful run left.
     pub applied: Applied,
-    /// How often the release's lease has changed hands, as the writer held it.
-    pub transitions: i64,
     /// When Helm first deployed the release that is ours: what tells it from another of the same name (`ownership`).
     pub first_deployed: Option<Timestamp>,
     /// Objects of the release that were there before it: given back and never deleted (`taken_over`).

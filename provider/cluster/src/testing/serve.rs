@@ -7,7 +7,7 @@ use kube::client::{Body, DynBody};
 use serde_json::{Value, json};
 
 use super::store::{Stored, merge, take_string_data};
-use super::{FakeApi, Seen, State};
+use super::{FakeApi, SeenRequest, State};
 use crate::object::ObjectRef;
 
 type Answer = Response<Box<DynBody>>;
@@ -32,7 +32,7 @@ impl FakeApi {
         let applies = header("content-type").starts_with("application/apply-patch");
 
         self.with(|state| {
-            state.seen.push(Seen {
+            state.seen.push(SeenRequest {
                 method: parts.method.to_string(),
                 path: path.clone(),
                 query: query.clone(),

@@ -29,7 +29,7 @@ async fn lists_are_read_to_the_last_page_and_never_from_a_cache() {
     }
     let all: Vec<ConfigMap> = api.cluster().list(Some("default"), &Query::default()).await.unwrap();
     assert_eq!(all.len(), 1203);
-    let lists: Vec<Seen> = api.seen();
+    let lists: Vec<SeenRequest> = api.seen();
     assert_eq!(lists.len(), 3);
     assert!(lists.iter().all(|seen| seen.query.contains("limit=500") && !seen.query.contains("resourceVersion")));
 }

@@ -65,11 +65,6 @@ impl Leases {
         if self.held.iter().all(HeldLease::still_held) { Ok(()) } else { Err(Stop::LeaseLost) }
     }
 
-    /// How often the first of them has changed hands.
-    pub(crate) fn transitions(&self) -> i64 {
-        self.held.first().map_or(0, HeldLease::transitions)
-    }
-
     /// Gives them back. An error of that is a warning: they expire by themselves.
     pub(crate) async fn give_back(&mut self) -> Diagnostics {
         self.follower.abort();

@@ -51,6 +51,23 @@ fn outcome(state: &Json) -> &str {
     state["last_run"].as_str().unwrap().split(' ').next().unwrap()
 }
 
+#[tokio::test]
+async fn a_run_that_cannot_begin_leaves_the_state_as_it_was() {
+    let world = World::with_helm();
+    let (mut tf, _) = installed(&world).await;
+    let before = tf.state(RELEASE, "one");
+    let reason = "leases.coordination.k8s.io \"ffe-release.one\" is forbidden";
+    world.api.fail("PUT", "/leases/ffe-release.one", Some(1), 403, "Forbidden", reason);
+    let wanted = with_text(&world, "hallo", json!({}));
+    let done = tf.apply(RELEASE, "one", wanted.clone()).await;
+    done.expect_error("", "The lease could not be acquired");
+    assert_eq!(tf.state(RELEASE, "one"), before, "nothing was done");
+    assert_eq!(world.helm().calls(), Vec::<String>::new());
+    // What is noted of the release is as it was too: the same is planned again, and applied.
+    tf.apply(RELEASE, "one", wanted).await.expect_ok();
+    assert_eq!(world.helm().calls(), ["upgrade"]);
+}
+
 /// What was undone leaves the state as it was, but for what has happened; and the change is planned again.
 async fn is_as_before(world: &World, tf: &mut Terraform, before: &Json, done: &Outcome, config: &Json, wanted: &Json) {
     assert!(done.diagnostics().has_errors(), "{:?}", done.diagnostics());

@@ -68,7 +68,6 @@ async fn open_journal(prepared: &Prepared, leases: &Leases) -> Result<Journal, S
     };
     refuse_others_at_work(&prepared.kit, &prepared.inputs, journal.as_ref()).await?;
     let mut journal = open_page(prepared, journal);
-    journal.content.transitions = leases.transitions();
     leases.check()?;
     let written = journal.save(&prepared.cluster).await;
     written.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))?;
