@@ -11,8 +11,8 @@ use tfplugin::{
 
 use crate::apply::delete;
 use crate::apply::pipeline::{self, Ended};
-use crate::apply::prepare::{Prepared, prepare};
-use crate::apply::run::{Planned, Run};
+use crate::apply::prepare::{Planned, Prepared, prepare};
+use crate::apply::run::Run;
 use crate::drift::correct::{self, Correction};
 use crate::journal::Outcome;
 use crate::plan::value_changes::{Before, value_changes};

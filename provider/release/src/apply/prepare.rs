@@ -9,10 +9,22 @@ use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::apply::run::Planned;
+use crate::drift::correct::Correction;
+use crate::rendering::promise::Promise;
 use crate::rendering::render::chart_diagnostic;
 use crate::settings::inputs::Inputs;
 use crate::state::seen::Seen;
+
+/// What the plan has said that the run keeps to.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// What changes, as actions and objects; `None` where the plan could not know it.
+    pub changes: Option<Vec<(String, String)>>,
+    /// What will be rendered, to be compared again before anything changes; `None` where the plan could not know it.
+    pub promise: Option<Promise>,
+    /// Whether the run is to put drift right.
+    pub correction: Correction,
+}
 
 /// What a run is begun with: the namespace is there, and the chart was found.
 pub(crate) struct Prepared {

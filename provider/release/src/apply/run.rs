@@ -15,25 +15,13 @@ use ffe_session::{CancelGuard, HelmKit};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::leases::Leases;
-use crate::apply::prepare::Prepared;
+use crate::apply::prepare::{Planned, Prepared};
 use crate::apply::stop::Stop;
 use crate::drift::correct::Correction;
 use crate::journal::{Journal, Outcome, Phase, PhaseRecord, RunRecord};
-use crate::rendering::promise::Promise;
 use crate::settings::inputs::Inputs;
 use crate::settings::model::Migration;
 use crate::state::seen::Seen;
-
-/// What the plan has said that the run keeps to.
-#[derive(Debug)]
-pub(crate) struct Planned {
-    /// What changes, as actions and objects; `None` where the plan could not know it.
-    pub changes: Option<Vec<(String, String)>>,
-    /// What will be rendered, to be compared again before anything changes; `None` where the plan could not know it.
-    pub promise: Option<Promise>,
-    /// Whether the run is to put drift right.
-    pub correction: Correction,
-}
 
 /// Helm's newest record, as this run has made it.
 #[derive(Clone, Debug)]

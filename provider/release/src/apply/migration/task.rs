@@ -1,31 +1,18 @@
 //! Something done to the database by a Job: looking where it stands, migrating, undoing.
 
-use std::collections::BTreeMap;
-
-use ffe_cluster::k8s_openapi::api::core::v1::Pod;
-use ffe_cluster::{Diagnosis, JobOptions, Kind, Query};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
-use tfplugin::{Attr, Diagnostic, Path};
+use tfplugin::Attr;
 
-use crate::apply::jobs::PODS_END;
-use crate::apply::migration::answer::Facts;
-use crate::apply::migration::inspection::{SCRIPT, Standing};
-use crate::apply::migration::job;
-use crate::apply::migration::migrator::Migrator;
-use crate::apply::run::Run;
-use crate::apply::stop::Stop;
+use crate::apply::migration::inspection::SCRIPT;
 use crate::settings::inputs::duration;
 use crate::settings::model::Migration;
 
-/// Lines of a Job's log that are read to be shown.
-const JOB_LOG_LINES: usize = 200;
-/// Lines of it that a message has.
-const SHOWN_LINES: usize = 20;
 /// Seconds that a statement waits for a lock.
 const LOCK_TIMEOUT: u64 = 30;
 /// Runs a command and answers what it has printed on standard output, each line a fact; its exit code stays.
 const ANSWER: &str = include_str!("answer.sh");
+
 /// A container of a task's pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
@@ -51,7 +38,7 @@ impl Part {
     }
 
     /// Whether it answers where the database stands.
-    fn answers(self) -> bool {
+    pub(crate) fn answers(self) -> bool {
         matches!(self, Part::Inspect | Part::Current)
     }
 }
@@ -65,26 +52,9 @@ pub(crate) struct Task {
     pub parts: Vec<(Part, Vec<String>)>,
 }
 
-/// What came of it.
-#[derive(Clone, Debug)]
-pub(crate) struct TaskOutcome {
-    /// Its Job, as `Job namespace/name`.
-    pub job: String,
-    /// Whether every part succeeded.
-    pub succeeded: bool,
-    /// Of the part that failed.
-    pub exit_code: Option<i32>,
-    /// The end of the log of each part that ran, to be shown.
-    pub logs: BTreeMap<Part, Vec<String>>,
-    /// Where the database stands, as its last part has answered.
-    pub standing: Standing,
-    /// Why its pod did not start, or failed.
-    pub diagnosis: Option<Diagnosis>,
-}
-
 /// What a run's Jobs begin their answers with. A run that goes on understands the Jobs that it has made before; the
 /// application, which may print the name of its pod and so the run's id, cannot tell it.
-fn mark(run_id: &str) -> String {
+pub(crate) fn mark(run_id: &str) -> String {
     let digest = hex::encode(Sha256::digest(format!("answers of the run {run_id}")));
     format!("ffe:{}", &digest[..16])
 }
@@ -201,131 +171,6 @@ impl Task {
     pub(crate) fn job_name(&self, run_id: &str) -> String {
         format!("ffe-{}-{run_id}", self.kind)
     }
-
-    /// Makes its Job, or attaches to the one that an interrupted run has made, and waits for it. The Job is left for the caller to
-    /// remove once its outcome is in the journal.
-    ///
-    /// # Errors
-    /// When the cluster refuses or the user stops it; a Job that failed is an outcome.
-    pub(crate) async fn run_job(&self, run: &Run, migrator: &Migrator) -> Result<TaskOutcome, Stop> {
-        let settings = &migrator.settings;
-        let job = job::build(run, migrator, self);
-        let options = JobOptions {
-            wait: run.wait(duration(&settings.timeout, 600) + PODS_END),
-            log_lines: JOB_LOG_LINES,
-            stream: true,
-        };
-        let outcome = run.cluster.run_job(&job, &options).await.map_err(|error| match error.kind() {
-            Kind::Cancelled => Stop::Cancelled,
-            _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", self.kind)),
-        })?;
-        let (logs, standing) = self.logs(run, settings, &outcome.uid).await;
-        Ok(TaskOutcome {
-            job: format!("Job {}/{}", run.inputs.namespace, self.job_name(&run.record().id)),
-            succeeded: outcome.succeeded,
-            exit_code: outcome.exit_code,
-            logs,
-            standing,
-            diagnosis: outcome.diagnosis,
-        })
-    }
-
-    /// The end of the log of each part that has one, and what the last part has answered. Pods of an earlier Job of the same name
-    /// may still be on their way out, so it is asked for by the Job's UID.
-    async fn logs(&self, run: &Run, settings: &Migration, uid: &str) -> (BTreeMap<Part, Vec<String>>, Standing) {
-        let mut logs = BTreeMap::new();
-        let mut standing = Standing::Unknown("its part that tells did not run".to_owned());
-        let query = Query::labels(format!("batch.kubernetes.io/controller-uid={uid}"));
-        let pods = match run.cluster.list::<Pod>(Some(&run.inputs.namespace), &query).await {
-            Ok(pods) => pods,
-            Err(error) => {
-                tracing::warn!(%error, "the Job's pods cannot be listed");
-                return (logs, Standing::Unknown(format!("its pod cannot be looked at: {error}")));
-            }
-        };
-        if pods.is_empty() {
-            return (logs, Standing::Unknown("its pod is gone, and the log with it".to_owned()));
-        }
-        for pod in pods {
-            let name = pod.metadata.name.unwrap_or_default();
-            let status = pod.status.unwrap_or_default();
-            let statuses = [status.init_container_statuses, status.container_statuses];
-            let ended = statuses
-                .into_iter()
-                .flatten()
-                .flatten()
-                .filter(|container| container.state.as_ref().is_some_and(|state| state.terminated.is_some()));
-            for container in ended {
-                let Some((part, _)) = self.parts.iter().find(|(part, _)| part.name() == container.name) else {
-                    continue;
-                };
-                let (namespace, redactor) = (&run.inputs.namespace, run.redactor());
-                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), JOB_LOG_LINES, false, &redactor);
-                match tail.await {
-                    Ok(lines) => {
-                        let answer = mark(&run.record().id);
-                        let shown = lines.into_iter().filter(|line| !line.is_empty() && !line.starts_with(&answer));
-                        logs.insert(*part, shown.collect());
-                    }
-                    Err(error) => tracing::warn!(%error, container = part.name(), "a log cannot be read"),
-                }
-                if part.answers() {
-                    standing = answered(run, settings, &name, *part).await;
-                }
-            }
-        }
-        (logs, standing)
-    }
-}
-
-/// What a part has answered in its log, which is read whole and to the letter.
-async fn answered(run: &Run, settings: &Migration, pod: &str, part: Part) -> Standing {
-    let log = match run.cluster.whole_log(&run.inputs.namespace, pod, part.name()).await {
-        Ok(log) => log,
-        Err(error) => return Standing::Unknown(format!("its log cannot be read: {error}")),
-    };
-    match Facts::read(&log, &mark(&run.record().id)) {
-        Ok(facts) if is_alembic(settings) => Standing::of_alembic(&facts),
-        Ok(facts) => Standing::of_command(&facts),
-        Err(why) => Standing::Unknown(why),
-    }
-}
-
-impl TaskOutcome {
-    /// The log of a part; empty where it has none.
-    pub(crate) fn log(&self, part: Part) -> &[String] {
-        self.logs.get(&part).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Whether its commands could not be run because the image has no shell.
-    pub(crate) fn lacks_shell(&self) -> bool {
-        self.diagnosis.as_ref().is_some_and(|diagnosis| {
-            let text = diagnosis.to_string();
-            text.contains("\"sh\"") && (text.contains("not found") || text.contains("no such file"))
-        })
-    }
-
-    /// The error of a task that failed: `what` in one sentence, then the log's end, or why the pod did not run.
-    pub(crate) fn failure(&self, summary: &str, what: &str, image: &str) -> Diagnostic {
-        let mut detail = format!("{what} ({}, image {image}", self.job);
-        if let Some(code) = self.exit_code {
-            detail.push_str(&format!(", exit code {code}"));
-        }
-        detail.push_str(").");
-        if self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.reason == "DeadlineExceeded") {
-            detail.push_str(" It was ended because it had taken longer than migration.timeout.");
-        }
-        // Parts run in order, so the last that has a log is the one that failed.
-        let log = self.logs.values().next_back().map(Vec::as_slice).unwrap_or_default();
-        match &self.diagnosis {
-            Some(diagnosis) if log.is_empty() => detail.push_str(&format!("\n\n{diagnosis}")),
-            _ => {
-                let tail = &log[log.len().saturating_sub(SHOWN_LINES)..];
-                detail.push_str(&format!("\n\nThe last lines of its log:\n{}", tail.join("\n")));
-            }
-        }
-        Diagnostic::error(summary, detail).at(Path::attribute("migration"))
-    }
 }
 
 /// Whether the engine is Alembic.
@@ -347,6 +192,8 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::apply::migration::answer::Facts;
+    use crate::apply::migration::inspection::Standing;
 
     fn texts(words: &[&str]) -> Attr<Vec<Attr<String>>> {
         Attr::Known(words.iter().map(|word| Attr::Known((*word).to_owned())).collect())

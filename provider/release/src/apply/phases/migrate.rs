@@ -6,10 +6,11 @@
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::jobs;
+use crate::apply::migration::carry_out::TaskOutcome;
+use crate::apply::migration::carry_out::note_standing;
 use crate::apply::migration::inspection::{Inspection, Standing, invalid_indexes};
-use crate::apply::migration::migrator::note_standing;
 use crate::apply::migration::names;
-use crate::apply::migration::task::{Part, Task, TaskOutcome, is_alembic};
+use crate::apply::migration::task::{Part, Task, is_alembic};
 use crate::apply::phases::preflight::Checked;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;

@@ -8,10 +8,11 @@ use ffe_helm::manifest::Manifest;
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::jobs;
+use crate::apply::migration::carry_out::TaskOutcome;
 use crate::apply::migration::earlier;
 use crate::apply::migration::inspection::{Inspection, Standing, invalid_indexes};
 use crate::apply::migration::migrator::{Inspected, Migrator};
-use crate::apply::migration::task::{Task, TaskOutcome, is_alembic};
+use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::unfinished;
