@@ -1,9 +1,10 @@
 //! What a run does. `pipeline` is the list of its phases and of its way back; `delete` is the end of a release.
 //!
-//! Each file knows only those below it: `pipeline` and `delete`; `phases`; `way_back`; `migration` and `jobs`; `recover`,
+//! Each file knows only those below it: `pipeline` and `delete`; `phases`; `way_back`; `migration`, `deployment` and `jobs`; `recover`,
 //! `uninstall`, `taken_over`; `run`; `prepare`, `leases`, `stop`.
 
 pub(crate) mod delete;
+mod deployment;
 mod jobs;
 mod leases;
 mod migration;

@@ -8,7 +8,7 @@ use ffe_helm::records::Release as HelmRelease;
 use futures::StreamExt;
 use serde_json::Value as Json;
 
-use super::Ignored;
+use super::ignored::Ignored;
 use super::shown::shown;
 use super::watch::{Found, Watch, Watched, applied};
 

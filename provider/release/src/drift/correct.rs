@@ -7,7 +7,8 @@ use ffe_cluster::Cluster;
 use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
-use super::{AppliedRecord, Ignored, Mode, find_drift, lines, shown};
+use super::ignored::Ignored;
+use super::{AppliedRecord, Mode, find_drift, lines, shown};
 use crate::rendering::changes::Change;
 use crate::settings::model::{Drifted, Release};
 

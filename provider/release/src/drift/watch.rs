@@ -10,7 +10,7 @@ use ffe_helm::records::Release as HelmRelease;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
-use super::Ignored;
+use super::ignored::Ignored;
 use crate::rendering::changes::display;
 use crate::settings::model::Drifted;
 

@@ -4,7 +4,7 @@
 mod definitions;
 
 use ffe_cluster::ObjectRef;
-use ffe_helm::binary::{Cause, DeployRequest, Deployment, Done, Held, Helm};
+use ffe_helm::binary::{Cause, Held};
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::Release as HelmRelease;
 use tfplugin::{Diagnostic, Diagnostics};
@@ -12,11 +12,8 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::apply::phases::preflight::{Checked, Deployer};
 use crate::apply::run::{Made, Run};
 use crate::apply::stop::Stop;
-use crate::apply::taken_over;
+use crate::apply::{deployment, taken_over};
 use crate::journal::Outcome;
-use crate::journal::ownership::description;
-use crate::rendering::crds;
-use crate::rendering::render::{RENDERING, not_rendered};
 
 /// How often a record that is replaced while it is read is looked for.
 const READINGS: u32 = 3;
@@ -48,11 +45,11 @@ pub(crate) async fn deploy(run: &mut Run, checked: &Checked, deployer: Deployer)
             // Nothing was done: it begins anew, upon what is there now.
             Err(error) if error.failure().is_some_and(|failure| failure.cause == Cause::Outrun) => {
                 tracing::warn!(release = %run.inputs.name, "somebody else has made a revision meanwhile");
-                by_another_helm(run).await
+                deployment::by_another_helm(run).await
             }
             deployed => deployed,
         },
-        None => by_another_helm(run).await,
+        None => deployment::by_another_helm(run).await,
     };
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = deployed {
@@ -62,59 +59,6 @@ pub(crate) async fn deploy(run: &mut Run, checked: &Checked, deployer: Deployer)
         return Err(Stop::Failed(failure(run, &checked.manifest, &error).await));
     }
     Ok((Outcome::Succeeded, read_record(run).await?))
-}
-
-/// Starts the Helm that will deploy, up to where it would write, where it stops there.
-///
-/// # Errors
-/// When the chart does not render, or Helm refuses to deploy it.
-pub(crate) async fn hold(run: &Run) -> Result<Option<Held>, Stop> {
-    let description = description(&run.record().id);
-    let (helm, request) = (helm(run), request(run, &description));
-    match helm.hold(deployment(run), &request, RENDERING, &run.cancel).await {
-        Ok(held) => Ok(held),
-        Err(error) if error.is_cancelled() => Err(Stop::Cancelled),
-        // Rendering alone knows more of such a chart.
-        Err(error) if error.failure().is_some_and(|failure| failure.cause == Cause::UnknownKind) => Ok(None),
-        Err(error) => Err(Stop::failed(not_rendered(&run.inputs, &error))),
-    }
-}
-
-/// Deploys by a Helm that is started now.
-async fn by_another_helm(run: &Run) -> ffe_helm::Result<Done> {
-    let description = description(&run.record().id);
-    let (helm, request) = (helm(run), request(run, &description));
-    match deployment(run) {
-        Deployment::Install => helm.install(&request, &run.cancel).await,
-        Deployment::Upgrade => helm.upgrade(&request, &run.cancel).await,
-    }
-}
-
-fn helm(run: &Run) -> Helm {
-    run.kit.helm.with_secrets(run.inputs.helm_secrets())
-}
-
-fn deployment(run: &Run) -> Deployment {
-    if run.before.is_some() { Deployment::Upgrade } else { Deployment::Install }
-}
-
-fn request<'a>(run: &'a Run, description: &'a str) -> DeployRequest<'a> {
-    let (inputs, chart) = (&run.inputs, &*run.chart);
-    let config = &inputs.config;
-    DeployRequest {
-        description: Some(description),
-        // The record phase prunes, and spares the revision to go back to.
-        max_history: 0,
-        // Definitions are there already: see `crds`. What else lies in that folder is Helm's to make.
-        skip_crds: config.crds.as_str() == Some("skip") || crds::only_definitions(chart),
-        no_hooks: config.skip_hooks.known() == Some(&true),
-        take_ownership: config.take_ownership.known() == Some(&true),
-        // What is applied is what is there afterwards, whoever wrote a field meanwhile; so it is with Helm 3 anyway.
-        force_conflicts: true,
-        // Over the records that `helm uninstall --keep-history` leaves; any other release of that name is not installed.
-        replace: run.before.is_none(),
-        ..DeployRequest::new(&inputs.name, &inputs.namespace, &chart.path, &inputs.values, inputs.timeout)
-    }
 }
 
 /// Reads the newest record, and notes it in the journal.

@@ -10,8 +10,8 @@ use ffe_helm::manifest::{Manifest, Reference, Referenced};
 use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
+use crate::apply::deployment;
 use crate::apply::migration::migrator::{Inspected, Migrator};
-use crate::apply::phases::deploy;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::journal::Outcome;
@@ -54,7 +54,7 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
     let unseen = |error| Stop::cluster(&error, "The chart's custom resource definitions cannot be looked at");
     let definitions = definitions.map_err(unseen)?;
     // With kinds that are made first another Helm renders once they are there.
-    let held = if definitions.is_empty() { deploy::hold(run).await? } else { None };
+    let held = if definitions.is_empty() { deployment::hold(run).await? } else { None };
     let rendering = rendered(run, held.as_ref()).await?;
     let manifest = &rendering.manifest;
 
