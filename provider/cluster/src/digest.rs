@@ -175,6 +175,10 @@ impl Cluster {
                 let found: Secret = self.get(Some(namespace), &secret_name(&mark.owner)).await?;
                 Digests::read(namespace, &found)
             }
+            // it may have been made, and the answer was lost
+            Err(error) if error.kind() == Kind::Unavailable => {
+                self.find_digests(namespace, &mark.owner).await?.ok_or(error)
+            }
             Err(error) => Err(error),
         }
     }

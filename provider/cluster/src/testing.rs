@@ -35,7 +35,24 @@ pub struct FakeApi {
 struct State {
     store: Store,
     scripts: Vec<Script>,
+    events: Vec<Event>,
     seen: Vec<SeenRequest>,
+}
+
+/// Something that happens around one request.
+struct Event {
+    method: String,
+    path: String,
+    /// How many such requests come before it
+    left: usize,
+    what: What,
+}
+
+enum What {
+    /// Before it is served, behind the client's back
+    Meanwhile(Box<dyn FnOnce(&FakeApi) + Send>),
+    /// It is served, and the client gets no answer
+    LoseAnswer,
 }
 
 /// A request that came.
@@ -148,6 +165,21 @@ impl FakeApi {
         let script =
             Script { method: method.to_owned(), path: path.to_owned(), left: times, status, body: body.to_owned() };
         self.with(|state| state.scripts.push(script));
+    }
+
+    /// Serves a request of this method whose path ends so, and gives the client no answer; `after` such requests come before it.
+    pub fn lose_answer(&self, method: &str, path: &str, after: usize) {
+        self.happen(method, path, after, What::LoseAnswer);
+    }
+
+    /// Does something right before such a request is served: what somebody else did since the client has looked.
+    pub fn meanwhile(&self, method: &str, path: &str, after: usize, change: impl FnOnce(&FakeApi) + Send + 'static) {
+        self.happen(method, path, after, What::Meanwhile(Box::new(change)));
+    }
+
+    fn happen(&self, method: &str, path: &str, left: usize, what: What) {
+        let event = Event { method: method.to_owned(), path: path.to_owned(), left, what };
+        self.with(|state| state.events.push(event));
     }
 
     /// Ends all scripted answers.

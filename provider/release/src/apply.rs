@@ -1,7 +1,7 @@
 //! What a run does. `pipeline` is the list of its phases and of its way back; `delete` is the end of a release.
 //!
 //! Each file knows only those below it: `pipeline` and `delete`; `phases`; `way_back`; `migration`, `deployment` and `jobs`; `recover`,
-//! `uninstall`, `taken_over`; `run`; `prepare`, `leases`, `stop`.
+//! `uninstall`, `taken_over`; `run`; `prepare`, `save`; `leases`, `stop`.
 
 pub(crate) mod delete;
 mod deployment;
@@ -13,6 +13,7 @@ pub(crate) mod pipeline;
 pub(crate) mod prepare;
 mod recover;
 pub(crate) mod run;
+mod save;
 mod stop;
 mod taken_over;
 mod uninstall;

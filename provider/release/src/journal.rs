@@ -11,22 +11,28 @@ use ffe_backup::Backup;
 use ffe_cluster::k8s_openapi::ByteString;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{Cluster, Error, Kind, Mark, MarkState, Owner};
+use ffe_cluster::{Cluster, Digests, Error, Kind, Mark, MarkState, Owner};
+use ffe_helm::manifest::Manifest;
 use ffe_helm::records::BESIDE;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) mod claim;
 pub(crate) mod ownership;
 mod pending;
 mod phase;
 pub(crate) mod remains;
+mod written;
 
 pub(crate) use pending::Pending;
 pub(crate) use phase::Phase;
+pub(crate) use written::{Restored, Written};
+
+use crate::settings::inputs::KEYED;
 
 /// The type of the Secret.
 pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
@@ -111,7 +117,8 @@ pub(crate) struct TakenOver {
 pub(crate) struct RunRecord {
     /// Names the run in marks and Job names.
     pub id: String,
-    /// Digest of chart, values and migration settings: a run with other inputs is another run.
+    /// Keyed digest of chart, values and settings: a run with other inputs is another run. Not of a run that is closed.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub inputs_digest: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -162,7 +169,7 @@ pub(crate) struct RunRecord {
 pub(crate) struct Applied {
     /// Digest of the chart's content.
     pub chart_digest: String,
-    /// Digest of the objects that were deployed.
+    /// Keyed digest of the objects that were deployed.
     pub manifest_digest: String,
     /// Token of the write-only values.
     pub set_wo_revision: Option<String>,
@@ -174,8 +181,12 @@ pub(crate) struct Applied {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Content {
-    /// Inputs as written, without write-only and sensitive ones (`ffe_session::inputs`).
+    /// The inputs as an earlier version of the provider has kept them: with all values in clear.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub inputs: String,
+    /// The inputs as the last successful run had them, without what is secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
     /// What the last successful run left.
     pub applied: Applied,
     /// When Helm first deployed the release that is ours: what tells it from another of the same name (`ownership`).
@@ -195,12 +206,49 @@ pub(crate) struct Journal {
     pub content: Content,
     namespace: String,
     name: String,
-    resource_version: Option<String>,
+    /// Its Secret's metadata, as it was seen last; `None`: it is not in the cluster yet.
+    there: Option<ObjectMeta>,
+    /// What may be in the cluster of what this journal has read or sent: the last of it that is known to be there, and all that was
+    /// sent since and not answered.
+    own: Vec<Print>,
+}
+
+/// What tells one writing of a journal from another, whatever its metadata is otherwise: the mark, and a digest of the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Print(Mark, [u8; 32]);
+
+impl Print {
+    fn of(mark: &Mark, data: &BTreeMap<String, ByteString>) -> Print {
+        let mut hash = Sha256::new();
+        for (key, value) in data {
+            hash.update(key);
+            hash.update([0]);
+            hash.update(Sha256::digest(&value.0));
+        }
+        Print(mark.clone(), hash.finalize().into())
+    }
+}
+
+/// What is in the cluster after a write that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CaughtUp {
+    /// The journal as it was sent: only the answer was lost.
+    Written,
+    /// What was there before, perhaps with other labels: it can be written now.
+    Before,
+    /// Something that this journal has neither read nor sent, or nothing where there was a journal.
+    Foreign,
 }
 
 /// The resource that a release is.
 pub(crate) fn owner(namespace: &str, release: &str) -> Owner {
     Owner::new("ffe_release", &format!("{namespace}/{release}"))
+}
+
+/// The digest of what was deployed, with the release's key.
+pub(crate) fn keyed(digests: &Digests, manifest: &Manifest) -> String {
+    let parts = [("digest".to_owned(), manifest.digest().into_bytes())].into();
+    format!("{KEYED}{}", digests.digest("manifest", &parts))
 }
 
 impl RunRecord {
@@ -275,7 +323,8 @@ impl Journal {
             content: Content::default(),
             namespace: namespace.to_owned(),
             name: secret_name(release),
-            resource_version: None,
+            there: None,
+            own: Vec::new(),
         }
     }
 
@@ -297,36 +346,27 @@ impl Journal {
         };
         let mark = Mark::read(&secret.metadata)
             .ok_or_else(|| unreadable("it does not carry the annotations that say whose it is".to_owned()))?;
-        let content = content(&secret.data.unwrap_or_default()).map_err(unreadable)?;
-        Ok(Some(Journal {
-            mark,
-            content,
-            namespace: namespace.to_owned(),
-            name,
-            resource_version: secret.metadata.resource_version,
-        }))
+        let data = secret.data.unwrap_or_default();
+        let content = content(&data).map_err(unreadable)?;
+        let (there, own) = (Some(secret.metadata), vec![Print::of(&mark, &data)]);
+        Ok(Some(Journal { mark, content, namespace: namespace.to_owned(), name, there, own }))
     }
 
-    /// Writes it: a compare-and-swap, so that a run that was thought dead cannot write over a newer one.
+    /// Writes it: a compare-and-swap, so that a run that was thought dead cannot write over a newer one. Labels and annotations that
+    /// others have put on it stay.
     ///
     /// # Errors
-    /// When somebody else wrote in between, or the cluster refuses.
+    /// When somebody else wrote in between, or the cluster refuses; see [`Journal::catch_up`].
     pub(crate) async fn save(&mut self, cluster: &Cluster) -> Result<(), Error> {
-        let surplus = self.content.runs.len().saturating_sub(RUNS);
-        let verified = self.content.runs.iter().rposition(|run| run.verified);
-        let mut position = 0;
-        self.content.runs.retain(|_| {
-            position += 1;
-            position > surplus || verified == Some(position - 1)
-        });
-        let plain = serde_json::to_vec(&self.content).unwrap_or_default();
-        let (key, content) = if plain.len() > PLAIN_LIMIT { (PACKED_KEY, packed(&plain)) } else { (DATA_KEY, plain) };
+        self.drop_surplus();
+        let data = self.data();
         let mut metadata = ObjectMeta {
             namespace: Some(self.namespace.clone()),
             name: Some(self.name.clone()),
-            resource_version: self.resource_version.clone(),
-            ..ObjectMeta::default()
+            ..self.there.clone().unwrap_or_default()
         };
+        metadata.managed_fields = None;
+        Mark::erase(&mut metadata);
         self.mark.write(&mut metadata);
         // So that a refresh sees it in the list that it makes anyway.
         metadata.labels.get_or_insert_default().insert("owner".to_owned(), BESIDE.to_owned());
@@ -334,23 +374,79 @@ impl Journal {
         let open = self.content.runs.last().is_some_and(RunRecord::is_open) || since.any(RunRecord::is_ahead);
         let word = if open { OPEN } else { "closed" };
         metadata.annotations.get_or_insert_default().insert(RUN.to_owned(), word.to_owned());
-        let secret = Secret {
-            metadata,
-            type_: Some(SECRET_TYPE.to_owned()),
-            data: Some([(key.to_owned(), ByteString(content))].into()),
-            ..Secret::default()
-        };
-        let saved = match self.resource_version {
+        let sent = Print::of(&self.mark, &data);
+        self.own.push(sent.clone());
+        let secret = Secret { metadata, type_: Some(SECRET_TYPE.to_owned()), data: Some(data), ..Secret::default() };
+        let saved = match self.there {
             Some(_) => cluster.replace(&secret).await?,
             None => cluster.create(&secret).await?,
         };
-        self.resource_version = saved.metadata.resource_version;
+        (self.there, self.own) = (Some(saved.metadata), vec![sent]);
         Ok(())
     }
 
-    /// Takes the version of what is in the cluster, so that the next write replaces just that.
-    pub(crate) fn follow(&mut self, there: &Journal) {
-        self.resource_version.clone_from(&there.resource_version);
+    /// Looks what is in the cluster after [`Journal::save`] has failed, and takes its version where it is of this journal's own: the
+    /// answer may have been lost after it was written, and others may have put a label on it.
+    ///
+    /// # Errors
+    /// When the cluster does not answer, or what is there cannot be read as a journal.
+    pub(crate) async fn catch_up(&mut self, cluster: &Cluster) -> Result<CaughtUp, Error> {
+        let Some(found) = cluster.find::<Secret>(Some(&self.namespace), &self.name).await? else {
+            return Ok(if self.there.is_none() { CaughtUp::Before } else { CaughtUp::Foreign });
+        };
+        let print = Mark::read(&found.metadata).map(|mark| Print::of(&mark, &found.data.unwrap_or_default()));
+        let Some(print) = print.filter(|print| self.own.contains(print)) else { return Ok(CaughtUp::Foreign) };
+        self.there = Some(found.metadata);
+        Ok(if self.own.last() == Some(&print) { CaughtUp::Written } else { CaughtUp::Before })
+    }
+
+    /// Says again what it said before, in what it has not written yet.
+    pub(crate) fn take_back_to(&mut self, before: &Journal) {
+        self.mark.clone_from(&before.mark);
+        self.content.clone_from(&before.content);
+    }
+
+    /// Keeps the newest runs, and the newest that was verified.
+    fn drop_surplus(&mut self) {
+        let surplus = self.content.runs.len().saturating_sub(RUNS);
+        let verified = self.content.runs.iter().rposition(|run| run.verified);
+        let mut position = 0;
+        self.content.runs.retain(|_| {
+            position += 1;
+            position > surplus || verified == Some(position - 1)
+        });
+        // None of these is gone on with any more.
+        for run in self.content.runs.iter_mut().rev().skip(1) {
+            run.inputs_digest.clear();
+        }
+    }
+
+    /// The Secret's data.
+    fn data(&self) -> BTreeMap<String, ByteString> {
+        let plain = serde_json::to_vec(&self.content).unwrap_or_default();
+        let (key, content) = if plain.len() > PLAIN_LIMIT { (PACKED_KEY, packed(&plain)) } else { (DATA_KEY, plain) };
+        [(key.to_owned(), ByteString(content))].into()
+    }
+
+    /// Whether a manifest is the one that the last successful run has left; `digests` has the key. Earlier versions of the provider wrote
+    /// its digest without one.
+    pub(crate) fn has_applied(&self, manifest: &Manifest, digests: Option<&Digests>) -> bool {
+        let recorded = &self.content.applied.manifest_digest;
+        if recorded.starts_with(KEYED) {
+            return digests.is_some_and(|digests| *recorded == keyed(digests, manifest));
+        }
+        *recorded == manifest.digest()
+    }
+
+    /// Helm's revision that has the values of the last successful run: the newest of ours, where the run that made it ended well.
+    pub(crate) fn good_revision(&self) -> Option<u32> {
+        let newest = self.content.runs.iter().rev().find(|run| run.revision_after.is_some())?;
+        newest.revision_after.filter(|_| matches!(newest.outcome, Outcome::Succeeded | Outcome::RolledBack))
+    }
+
+    /// The configuration of the last run that succeeded, as an import needs it.
+    pub(crate) fn written(&self) -> Written {
+        self.content.written.clone().unwrap_or_else(|| Written::plain(&self.content.inputs))
     }
 
     /// Removes it from the cluster.

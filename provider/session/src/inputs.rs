@@ -3,18 +3,28 @@
 //! Only what the configuration said is kept, as JSON without nulls; write-only attributes never.
 
 use serde_json::Value as Json;
-use tfplugin::{Schema, Unexpected, Value, from_json, plan, to_json};
+use tfplugin::{Schema, Unexpected, Value, from_json, plan};
+
+/// What the configuration said, as JSON without nulls and without write-only attributes: an attribute that a later version brings and
+/// that is not set changes nothing.
+pub fn to_json(config: &Value, schema: &Schema) -> Json {
+    let config = plan::without_write_only(schema, config);
+    tfplugin::to_json(&config, &schema.ty()).map(without_nulls).unwrap_or_default()
+}
 
 /// The text to keep. Attributes that the schema calls sensitive are left out too: the place where this is kept may be
 /// readable by more people than the state.
 pub fn to_text(config: &Value, schema: &Schema) -> String {
-    let mut config = plan::without_write_only(schema, config);
+    let mut config = config.clone();
     if let Value::Map(entries) = &mut config {
         for attribute in schema.attributes.iter().filter(|attribute| attribute.sensitive) {
             entries.insert(attribute.name.clone(), Value::Null);
         }
     }
-    to_json(&config, &schema.ty()).map(|json| without_nulls(json).to_string()).unwrap_or_default()
+    match to_json(&config, schema) {
+        Json::Null => String::new(),
+        json => json.to_string(),
+    }
 }
 
 /// What was kept, as a value of the schema; `None` when the text is not such a value.

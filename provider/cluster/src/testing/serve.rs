@@ -7,7 +7,7 @@ use kube::client::{Body, DynBody};
 use serde_json::{Value, json};
 
 use super::store::{Stored, merge, take_string_data};
-use super::{FakeApi, SeenRequest, State};
+use super::{Event, FakeApi, SeenRequest, State, What};
 use crate::object::ObjectRef;
 
 type Answer = Response<Box<DynBody>>;
@@ -31,7 +31,14 @@ impl FakeApi {
         let metadata_only = header("accept").contains("as=PartialObjectMetadata");
         let applies = header("content-type").starts_with("application/apply-patch");
 
-        self.with(|state| {
+        let mut lost = false;
+        for what in self.with(|state| state.due(parts.method.as_str(), &path)) {
+            match what {
+                What::Meanwhile(change) => change(self),
+                What::LoseAnswer => lost = true,
+            }
+        }
+        let answer = self.with(|state| {
             state.seen.push(SeenRequest {
                 method: parts.method.to_string(),
                 path: path.clone(),
@@ -46,7 +53,8 @@ impl FakeApi {
             }
             let asked = Asked { method: &parts.method, query: &query, body, metadata_only, applies };
             state.route(&path, asked)
-        })
+        });
+        if lost { failure(StatusCode::GATEWAY_TIMEOUT, "Timeout", "the answer was lost", json!({})) } else { answer }
     }
 }
 
@@ -72,6 +80,20 @@ impl Asked<'_> {
 }
 
 impl State {
+    /// What happens around this request.
+    fn due(&mut self, method: &str, path: &str) -> Vec<What> {
+        let mut due = Vec::new();
+        for event in std::mem::take(&mut self.events) {
+            let asked = event.method == method && path.ends_with(&event.path);
+            match event.left.checked_sub(1) {
+                None if asked => due.push(event.what),
+                Some(left) if asked => self.events.push(Event { left, ..event }),
+                _ => self.events.push(event),
+            }
+        }
+        due
+    }
+
     fn scripted(&mut self, method: &str, path: &str) -> Option<Answer> {
         let script = self
             .scripts

@@ -16,6 +16,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::leases::Leases;
 use crate::apply::prepare::{Planned, Prepared};
+use crate::apply::save::save;
 use crate::apply::stop::Stop;
 use crate::drift::correct::Correction;
 use crate::journal::{Journal, Outcome, Phase, PhaseRecord, RunRecord};
@@ -140,20 +141,7 @@ impl Run {
     /// # Errors
     /// When the cluster refuses, somebody else wrote in between, or the lease is lost: then nothing may be written.
     pub(crate) async fn save(&mut self) -> Result<(), Stop> {
-        self.check_leases()?;
-        self.journal.save(&self.cluster).await.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))
-    }
-
-    /// Takes the journal's version as it is in the cluster, where its last page is this run's: the answer to our own write may have
-    /// been lost, or somebody has changed something of the Secret that the run does not need (a label).
-    pub(crate) async fn catch_up(&mut self) {
-        match Journal::find(&self.cluster, &self.inputs.namespace, &self.inputs.name).await {
-            Ok(Some(found)) if found.content.runs.last().is_some_and(|last| last.id == self.record().id) => {
-                self.journal.follow(&found);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "the journal cannot be read"),
-        }
+        save(&mut self.journal, &self.cluster, &self.leases).await
     }
 
     /// Writes down that a phase begins.

@@ -14,7 +14,7 @@ use tfplugin::Diagnostics;
 
 use crate::settings::inputs::merged_values;
 use crate::settings::model::Release;
-use crate::settings::telltale::{holds_secrets, is_telltale, plain, refers};
+use crate::settings::telltale::{at, holds_secrets, is_named_value, is_secret};
 
 /// What stands for a value that is not shown.
 const SENSITIVE: &str = "(sensitive value)";
@@ -149,29 +149,10 @@ impl Masks<'_> {
                 let one = |(index, item)| self.inside(&format!("{path}[{index}]"), key, item, secret);
                 Json::Array(items.iter().enumerate().map(one).collect())
             }
-            Json::String(text) if text.is_empty() => value.clone(),
-            Json::String(_) | Json::Number(_) if is_telltale(key) || (secret && !refers(&plain(key))) => {
-                Json::from(SENSITIVE)
-            }
-            Json::String(text) if text.contains("PRIVATE KEY-----") => Json::from(SENSITIVE),
+            leaf if is_secret(key, leaf, secret) => Json::from(SENSITIVE),
             other => other.clone(),
         }
     }
-}
-
-fn at<'a>(tree: &'a Map<String, Json>, steps: &[String]) -> Option<&'a Json> {
-    let (first, rest) = steps.split_first()?;
-    rest.iter().try_fold(tree.get(first)?, |value, step| match value {
-        Json::Object(map) => map.get(step),
-        Json::Array(items) => items.get(step.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
-/// Whether this is the value of something with a name, as `{name: DB_PASSWORD, value: …}`, and the name is that of a secret.
-fn is_named_value(beside: &Json, key: &str) -> bool {
-    key.eq_ignore_ascii_case("value")
-        && ["name", "key"].iter().any(|name| beside[*name].as_str().is_some_and(is_telltale))
 }
 
 fn cut(text: String) -> String {

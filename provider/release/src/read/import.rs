@@ -2,10 +2,10 @@
 
 use ffe_cluster::{Cluster, Redactor};
 use ffe_helm::records::Records;
-use ffe_session::{diagnostic, inputs as kept};
-use tfplugin::{Attr, Diagnostics, Field, Imported, Model, Path, Private, Value};
+use ffe_session::diagnostic;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
-use crate::journal::Journal;
+use crate::journal::{Journal, Restored};
 use crate::rendering::changes::{Change, lines};
 use crate::settings::model::Release;
 use crate::state::outputs::{from_journal, from_record, settle_unknown};
@@ -43,9 +43,11 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
         journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?.filter(Journal::is_complete);
     let identity = cluster.identity().await.map_err(|error| diagnostic(&error, "The cluster cannot be identified"))?;
 
-    let schema = Release::schema();
-    let written = journal.as_ref().and_then(|journal| kept::from_text(&journal.content.inputs, &schema));
-    let mut state = Release::from_value(&written.unwrap_or_else(|| schema.empty()), &Path::root())?;
+    let good = journal.as_ref().and_then(Journal::good_revision) == Some(key.revision);
+    let recorded = good.then_some(&release.config);
+    let Restored { config, missing } =
+        journal.as_ref().map(|journal| journal.written().restored(recorded)).unwrap_or_default();
+    let mut state = Release::from_value(&config.unwrap_or_else(|| Release::schema().empty()), &Path::root())?;
     settle_unknown(&mut state);
     state.namespace = Attr::from(namespace);
     state.name = Attr::from(name);
@@ -58,7 +60,12 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     if let Some(journal) = &journal {
         apply_defaults(&mut state);
         from_journal(&mut state, journal);
-        seen.applied_digest.clone_from(&journal.content.applied.manifest_digest);
+        let digests = cluster.find_digests(namespace, &journal.mark.owner).await;
+        let digests = digests.map_err(|error| diagnostic(&error, "The key of the journal's digests cannot be read"))?;
+        let manifest = release.parsed_manifest().unwrap_or_default();
+        if journal.has_applied(&manifest, digests.as_ref()) {
+            seen.applied_digest = manifest.digest();
+        }
         // A run that failed before it deployed has made no revision: the one before it stands.
         let deployed = journal.content.runs.iter().rev().find_map(|run| run.revision_after);
         seen.applied_revision = deployed.map_or(0, i64::from);
@@ -73,7 +80,20 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     }
     let mut private = Private::default();
     seen.store(&mut private);
-    Ok(Imported { state, private, diagnostics: Diagnostics::new() })
+    let diagnostics = if missing.is_empty() { Diagnostics::new() } else { not_kept(namespace, name, &missing).into() };
+    Ok(Imported { state, private, diagnostics })
+}
+
+/// What a plan that follows an import would show as a change and is perhaps none.
+fn not_kept(namespace: &str, name: &str, missing: &[String]) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Parts of the configuration of the release {namespace}/{name} are not known"),
+        format!(
+            "Secrets are not written into the journal, and these could not be had from Helm's record: {}. The plan shows them as \
+             added. An apply writes them into the state; where nothing else is changed it makes no new revision.",
+            missing.join(", ")
+        ),
+    )
 }
 
 /// The defaults of the schema where nothing was written: they are in the state of what was applied.

@@ -3,8 +3,8 @@
 use std::path::{Path as FsPath, PathBuf};
 use std::time::Duration;
 
-use ffe_cluster::Redactor;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret as ClusterSecret;
+use ffe_cluster::{Digests, Redactor};
 use ffe_helm::Secret;
 use ffe_helm::chart::{ChartRef, Source};
 use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
@@ -16,6 +16,8 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, plan};
 use crate::settings::model::{self, Release};
 use crate::settings::telltale::is_telltale;
 
+/// What a digest with a key begins with.
+pub(crate) const KEYED: &str = "keyed:";
 /// What is shorter, of what a Secret in the cluster holds, may be an ordinary word.
 const SHORTEST_SECRET: usize = 6;
 
@@ -99,8 +101,24 @@ impl Inputs {
         self.secrets.iter().map(|secret| Secret::from(secret.clone())).collect()
     }
 
-    /// Digest of everything that decides what a run does: a run that died is resumed only by one with the same.
-    pub(crate) fn digest(&self, chart_digest: &str, schema: &Schema) -> String {
+    /// Keyed digest of everything that decides what a run does: a run that died is resumed only by one with the same.
+    pub(crate) fn digest(&self, digests: &Digests, chart_digest: &str, schema: &Schema) -> String {
+        let written = ffe_session::inputs::to_json(&self.config.to_value(), schema);
+        let parts =
+            [("chart", chart_digest.to_owned()), ("values", self.values.digest()), ("written", written.to_string())];
+        let parts = parts.map(|(name, text)| (name.to_owned(), text.into_bytes()));
+        format!("{KEYED}{}", digests.digest("inputs", &parts.into()))
+    }
+
+    /// Whether a digest in a journal is of these inputs. One without a key is of an earlier version of the provider.
+    pub(crate) fn have(&self, recorded: &str, digests: &Digests, chart_digest: &str, schema: &Schema) -> bool {
+        if recorded.starts_with(KEYED) {
+            return recorded == self.digest(digests, chart_digest, schema);
+        }
+        recorded == self.digest_without_key(chart_digest, schema)
+    }
+
+    fn digest_without_key(&self, chart_digest: &str, schema: &Schema) -> String {
         let written = plan::without_write_only(schema, &self.config.to_value());
         let mut hash = Sha256::new();
         hash.update(format!("{written:?}"));
@@ -166,19 +184,7 @@ pub(crate) fn duration(attribute: &Attr<String>, default: u64) -> Duration {
 /// # Errors
 /// When a document or a path does not parse, at its attribute.
 pub(crate) fn merged_values(config: &Release, with_write_only: bool) -> Result<Values, Diagnostics> {
-    let items = |list: &Attr<Vec<model::Set>>| -> Vec<SetItem> {
-        list.known()
-            .into_iter()
-            .flatten()
-            .filter_map(|set| {
-                Some(SetItem {
-                    name: set.name.as_str()?.to_owned(),
-                    value: set.value.as_str()?.to_owned(),
-                    kind: set.kind.as_str().and_then(|kind| kind.parse().ok()).unwrap_or_default(),
-                })
-            })
-            .collect()
-    };
+    let items = |list: &Attr<Vec<model::Set>>| list.known().into_iter().flatten().filter_map(set_item).collect();
     let inputs = ValueInputs {
         values: config
             .values
@@ -188,19 +194,34 @@ pub(crate) fn merged_values(config: &Release, with_write_only: bool) -> Result<V
             .filter_map(|text| text.as_str().map(str::to_owned))
             .collect(),
         set: items(&config.set),
-        set_list: config
-            .set_list
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|set| {
-                let value = set.value.known()?.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect();
-                Some(SetList { name: set.name.as_str()?.to_owned(), value })
-            })
-            .collect(),
+        set_list: config.set_list.known().into_iter().flatten().filter_map(set_list).collect(),
         set_wo: if with_write_only { items(&config.set_wo) } else { Vec::new() },
     };
     merge(&inputs).map_err(|error| values_diagnostic(&error).into())
+}
+
+/// The write-only values alone.
+///
+/// # Errors
+/// When a path does not parse, at its attribute.
+pub(crate) fn write_only_values(config: &Release) -> Result<Values, Diagnostics> {
+    let set_wo = config.set_wo.known().into_iter().flatten().filter_map(set_item).collect();
+    merge(&ValueInputs { set_wo, ..ValueInputs::default() }).map_err(|error| values_diagnostic(&error).into())
+}
+
+/// An entry of `set` or `set_wo` that is known.
+pub(crate) fn set_item(set: &model::Set) -> Option<SetItem> {
+    Some(SetItem {
+        name: set.name.as_str()?.to_owned(),
+        value: set.value.as_str()?.to_owned(),
+        kind: set.kind.as_str().and_then(|kind| kind.parse().ok()).unwrap_or_default(),
+    })
+}
+
+/// An entry of `set_list` that is known.
+pub(crate) fn set_list(set: &model::SetList) -> Option<SetList> {
+    let value = set.value.known()?.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect();
+    Some(SetList { name: set.name.as_str()?.to_owned(), value })
 }
 
 fn values_diagnostic(error: &ValuesError) -> Diagnostic {

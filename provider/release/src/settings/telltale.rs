@@ -1,4 +1,8 @@
-//! Keys whose names say that their values are secret.
+//! Values that are secret, by the names of their keys or by their look: Terraform does not tell which come from sensitive
+//! variables.
+
+use ffe_cluster::Redactor;
+use serde_json::{Map, Value as Json};
 
 /// Words in a key that say that its value is a secret.
 const TELLTALES: &[&str] = &[
@@ -40,11 +44,99 @@ pub(crate) fn holds_secrets(key: &str) -> bool {
 }
 
 /// Whether a key, as [`plain`] has it, names a Secret or something in one.
-pub(crate) fn refers(plain: &str) -> bool {
+fn refers(plain: &str) -> bool {
     plain.contains("existingsecret") || REFERENCES.iter().any(|end| plain.ends_with(end))
 }
 
 /// A key in small letters and digits alone.
-pub(crate) fn plain(key: &str) -> String {
+fn plain(key: &str) -> String {
     key.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase()
+}
+
+/// Whether this is the value of something with a name, as `{name: DB_PASSWORD, value: …}`, and the name is that of a secret.
+pub(crate) fn is_named_value(beside: &Json, key: &str) -> bool {
+    key.eq_ignore_ascii_case("value")
+        && ["name", "key"].iter().any(|name| beside[*name].as_str().is_some_and(is_telltale))
+}
+
+/// Whether a value that is neither a map nor a list is secret. `within` says that it stands in something that is.
+pub(crate) fn is_secret(key: &str, value: &Json, within: bool) -> bool {
+    match value {
+        Json::String(text) if text.is_empty() => false,
+        Json::String(_) | Json::Number(_) if is_telltale(key) || (within && !refers(&plain(key))) => true,
+        Json::String(text) => is_private_key(text),
+        _ => false,
+    }
+}
+
+fn is_private_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
+}
+
+/// Whether a text is secret by its look alone, as a private key is, or a URL with a password in it.
+pub(crate) fn looks_secret(text: &str) -> bool {
+    is_private_key(text) || Redactor::default().clean(text) != text
+}
+
+/// A value in values, by the names and places on the way to it.
+pub(crate) type Leaf<'a> = (Vec<String>, &'a Json);
+
+/// What is secret in values, by name or by look, at whatever depth.
+pub(crate) fn secrets_in(values: &Map<String, Json>) -> Vec<Leaf<'_>> {
+    let mut found = Vec::new();
+    walk(values, |leaf, key, within| {
+        if is_secret(key, leaf.1, within) || leaf.1.as_str().is_some_and(looks_secret) {
+            found.push(leaf);
+        }
+    });
+    found
+}
+
+/// All values that are neither a map nor a list.
+pub(crate) fn leaves(values: &Map<String, Json>) -> Vec<Leaf<'_>> {
+    let mut found = Vec::new();
+    walk(values, |leaf, _, _| found.push(leaf));
+    found
+}
+
+/// Visits each leaf, with its key and whether it stands in something that is secret.
+fn walk<'a>(values: &'a Map<String, Json>, mut visit: impl FnMut(Leaf<'a>, &str, bool)) {
+    for (key, value) in values {
+        step(vec![key.clone()], key, value, false, &mut visit);
+    }
+}
+
+fn step<'a>(
+    steps: Vec<String>,
+    key: &str,
+    value: &'a Json,
+    within: bool,
+    visit: &mut impl FnMut(Leaf<'a>, &str, bool),
+) {
+    let deeper = |name: &str| steps.iter().cloned().chain([name.to_owned()]).collect::<Vec<_>>();
+    match value {
+        Json::Object(map) => {
+            let within = within || holds_secrets(key);
+            for (name, inner) in map {
+                step(deeper(name), name, inner, within || is_named_value(value, name), visit);
+            }
+        }
+        Json::Array(items) => {
+            let within = within || holds_secrets(key);
+            for (index, item) in items.iter().enumerate() {
+                step(deeper(&index.to_string()), key, item, within, visit);
+            }
+        }
+        leaf => visit((steps, leaf), key, within),
+    }
+}
+
+/// What values have at a place.
+pub(crate) fn at<'a>(values: &'a Map<String, Json>, steps: &[String]) -> Option<&'a Json> {
+    let (first, rest) = steps.split_first()?;
+    rest.iter().try_fold(values.get(first)?, |value, step| match value {
+        Json::Object(map) => map.get(step),
+        Json::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
 }

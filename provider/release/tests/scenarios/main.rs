@@ -6,6 +6,7 @@ mod drifted;
 mod foreign;
 mod imported;
 mod input;
+mod journalled;
 mod looked_up;
 mod migrations;
 mod refresh;

@@ -7,7 +7,7 @@ use crate::schema::{Controller, revision};
 use crate::world::{NAMESPACE, RELEASE, World, journal_of};
 
 /// A release of the application's N-th version; a check that fails: nobody listens there.
-fn version(world: &World, image: usize, more: Json) -> Json {
+pub(crate) fn version(world: &World, image: usize, more: Json) -> Json {
     let text = format!("version {image}");
     let migration = json!({ "engine": "alembic", "image": format!("app:{image}"), "backup": "never" });
     let mut config =
@@ -18,18 +18,18 @@ fn version(world: &World, image: usize, more: Json) -> Json {
     config
 }
 
-fn failing() -> Json {
+pub(crate) fn failing() -> Json {
     json!({ "verify": { "url": "http://127.0.0.1:1", "timeout": "1s" } })
 }
 
-fn runs(world: &World) -> Vec<Json> {
+pub(crate) fn runs(world: &World) -> Vec<Json> {
     let mut runs = Vec::new();
     world.edit_journal("one", |journal| runs.clone_from(journal["runs"].as_array().unwrap()));
     runs
 }
 
 /// Version 3 runs on its schema.
-async fn installed(world: &World) -> (Terraform, Controller) {
+pub(crate) async fn installed(world: &World) -> (Terraform, Controller) {
     let controller = Controller::new(&world.api, 3);
     let mut tf = world.terraform().await;
     tf.apply(RELEASE, "one", version(world, 3, json!({}))).await.expect_ok();

@@ -2,12 +2,14 @@
 //!
 //! A run looks at nothing before it holds its leases: so one that has waited for another sees what that one has done.
 
+use ffe_cluster::Digests;
 use tfplugin::{Model, Path};
 
 use crate::apply::leases::{Leases, database_lease, release_lease};
 use crate::apply::prepare::Prepared;
 use crate::apply::recover::{begin_attempt, refuse_others_at_work};
 use crate::apply::run::{Run, now};
+use crate::apply::save::save;
 use crate::apply::stop::Stop;
 use crate::journal::claim::{Claim, find_claim, is_installed};
 use crate::journal::ownership::{self, Known, Whose};
@@ -67,10 +69,11 @@ async fn open_journal(prepared: &Prepared, leases: &Leases) -> Result<Journal, S
         }
     };
     refuse_others_at_work(&prepared.kit, &prepared.inputs, journal.as_ref()).await?;
-    let mut journal = open_page(prepared, journal);
-    leases.check()?;
-    let written = journal.save(&prepared.cluster).await;
-    written.map_err(|error| Stop::cluster(&error, "The journal cannot be written"))?;
+    let journal = journal.unwrap_or_else(|| Journal::new(namespace, name, &prepared.id));
+    let digests = prepared.cluster.digests(namespace, &journal.mark).await;
+    let digests = digests.map_err(|error| Stop::cluster(&error, "The key of the journal's digests cannot be read"))?;
+    let mut journal = open_page(prepared, journal, &digests);
+    save(&mut journal, &prepared.cluster, leases).await?;
     Ok(journal)
 }
 
@@ -104,16 +107,17 @@ async fn managed_journal(prepared: &Prepared) -> Result<Journal, Stop> {
 }
 
 /// The page of this run in the journal: that of a run that was interrupted while doing the same, or a new one.
-fn open_page(prepared: &Prepared, journal: Option<Journal>) -> Journal {
+fn open_page(prepared: &Prepared, mut journal: Journal, digests: &Digests) -> Journal {
     let Prepared { id, inputs, chart, .. } = prepared;
-    let digest = inputs.digest(&chart.digest, &Release::schema());
-    let mut journal = journal.unwrap_or_else(|| Journal::new(&inputs.namespace, &inputs.name, id));
-    let resumed = journal.unfinished().is_some_and(|page| page.inputs_digest == digest);
-    if resumed {
+    let schema = Release::schema();
+    let digest = inputs.digest(digests, &chart.digest, &schema);
+    let same = |page: &RunRecord| inputs.have(&page.inputs_digest, digests, &chart.digest, &schema);
+    if journal.unfinished().is_some_and(same) {
         tracing::info!(run = %journal.mark.run_id, "going on with the run that was interrupted");
         if let Some(page) = journal.current() {
             page.outcome = Outcome::Running;
             page.finished = None;
+            page.inputs_digest = digest;
         }
         return journal;
     }

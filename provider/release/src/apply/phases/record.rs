@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{Mark, MarkState};
-use ffe_session::{diagnostic, inputs as kept};
-use tfplugin::{Diagnostic, Diagnostics, Field, Model};
+use ffe_cluster::{Digests, Mark, MarkState};
+use ffe_session::diagnostic;
+use serde_json::Map;
+use tfplugin::{Diagnostic, Diagnostics};
 use tokio::time::Instant;
 
 use crate::apply::jobs;
@@ -13,8 +14,7 @@ use crate::apply::phases::preflight::Checked;
 use crate::apply::run::{Run, now};
 use crate::apply::stop::Stop;
 use crate::apply::taken_over;
-use crate::journal::{Journal, Outcome};
-use crate::settings::model::Release;
+use crate::journal::{Journal, Outcome, Written, keyed};
 use crate::settings::write_only::{SET_WO, write_only};
 
 /// How long the journal is tried to be written, and how often: the release is in, so there is time.
@@ -48,7 +48,7 @@ pub(crate) async fn record(run: &mut Run, checked: &Checked, deployed: &Deployed
                 return Ok((Outcome::Succeeded, Recorded::Yes));
             }
             Err(Stop::Cancelled) => {
-                run.journal = before;
+                run.journal.take_back_to(&before);
                 return Err(Stop::Cancelled);
             }
             // What is deployed is well; only nothing may be written any more.
@@ -63,12 +63,11 @@ pub(crate) async fn record(run: &mut Run, checked: &Checked, deployed: &Deployed
             return Ok((Outcome::Interrupted, Recorded::NotYet));
         }
         tracing::warn!(%why, "the end of the run cannot be written down; trying again");
-        run.journal = before;
+        run.journal.take_back_to(&before);
         tokio::select! {
             () = run.cancel.cancelled() => return Err(Stop::Cancelled),
             () = tokio::time::sleep(BETWEEN) => {}
         }
-        run.catch_up().await;
     }
 }
 
@@ -78,9 +77,14 @@ async fn write(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<
         jobs::remove(run, &job).await?;
         jobs::strike_off(run, &job);
     }
-    run.journal.content.inputs = kept::to_text(&run.inputs.config.to_value(), &Release::schema());
+    let nothing = Map::new();
+    let deployment = run.made.as_ref().and_then(|made| made.release.as_ref());
+    let values = deployment.map_or(&nothing, |release| &release.config);
+    run.journal.content.written = Some(Written::of(&run.inputs.config, values));
+    run.journal.content.inputs.clear();
+    let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(unkept)?;
     run.journal.content.applied.chart_digest.clone_from(&run.chart.digest);
-    run.journal.content.applied.manifest_digest = deployed.manifest.digest();
+    run.journal.content.applied.manifest_digest = keyed(&digests, &deployed.manifest);
     // What this run has changed: as the plan has said, else as preflight has found.
     let found = || checked.changes.iter().map(|change| (change.action.clone(), change.object.clone())).collect();
     run.journal.content.applied.changes = run.planned.changes.clone().unwrap_or_else(found);
@@ -93,8 +97,12 @@ async fn write(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<
             page.outcome = Outcome::Succeeded;
         }
     });
-    run.journal.content.applied.set_wo_revision = record_write_only(run).await?;
+    run.journal.content.applied.set_wo_revision = record_write_only(run, &mut digests).await?;
     run.save().await
+}
+
+fn unkept(error: ffe_cluster::Error) -> Stop {
+    Stop::cluster(&error, "The digests of the release cannot be kept")
 }
 
 /// What the state says of a run that is not written down: what was applied is what is there, and the run has no end yet.
@@ -121,19 +129,16 @@ fn leave_open(run: &mut Run, before: &Journal, why: &Diagnostics) {
     ));
 }
 
-async fn record_write_only(run: &Run) -> Result<Option<String>, Stop> {
+async fn record_write_only(run: &Run, digests: &mut Digests) -> Result<Option<String>, Stop> {
     let values = write_only(&run.inputs.config);
-    let failed = |error| Stop::cluster(&error, "The digest of set_wo cannot be kept");
     if values.is_empty() {
         // What is not set any more counts as changed when it is set again.
         if run.journal.content.applied.set_wo_revision.is_some() {
-            let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
-            digests.forget(&run.cluster, SET_WO).await.map_err(failed)?;
+            digests.forget(&run.cluster, SET_WO).await.map_err(unkept)?;
         }
         return Ok(None);
     }
-    let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(failed)?;
-    digests.record(&run.cluster, SET_WO, &values).await.map(Some).map_err(failed)
+    digests.record(&run.cluster, SET_WO, &values).await.map(Some).map_err(unkept)
 }
 
 /// Removes Helm's oldest records beyond `max_history`, never the newest and never the one to go back to.
