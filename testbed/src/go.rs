@@ -34,6 +34,8 @@ pub(crate) struct Unit {
     pub(crate) binaries: &'static [(&'static str, &'static str)],
     /// The module whose pinned version is the binaries' version.
     pub(crate) version_of: &'static str,
+    /// Build tags, joined by commas: what a program can do is chosen by them.
+    pub(crate) tags: &'static str,
     /// Variables that the linker sets, given that version.
     pub(crate) variables: fn(&Versions<'_>) -> Vec<(String, String)>,
     /// About how many seconds of one processor it takes to build after the units before it: only for telling how long a
@@ -87,7 +89,7 @@ impl Unit {
         if self.is_made(bed.paths, &plan) {
             return Ok(());
         }
-        let mut list = plan.go(bed.paths, &["list", "-deps", "-f", "{{.ImportPath}}"])?;
+        let mut list = plan.go(bed.paths, &["list", "-tags", self.tags, "-deps", "-f", "{{.ImportPath}}"])?;
         command::output(list.args(self.packages())).map(|_| ())
     }
 
@@ -103,7 +105,8 @@ impl Unit {
         let output = bed.paths.bin().join(format!(".{}.tmp", self.name));
         files::remove_folder(&output)?;
         std::fs::create_dir_all(&output).with_context(|| format!("folder {}", output.display()))?;
-        let mut build = plan.go(bed.paths, &["build", "-v", COMPILER_FLAGS, "-ldflags", &plan.flags])?;
+        let flags = ["build", "-v", "-tags", self.tags, COMPILER_FLAGS, "-ldflags", &plan.flags];
+        let mut build = plan.go(bed.paths, &flags)?;
         build.arg("-o").arg(output.join("")).args(self.packages());
         let log = bed.paths.log(&format!("build-{}", self.name));
         let cost = command::long(bed, self.name, &mut build, &log, packages_so_far)?;
@@ -147,6 +150,9 @@ impl Unit {
         let mut inputs = Inputs::default();
         inputs.add("flags", flags.as_bytes());
         inputs.add("compiler's flags", COMPILER_FLAGS.as_bytes());
+        if !self.tags.is_empty() {
+            inputs.add("tags", self.tags.as_bytes());
+        }
         inputs.add("go", compiler.as_bytes());
         for name in ["go.mod", "go.sum"] {
             inputs.add_file(name, &graph.join(name))?;
@@ -256,6 +262,7 @@ mod tests {
         graph: "u",
         binaries: &[("main", "./main"), ("tool", "a.io/a/tool")],
         version_of: "a.io/a",
+        tags: "",
         variables: no_variables,
         seconds: 1,
     };

@@ -5,6 +5,7 @@ mod cluster;
 mod dns;
 mod helm;
 mod images;
+mod migrate;
 mod other_cluster;
 mod pebble;
 mod prometheus_crds;
@@ -37,6 +38,8 @@ pub enum Part {
     Helm3,
     /// `helm4`.
     Helm4,
+    /// `migrate`, the command of golang-migrate for PostgreSQL: a tool that migrations are tried with.
+    Migrate,
     /// `ffe-postgres:15` and the images of the example application, also on the node when it runs.
     Images,
     /// A registry for charts at [`Testbed::registry_address`].
@@ -76,9 +79,10 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order in which they are built and started.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Helm4,
         Self::Helm3,
+        Self::Migrate,
         Self::Cluster,
         Self::Images,
         Self::Registry,
@@ -99,6 +103,7 @@ impl Part {
             Self::Cluster => &cluster::Cluster,
             Self::Helm3 => &helm::HELM3,
             Self::Helm4 => &helm::HELM4,
+            Self::Migrate => &migrate::Migrate,
             Self::Images => &images::Images,
             Self::Registry => &registry::Registry,
             Self::OtherCluster => &other_cluster::OtherCluster,

@@ -179,8 +179,14 @@ impl Steps<'_> {
             let mut command = tools::subcommand(workspace, &nextest, "nextest");
             command.args(["run", "--locked", "--workspace", "-E", "not binary_id(acceptance::acceptance)"]);
             command.env_remove(ffe_surroundings::LEFT_OUT).env_remove("FFE_WRITE_DOCS");
-            for (variable, name) in [("FFE_HELM3", "helm3"), ("FFE_HELM4", "helm4"), ("FFE_TEST_REGISTRY", "registry")]
-            {
+            let programs = [
+                ("FFE_HELM3", "helm3"),
+                ("FFE_HELM4", "helm4"),
+                ("FFE_MIGRATE", "migrate"),
+                ("FFE_TEST_REGISTRY", "registry"),
+            ];
+            command.env("FFE_DJANGO", tools::DJANGO.folder(workspace)?);
+            for (variable, name) in programs {
                 let binary = workspace.testbed.binary(name);
                 command.envs(binary.exists().then_some((variable, binary)));
             }

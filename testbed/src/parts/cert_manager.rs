@@ -33,6 +33,7 @@ static UNIT: Unit = Unit {
     graph: GRAPH,
     binaries: &[(image::BINARY, "./cert-manager")],
     version_of: MODULE_PATH,
+    tags: "",
     variables: version,
     seconds: 50,
 };

@@ -23,6 +23,7 @@ static KUBERNETES: Unit = Unit {
         ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
     ],
     version_of: "k8s.io/kubernetes",
+    tags: "",
     variables: kubernetes_version,
     seconds: 480,
 };
@@ -33,6 +34,7 @@ static COREDNS: Unit = Unit {
     graph: "kubernetes",
     binaries: &[("coredns", "./coredns")],
     version_of: "github.com/coredns/coredns",
+    tags: "",
     variables: no_variables,
     seconds: 40,
 };
@@ -42,6 +44,7 @@ static OWN: Unit = Unit {
     graph: "kubernetes",
     binaries: &[("pause", "./pause"), ("volumes", "./volumes")],
     version_of: "k8s.io/client-go",
+    tags: "",
     variables: no_variables,
     seconds: 5,
 };

@@ -13,6 +13,7 @@ static UNIT3: Unit = Unit {
     graph: "kubernetes",
     binaries: &[("helm3", "helm.sh/helm/v3/cmd/helm")],
     version_of: "helm.sh/helm/v3",
+    tags: "",
     variables: |versions| {
         let mut all = version("helm.sh/helm/v3", versions);
         // What charts are rendered for when no cluster is asked; Helm 4 reads it from the build itself.
@@ -33,6 +34,7 @@ static UNIT4: Unit = Unit {
     graph: "kubernetes",
     binaries: &[("helm4", "helm.sh/helm/v4/cmd/helm")],
     version_of: "helm.sh/helm/v4",
+    tags: "",
     variables: |versions| version("helm.sh/helm/v4", versions),
     seconds: 230,
 };

@@ -30,6 +30,7 @@ static UNIT: Unit = Unit {
     graph: NAME,
     binaries: &[(NAME, "github.com/letsencrypt/pebble/v2/cmd/pebble"), (strict::NAME, "./strict")],
     version_of: "github.com/letsencrypt/pebble/v2",
+    tags: "",
     variables: no_variables,
     seconds: 5,
 };

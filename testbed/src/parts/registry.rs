@@ -23,6 +23,7 @@ static UNIT: Unit = Unit {
     graph: NAME,
     binaries: &[(NAME, ".")],
     version_of: "github.com/google/go-containerregistry",
+    tags: "",
     variables: no_variables,
     seconds: 5,
 };

@@ -33,6 +33,7 @@ static UNIT: Unit = Unit {
     graph: FOLDER,
     binaries: &[(NAME, "github.com/versity/versitygw/cmd/versitygw")],
     version_of: "github.com/versity/versitygw",
+    tags: "",
     variables: no_variables,
     seconds: 75,
 };

@@ -29,6 +29,7 @@ static UNIT: Unit = Unit {
     graph: NAME,
     binaries: &[(NAME, "github.com/traefik/traefik/v3/cmd/traefik")],
     version_of: "github.com/traefik/traefik/v3",
+    tags: "",
     variables: version,
     seconds: 140,
 };

@@ -5,12 +5,11 @@ use serde::Deserialize;
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::migration::answer::Facts;
+use crate::apply::migration::command;
 use crate::journal::Pending;
 
 /// The Python script that asks, migrates and undoes; runs in the application's image.
 pub(crate) const SCRIPT: &str = include_str!("alembic_job.py");
-/// Revisions of one engine `command` are not longer.
-const LONGEST: usize = 255;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,20 +55,10 @@ impl Standing {
 
     /// What the lines of a `current_command` say: one revision a line.
     pub(crate) fn of_command(facts: &Facts) -> Standing {
-        let mut current = Vec::new();
-        for line in facts.of("line") {
-            let Some(name) = revision(line) else {
-                let shown: String = line.trim().chars().take(100).collect();
-                return Standing::Malformed(format!(
-                    "migration.current_command printed \"{shown}\". Expected on standard output: one revision a line, and \
-                     nothing else"
-                ));
-            };
-            current.push(name.to_owned());
+        match command::revisions(facts) {
+            Ok(current) => Standing::Known(Inspection { current, ..Inspection::default() }),
+            Err(why) => Standing::Malformed(why),
         }
-        current.sort();
-        current.dedup();
-        Standing::Known(Inspection { current, ..Inspection::default() })
     }
 
     /// What was found; else why it is not known.
@@ -138,21 +127,6 @@ fn alembic(facts: &Facts) -> Result<Inspection, serde_json::Error> {
     })
 }
 
-/// The revision of a line: one word, behind which may be remarks in parentheses, such as `(head)`.
-fn revision(line: &str) -> Option<&str> {
-    let line = line.trim();
-    let (name, remarks) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let mut rest = remarks.trim();
-    while let Some(after) = rest.strip_prefix('(') {
-        rest = after.split_once(')')?.1.trim_start();
-    }
-    // It becomes the last word of a command: it must not look like an option.
-    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let is_name = name.len() <= LONGEST && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:/@+".contains(c));
-    // "FAILED:" and the like are no revisions.
-    (begins && is_name && !name.ends_with(':') && rest.is_empty()).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -194,28 +168,6 @@ mod tests {
         assert!(matches!(Standing::of_alembic(&facts("database [\"00…")), Standing::Malformed(_)));
         for ran in ["{\"undo\": \"perhaps\"}", "{\"revision\": \"2\", \"message\": \"\", \"autocommit\": false}"] {
             assert!(matches!(Standing::of_alembic(&facts(&format!("database []\nran {ran}"))), Standing::Malformed(_)));
-        }
-    }
-
-    #[test]
-    fn a_command_prints_one_revision_a_line_and_nothing_else() {
-        let read = |lines: &str| Standing::of_command(&facts(lines)).known().map(|found| found.current);
-        assert_eq!(read("line 0003_positions (head)"), Ok(vec!["0003_positions".to_owned()]));
-        assert_eq!(read("line b (head) (mergepoint)\nline a"), Ok(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(read("line db/changelog.xml::1.2::ann"), Ok(vec!["db/changelog.xml::1.2::ann".to_owned()]));
-        assert_eq!(read(""), Ok(vec![]));
-        for line in [
-            "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
-            "FAILED: Can't locate revision",
-            "FAILED:",
-            "----------",
-            "--all",
-            "a; rm",
-            "a (head",
-            "é",
-        ] {
-            let error = read(&format!("line {line}")).unwrap_err();
-            assert!(error.contains("one revision a line") && error.contains(line), "{error}");
         }
     }
 }

@@ -4,14 +4,13 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use tfplugin::Attr;
 
+use crate::apply::migration::command;
 use crate::apply::migration::inspection::SCRIPT;
 use crate::settings::inputs::duration;
 use crate::settings::model::Migration;
 
 /// Seconds that a statement waits for a lock.
 const LOCK_TIMEOUT: u64 = 30;
-/// Runs a command and answers what it has printed on standard output, each line a fact; its exit code stays.
-const ANSWER: &str = include_str!("answer.sh");
 
 /// A container of a task's pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,18 +106,16 @@ impl Terms<'_> {
     /// A command of the engine `command`, with the time that it waits for locks. What `PGOPTIONS` says already counts more, unless
     /// the release says how long.
     fn command(&self, command: Vec<String>) -> Vec<String> {
-        let Some(limit) = self.lock_timeout().filter(|_| !self.without_options) else { return command };
-        let ours = format!("-c lock_timeout={limit}");
-        let options =
-            if self.settings.lock_timeout.is_known() { "$PGOPTIONS $_ffe_ours" } else { "$_ffe_ours $PGOPTIONS" };
-        let script = format!("_ffe_ours=$1; shift; PGOPTIONS=\"{options}\" exec \"$@\"");
-        [words(&["sh", "-c", &script, "sh", &ours]), command].concat()
+        match self.lock_timeout().filter(|_| !self.without_options) {
+            Some(limit) => command::waiting_for_locks(command, &limit, self.settings.lock_timeout.is_known()),
+            None => command,
+        }
     }
 
     /// The command that tells where the database stands: only its standard output counts.
     fn current(&self) -> Option<(Part, Vec<String>)> {
         let command = self.command(list(&self.settings.current_command)?);
-        Some((Part::Current, [words(&["sh", "-c", ANSWER, "sh", &mark(self.run_id)]), command].concat()))
+        Some((Part::Current, command::answering(command, &mark(self.run_id))))
     }
 }
 
