@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use ffe_cluster::ObjectRef;
-use ffe_cluster::testing::{FakeApi, Seen};
+use ffe_cluster::testing::{FakeApi, SeenRequest};
 
 use super::*;
 use crate::tests::{api, gateway, on_gateway, resolved};
 
-fn patches(api: &FakeApi) -> Vec<Seen> {
+fn patches(api: &FakeApi) -> Vec<SeenRequest> {
     api.seen().into_iter().filter(|seen| seen.method == "PATCH").collect()
 }
 
