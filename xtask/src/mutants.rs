@@ -13,10 +13,11 @@ use crate::{process, tell, tools};
 const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
-const DECISIONS: [&str; 16] = [
+const DECISIONS: [&str; 17] = [
     "provider/release/src/plan.rs",
     "provider/release/src/apply/pipeline.rs",
-    "provider/release/src/apply/start.rs",
+    "provider/release/src/apply/recover.rs",
+    "provider/release/src/apply/uninstall.rs",
     "provider/release/src/apply/way_back.rs",
     "provider/release/src/apply/way_back/",
     "provider/release/src/apply/delete.rs",
