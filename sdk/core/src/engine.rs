@@ -258,18 +258,20 @@ impl Engine {
 
     /// Checks the provider's configuration.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
+        self.schema.hide(config);
         // The provider's own configuration is never stored, so write-only is no question here.
         let client = ClientCapabilities { write_only_attributes_allowed: true, ..cx.client };
         let mut diagnostics = validate(&self.schema, config, client);
         if !diagnostics.has_errors() {
             diagnostics.extend(self.provider.validate(cx, config).await);
         }
-        diagnostics
+        diagnostics.redacted()
     }
 
     /// Takes the provider's configuration.
     pub async fn configure(&self, cx: &Context, config: &Value) -> Diagnostics {
-        self.provider.configure(cx, config).await
+        self.schema.hide(config);
+        self.provider.configure(cx, config).await.redacted()
     }
 
     /// Takes over a state from another resource type (a `moved` block).

@@ -1,7 +1,8 @@
 //! How a Terraform provider works, without any input or output: types and values, schema, the codecs of
 //! the wire, the rules of plan and apply, and the traits that a provider's author implements.
 //!
-//! Invariants: no IO, no runtime, no knowledge of gRPC. Everything that the plugin protocol demands of
+//! Invariants: no IO, no runtime, no knowledge of gRPC; what sensitive and write-only attributes hold is known to the redactor
+//! (`tfplugin_redaction`) before an author's code sees it, and what that code says goes through the redactor. Everything that the plugin protocol demands of
 //! every resource is enforced here once, so that neither authors nor the server repeat it.
 
 mod attr;
@@ -22,6 +23,7 @@ pub mod plan;
 mod private;
 mod resource;
 mod schema;
+mod secrets;
 mod types;
 mod validate;
 mod value;

@@ -162,6 +162,8 @@ pub struct Attribute {
     pub sensitive: bool,
     /// In the configuration only, never in a plan or in state (needs Terraform 1.11).
     pub write_only: bool,
+    /// No secret, though it stands in an object that is sensitive or write-only (the name beside a password): messages show it.
+    pub not_secret: bool,
     /// Why it should not be used any more, and what to use instead.
     pub deprecated: Option<String>,
     /// The value where the configuration gives none.
@@ -187,6 +189,7 @@ impl Attribute {
             description: String::new(),
             sensitive: false,
             write_only: false,
+            not_secret: false,
             deprecated: None,
             default: None,
             replace: false,

@@ -73,7 +73,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// An expression for the attribute's entry in the schema.
 fn declaration(model: &Model, attribute: &ModelAttribute) -> TokenStream {
     let root = &model.options.root;
-    let ModelAttribute { ty, name, description, replace, keep, sensitive, write_only, .. } = attribute;
+    let ModelAttribute { ty, name, description, replace, keep, sensitive, write_only, not_secret, .. } = attribute;
     let mode = match attribute.mode {
         Mode::Required => quote!(Required),
         Mode::Optional => quote!(Optional),
@@ -100,6 +100,7 @@ fn declaration(model: &Model, attribute: &ModelAttribute) -> TokenStream {
             description: ::std::string::String::from(#description),
             sensitive: #sensitive,
             write_only: #write_only,
+            not_secret: #not_secret,
             deprecated: #deprecated,
             default: #default,
             replace: #replace,

@@ -25,6 +25,7 @@ use proc_macro::TokenStream;
 /// | `keep` | computed once and then kept |
 /// | `sensitive` | not shown by Terraform |
 /// | `write_only` | in the configuration only, never in a plan or in state |
+/// | `not_secret` | shown in messages, though it stands in an object that is sensitive or write-only |
 /// | `check = expr` | a `Check` of the configured value; may be repeated |
 /// | `one_of("a", "b")` | the words that are allowed |
 /// | `name = "type"` | the attribute's name, where it is not the field's |

@@ -28,6 +28,7 @@ pub(crate) struct ModelAttribute {
     pub(crate) keep: bool,
     pub(crate) sensitive: bool,
     pub(crate) write_only: bool,
+    pub(crate) not_secret: bool,
     pub(crate) deprecated: Option<LitStr>,
     pub(crate) checks: Vec<Expr>,
     pub(crate) one_of: Vec<Vec<LitStr>>,
@@ -124,6 +125,7 @@ impl ModelAttribute {
             keep: options.keep.is_some(),
             sensitive: options.sensitive.is_some(),
             write_only: options.write_only.is_some(),
+            not_secret: options.not_secret.is_some(),
             deprecated: options.deprecated,
             checks: options.checks,
             one_of: options.one_of,
@@ -163,6 +165,14 @@ fn contradictions(options: &AttrOptions, mode: Mode) -> Result<()> {
         if options.replace.is_some() {
             return refuse(place, "`write_only` excludes `replace`: there is no prior value to compare with");
         }
+    }
+    if let Some(place) = options.not_secret
+        && options.sensitive.or(options.write_only).is_some()
+    {
+        return refuse(
+            place,
+            "`not_secret` excludes `sensitive` and `write_only`: it is for a part of an object that is one of them",
+        );
     }
     match (options.keep, options.checked) {
         (Some(place), _) if !computed => refuse(place, "`keep` is for a computed attribute"),
@@ -212,6 +222,8 @@ mod tests {
             ("optional, computed, write_only", "`write_only` excludes `computed`"),
             ("default = \"x\", write_only", "`write_only` excludes `computed`"),
             ("required, write_only, replace", "`write_only` excludes `replace`"),
+            ("required, sensitive, not_secret", "`not_secret` excludes `sensitive`"),
+            ("required, write_only, not_secret", "`not_secret` excludes `sensitive`"),
             ("optional, keep", "`keep` is for a computed"),
             ("default = \"x\", keep", "`keep` excludes `default`"),
             ("computed, one_of(\"a\")", "only what is configured"),
@@ -279,20 +291,23 @@ mod tests {
                 /// Write-only.
                 #[attr(required, write_only)]
                 secret_wo: Attr<String>,
+                /// Shown.
+                #[attr(optional, not_secret)]
+                key: Attr<String>,
             }
         })
         .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(model.description, "A thing.\n\n- indented\n  further");
         assert_eq!(model.options.version.base10_digits(), "3");
         assert_eq!(model.options.deprecated.map(|text| text.value()).as_deref(), Some("use other"));
-        let [kind, moved, secret] = model.attributes.as_slice() else { panic!("three attributes") };
+        let [kind, moved, secret, key] = model.attributes.as_slice() else { panic!("four attributes") };
         assert_eq!((kind.name.as_str(), kind.mode), ("type", Mode::OptionalComputed));
         assert!(kind.replace && kind.keep && kind.sensitive && !kind.write_only && kind.deprecated.is_some());
         assert_eq!((kind.checks.len(), kind.one_of[0].len()), (2, 2));
         assert_eq!((moved.name.as_str(), moved.mode), ("move", Mode::OptionalComputed));
         assert!(moved.default.is_some());
         assert_eq!(secret.mode, Mode::Required);
-        assert!(secret.write_only);
+        assert!(secret.write_only && !secret.not_secret && key.not_secret);
     }
 
     #[test]

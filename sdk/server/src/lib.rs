@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Invariants: standard output carries the handshake line and nothing else; a call is never dropped
-//! half-way, it is cancelled; a panic ends one call and no other; known secrets (see
-//! [`logging::redact`]) are in no log line and in no diagnostic.
+//! half-way, it is cancelled; a panic ends one call and no other; what sensitive and
+//! write-only attributes hold, and what was given to [`logging::redact`], is in no log line and in no diagnostic.
 
 mod calls;
 mod connection;

@@ -3,18 +3,19 @@
 //!
 //! Write them with [`tracing`]; fields of the enclosing spans appear in every line. Levels follow
 //! `TF_LOG_PROVIDER_<NAME>`, `TF_LOG_PROVIDER`, `TF_LOG`, the first that is set; warnings and errors
-//! otherwise. Strings given to [`redact`] appear in no line.
+//! otherwise. What sensitive and write-only attributes hold appears in no line, nor what was given to [`redact`].
 
 mod layer;
 mod level;
-mod redaction;
 
 use std::io::Write as _;
 use std::sync::Arc;
 
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-pub use redaction::{redact, redacted};
+pub use tfplugin_redaction::{redact, redacted};
 
 /// Sends what this process logs to stderr. `name` is the provider's own name (`ffe`), for
 /// `TF_LOG_PROVIDER_FFE`. Does nothing when something else takes the log already.
@@ -22,8 +23,13 @@ pub use redaction::{redact, redacted};
 /// [`serve`](crate::serve()) calls it; nobody else needs to.
 pub fn init(name: &str) {
     let level = level::from_env(name, |variable| std::env::var(variable).ok());
-    let layer = layer::HclogLayer::new(level, Arc::new(to_stderr));
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
+    let _ = tracing::subscriber::set_global_default(to_sink(level, to_stderr));
+}
+
+/// What this process logs, line by line, for a test that looks at it.
+#[doc(hidden)]
+pub fn to_sink(level: LevelFilter, sink: impl Fn(&[u8]) + Send + Sync + 'static) -> impl Subscriber + Send + Sync {
+    tracing_subscriber::registry().with(layer::HclogLayer::new(level, Arc::new(sink)))
 }
 
 /// The line in one write, so that lines of several threads do not mix. A reader that has gone away

@@ -6,5 +6,6 @@ mod grpc;
 mod life;
 mod model;
 mod reads;
+mod secrets;
 mod tampered;
 mod thing;

@@ -45,11 +45,13 @@ impl AnyDataSource {
 
     /// Checks a configuration: by the schema, then by the data source.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        self.0.validate(cx, config).await
+        self.schema().hide(config);
+        self.0.validate(cx, config).await.redacted()
     }
 
     /// Whether the look-up is put off, by a client's leave.
     pub async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        self.schema().hide(config);
         if cx.client.deferral_allowed { self.0.defer(cx, config).await } else { None }
     }
 
@@ -58,7 +60,10 @@ impl AnyDataSource {
     /// # Errors
     /// As [`DataSource::read`].
     pub async fn read(&self, cx: &Context, config: &Value) -> Result<(Value, Diagnostics), Diagnostics> {
-        self.0.read(cx, config).await
+        self.schema().hide(config);
+        let (state, diagnostics) = self.0.read(cx, config).await.map_err(Diagnostics::redacted)?;
+        self.schema().hide(&state);
+        Ok((state, diagnostics.redacted()))
     }
 }
 

@@ -53,11 +53,13 @@ impl AnyEphemeralResource {
 
     /// Checks a configuration: by the schema, then by the resource.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        self.0.validate(cx, config).await
+        self.schema().hide(config);
+        self.0.validate(cx, config).await.redacted()
     }
 
     /// Whether opening it is put off, by a client's leave.
     pub async fn defer(&self, cx: &Context, config: &Value) -> Option<Deferred> {
+        self.schema().hide(config);
         if cx.client.deferral_allowed { self.0.defer(cx, config).await } else { None }
     }
 
@@ -66,7 +68,10 @@ impl AnyEphemeralResource {
     /// # Errors
     /// As [`EphemeralResource::open`].
     pub async fn open(&self, cx: &Context, config: &Value) -> Result<OpenedValue, Diagnostics> {
-        self.0.open(cx, config).await
+        self.schema().hide(config);
+        let (result, private, renew_at, diagnostics) = self.0.open(cx, config).await.map_err(Diagnostics::redacted)?;
+        self.schema().hide(&result);
+        Ok((result, private, renew_at, diagnostics.redacted()))
     }
 
     /// Makes it last longer.
@@ -74,12 +79,12 @@ impl AnyEphemeralResource {
     /// # Errors
     /// As [`EphemeralResource::renew`].
     pub async fn renew(&self, cx: &Context, private: Private) -> Result<Renewed, Diagnostics> {
-        self.0.renew(cx, private).await
+        self.0.renew(cx, private).await.map_err(Diagnostics::redacted)
     }
 
     /// Ends it.
     pub async fn close(&self, cx: &Context, private: Private) -> Diagnostics {
-        self.0.close(cx, private).await
+        self.0.close(cx, private).await.redacted()
     }
 }
 

@@ -60,22 +60,32 @@ impl AnyResource {
 
     /// Checks a configuration: by the schema, then by the resource.
     pub async fn validate(&self, cx: &Context, config: &Value) -> Diagnostics {
-        self.0.validate(cx, config).await
+        self.schema().hide(config);
+        self.0.validate(cx, config).await.redacted()
     }
 
     /// Plans a change, in the order of [`crate::plan`].
     pub async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
-        self.0.plan(cx, request).await
+        [&request.prior, &request.proposed, &request.config].into_iter().for_each(|value| self.schema().hide(value));
+        let planned = self.0.plan(cx, request).await;
+        self.schema().hide(&planned.planned);
+        PlanResponse { diagnostics: planned.diagnostics.redacted(), ..planned }
     }
 
     /// Carries out a planned change.
     pub async fn apply(&self, cx: &Context, request: ApplyRequest) -> StateResponse {
-        self.0.apply(cx, request).await
+        [&request.prior, &request.planned, &request.config].into_iter().for_each(|value| self.schema().hide(value));
+        let applied = self.0.apply(cx, request).await;
+        self.schema().hide(&applied.state);
+        StateResponse { diagnostics: applied.diagnostics.redacted(), ..applied }
     }
 
     /// Looks what is there now.
     pub async fn read(&self, cx: &Context, state: &Value, private: &[u8]) -> StateResponse {
-        self.0.read(cx, state, private).await
+        self.schema().hide(state);
+        let read = self.0.read(cx, state, private).await;
+        self.schema().hide(&read.state);
+        StateResponse { diagnostics: read.diagnostics.redacted(), ..read }
     }
 
     /// Whether an import is put off, by a client's leave.
@@ -88,7 +98,9 @@ impl AnyResource {
     /// # Errors
     /// As [`Resource::import`].
     pub async fn import(&self, cx: &Context, id: &str) -> Result<(Value, Private, Diagnostics), Diagnostics> {
-        self.0.import(cx, id).await
+        let (state, private, diagnostics) = self.0.import(cx, id).await.map_err(Diagnostics::redacted)?;
+        self.schema().hide(&state);
+        Ok((state, private, diagnostics.redacted()))
     }
 
     /// A stored state of an older, or this, schema version as a value of this version. Attributes that
@@ -97,7 +109,9 @@ impl AnyResource {
     /// # Errors
     /// When the state is from a newer version, is not JSON, or does not fit the schema.
     pub fn upgrade(&self, version: i64, state: &[u8]) -> Result<Value, Diagnostics> {
-        self.0.upgrade(version, state)
+        let upgraded = self.0.upgrade(version, state).map_err(Diagnostics::redacted)?;
+        self.schema().hide(&upgraded);
+        Ok(upgraded)
     }
 
     pub(crate) async fn move_from(
@@ -105,7 +119,11 @@ impl AnyResource {
         cx: &Context,
         source: &MoveSource,
     ) -> Result<Option<(Value, Private, Diagnostics)>, Diagnostics> {
-        self.0.move_from(cx, source).await
+        let moved = self.0.move_from(cx, source).await.map_err(Diagnostics::redacted)?;
+        Ok(moved.map(|(state, private, diagnostics)| {
+            self.schema().hide(&state);
+            (state, private, diagnostics.redacted())
+        }))
     }
 }
 

@@ -13,7 +13,7 @@ use tfplugin_core::{
 };
 
 pub const ADDRESS: &str = "registry.terraform.io/three-rivers-tech/tiny";
-/// Registered as a secret when the provider is configured with it.
+/// What the provider is configured with, and what it panics over.
 pub const SECRET: &str = "open-sesame-77";
 
 /// `name` (required, a change replaces), `size` (optional), `id` (computed).
@@ -56,7 +56,7 @@ impl Model for Thing {
     }
 }
 
-/// `token` (optional): what the provider is configured with.
+/// `token` (optional, sensitive): what the provider is configured with.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     token: Attr<String>,
@@ -78,7 +78,8 @@ impl Field for Config {
 
 impl Model for Config {
     fn attributes() -> Vec<Attribute> {
-        vec![Attribute::new("token", Shape::Plain(Type::String), Mode::Optional)]
+        let token = Attribute::new("token", Shape::Plain(Type::String), Mode::Optional);
+        vec![Attribute { sensitive: true, ..token }]
     }
 
     fn schema() -> Schema {
@@ -114,7 +115,6 @@ impl Provider for Tiny {
 
     async fn configure(&self, _cx: &Context, config: Config) -> Diagnostics {
         if let Some(token) = config.token.as_str() {
-            tfplugin_server::logging::redact(token);
             tracing::info!(token, "configured");
             if token == "forbidden" {
                 return Diagnostic::error("Bad token", "It is \"forbidden\".").at(Path::attribute("token")).into();

@@ -22,7 +22,7 @@ fn config(size: &str) -> Json {
 async fn life_with(fault: Fault) {
     let things = Things::default();
     things.fault(fault);
-    let mut tf = Terraform::new(things).canary("s3cret").configure(json!({})).await.unwrap();
+    let mut tf = Terraform::new(things).canary("s3cret").canary("l3arned").configure(json!({})).await.unwrap();
     tf.apply(THING, "this", config("small")).await.expect_ok();
     tf.apply(THING, "this", config("large")).await.expect_ok();
 }
