@@ -1,7 +1,8 @@
 //! What a Job tells: one line of JSON in its termination message, and the same at the end of its log.
 
-use ffe_cluster::JobOutcome;
+use ffe_cluster::{JobOutcome, tidy_log_line};
 use serde::{Deserialize, Serialize};
+use tfplugin_redaction::redacted;
 
 use crate::error::{Error, Failure, Reason};
 
@@ -64,7 +65,7 @@ pub(crate) fn read(outcome: &JobOutcome, doing: &str, namespace: &str, job: &str
     let said = outcome.termination_message.as_deref().and_then(parse);
     let told = said.or_else(|| outcome.log.iter().rev().find_map(|line| parse(line)));
     let (reason, message) = match told {
-        Some(Told::Failed { reason, message }) => (Reason::parse(&reason), message.trim().to_owned()),
+        Some(Told::Failed { reason, message }) => (Reason::parse(&reason), redacted(message.trim()).into_owned()),
         Some(told) if outcome.succeeded => return Ok(told),
         _ => (Reason::Pod, silent(outcome)),
     };
@@ -75,7 +76,7 @@ pub(crate) fn read(outcome: &JobOutcome, doing: &str, namespace: &str, job: &str
         namespace: namespace.to_owned(),
         reason,
         message,
-        log: log[log.len().saturating_sub(LINES)..].iter().map(|line| (*line).clone()).collect(),
+        log: log[log.len().saturating_sub(LINES)..].iter().map(|line| tidy_log_line(line)).collect(),
         diagnosis: outcome.diagnosis.clone(),
         attached: outcome.attached,
     })))

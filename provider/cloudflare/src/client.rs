@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tfplugin_redaction::Redactor;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
@@ -28,7 +29,7 @@ const PAGES: u32 = 1000;
 pub struct Cloudflare(Arc<Inner>);
 
 struct Inner {
-    token: String,
+    redactor: Redactor,
     header: HeaderValue,
     base: Url,
     options: RetryOptions,
@@ -65,8 +66,13 @@ impl Cloudflare {
         let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| Error::Token)?;
         header.set_sensitive(true);
         let base = base(base_url.unwrap_or(BASE_URL))?;
-        let inner =
-            Inner { token: token.to_owned(), header, base, options: RetryOptions::default(), client: OnceLock::new() };
+        let inner = Inner {
+            redactor: Redactor::new([token]),
+            header,
+            base,
+            options: RetryOptions::default(),
+            client: OnceLock::new(),
+        };
         Ok(Cloudflare(Arc::new(inner)))
     }
 
@@ -74,7 +80,7 @@ impl Cloudflare {
     #[must_use]
     pub fn with_retries(&self, options: RetryOptions) -> Cloudflare {
         Cloudflare(Arc::new(Inner {
-            token: self.0.token.clone(),
+            redactor: self.0.redactor.clone(),
             header: self.0.header.clone(),
             base: self.0.base.clone(),
             options,
@@ -207,7 +213,7 @@ impl Cloudflare {
 
     /// Others' words without the token.
     fn clean(&self, text: &str) -> String {
-        text.replace(&self.0.token, "(redacted)")
+        self.0.redactor.clean(text)
     }
 
     /// The innermost cause: "connection refused" says more than "error sending request".

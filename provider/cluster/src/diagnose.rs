@@ -20,7 +20,6 @@ pub use problems::{Cause, Patience, Problem, problems};
 
 use crate::cluster::Cluster;
 use crate::object::ObjectRef;
-use crate::redact::Redactor;
 
 /// Log lines of one container that a diagnosis shows.
 pub const LOG_LINES: usize = 20;
@@ -115,8 +114,8 @@ impl Cluster {
     /// Fetches everything about a workload (Deployment, StatefulSet, DaemonSet, Job, Pod,
     /// PersistentVolumeClaim) and judges it. Never fails: what could not be read is said in the
     /// details.
-    pub async fn diagnose(&self, workload: &ObjectRef, redactor: &Redactor) -> Diagnosis {
-        diagnose(&self.evidence(workload, LOG_LINES, redactor).await)
+    pub async fn diagnose(&self, workload: &ObjectRef) -> Diagnosis {
+        diagnose(&self.evidence(workload, LOG_LINES).await)
     }
 }
 

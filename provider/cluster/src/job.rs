@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// How to run a Job.
 #[derive(Debug, Clone)]
 pub struct JobOptions {
-    /// Timeout, cancel, patience and redaction. Neither timeout nor cancel stops the Job itself.
+    /// Timeout, cancel and patience. Neither timeout nor cancel stops the Job itself.
     pub wait: WaitOptions,
     /// Lines of its log that are kept, from the end
     pub log_lines: usize,
@@ -55,9 +55,9 @@ pub struct JobOutcome {
     pub finished: bool,
     /// Of the container that decided it
     pub exit_code: Option<i32>,
-    /// What that container wrote to its termination message
+    /// What that container wrote to its termination message, as it is: to be read. What is shown of it goes through the redactor.
     pub termination_message: Option<String>,
-    /// The end of the log of that container, redacted
+    /// The end of the log of that container, as it is too
     pub log: Vec<String>,
     /// Why it failed
     pub diagnosis: Option<Diagnosis>,
@@ -106,7 +106,7 @@ impl Cluster {
         let ended = match run(&what, &object, triggers, &options.wait, &mut look).await {
             Ok(ended) => ended,
             Err(Error::Timeout { what, object: named, after, last, .. }) => {
-                let diagnosis = self.diagnose(&object, &options.wait.redactor).await;
+                let diagnosis = self.diagnose(&object).await;
                 return Err(Error::Timeout { what, object: named, after, last, diagnosis: Some(Box::new(diagnosis)) });
             }
             Err(other) => return Err(other),
@@ -116,26 +116,24 @@ impl Cluster {
         let decided = deciding(&evidence.pods);
         let log = match &decided {
             Some(decided) => self
-                .tail_log(
+                .last_lines(
                     object.namespace.as_deref().unwrap_or_default(),
                     &decided.pod,
                     Some(&decided.container),
                     options.log_lines,
                     false,
-                    &options.wait.redactor,
                 )
                 .await
                 .unwrap_or_else(|error| vec![format!("(the log could not be read: {error})")]),
             None => Vec::new(),
         };
-        let redact = |text: &String| options.wait.redactor.clean(text);
         Ok(JobOutcome {
             uid: job.metadata.uid.clone().unwrap_or_default(),
             attached,
             succeeded: ended.succeeded,
             finished: ended.finished,
             exit_code: decided.as_ref().map(|decided| decided.state.exit_code),
-            termination_message: decided.as_ref().and_then(|decided| decided.state.message.as_ref().map(redact)),
+            termination_message: decided.as_ref().and_then(|decided| decided.state.message.clone()),
             log,
             diagnosis: ended.diagnosis,
         })
@@ -180,7 +178,7 @@ impl Look for JobLook<'_> {
         }
         self.seen = true;
         let state = progress(&seen);
-        let evidence = self.cluster.evidence_of(seen, 0, &wait.redactor).await;
+        let evidence = self.cluster.evidence_of(seen, 0).await;
         self.follow(&evidence.pods);
         match state {
             Progress::Ready => Ok(Seen::Done(Ended { evidence, succeeded: true, finished: true, diagnosis: None })),
@@ -209,7 +207,7 @@ impl Look for JobLook<'_> {
                 let Some(hopeless) = self.bearing.hopeless(&found, wait, Instant::now()).cloned() else {
                     return Ok(Seen::Waiting(describe(&state, &found, self.object)));
                 };
-                let error = explain(self.cluster, evidence.clone(), Some(hopeless), &wait.redactor).await;
+                let error = explain(self.cluster, evidence.clone(), Some(hopeless)).await;
                 let diagnosis = error.diagnosis().cloned();
                 Ok(Seen::Done(Ended { evidence, succeeded: false, finished: false, diagnosis }))
             }
@@ -219,9 +217,8 @@ impl Look for JobLook<'_> {
 
 impl JobLook<'_> {
     async fn failed(&self, evidence: &Evidence, finished: bool) -> Result<Seen<Ended>> {
-        let redactor = &self.options.wait.redactor;
         let workload = evidence.workload.clone();
-        let full = self.cluster.evidence_of(workload, crate::diagnose::LOG_LINES, redactor).await;
+        let full = self.cluster.evidence_of(workload, crate::diagnose::LOG_LINES).await;
         let diagnosis = Some(diagnose(&full));
         Ok(Seen::Done(Ended { evidence: full, succeeded: false, finished, diagnosis }))
     }
@@ -290,7 +287,6 @@ impl Follower {
     ) -> Self {
         let cancel = options.wait.cancel.child_token();
         let stop = cancel.clone();
-        let redactor = options.wait.redactor.clone();
         let task = tokio::spawn(async move {
             let mut told = 0;
             // a connection that breaks is taken up again, behind what has been told
@@ -303,7 +299,7 @@ impl Follower {
                         told = line_number;
                     }
                 };
-                let Err(error) = cluster.follow_log(&namespace, &pod, &container, &redactor, &stop, each).await else {
+                let Err(error) = cluster.follow_log(&namespace, &pod, &container, &stop, each).await else {
                     return;
                 };
                 tracing::debug!(target: "ffe::job", job = %job, "the log cannot be followed: {error}");

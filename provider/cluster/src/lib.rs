@@ -29,7 +29,6 @@ pub mod namespace;
 mod object;
 pub mod portforward;
 mod quantity;
-mod redact;
 pub mod wait;
 
 #[cfg(any(test, feature = "testing"))]
@@ -49,11 +48,11 @@ pub use error::{Error, FieldConflict, Kind, Result, Source};
 pub use job::{JobOptions, JobOutcome, every_key_of, one_shot_job};
 pub use lease::{HeldLease, Holder, LeaseError, LeaseOptions};
 pub use lists::MetadataListCache;
+pub use logs::tidy as tidy_log_line;
 pub use mark::{Mark, MarkState, Owner, Ownership, ownership};
 pub use object::{Object, ObjectRef};
 pub use portforward::{Forwarded, HttpAnswer, ServicePort};
 pub use quantity::{Quantity, QuantityError};
-pub use redact::Redactor;
 pub use wait::{FailFast, Progress, WaitOptions};
 
 pub use k8s_openapi;

@@ -3,12 +3,12 @@
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, LogParams};
+use tfplugin_redaction::redacted;
 
 use crate::Cancel;
 use crate::cluster::Cluster;
 use crate::error::{Error, Kind, Result};
 use crate::object::ObjectRef;
-use crate::redact::Redactor;
 
 /// A log of one line is cut here: some programs log whole documents.
 const LINE_LIMIT: usize = 2000;
@@ -28,7 +28,19 @@ impl Cluster {
         container: Option<&str>,
         lines: usize,
         previous: bool,
-        redactor: &Redactor,
+    ) -> Result<Vec<String>> {
+        let lines = self.last_lines(namespace, pod, container, lines, previous).await?;
+        Ok(lines.iter().map(|line| tidy(line)).collect())
+    }
+
+    /// The same as it is: to be read, and never to be shown.
+    pub(crate) async fn last_lines(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: Option<&str>,
+        lines: usize,
+        previous: bool,
     ) -> Result<Vec<String>> {
         let object = ObjectRef::of::<Pod>(Some(namespace), pod);
         let api: Api<Pod> = Api::namespaced(self.client().await?, namespace);
@@ -39,7 +51,7 @@ impl Cluster {
             ..LogParams::default()
         };
         match api.logs(pod, &params).await.map_err(|error| self.failed("read the log of", &object, error)) {
-            Ok(text) => Ok(text.lines().map(|line| tidy(line, redactor)).collect()),
+            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
             // "container is waiting to start", "previous terminated container not found"
             Err(error) if error.kind() == Kind::Invalid => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -69,7 +81,6 @@ impl Cluster {
         namespace: &str,
         pod: &str,
         container: &str,
-        redactor: &Redactor,
         cancel: &Cancel,
         mut each: impl FnMut(&str) + Send,
     ) -> Result<()> {
@@ -85,7 +96,7 @@ impl Cluster {
                 next = lines.try_next() => next,
             };
             match next {
-                Ok(Some(line)) => each(&tidy(&line, redactor)),
+                Ok(Some(line)) => each(&tidy(&line)),
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     return Err(Error::Request {
@@ -102,9 +113,9 @@ impl Cluster {
     }
 }
 
-/// Without secrets, terminal colours and endless lines.
-fn tidy(line: &str, redactor: &Redactor) -> String {
-    let mut clean = redactor.clean(&strip_escapes(line.trim_end()));
+/// A line of a log as it may be shown: without secrets, terminal colours and endless text.
+pub fn tidy(line: &str) -> String {
+    let mut clean = redacted(&strip_escapes(line.trim_end())).into_owned();
     if let Some((end, _)) = clean.char_indices().nth(LINE_LIMIT) {
         clean.truncate(end);
         clean.push('…');
@@ -138,10 +149,10 @@ mod tests {
 
     #[test]
     fn lines_are_fit_to_be_shown() {
-        let redactor = Redactor::new(["hunter2"]);
-        assert_eq!(tidy("\u{1b}[31mERROR\u{1b}[0m password hunter2\r", &redactor), "ERROR password (redacted)");
-        assert_eq!(tidy("a\tb\u{7}", &redactor), "a\tb");
-        let long = tidy(&"é".repeat(5000), &redactor);
+        tfplugin_redaction::redact("hunter2-of-logs");
+        assert_eq!(tidy("\u{1b}[31mERROR\u{1b}[0m password hunter2-of-logs\r"), "ERROR password (redacted)");
+        assert_eq!(tidy("a\tb\u{7}"), "a\tb");
+        let long = tidy(&"é".repeat(5000));
         assert_eq!(long.chars().count(), LINE_LIMIT + 1);
     }
 }

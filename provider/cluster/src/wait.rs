@@ -18,7 +18,6 @@ use crate::cluster::Cluster;
 use crate::diagnose::Patience;
 use crate::error::{Error, Result};
 use crate::object::{Object, ObjectRef};
-use crate::redact::Redactor;
 pub(crate) use engine::{Look, Seen, run, triggers};
 pub(crate) use rollout::{Bearing, describe, explain, watched};
 
@@ -33,27 +32,12 @@ pub struct WaitOptions {
     pub progress_every: Duration,
     /// When to give up early
     pub fail_fast: FailFast,
-    /// What must not be shown of logs
-    pub redactor: Redactor,
 }
 
 impl WaitOptions {
     /// With the usual patience.
     pub fn new(timeout: Duration, cancel: Cancel) -> Self {
-        Self {
-            timeout,
-            cancel,
-            progress_every: Duration::from_secs(10),
-            fail_fast: FailFast::default(),
-            redactor: Redactor::default(),
-        }
-    }
-
-    /// With this redactor for logs.
-    #[must_use]
-    pub fn redact(mut self, redactor: Redactor) -> Self {
-        self.redactor = redactor;
-        self
+        Self { timeout, cancel, progress_every: Duration::from_secs(10), fail_fast: FailFast::default() }
     }
 }
 

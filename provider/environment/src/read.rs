@@ -3,8 +3,9 @@
 //! Nothing is written. Whatever is no proof of absence keeps the prior state, and says why.
 
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
-use ffe_cluster::{Cluster, Comparison, Digests, Error, Ownership, Presence, Quantity, Redactor};
+use ffe_cluster::{Cluster, Comparison, Digests, Error, Ownership, Presence, Quantity};
 use ffe_session::{Session, Unavailable};
+use tfplugin::logging::redact;
 use tfplugin::{Attr, Deferred, Diagnostic, Private, Read, Refreshed};
 
 use crate::apply::database::{is_short, revision as database_revision};
@@ -203,6 +204,7 @@ impl Server<'_> {
         let live =
             self.found.iter().find(|one| one.desired.kind == Kind::StatefulSet).and_then(|one| one.live.as_ref());
         let password = self.found.iter().find_map(|one| one.secret(secrets::PASSWORD));
+        password.iter().for_each(|password| redact(password));
         let ready = ready_instances(live);
         let known = prior.database_status.known().map(|status| status.server_version.clone()).unwrap_or_default();
         let revision = live.and_then(database_revision);
@@ -219,16 +221,16 @@ impl Server<'_> {
             _ => known,
         };
         let warning = match live {
-            Some(_) if ready == 0 => Some(self.unready(password.as_deref()).await),
+            Some(_) if ready == 0 => Some(self.unready().await),
             _ => None,
         };
         let endpoint = format!("{}:{}", self.spec.names.database_host(), database::PORT).into();
         (DatabaseStatus { endpoint, server_version, ready_instances: ready.into() }, warning)
     }
 
-    async fn unready(&self, password: Option<&str>) -> Diagnostic {
+    async fn unready(&self) -> Diagnostic {
         let server = database::stateful_set(self.spec, self.bundled).reference;
-        let diagnosis = self.cluster.diagnose(&server, &Redactor::new(password)).await;
+        let diagnosis = self.cluster.diagnose(&server).await;
         Diagnostic::warning(
             format!("The database of environment {} is not ready", self.spec.names.environment),
             diagnosis.to_string(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ffe_cluster::{Cluster, Redactor, WaitOptions, parse_duration};
+use ffe_cluster::{Cluster, WaitOptions, parse_duration};
 use ffe_session::{Session, cancellation, diagnostic_of_recorded, new_run_id};
 use tfplugin::{
     Applied, Attr, Context, Create, Deferred, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private,
@@ -232,7 +232,7 @@ impl EnvironmentResource {
         // Imported and never taken over: nothing there is ours.
         let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
         let guard = cancellation(cx);
-        let wait = WaitOptions::new(timeout(&request.state), guard.token()).redact(Redactor::default());
+        let wait = WaitOptions::new(timeout(&request.state), guard.token());
         delete::delete(&cluster, &spec, &wait).await
     }
 }

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ffe_cluster::{Cluster, Door, Redactor};
+use ffe_cluster::{Cluster, Door};
+use tfplugin_redaction::redact;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -108,8 +109,6 @@ pub struct Config {
     pub cluster: Option<Cluster>,
     /// How children are started.
     pub launcher: Launcher,
-    /// Texts that no error may show.
-    pub secrets: Vec<Secret>,
 }
 
 impl Config {
@@ -124,7 +123,6 @@ impl Config {
             repository_cache: None,
             cluster,
             launcher,
-            secrets: Vec::new(),
         }
     }
 }
@@ -139,8 +137,6 @@ impl fmt::Debug for Config {
 #[derive(Clone)]
 pub struct Helm {
     shared: Arc<Shared>,
-    secrets: Arc<Vec<Secret>>,
-    redactor: Redactor,
 }
 
 struct Shared {
@@ -189,17 +185,9 @@ impl Helm {
     /// Helm as configured. Starts nothing and looks for nothing yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let mut secrets = config.secrets.clone();
-        secrets.extend(config.registries.iter().map(|registry| registry.password.clone()));
+        config.registries.iter().for_each(|registry| redact(registry.password.expose()));
         let shared = Shared { config, found: OnceCell::new(), directory: OnceCell::new() };
-        Self { shared: Arc::new(shared), redactor: redactor(&secrets), secrets: Arc::new(secrets) }
-    }
-
-    /// The same Helm, with more texts that no error may show: the write-only values of one release.
-    #[must_use]
-    pub fn with_secrets(&self, more: impl IntoIterator<Item = Secret>) -> Self {
-        let secrets: Vec<_> = self.secrets.iter().cloned().chain(more).collect();
-        Self { shared: self.shared.clone(), redactor: redactor(&secrets), secrets: Arc::new(secrets) }
+        Self { shared: Arc::new(shared) }
     }
 
     /// Where release records are kept.
@@ -248,7 +236,7 @@ impl Helm {
             .await
             .map_err(|e| unusable(format!("it cannot be run: {e}")))?;
         if !outcome.success {
-            let said = failure::sort(&outcome.stderr, &self.redactor);
+            let said = failure::sort(&outcome.stderr);
             let text = said.error.or(said.rest.last().cloned()).unwrap_or(outcome.status);
             return Err(unusable(format!("`helm version` failed: {text}")));
         }
@@ -338,7 +326,7 @@ impl Helm {
         tracing::debug!(operation, subject, seconds, status = outcome.status, "helm ended");
 
         let stderr = door.map_or_else(|| outcome.stderr.clone(), |door| door.unmask(&outcome.stderr));
-        let said = failure::sort(&stderr, &self.redactor);
+        let said = failure::sort(&stderr);
         let last = said.error.clone().or_else(|| said.rest.last().cloned()).unwrap_or_default();
         let warnings = said.warnings.clone();
         let error = match outcome.ended {
@@ -354,10 +342,6 @@ impl Helm {
         };
         Ok((Printed { stdout: outcome.stdout, warnings: said.warnings, rest: said.rest }, error))
     }
-}
-
-fn redactor(secrets: &[Secret]) -> Redactor {
-    Redactor::new(secrets.iter().map(Secret::expose))
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ mod ignored;
 mod shown;
 mod watch;
 
-use ffe_cluster::{Cluster, Kind, Redactor};
+use ffe_cluster::{Cluster, Kind};
 use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use ffe_session::diagnostic;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Private};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Private, Redactor};
 
 use crate::settings::inputs::merged_values;
 use crate::settings::model::{Drifted, Release};

@@ -222,8 +222,7 @@ async fn lint(kit: &HelmKit, inputs: &Inputs, chart: &Chart, cancel: &Cancel) ->
     if inputs.config.lint.known() != Some(&true) {
         return Ok(Diagnostics::new());
     }
-    let helm = kit.helm.with_secrets(inputs.helm_secrets());
-    let found = helm.lint(&chart.path, &inputs.namespace, &inputs.values, cancel).await;
+    let found = kit.helm.lint(&chart.path, &inputs.namespace, &inputs.values, cancel).await;
     let found = found.map_err(|error| chart_diagnostic(inputs, &error))?;
     let warning = |text: String| {
         Diagnostic::warning(format!("helm lint: {}", inputs.chart.chart), text).at(Path::attribute("chart"))

@@ -6,10 +6,10 @@
 pub(crate) mod data_source;
 pub(crate) mod import;
 
-use ffe_cluster::{Cluster, Redactor};
+use ffe_cluster::Cluster;
 use ffe_helm::records::Records;
 use ffe_session::Unavailable;
-use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Refreshed};
+use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Redactor, Refreshed};
 
 use crate::drift::{self, AppliedRecord};
 use crate::journal::ownership;

@@ -116,7 +116,7 @@ async fn state_after(ended: &Ended, mut model: Release, private: &mut Private) -
     run.cluster.server().clone_into(&mut seen.server);
     if let Some(made) = &run.made {
         if let Some(release) = &made.release {
-            from_record(&mut model, release, Some(&run.redactor()));
+            from_record(&mut model, release, Some(&run.inputs.redactor()));
         }
         seen.note(&made.key);
     }

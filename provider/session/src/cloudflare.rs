@@ -55,10 +55,11 @@ pub(crate) fn access(config: &ProviderConfig, environment: &Environment) -> (Acc
     }
     let attribute = given.and_then(|given| config::text(&given.api_token));
     let url_attribute = given.and_then(|given| config::text(&given.base_url));
-    let Some(token) = attribute.clone().or_else(|| environment.var(TOKEN_VARIABLE)) else {
+    // In no attribute, so nobody else knows that it is secret.
+    let variable = || environment.var(TOKEN_VARIABLE).inspect(|token| tfplugin::logging::redact(token));
+    let Some(token) = attribute.clone().or_else(variable) else {
         return (Access::None, None);
     };
-    tfplugin::logging::redact(&token);
     let url = url_attribute.clone().or_else(|| environment.var(URL_VARIABLE));
     match Cloudflare::new(&token, url.as_deref()) {
         Ok(cloudflare) => {

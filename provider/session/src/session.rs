@@ -123,9 +123,6 @@ impl Session {
         match configured {
             Ok((helm, cluster)) => {
                 tracing::debug!(server = cluster.server(), origin = cluster.origin(), "cluster configured");
-                for url in config.notifications.known().into_iter().flatten().filter_map(|one| one.url.as_str()) {
-                    tfplugin::logging::redact(url);
-                }
                 let channels = config.notifications.known().into_iter().flatten();
                 let channels = channels.filter_map(Notification::channel).collect();
                 self.set(State::Ready(Arc::new(Ready::new(cluster, helm, channels))));

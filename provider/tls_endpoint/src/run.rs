@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Redactor, WaitOptions};
+use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, WaitOptions};
 use ffe_session::{Session, diagnostic};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
 use tokio::time::Instant;
 
 use crate::claim::Terms;
@@ -197,20 +197,13 @@ impl Run<'_> {
     /// How to wait for something before the certificate is there.
     pub(crate) fn wait(&self) -> WaitOptions {
         let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-        WaitOptions::new(left, self.cancel.clone()).redact(self.redactor())
+        WaitOptions::new(left, self.cancel.clone())
     }
 
-    /// Masks the secrets of the configuration.
+    /// Masks the secrets of the configuration in what the state keeps.
     pub(crate) fn redactor(&self) -> Redactor {
-        Redactor::new(secrets(self.config))
+        Redactor::new(TlsEndpoint::schema().secrets(&self.config.to_value()))
     }
-}
-
-/// Everything in a configuration that must not be shown.
-pub(crate) fn secrets(config: &TlsEndpoint) -> Vec<String> {
-    let bearers = config.verify.known().and_then(|verify| verify.checks.known()).into_iter().flatten();
-    let bearers = bearers.filter_map(|check| check.bearer_wo.as_str().map(str::to_owned));
-    bearers.chain(credentials(config).into_known()).collect()
 }
 
 /// The one write-only value of an owned issuer's solver.

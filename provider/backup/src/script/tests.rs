@@ -261,6 +261,7 @@ fn a_url_is_taken_apart_where_there_are_no_variables() {
     for url in [
         "postgresql://app:hunter2/x",
         "postgresql://app:hunter2@db:port-hunter2/shop",
+        "postgresql://app:x@db/shop?port=hunter2",
         "postgresql://hunter2",
         "postgresql://ap/hunter2:x@db/shop",
         "postgresql://app:x@db/shop#hunter2",

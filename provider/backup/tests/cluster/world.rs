@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use ffe_backup::{Place, Request, S3, Storage, Volume};
 use ffe_cluster::{
-    ApplyOptions, Cancel, Cluster, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner, Redactor,
-    WaitOptions,
+    ApplyOptions, Cancel, Cluster, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner, WaitOptions,
 };
 use ffe_testbed::{POSTGRES_IMAGE, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY, Testbed};
 use serde_json::{Value, json};
@@ -151,7 +150,8 @@ impl World {
 
     pub(crate) fn options(&self) -> JobOptions {
         let wait = WaitOptions::new(Duration::from_secs(150), Cancel::new());
-        JobOptions::new(wait.redact(Redactor::new([PASSWORD.to_owned(), S3_SECRET_KEY.to_owned()])))
+        [PASSWORD, S3_SECRET_KEY].into_iter().for_each(tfplugin_redaction::redact);
+        JobOptions::new(wait)
     }
 
     /// Runs a statement in the database.

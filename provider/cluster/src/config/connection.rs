@@ -10,6 +10,8 @@ use kube::config::{
     AuthInfo, Cluster, Context, ExecConfig, ExecInteractiveMode, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
 
+use tfplugin_redaction::{passwords, redact};
+
 use super::kubeconfig::Picked;
 use super::{Environment, ExecSettings, KubernetesSettings, sources};
 use crate::error::{Error, Result};
@@ -35,6 +37,7 @@ impl Connection {
         override_user(&mut user, settings);
         inline(&mut cluster, &mut user, &found.origin)?;
         forbid_terminal(&mut user)?;
+        hide(&user);
 
         let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or_else(|| {
             Error::config(
@@ -57,6 +60,7 @@ impl Connection {
             })?;
         let namespace = namespace.unwrap_or_else(|| "default".to_owned());
         let proxy = cluster.proxy_url.clone().filter(|url| !url.is_empty()).or_else(|| proxy_from(env, &uri));
+        proxy.iter().flat_map(|url| passwords(url)).for_each(|password| redact(&password));
         let context = Context {
             cluster: NAME.to_owned(),
             user: Some(NAME.to_owned()),
@@ -232,6 +236,16 @@ fn inline(cluster: &mut Cluster, user: &mut AuthInfo, origin: &str) -> Result<()
         user.client_key_data = Some(read(&path)?.into());
     }
     Ok(())
+}
+
+/// The credentials of a kubeconfig are in no attribute, so nobody else knows that they are secret.
+fn hide(user: &AuthInfo) {
+    // As it is written in a kubeconfig, since the fields themselves do not show what they hold.
+    let user = serde_json::to_value(user).unwrap_or_default();
+    let text = |name: &str| user[name].as_str().map(str::to_owned);
+    let key = text("client-key-data").and_then(|data| STANDARD.decode(data).ok());
+    let key = key.map(|key| String::from_utf8_lossy(&key).into_owned());
+    [text("token"), text("password"), key].iter().flatten().for_each(|secret| redact(secret));
 }
 
 /// A provider has no terminal: its standard streams belong to Terraform.

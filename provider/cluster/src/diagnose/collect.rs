@@ -14,7 +14,6 @@ use crate::access::Query;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::object::ObjectRef;
-use crate::redact::Redactor;
 
 /// Logs of more containers than this would be the same again.
 const CONTAINERS: usize = 3;
@@ -22,12 +21,12 @@ const CONTAINERS: usize = 3;
 impl Cluster {
     /// Everything about a workload, with the last `lines` log lines of its failing containers (0:
     /// none). What cannot be read is noted in the evidence.
-    pub async fn evidence(&self, workload: &ObjectRef, lines: usize, redactor: &Redactor) -> Evidence {
+    pub async fn evidence(&self, workload: &ObjectRef, lines: usize) -> Evidence {
         let seen = match self.workload(workload).await {
             Ok(seen) => seen,
             Err(error) => Workload::Unseen(workload.clone(), error.to_string()),
         };
-        self.evidence_of(seen, lines, redactor).await
+        self.evidence_of(seen, lines).await
     }
 
     /// The object itself.
@@ -64,7 +63,7 @@ impl Cluster {
     }
 
     /// What surrounds an object that has been read.
-    pub(crate) async fn evidence_of(&self, workload: Workload, lines: usize, redactor: &Redactor) -> Evidence {
+    pub(crate) async fn evidence_of(&self, workload: Workload, lines: usize) -> Evidence {
         let object = workload.object();
         let namespace = object.namespace.clone();
         let namespace = namespace.as_deref();
@@ -91,7 +90,7 @@ impl Cluster {
         self.collect_claims(namespace, &mut evidence).await;
         self.collect_events(namespace, &mut evidence).await;
         if lines > 0 {
-            let tails = self.collect_logs(&evidence, lines.max(LOG_LINES), redactor).await;
+            let tails = self.collect_logs(&evidence, lines.max(LOG_LINES)).await;
             for tail in tails {
                 match tail {
                     Ok(tail) if !evidence.logs.iter().any(|known| known.lines == tail.lines) => {
@@ -164,7 +163,7 @@ impl Cluster {
         evidence.missing.dedup();
     }
 
-    async fn collect_logs(&self, evidence: &Evidence, lines: usize, redactor: &Redactor) -> Vec<Result<LogTail>> {
+    async fn collect_logs(&self, evidence: &Evidence, lines: usize) -> Vec<Result<LogTail>> {
         let mut wanted = Vec::new();
         // what a Job that does not end is doing shows in its log only
         let endless = matches!(evidence.workload, Workload::Job(_));
@@ -190,7 +189,7 @@ impl Cluster {
         join_all(wanted.into_iter().map(|(pod, container, previous)| async move {
             let namespace = pod.metadata.namespace.clone().unwrap_or_default();
             let name = pod.metadata.name.clone().unwrap_or_default();
-            let lines = self.tail_log(&namespace, &name, Some(&container), lines, previous, redactor).await?;
+            let lines = self.tail_log(&namespace, &name, Some(&container), lines, previous).await?;
             Ok(LogTail { pod: name, container, previous, lines })
         }))
         .await

@@ -187,10 +187,12 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
+/// Secrets go before the text is cut, which would leave half of one.
 fn cut(text: &str) -> String {
+    let text = tfplugin_redaction::redacted(text);
     match text.char_indices().nth(FOREIGN_TEXT_LIMIT) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text.into_owned(),
     }
 }
 

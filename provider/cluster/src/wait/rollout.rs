@@ -10,7 +10,6 @@ use crate::cluster::Cluster;
 use crate::diagnose::{Cause, Evidence, LOG_LINES, Problem, Workload, diagnose, pod_selector, problems};
 use crate::error::{Error, Result};
 use crate::object::ObjectRef;
-use crate::redact::Redactor;
 
 pub(super) async fn wait(cluster: &Cluster, workload: &ObjectRef, options: &WaitOptions) -> Result<()> {
     let what = format!("rollout of {workload}");
@@ -19,7 +18,7 @@ pub(super) async fn wait(cluster: &Cluster, workload: &ObjectRef, options: &Wait
     match engine::run(&what, workload, triggers, options, &mut look).await {
         Err(Error::Timeout { what, object, after, last, .. }) => {
             // what it lacked is worth knowing even now that the time is over
-            let diagnosis = cluster.diagnose(workload, &options.redactor).await;
+            let diagnosis = cluster.diagnose(workload).await;
             Err(Error::Timeout { what, object, after, last, diagnosis: Some(Box::new(diagnosis)) })
         }
         other => other,
@@ -54,12 +53,12 @@ impl Look for RolloutLook<'_> {
             Progress::Failed(why) => Err(why),
             Progress::Waiting(state) => Ok(state),
         };
-        let evidence = cluster.evidence_of(seen, 0, &options.redactor).await;
+        let evidence = cluster.evidence_of(seen, 0).await;
         let found = problems(&evidence);
         let hopeless = bearing.hopeless(&found, options, Instant::now());
         match state {
             Ok(state) if hopeless.is_none() => Ok(Seen::Waiting(describe(&state, &found, workload))),
-            _ => Err(explain(cluster, evidence, hopeless.cloned(), &options.redactor).await),
+            _ => Err(explain(cluster, evidence, hopeless.cloned()).await),
         }
     }
 }
@@ -73,14 +72,9 @@ pub(crate) fn describe(state: &str, found: &[Problem], workload: &ObjectRef) -> 
 }
 
 /// The full diagnosis, with logs, led by the problem that ended the wait.
-pub(crate) async fn explain(
-    cluster: &Cluster,
-    evidence: Evidence,
-    hopeless: Option<Problem>,
-    redactor: &Redactor,
-) -> Error {
+pub(crate) async fn explain(cluster: &Cluster, evidence: Evidence, hopeless: Option<Problem>) -> Error {
     let seen: Workload = evidence.workload.clone();
-    let full = cluster.evidence_of(seen, LOG_LINES, redactor).await;
+    let full = cluster.evidence_of(seen, LOG_LINES).await;
     // by the time that the logs are read the moment may have passed in which the trouble showed
     let gone =
         hopeless.as_ref().is_some_and(|problem| !problems(&full).iter().any(|other| other.cause == problem.cause));

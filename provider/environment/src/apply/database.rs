@@ -3,9 +3,10 @@
 
 use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use ffe_cluster::k8s_openapi::api::storage::v1::StorageClass;
-use ffe_cluster::{Cluster, Progress, Quantity, Redactor};
+use ffe_cluster::{Cluster, Progress, Quantity};
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::Value as Json;
+use tfplugin::logging::redact;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use super::{Claimed, Done, Run, failed, ready_instances};
@@ -82,9 +83,9 @@ impl Run<'_> {
         };
         done.database_status = Some(status.clone());
         done.not_ready = Some(desired.reference.clone());
-        let wait = self.wait().redact(Redactor::new([password]));
+        redact(password);
         self.cluster
-            .wait_rollout(&desired.reference, &wait)
+            .wait_rollout(&desired.reference, &self.wait())
             .await
             .map_err(failed("The database did not become ready"))?;
         let live = desired.find(self.cluster).await.map_err(failed("The database could not be looked at"))?.live;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ffe_cluster::Redactor;
+use tfplugin_redaction::redacted;
 
 /// At most this much of Helm's message is shown.
 const MAX_MESSAGE: usize = 4000;
@@ -85,9 +85,9 @@ pub(super) struct Said {
 }
 
 /// Sorts Helm's error output: the error (everything from `Error:` on), warnings, and the rest.
-pub(super) fn sort(stderr: &str, redactor: &Redactor) -> Said {
+pub(super) fn sort(stderr: &str) -> Said {
     let mut said = Said::default();
-    let clean = redactor.clean(stderr);
+    let clean = redacted(stderr);
     let mut lines = clean.lines();
     while let Some(line) = lines.next() {
         let line = line.trim_end();
@@ -250,7 +250,7 @@ mod tests {
             something else\n\
             Error: INSTALLATION FAILED: execution error at (x/templates/a.yaml:1:4): no \"tag\"\n\n\
             Use --debug flag to render out invalid YAML\n";
-        let said = sort(stderr, &Redactor::default());
+        let said = sort(stderr);
         assert_eq!(said.error.as_deref(), Some("execution error at (x/templates/a.yaml:1:4): no \"tag\""));
         assert_eq!(
             said.warnings,
@@ -269,14 +269,14 @@ mod tests {
     fn a_message_of_several_lines_is_kept_whole() {
         let said = sort(
             "Error: values don't meet the specifications of the schema(s) in the following chart(s):\nx:\n- a: wrong\n",
-            &Redactor::default(),
         );
         assert!(said.error.unwrap().ends_with("x:\n- a: wrong"));
     }
 
     #[test]
     fn secrets_are_taken_out_before_anything_else() {
-        let said = sort("Error: bad value hunter2-hunter2 in x\n", &Redactor::new(["hunter2-hunter2"]));
+        tfplugin_redaction::redact("hunter2-of-helm");
+        let said = sort("Error: bad value hunter2-of-helm in x\n");
         assert!(!said.error.unwrap().contains("hunter2"));
     }
 

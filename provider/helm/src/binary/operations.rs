@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tfplugin_redaction::redacted;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::takes_ownership;
@@ -190,7 +191,7 @@ impl Helm {
             begins: None,
         };
         let (printed, error) = self.attempt(call, cancel).await?;
-        let found = lint_messages(&self.redactor.clean(&String::from_utf8_lossy(&printed.stdout)));
+        let found = lint_messages(&redacted(&String::from_utf8_lossy(&printed.stdout)));
         match error {
             Some(error) if found.iter().all(|message| message.severity < LintSeverity::Error) => Err(error),
             _ => Ok(found),

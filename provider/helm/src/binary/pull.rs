@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde_json::{Map, json};
+use tfplugin_redaction::{redact, redacted};
 use tokio_util::sync::CancellationToken;
 
 use super::{Call, Helm, Major};
@@ -44,12 +45,9 @@ impl Helm {
         let process = |source| Error::Process { operation: "pull", source };
         std::fs::create_dir_all(&directory).map_err(process)?;
 
-        let helm = match request.credentials {
-            Some((_, password)) => self.with_secrets([password.clone()]),
-            None => self.clone(),
-        };
+        request.credentials.iter().for_each(|(_, password)| redact(password.expose()));
         let cache = directory.join("cache");
-        let (reference, files, mut extra) = helm.locate(request, &cache, cancel).await?;
+        let (reference, files, mut extra) = self.locate(request, &cache, cancel).await?;
         let mut arguments: Vec<OsString> = vec!["pull".into(), reference.into(), "--destination".into()];
         arguments.push(directory.clone().into());
         arguments.append(&mut extra);
@@ -65,7 +63,7 @@ impl Helm {
                 arguments.extend(["--keyring".into(), keyring.into()]);
             }
         }
-        let printed = helm.call(call("pull", request.source, arguments, files), cancel).await?;
+        let printed = self.call(call("pull", request.source, arguments, files), cancel).await?;
         let said = format!("{}\n{}", String::from_utf8_lossy(&printed.stdout), printed.rest.join("\n"));
         let digest = said.lines().find_map(|line| line.trim().strip_prefix("Digest: ")).map(str::to_owned);
         Ok(Pulled { path: the_archive(&directory).map_err(process)?, digest })
@@ -138,7 +136,7 @@ impl Helm {
     /// Helm names the address in its error and the reason in its output.
     fn why_not_updated(&self, error: Error, stdout: &[u8]) -> Error {
         let Error::Failed(mut failure) = error else { return error };
-        let said = self.redactor.clean(&String::from_utf8_lossy(stdout));
+        let said = redacted(&String::from_utf8_lossy(stdout)).into_owned();
         let mut lines = said.lines().skip_while(|line| !line.starts_with("...Unable to get an update"));
         if let Some(reason) = lines.nth(1) {
             failure.message = format!("{}: {}", failure.message, reason.trim());

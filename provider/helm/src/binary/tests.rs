@@ -25,7 +25,7 @@ impl Fake {
     fn helm(&self) -> Helm {
         let mut config = Config::new(None, Launcher::Direct);
         config.binary = Some(self.dir.path().join("helm"));
-        config.secrets = vec!["hunter2-hunter2".into()];
+        tfplugin_redaction::redact("hunter2-hunter2");
         Helm::new(config)
     }
 }

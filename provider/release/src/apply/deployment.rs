@@ -35,7 +35,7 @@ pub(crate) async fn by_another_helm(run: &Run) -> ffe_helm::Result<Done> {
 }
 
 fn helm(run: &Run) -> Helm {
-    run.kit.helm.with_secrets(run.inputs.helm_secrets())
+    run.kit.helm.clone()
 }
 
 fn deployment(run: &Run) -> Deployment {

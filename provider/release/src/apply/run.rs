@@ -6,7 +6,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use ffe_cluster::{Cancel, Cluster, Redactor, WaitOptions};
+use ffe_cluster::{Cancel, Cluster, WaitOptions};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Release as HelmRelease};
@@ -202,11 +202,6 @@ impl Run {
 
     /// How to wait for something.
     pub(crate) fn wait(&self, timeout: Duration) -> WaitOptions {
-        WaitOptions::new(timeout, self.cancel.clone()).redact(self.redactor())
-    }
-
-    /// Masks everything secret.
-    pub(crate) fn redactor(&self) -> Redactor {
-        self.inputs.redactor()
+        WaitOptions::new(timeout, self.cancel.clone())
     }
 }

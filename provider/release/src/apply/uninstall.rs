@@ -24,7 +24,7 @@ pub(crate) async fn uninstall(run: &Run, request: &UninstallRequest<'_>) -> Resu
     match whose.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))? {
         Whose::Nobodys => Ok(false),
         Whose::Ours(owned) => {
-            let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+            let helm = run.kit.helm.clone();
             uninstall_owned(&run.kit, &helm, &owned, journal, request, &run.cancel).await.map(|()| true)
         }
         Whose::Foreign(foreign) => Err(Stop::failed(Diagnostic::error(

@@ -2,11 +2,12 @@
 
 use ffe_cluster::drift::{Difference, differences};
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{Cluster, Error, Redactor};
+use ffe_cluster::{Cluster, Error};
 use ffe_helm::manifest::{Manifest, ManifestError};
 use ffe_helm::records::Release as HelmRelease;
 use futures::StreamExt;
 use serde_json::Value as Json;
+use tfplugin::Redactor;
 
 use super::ignored::Ignored;
 use super::shown::shown;

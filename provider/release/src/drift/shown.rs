@@ -1,9 +1,9 @@
 //! Drift as it is told: what was and what is, and nothing secret.
 
-use ffe_cluster::Redactor;
 use ffe_cluster::drift::{Difference, Step};
 use ffe_helm::values::differences;
 use serde_json::{Map, Value as Json};
+use tfplugin::Redactor;
 
 use super::watch::Found;
 use crate::settings::model::Drifted;

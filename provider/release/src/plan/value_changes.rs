@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use ffe_cluster::Redactor;
 use ffe_helm::values::{Difference, differences};
 use serde_json::{Map, Value as Json};
 use tfplugin::Diagnostics;
+use tfplugin::Redactor;
 
 use crate::settings::inputs::merged_values;
 use crate::settings::model::Release;

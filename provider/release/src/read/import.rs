@@ -1,9 +1,9 @@
 //! Taking over what runs: ours with the inputs as they were written, a foreign one with what Helm knows.
 
-use ffe_cluster::{Cluster, Redactor};
+use ffe_cluster::Cluster;
 use ffe_helm::records::Records;
 use ffe_session::diagnostic;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Redactor, Value};
 
 use crate::journal::{Journal, Restored};
 use crate::rendering::changes::{Change, lines};

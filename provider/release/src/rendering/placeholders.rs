@@ -4,11 +4,11 @@
 //! short password in an environment variable): a digest of something short can be guessed. And a write-only value may be another one
 //! in each run. So the fields that depend on one are found, and left out of every digest.
 
-use ffe_cluster::Redactor;
 use ffe_helm::manifest::{Manifest, UnstableField};
 use ffe_helm::values::Values;
 use serde_json::Value as Json;
 use tfplugin::Attr;
+use tfplugin::Redactor;
 
 use crate::settings::inputs::merged_values;
 use crate::settings::model::Release;
@@ -74,7 +74,7 @@ fn other_text(text: &str) -> String {
 /// The fields that show a write-only value as it is, and the checksums that are commonly made of them: for a chart that does
 /// not render with other values.
 pub(crate) fn holding(manifest: &Manifest, redactor: &Redactor) -> Vec<UnstableField> {
-    texts(manifest, &|path, text| path.contains("/annotations/checksum") || redactor.clean(text) != text)
+    texts(manifest, &|path, text| path.contains("/annotations/checksum") || redactor.knows(text))
 }
 
 /// The fields that show the date: of a chart that looks at the clock they are different tomorrow. Where Helm runs it may be

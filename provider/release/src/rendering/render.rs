@@ -158,7 +158,7 @@ impl<'a> Renderer<'a> {
     ) -> Result<Renderer<'a>, Diagnostics> {
         let version =
             cluster.server_version().await.map_err(|error| diagnostic(&error, "The cluster cannot be reached"))?;
-        let helm = kit.helm.with_secrets(inputs.helm_secrets());
+        let helm = kit.helm.clone();
         Ok(Renderer { helm, version, inputs, chart, exists, cancel })
     }
 
@@ -207,9 +207,6 @@ pub(crate) fn not_rendered(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnost
 
 /// The error for a chart that cannot be had.
 pub(crate) fn chart_diagnostic(inputs: &Inputs, error: &ffe_helm::Error) -> Diagnostic {
-    Diagnostic::error(
-        format!("The chart {} cannot be used", inputs.chart.chart),
-        inputs.redactor().clean(&error.to_string()),
-    )
-    .at(Path::attribute("chart"))
+    Diagnostic::error(format!("The chart {} cannot be used", inputs.chart.chart), error.to_string())
+        .at(Path::attribute("chart"))
 }

@@ -3,23 +3,20 @@
 use std::path::{Path as FsPath, PathBuf};
 use std::time::Duration;
 
+use ffe_cluster::Digests;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret as ClusterSecret;
-use ffe_cluster::{Digests, Redactor};
 use ffe_helm::Secret;
 use ffe_helm::chart::{ChartRef, Source};
 use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
-use percent_encoding::percent_decode_str;
-use reqwest::Url;
 use sha2::{Digest as _, Sha256};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Path, Schema, plan};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Model as _, Path, Redactor, Schema, logging, plan};
+use tfplugin_redaction::passwords;
 
 use crate::settings::model::{self, Release};
 use crate::settings::telltale::is_telltale;
 
 /// What a digest with a key begins with.
 pub(crate) const KEYED: &str = "keyed:";
-/// What is shorter, of what a Secret in the cluster holds, may be an ordinary word.
-const SHORTEST_SECRET: usize = 6;
 
 /// A wholly known configuration, read once.
 #[derive(Clone, Debug)]
@@ -32,8 +29,8 @@ pub(crate) struct Inputs {
     pub chart: ChartRef,
     /// All values merged.
     pub values: Values,
-    /// What must not be shown: write-only values and tokens.
-    pub secrets: Vec<String>,
+    /// What the state must not show: what write-only attributes hold, and what was learned of Secrets in the cluster.
+    secrets: Vec<String>,
     /// How long the deployment may take.
     pub timeout: Duration,
     /// The configuration itself, for what is read from it as it is.
@@ -47,7 +44,7 @@ impl Inputs {
     /// # Errors
     /// When values or paths in it do not parse, with the attribute's path.
     pub(crate) fn read(config: &Release, chart_version: Option<&str>) -> Result<Inputs, Diagnostics> {
-        let secrets = secrets(config);
+        let secrets = Release::schema().secrets(&config.to_value()).into_iter().map(str::to_owned).collect();
         Ok(Inputs {
             namespace: config.namespace.clone().unwrap_or_default(),
             name: config.name.clone().unwrap_or_default(),
@@ -81,24 +78,17 @@ impl Inputs {
         let data =
             secret.data.iter().flatten().filter_map(|(key, value)| Some((key, std::str::from_utf8(&value.0).ok()?)));
         for (key, value) in data {
-            let password = Url::parse(value).ok().and_then(|url| url.password().map(str::to_owned));
-            let decoded = password.as_deref().map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
-            let whole = is_telltale(key).then(|| value.trim().to_owned());
-            let found = [password, decoded, whole].into_iter().flatten().filter(|text| text.len() >= SHORTEST_SECRET);
-            self.secrets.extend(found.filter(|text| !text.contains('\n')));
+            let found = if is_telltale(key) { vec![value.to_owned()] } else { passwords(value) };
+            found.iter().for_each(|secret| logging::redact(secret));
+            self.secrets.extend(found);
         }
         self.secrets.sort();
         self.secrets.dedup();
     }
 
-    /// Masks everything secret in a text.
+    /// Masks the secrets of this release, and no others, in what the state or a plan keeps.
     pub(crate) fn redactor(&self) -> Redactor {
-        Redactor::new(self.secrets.iter().cloned())
-    }
-
-    /// The secrets for Helm's output.
-    pub(crate) fn helm_secrets(&self) -> Vec<Secret> {
-        self.secrets.iter().map(|secret| Secret::from(secret.clone())).collect()
+        Redactor::new(&self.secrets)
     }
 
     /// Keyed digest of everything that decides what a run does: a run that died is resumed only by one with the same.
@@ -128,24 +118,6 @@ impl Inputs {
         hash.update(self.values.digest());
         hex::encode(&hash.finalize()[..16])
     }
-}
-
-/// Everything in the configuration that must not be shown.
-pub(crate) fn secrets(config: &Release) -> Vec<String> {
-    let set = config.set_wo.known().into_iter().flatten().filter_map(|item| item.value.as_str());
-    let bearers = config
-        .verify
-        .known()
-        .and_then(|verify| verify.smoke.known())
-        .into_iter()
-        .flatten()
-        .filter_map(|smoke| smoke.bearer_wo.as_str());
-    // Short values (`true`, `1`) are words that occur everywhere; masking them would hide nothing and garble all.
-    set.filter(|value| value.len() >= 4)
-        .chain(bearers)
-        .chain(config.repository_password_wo.as_str())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Where the chart comes from.

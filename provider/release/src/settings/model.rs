@@ -186,14 +186,14 @@ pub struct Provenance {
 #[derive(Model, Clone, Debug)]
 pub struct Set {
     /// The path, in Helm's notation: `image.tag`, `hosts[0].name`, dots in keys escaped with a backslash.
-    #[attr(required)]
+    #[attr(required, not_secret)]
     pub name: Attr<String>,
     /// The value.
     #[attr(required)]
     pub value: Attr<String>,
     /// How the value is read: `auto` as `helm --set` does, `string` as `--set-string`, `literal` as `--set-literal`, `json`
     /// as `--set-json`.
-    #[attr(optional, name = "type", one_of("auto", "string", "literal", "json"))]
+    #[attr(optional, not_secret, name = "type", one_of("auto", "string", "literal", "json"))]
     pub kind: Attr<String>,
 }
 

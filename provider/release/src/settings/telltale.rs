@@ -1,8 +1,8 @@
 //! Values that are secret, by the names of their keys or by their look: Terraform does not tell which come from sensitive
 //! variables.
 
-use ffe_cluster::Redactor;
 use serde_json::{Map, Value as Json};
+use tfplugin::Redactor;
 
 /// Words in a key that say that its value is a secret.
 const TELLTALES: &[&str] = &[

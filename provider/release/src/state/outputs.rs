@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::Redactor;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::Release as HelmRelease;
-use tfplugin::Attr;
+use tfplugin::{Attr, Redactor};
 
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::rendering::changes::display;

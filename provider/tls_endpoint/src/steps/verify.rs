@@ -236,7 +236,7 @@ impl Looker<'_, '_> {
         let detail = format!("{after}:\n{}{backend}", explain(sights));
         let wrong = sights.iter().filter(|sight| !sight.is_good()).flat_map(|sight| &sight.results);
         let first = wrong.into_iter().find(|result| !result.passed && !result.follows());
-        Diagnostic::error(format!("https://{} is not as expected", self.host), self.run.redactor().clean(&detail))
+        Diagnostic::error(format!("https://{} is not as expected", self.host), detail)
             .at(path_of(first.map(|result| result.name.as_str()).unwrap_or_default()))
     }
 }

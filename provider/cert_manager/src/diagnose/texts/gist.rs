@@ -1,5 +1,7 @@
 //! The part of a text that people need.
 
+use tfplugin_redaction::redacted;
+
 /// What stands before the part that matters; whole, it is in the evidence.
 const PREFIXES: [(&str, &str); 12] = [
     ("Waiting for HTTP-01 challenge propagation: ", ""),
@@ -37,10 +39,10 @@ pub(super) fn gist(text: &str) -> String {
     }
 }
 
-/// One line, not longer than a reader bears.
+/// One line, not longer than a reader bears. Secrets go before it is cut, which would leave half of one.
 pub(crate) fn tidy(text: &str) -> String {
     const MOST: usize = 500;
-    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = redacted(text).split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() > MOST {
         line = line.chars().take(MOST).collect::<String>() + "…";
     }

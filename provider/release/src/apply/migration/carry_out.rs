@@ -166,8 +166,8 @@ impl Migrator {
                 let Some((part, _)) = task.parts.iter().find(|(part, _)| part.name() == container.name) else {
                     continue;
                 };
-                let (namespace, redactor) = (&run.inputs.namespace, run.redactor());
-                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), JOB_LOG_LINES, false, &redactor);
+                let namespace = &run.inputs.namespace;
+                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), JOB_LOG_LINES, false);
                 match tail.await {
                     Ok(lines) => {
                         let answer = mark(&run.record().id);

@@ -66,7 +66,7 @@ pub(crate) async fn take(run: &mut Run, checked: &Checked) -> Result<Outcome, St
         Err(error) => {
             jobs::finish(run, &job).await?;
             let advice = error.advice().map(|advice| format!("\n\nWhat to do: {advice}")).unwrap_or_default();
-            let detail = format!("Nothing was changed.\n\n{}{advice}", run.redactor().clean(&error.to_string()));
+            let detail = format!("Nothing was changed.\n\n{error}{advice}");
             return Err(Stop::failed(
                 Diagnostic::error("The backup before the migration failed", detail)
                     .at(Path::attribute("migration").child("backup")),

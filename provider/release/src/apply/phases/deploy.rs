@@ -7,6 +7,7 @@ use ffe_cluster::ObjectRef;
 use ffe_helm::binary::{Cause, Held};
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::Release as HelmRelease;
+use tfplugin::logging::redacted;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::phases::preflight::{Checked, Deployer};
@@ -93,20 +94,21 @@ fn manifest(release: &HelmRelease) -> Result<Manifest, Stop> {
 
 /// Helm's error, and for hooks that failed what they have said.
 async fn failure(run: &Run, manifest: &Manifest, error: &ffe_helm::Error) -> Diagnostics {
-    // Preflight may have learned of secrets that the waiting Helm was not told of.
-    let redactor = run.redactor();
-    let said = redactor.clean(&error.to_string());
+    // Preflight may have learned of secrets since the waiting Helm was started.
+    let said = redacted(&error.to_string()).into_owned();
     let mut detail = said.clone();
-    let named = |hook: &&ffe_helm::manifest::Hook| hook.object.id.kind == "Job" && said.contains(&hook.object.id.name);
+    let named = |hook: &&ffe_helm::manifest::Hook| {
+        hook.object.id.kind == "Job" && said.contains(&*redacted(&hook.object.id.name))
+    };
     for hook in manifest.hooks.iter().filter(named) {
         let id = &hook.object.id;
         let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);
-        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object, &redactor).await));
+        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object).await));
     }
     // A diagnosis ends with the next step itself.
     if detail == said {
-        detail = redactor.clean(&error.with_advice());
+        detail = error.with_advice();
     }
     Diagnostic::error(format!("Helm could not deploy the release {}", run.inputs.name), detail).into()
 }

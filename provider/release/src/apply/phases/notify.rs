@@ -6,6 +6,7 @@ use ffe_cluster::Cancel;
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
 use ffe_notify::{Event, Notice};
 use tfplugin::Diagnostic;
+use tfplugin::logging::redacted;
 
 use crate::apply::run::Run;
 use crate::journal::Outcome;
@@ -48,7 +49,7 @@ async fn send(run: &mut Run, event: Event, phase: Option<Phase>, cause: Option<S
     notice.schema_to = record.schema_after.unwrap_or_default();
     notice.phase = phase.map(|phase| phase.name().to_owned());
     notice.duration = (event != Event::Started).then(|| run.started.elapsed());
-    notice.cause = cause.map(|cause| run.redactor().clean(&cause));
+    notice.cause = cause.map(|cause| redacted(&cause).into_owned());
     let fields = settings.as_ref().and_then(|notify| notify.fields.known()).into_iter().flatten();
     notice.fields = fields.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
 

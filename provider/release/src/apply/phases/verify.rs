@@ -154,7 +154,7 @@ async fn first_fault(run: &Run, endpoint: &Endpoint, probes: &[Probe]) -> Option
             Err(error) => Some(format!("GET {}: {error}", probe.path)),
         };
         if let Some(fault) = fault {
-            return Some((run.redactor().clean(&fault), probe.attribute.clone()));
+            return Some((fault, probe.attribute.clone()));
         }
     }
     None
@@ -204,7 +204,7 @@ async fn failure(
     let mut detail = format!("After {} of trying at {endpoint}: {fault}", ffe_cluster::format_duration(limit));
     // What the application itself says is mostly the cause.
     if let Some(workload) = workloads(&deployed.manifest, &run.inputs.namespace, false).first() {
-        let evidence = run.cluster.evidence(workload, 10, &run.redactor()).await;
+        let evidence = run.cluster.evidence(workload, 10).await;
         for tail in evidence.logs.iter().filter(|tail| !tail.lines.is_empty()) {
             detail.push_str(&format!(
                 "\n\nThe last lines of {}/{}:\n{}",

@@ -6,6 +6,7 @@ use ffe_helm::binary::{RollbackRequest, UninstallRequest};
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::{RecordKey, Status};
 use ffe_session::diagnostic;
+use tfplugin::logging::redacted;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::recover::recover_pending;
@@ -90,7 +91,7 @@ async fn rollback_target(run: &Run) -> Result<Target, Diagnostics> {
 /// When Helm fails.
 pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
-    let helm = run.kit.helm.with_secrets(run.inputs.helm_secrets());
+    let helm = run.kit.helm.clone();
     recover_pending(run).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
         no_hooks: run.inputs.config.skip_hooks.known() == Some(&true),
@@ -107,7 +108,7 @@ pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> R
     }
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = done {
-        let words = run.redactor().clean(&error.to_string());
+        let words = redacted(&error.to_string()).into_owned();
         match but_for_claims(run, revision, new, &words).await? {
             Some(warning) => run.warnings.push(warning),
             None => {

@@ -72,9 +72,7 @@ pub(crate) async fn try_changes(run: &mut Run, before: Option<&Manifest>, manife
         found = asking => found,
         () = run.cancel.cancelled() => return Err(Stop::Cancelled),
     };
-    let redactor = run.redactor();
-    let clean = |one: Diagnostic| Diagnostic { detail: redactor.clean(&one.detail), ..one };
-    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().flatten().map(clean).partition(Diagnostic::is_error);
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().flatten().partition(Diagnostic::is_error);
     run.warnings.extend(warnings);
     if errors.is_empty() { Ok(()) } else { Err(Stop::Failed(errors.into_iter().collect())) }
 }

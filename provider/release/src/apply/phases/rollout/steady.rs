@@ -31,9 +31,9 @@ pub(crate) async fn watch(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop
         let mut seen = BTreeSet::new();
         let mut wanted = false;
         for workload in workloads {
-            let evidence = run.cluster.evidence(workload, 0, &run.redactor()).await;
+            let evidence = run.cluster.evidence(workload, 0).await;
             if is_crashing(&evidence) || begun.elapsed() > run.inputs.timeout {
-                let diagnosis = run.cluster.diagnose(workload, &run.redactor()).await;
+                let diagnosis = run.cluster.diagnose(workload).await;
                 return Err(Stop::cluster(&Error::Failed(Box::new(diagnosis)), &summary));
             }
             wanted |= wants_pods(&evidence.workload);
