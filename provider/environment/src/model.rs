@@ -184,9 +184,18 @@ pub struct TlsDefaults {
     /// ACME server, as `ffe_tls_endpoint` names it; null where the preset has no TLS.
     #[attr(computed)]
     pub acme_server: Attr<String>,
-    /// Requests that one client may make in a minute.
+    /// Requests that one client may make in a minute. For a controller that sees the addresses of clients: see
+    /// `security.requests_per_minute` of `ffe_tls_endpoint`.
     #[attr(computed)]
     pub requests_per_minute: Attr<i64>,
+    /// X-Frame-Options, as `security.frame_options` of `ffe_tls_endpoint` takes it; null where the preset has no security
+    /// headers.
+    #[attr(computed)]
+    pub frame_options: Attr<String>,
+    /// Content-Security-Policy, as `security.content_security_policy` of `ffe_tls_endpoint` takes it; null where the preset has
+    /// no security headers. It takes the place of the application's own, and fits one that loads everything from its own host.
+    #[attr(computed)]
+    pub content_security_policy: Attr<String>,
 }
 
 /// Something in the cluster that differs from what was applied.

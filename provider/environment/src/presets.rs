@@ -85,6 +85,11 @@ pub struct Preset {
     pub database: DatabaseDefaults,
 }
 
+/// Where answers carry security headers: X-Frame-Options.
+pub(crate) const FRAME_OPTIONS: &str = "DENY";
+/// … and Content-Security-Policy.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'self'";
+
 /// For one developer.
 pub const DEV: Preset = Preset {
     name: "dev",

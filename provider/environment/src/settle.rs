@@ -10,7 +10,7 @@ use tfplugin::Attr;
 use crate::image;
 use crate::model::{Database, Environment, Quota, Storage, TlsDefaults};
 use crate::names::Names;
-use crate::presets::{Preset, UNNAMED};
+use crate::presets::{CONTENT_SECURITY_POLICY, FRAME_OPTIONS, Preset, UNNAMED};
 use crate::values::{self, Inputs};
 
 /// The major version of a database that says none.
@@ -58,6 +58,8 @@ pub(crate) fn settle(config: &Environment, planned: &mut Environment, defaults: 
     planned.tls = preset.map(|preset| TlsDefaults {
         acme_server: preset.acme_server.map(str::to_owned).into(),
         requests_per_minute: preset.requests_per_minute.into(),
+        frame_options: preset.security_headers.then(|| FRAME_OPTIONS.to_owned()).into(),
+        content_security_policy: preset.security_headers.then(|| CONTENT_SECURITY_POLICY.to_owned()).into(),
     });
     planned.values = chart_values(config, planned, preset, &names);
     // What an apply comes to: nothing that drifted is left. Where a refresh found some, this makes the plan a change.
@@ -231,7 +233,12 @@ mod tests {
         assert_eq!(database.storage.known().unwrap().class.as_str(), Some("fast"));
         assert_eq!(database.pool_size, Attr::Known(20));
         assert_eq!(planned.database_secret.as_str(), Some("ffe-shop-database"));
-        assert_eq!(planned.tls.known().unwrap().acme_server.as_str(), Some("letsencrypt"));
+        let tls = planned.tls.known().unwrap();
+        assert_eq!(tls.acme_server.as_str(), Some("letsencrypt"));
+        assert_eq!(
+            (tls.frame_options.as_str(), tls.content_security_policy.as_str()),
+            (Some("DENY"), Some("default-src 'self'"))
+        );
     }
 
     #[test]
