@@ -88,8 +88,10 @@ resource "ffe_tls_endpoint" "api" {
   # Without a zone the record is made elsewhere, and only looked at.
   dns = var.dns_zone == null ? null : { zone = var.dns_zone }
 
+  # The preset's header; the application's own Content-Security-Policy stays as it is. No bound for each client: where the
+  # controller does not see their addresses (k3s' load balancer), it would be one for all of them together.
   security = {
-    requests_per_minute = ffe_environment.this.tls.requests_per_minute
+    frame_options = ffe_environment.this.tls.frame_options
   }
 
   verify = {

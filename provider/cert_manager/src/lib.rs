@@ -28,7 +28,7 @@ mod webhook;
 #[cfg(test)]
 mod testing;
 
-pub use alert::{alerts_supported, expiry_alert};
+pub use alert::{alerts_supported, renewal_alert};
 pub use certificate::{CertificateSpec, KeyAlgorithm, PrivateKey, Rotation, certificate_object};
 pub use diagnose::{Cause, Diagnosis, diagnose, diagnose_issuer};
 pub use error::Error;

@@ -6,6 +6,7 @@ mod status;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::status::Wanted;
 use crate::expected::Expected;
 use crate::facts::{CertificateFacts, list};
 use crate::header;
@@ -29,17 +30,30 @@ pub struct CheckResult {
     pub detail: String,
     /// Where it did not pass: whether waiting may help.
     pub can_heal: bool,
+    /// Where it did not pass: it is what somebody answers who is at work, and no sign of something that is still starting.
+    /// A controller takes up what it is told within seconds, so what stays so for a while stays so for good.
+    pub settled: bool,
 }
 
 impl CheckResult {
     fn new(name: impl Into<String>, finding: Result<String, String>) -> CheckResult {
         let passed = finding.is_ok();
         let detail = finding.unwrap_or_else(|wrong| wrong);
-        CheckResult { name: name.into(), passed, detail, can_heal: !passed }
+        CheckResult { name: name.into(), passed, detail, can_heal: !passed, settled: false }
     }
 
     fn healing(self, can_heal: bool) -> CheckResult {
         CheckResult { can_heal: !self.passed && can_heal, ..self }
+    }
+
+    fn settling(self, settled: bool) -> CheckResult {
+        CheckResult { settled: !self.passed && settled, ..self }
+    }
+
+    /// It was not looked at all: why, and whether waiting may help.
+    #[must_use]
+    pub fn unreachable(why: impl Into<String>, can_heal: bool) -> CheckResult {
+        CheckResult::new("reachable", Err(why.into())).healing(can_heal)
     }
 
     /// Whether it did not pass for the only reason that another check did not.
@@ -61,6 +75,13 @@ impl CheckResult {
         failed.peek().is_some() && failed.all(|result| result.can_heal)
     }
 
+    /// Whether what did not pass is settled, all of it: see [`CheckResult::settled`]. False where all passed.
+    #[must_use]
+    pub fn is_settled(results: &[CheckResult]) -> bool {
+        let mut failed = results.iter().filter(|result| !result.passed && !result.follows()).peekable();
+        failed.peek().is_some() && failed.all(|result| result.settled)
+    }
+
     /// One line for each that did not pass and does not merely follow from another; empty where all passed.
     #[must_use]
     pub fn explain(results: &[CheckResult]) -> String {
@@ -80,8 +101,9 @@ pub fn check(expected: &Expected, target: &Target, observed: &Observed, now: Tim
         Err(failure) => CheckResult::new("reachable", Err(failure.to_string())).healing(failure.can_heal()),
     }];
     results.extend(certificate(expected, seen.and_then(|seen| seen.tls.as_ref()), now));
-    if let Some(status) = expected.status {
-        results.push(answered("status", seen, |seen| status::compare(status, seen, target)));
+    let wanted = expected.status.map(Wanted::Exactly).or(expected.answers.then_some(Wanted::Answer));
+    if let Some(wanted) = wanted {
+        results.push(answered("status", seen, |seen| status::compare(wanted, seen, target)));
     }
     results.extend(headers(expected, seen));
     if expected.redirect {
@@ -90,7 +112,9 @@ pub fn check(expected: &Expected, target: &Target, observed: &Observed, now: Tim
     for (index, extra) in expected.extra.iter().enumerate() {
         let name = format!("check {}", extra.path.split('?').next().unwrap_or_default());
         results.push(match observed.extra.get(index) {
-            Some(Ok(seen)) => answered(&name, Some(seen), |seen| status::compare(extra.status, seen, target)),
+            Some(Ok(seen)) => {
+                answered(&name, Some(seen), |seen| status::compare(Wanted::Exactly(extra.status), seen, target))
+            }
             Some(Err(failure)) => CheckResult::new(name, Err(failure.to_string())).healing(failure.can_heal()),
             None => CheckResult::new(name, Err(NOT_SEEN.to_owned())),
         });
@@ -112,7 +136,7 @@ fn headers(expected: &Expected, seen: Option<&Seen>) -> Vec<CheckResult> {
     match seen.and_then(|seen| seen.answer.as_ref().ok()) {
         Some(answer) => header::findings(&expected.headers, answer)
             .into_iter()
-            .map(|(name, finding)| CheckResult::new(named(name), finding))
+            .map(|(name, finding)| CheckResult::new(named(name), finding).settling(true))
             .collect(),
         None => header::wanted(&expected.headers)
             .into_iter()
@@ -128,7 +152,7 @@ fn certificate(expected: &Expected, tls: Option<&Tls>, now: Timestamp) -> Vec<Ch
         expected.fingerprint_sha256.as_deref().is_some_and(|wanted| same(wanted, &leaf.fingerprint_sha256))
     });
     let of = |name: &str, finding: &dyn Fn(&CertificateFacts) -> Result<String, String>| {
-        CheckResult::new(name, leaf.map_or_else(|| Err(NOT_SEEN.to_owned()), finding))
+        CheckResult::new(name, leaf.map_or_else(|| Err(NOT_SEEN.to_owned()), finding)).settling(leaf.is_some())
     };
     let mut results = Vec::new();
     if expected.trusted {
@@ -158,7 +182,7 @@ fn chain(tls: Option<&Tls>, is_the_one: bool) -> CheckResult {
     }
     let reasons = tls.distrust.iter().map(Distrust::to_string).collect::<Vec<_>>().join("; ");
     let waits = tls.distrust.iter().all(|reason| matches!(reason, Distrust::NotYetValid { .. }));
-    CheckResult::new("chain", Err(format!("not trusted: {reasons}"))).healing(!is_the_one || waits)
+    CheckResult::new("chain", Err(format!("not trusted: {reasons}"))).healing(!is_the_one || waits).settling(!waits)
 }
 
 fn names(expected: &[String], leaf: &CertificateFacts) -> Result<String, String> {
@@ -190,10 +214,21 @@ fn identity(expected: &Expected, leaf: &CertificateFacts) -> Result<String, Stri
     ];
     for (what, wanted, found) in pairs {
         if let Some(wanted) = wanted.filter(|wanted| !same(wanted, found)) {
-            return Err(format!("another certificate is served: its {what} is {found}, expected {wanted}"));
+            return Err(format!(
+                "another certificate is served, {}: its {what} is {found}, expected {wanted}",
+                other(leaf)
+            ));
         }
     }
     Ok(format!("the expected one, serial number {}", leaf.serial))
+}
+
+/// A certificate that somebody else serves, so that its place can be found.
+fn other(leaf: &CertificateFacts) -> String {
+    leaf.controller_default().map_or_else(
+        || format!("for {}, issued by \"{}\"", list(&leaf.sans), leaf.issuer),
+        |name| format!("{name} (the controller has none for this host, or does not read the Secret)"),
+    )
 }
 
 fn remaining(least: SignedDuration, leaf: &CertificateFacts, now: Timestamp) -> Result<String, String> {

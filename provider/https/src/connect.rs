@@ -96,7 +96,7 @@ impl Connect for Direct {
         };
         let addresses = resolve(host, limit).await?;
         let mut refusals = Vec::new();
-        let mut timed_out = false;
+        let (mut timed_out, mut without_way) = (false, false);
         for (index, address) in addresses.iter().enumerate() {
             // One address that drops packets leaves time for those behind it.
             let now = Instant::now();
@@ -107,7 +107,10 @@ impl Connect for Direct {
                     let peer = Peer { address: Some(address), name: self.name_of(target, address) };
                     return Ok(Connection { stream: Box::new(stream), peer });
                 }
-                Ok(Err(error)) => refusals.push((address, words(&error))),
+                Ok(Err(error)) => {
+                    without_way = is_without_way(&error);
+                    refusals.push((address, words(&error)));
+                }
                 Err(_) => {
                     timed_out = true;
                     refusals.push((address, "timed out".to_owned()));
@@ -118,6 +121,7 @@ impl Connect for Direct {
             [(address, _)] if timed_out => {
                 Failure::TimedOut { peer: self.name_of(target, *address), stage: Stage::Connect }
             }
+            [(address, _)] if without_way => Failure::NoWay { peer: self.name_of(target, *address) },
             [(address, reason)] => Failure::Connect { peer: self.name_of(target, *address), reason: reason.clone() },
             several => Failure::Connect {
                 peer: format!("{host} port {port} ({})", join(&addresses)),
@@ -146,6 +150,11 @@ impl Direct {
             format!("{} ({address})", target.host)
         }
     }
+}
+
+/// Whether it was this machine that had no way, and nobody else was asked: no route, or no address of that family.
+pub(crate) fn is_without_way(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable)
 }
 
 /// What the system says without its number.

@@ -23,6 +23,9 @@ pub struct Expected {
     pub min_remaining: Option<Duration>,
     /// The status of the answer.
     pub status: Option<u16>,
+    /// Where [`Expected::status`] is none: the application answers, by whatever status below 500 but 404 (nobody knows
+    /// whether that is the application's or the controller's) and 429.
+    pub answers: bool,
     /// Plain HTTP is redirected to HTTPS, by 301 or 308.
     pub redirect: bool,
     /// Headers of the answer.

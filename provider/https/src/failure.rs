@@ -46,6 +46,12 @@ pub enum Failure {
         /// Why not; each address where there are several.
         reason: String,
     },
+    /// This machine has no way there, as to an IPv6 address where it has none of its own.
+    #[error("this machine has no way to {peer}")]
+    NoWay {
+        /// Where to.
+        peer: String,
+    },
     /// The time was over.
     #[error("{peer}: timed out: {stage}")]
     TimedOut {

@@ -21,6 +21,16 @@ pub(crate) const NGINX_CONTROLLER: &str = "k8s.io/ingress-nginx";
 /// Marks the class of Ingresses that name none.
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 const APP: &str = "app.kubernetes.io/name";
+/// Controllers of Gateways that serve with pods of the cluster, by the beginning of `spec.controllerName`.
+const PROMPT: [&str; 7] = [
+    "traefik.io/",
+    "gateway.envoyproxy.io/",
+    "gateway.nginx.org/",
+    "istio.io/",
+    "io.cilium/",
+    "projectcontour.io/",
+    "haproxy-ingress.github.io/",
+];
 
 /// What a route meets in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +47,18 @@ impl Resolved {
         match self {
             Self::Ingress(served) => served.dialect,
             Self::Gateway(_) => Dialect::Gateway,
+        }
+    }
+
+    /// Whether the controller runs in the cluster and takes up what it is told within seconds. Those of clouds set up load
+    /// balancers for many minutes, and of one that is not known nobody can tell.
+    pub fn takes_up_at_once(&self) -> bool {
+        match self {
+            Self::Ingress(served) => served.dialect != Dialect::Other,
+            Self::Gateway(attachment) => attachment
+                .controller
+                .as_ref()
+                .is_some_and(|controller| PROMPT.iter().any(|name| controller.name.starts_with(name))),
         }
     }
 }

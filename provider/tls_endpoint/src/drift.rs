@@ -3,6 +3,7 @@
 //! Only what an endpoint sets is compared, field by field: defaults of the API server, and what other tools add, are
 //! none of its business.
 
+use ffe_cluster::FIELD_MANAGER;
 use serde_json::Value as Json;
 
 use crate::model::Drift;
@@ -11,6 +12,8 @@ use crate::model::Drift;
 pub(crate) const MISSING: &str = "(missing)";
 /// The field of an object whose mark is gone.
 pub(crate) const MARK: &str = "metadata.annotations[\"ffe.three-rivers.tech/resource\"]";
+/// The field of a Certificate whose issuer has become another one since.
+pub(crate) const FORMER_ISSUER: &str = "(issued by what its issuer was before)";
 /// The field that says that an apply did not get through a step; the step's name follows.
 const NOT_DONE: &str = "(not done: ";
 
@@ -34,6 +37,15 @@ pub(crate) fn differences(desired: &Json, live: &Json) -> Vec<String> {
     let mut found = Vec::new();
     compare(desired, live, "", &mut found);
     found
+}
+
+/// The fields of `spec` that we have set once and set no more: the next apply takes them away.
+pub(crate) fn given_up(desired: &Json, live: &Json) -> Vec<String> {
+    let managers = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let ours = managers.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
+    let fields = ours.filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object()).flatten();
+    let names = fields.filter_map(|(field, _)| field.strip_prefix("f:"));
+    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| below("spec", name)).collect()
 }
 
 fn compare(desired: &Json, live: &Json, at: &str, found: &mut Vec<String>) {
@@ -97,6 +109,19 @@ mod tests {
             differences(&desired, &live),
             ["metadata.labels.team", "metadata.labels[\"example.com/a\"]", "spec.dnsNames"]
         );
+    }
+
+    #[test]
+    fn what_was_set_once_and_is_no_more_differs_too() {
+        let desired = json!({ "spec": { "secretName": "x" } });
+        let fields = |manager: &str| {
+            json!({ "manager": manager, "operation": "Apply",
+                "fieldsV1": { "f:spec": { "f:secretName": {}, "f:renewBefore": {} }, "f:metadata": {} } })
+        };
+        let live = |manager: &str| json!({ "metadata": { "managedFields": [fields(manager)] }, "spec": { "renewBefore": "720h" } });
+        assert_eq!(given_up(&desired, &live(FIELD_MANAGER)), ["spec.renewBefore"]);
+        assert_eq!(given_up(&desired, &live("somebody")), Vec::<String>::new());
+        assert_eq!(given_up(&desired, &json!({})), Vec::<String>::new());
     }
 
     #[test]

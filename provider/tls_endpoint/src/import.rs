@@ -7,11 +7,12 @@ use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
 use crate::errors::routing_diagnostic;
-use crate::model::{Backend, TlsEndpoint};
+use crate::model::{Backend, SecurityBefore, TlsEndpoint};
 use crate::names::Names;
 use crate::objects::INPUTS;
 use crate::resource::private;
-use crate::settle::settle;
+use crate::settle::{self, settle};
+use crate::taken_over;
 
 const SUMMARY: &str = "The endpoint could not be looked for";
 
@@ -39,7 +40,9 @@ pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEn
         Mark::read(&record.metadata)
             .is_some_and(|mark| mark.owner == names.owner() && mark.state == MarkState::Complete)
     });
-    if let Some(state) = ours.as_ref().and_then(|record| inputs(record, &names)) {
+    // Of a site that was taken over before, what the configuration left out is still as it was.
+    let before = if ours.is_some() { taken_over::look(cluster, &names).await? } else { None };
+    if let Some(state) = ours.as_ref().and_then(|record| inputs(record, &names, before)) {
         return Ok(Imported { state, private, diagnostics: Diagnostics::new() });
     }
     private::set_taken_over(&mut private, true);
@@ -83,7 +86,7 @@ fn untold(id: &str, described: &Described) -> Option<Diagnostic> {
 }
 
 /// The configuration as it was written, without write-only values; settled, as it is in the state.
-fn inputs(record: &ConfigMap, names: &Names) -> Option<TlsEndpoint> {
+fn inputs(record: &ConfigMap, names: &Names, before: Option<SecurityBefore>) -> Option<TlsEndpoint> {
     let text = record.data.as_ref()?.get(INPUTS)?;
     let schema = TlsEndpoint::schema();
     let value = ffe_session::inputs::from_text(text, &schema)?;
@@ -94,6 +97,7 @@ fn inputs(record: &ConfigMap, names: &Names) -> Option<TlsEndpoint> {
     // Where the configuration is silent, the default that a plan would fill in.
     let with_defaults = tfplugin::plan::propose(&schema, &value, &value);
     let mut state = TlsEndpoint::from_value(&with_defaults, &Path::root()).ok()?;
+    state.security_before = before.into();
     settle(&config, &mut state);
     Some(state)
 }
@@ -109,6 +113,9 @@ fn foreign(names: &Names, route: Option<&Route>) -> Result<TlsEndpoint, Diagnost
     if let Some(route) = route {
         state.hosts = Attr::Known(route.hosts.iter().cloned().map(Attr::Known).collect());
         state.secret_name = Some(route.secret_name.clone()).filter(|name| !name.is_empty()).into();
+        let before = taken_over::security(&route.security);
+        state.security = settle::security(&Attr::Null, Some(&before));
+        state.security_before = before.into();
         state.path = route.path.clone().into();
         state.path_type = route.path_type.as_str().into();
         state.backend =

@@ -4,7 +4,7 @@ use ffe_cluster::Cluster;
 use jiff::{SignedDuration, Timestamp};
 use tfplugin::Diagnostic;
 
-use crate::plan::acme_server;
+use crate::authority::Authority;
 use crate::spec::Spec;
 
 /// Certificates for the very same names in a week (Let's Encrypt, "Duplicate Certificate").
@@ -14,12 +14,7 @@ const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A warning about an endpoint that is to be destroyed or replaced, where its issuer is Let's Encrypt's own.
 pub(crate) async fn warning(cluster: &Cluster, spec: &Spec, what: &str) -> Option<Diagnostic> {
     let names = &spec.names;
-    let production = spec.is_production()
-        || (spec.own_issuer.is_none()
-            && acme_server(cluster, &spec.issuer, &names.namespace)
-                .await
-                .is_some_and(|server| ffe_cert_manager::is_letsencrypt_production(&server)));
-    if !production {
+    if !Authority::find(cluster, spec).await.is_production() {
         return None;
     }
     let secret = &spec.certificate.secret_name;

@@ -1,16 +1,18 @@
 //! The resource `ffe_tls_endpoint`: how the world reaches a service. And the data source `ffe_certificate`.
 //!
 //! The story, in the order of its modules: what a user writes (`model`); what the configuration settles by itself
-//! (`settle`); what is refused (`validate`); everything decided (`spec`), and the objects as they should be (`objects`,
-//! `desired`); whose is what stands in their place (`claim`); making them, step by step (`run`, `steps`); what a plan
+//! (`settle`), or leaves as it was before the site was taken over (`taken_over`); what is refused (`validate`); everything decided (`spec`), and the objects as they should be (`objects`,
+//! `desired`); what stands behind the issuer (`authority`); whose is what stands in their place (`claim`); making them, step by step (`run`, `steps`); what a plan
 //! foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing endpoint (`import`);
 //! and taking it down (`remove`, `delete`).
 //!
 //! The systems behind it are crates of their own that do not know each other: ingresses and routes (`ffe_routing`), DNS
 //! (`ffe_cloudflare`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).
 
+mod authority;
 mod checks;
 mod claim;
+mod controller;
 mod data_source;
 mod delete;
 mod desired;
@@ -31,6 +33,7 @@ mod settle;
 mod spec;
 mod status;
 mod steps;
+mod taken_over;
 #[cfg(test)]
 mod testing;
 mod validate;
@@ -38,7 +41,7 @@ mod validate;
 pub use data_source::{CertificateData, CertificateDataSource, CertificateDiagnosis};
 pub use model::{
     Acme, Alert, Backend, Certificate, CertificateAuthority, CertificateStatus, Controller, Dns, Dns01Cloudflare,
-    Dns01Rfc2136, Drift, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SelfSigned, Solver, SolverGateway,
-    TlsEndpoint, Verify, VerifyResult,
+    Dns01Rfc2136, Drift, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SecurityBefore, SelfSigned, Solver,
+    SolverGateway, TlsEndpoint, Verify, VerifyResult,
 };
 pub use resource::TlsEndpointResource;

@@ -77,14 +77,15 @@ pub struct TlsEndpoint {
     /// The DNS records, one for each host. Left out: they are made elsewhere and only looked at.
     #[attr(optional)]
     pub dns: Attr<Dns>,
-    /// Redirect, response headers and rate limit for every request. What the class cannot do is a warning in the plan.
+    /// Redirect, response headers and rate limit for every request. What the class cannot do is a warning in the plan. What is
+    /// left out has the defaults below; of a site that was taken over (imported, or by `adopt`) it stays as it was.
     #[attr(optional, computed)]
     pub security: Attr<Security>,
     /// The certificate.
     #[attr(optional)]
     pub certificate: Attr<Certificate>,
-    /// The alert `CertificateExpiryWarning`, a PrometheusRule. Left out: made with its defaults where the cluster has
-    /// that kind.
+    /// The alert `CertificateExpiryWarning`, a PrometheusRule: the certificate was not renewed when it should have been. Left
+    /// out: made with its defaults where the cluster has that kind.
     #[attr(optional)]
     pub alert: Attr<Alert>,
     /// The HTTPS checks at the end of each apply. Left out: with the defaults.
@@ -103,12 +104,16 @@ pub struct TlsEndpoint {
     /// The records that are managed, by host: their identifiers at the provider of DNS.
     #[attr(computed)]
     pub dns_records: Attr<BTreeMap<String, Attr<String>>>,
-    /// What the last apply has seen of HTTPS.
+    /// What the last apply has seen of HTTPS, at every address of every host.
     #[attr(computed)]
     pub verify_results: Attr<Vec<VerifyResult>>,
     /// The certificate as it is now; looked at in every refresh.
     #[attr(computed)]
     pub certificate_status: Attr<CertificateStatus>,
+    /// What a site that was taken over sent before, and how: what `security` leaves out stays so. Null for an endpoint that
+    /// was made here.
+    #[attr(computed, keep)]
+    pub security_before: Attr<SecurityBefore>,
     /// Changes when the credentials of an owned issuer (`api_token_wo`, `tsig_secret_wo`) do. Says nothing about them.
     #[attr(computed)]
     pub credentials_revision: Attr<String>,
@@ -182,26 +187,57 @@ pub struct Security {
     /// The same for every name below the hosts. Default: false.
     #[attr(optional, computed)]
     pub hsts_subdomains: Attr<bool>,
-    /// X-Frame-Options; an empty text: no such header. Default: `DENY`.
+    /// X-Frame-Options, in place of what the application sends; an empty text: none is set. Default: none is set.
+    /// `ffe_environment`'s `tls.frame_options` fits.
     #[attr(optional, computed, one_of("DENY", "SAMEORIGIN", ""))]
     pub frame_options: Attr<String>,
-    /// Content-Security-Policy; an empty text: no such header. Default: `default-src 'self'`.
+    /// Content-Security-Policy, in place of what the application sends; an empty text: none is set. Default: none is set. Try
+    /// it out before: a policy that does not know the application breaks its pages. `ffe_environment`'s
+    /// `tls.content_security_policy` fits.
     #[attr(optional, computed, check = header_value())]
     pub content_security_policy: Attr<String>,
     /// Send `X-Content-Type-Options: nosniff`. Default: true.
     #[attr(optional, computed)]
     pub content_type_nosniff: Attr<bool>,
-    /// Requests that one client may make in a minute, as `ffe_environment`'s `tls.requests_per_minute` says it. Default:
-    /// no bound.
-    #[attr(optional, check = Check::between(1, 1_000_000))]
+    /// Requests that one client may make in a minute, as `ffe_environment`'s `tls.requests_per_minute` says it; 0: no bound.
+    /// Default: no bound. Clients are told apart by their addresses: where the controller does not see them (a service load
+    /// balancer with `externalTrafficPolicy: Cluster`, as in k3s; a proxy in front), all of them together have this bound.
+    #[attr(optional, computed, check = Check::between(0, 1_000_000))]
+    pub requests_per_minute: Attr<i64>,
+}
+
+/// What a site that was taken over sent before, and how.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct SecurityBefore {
+    /// Requests by HTTP were sent to HTTPS.
+    #[attr(computed)]
+    pub ssl_redirect: Attr<bool>,
+    /// Strict-Transport-Security, in seconds; 0: no such header.
+    #[attr(computed)]
+    pub hsts_max_age: Attr<i64>,
+    /// The same for every name below the hosts.
+    #[attr(computed)]
+    pub hsts_subdomains: Attr<bool>,
+    /// X-Frame-Options; empty: none was set.
+    #[attr(computed)]
+    pub frame_options: Attr<String>,
+    /// Content-Security-Policy; empty: none was set.
+    #[attr(computed)]
+    pub content_security_policy: Attr<String>,
+    /// `X-Content-Type-Options: nosniff` was sent.
+    #[attr(computed)]
+    pub content_type_nosniff: Attr<bool>,
+    /// Requests that one client might make in a minute; 0: no bound.
+    #[attr(computed)]
     pub requests_per_minute: Attr<i64>,
 }
 
 /// What is asked of the issuer.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Certificate {
-    /// How long before its end a certificate is renewed. Default: `720h`, and a third of `duration` where that is less.
-    #[attr(optional, computed, check = duration())]
+    /// How long before its end a certificate is renewed. Default: cert-manager's own, when a third of its life is left, which
+    /// fits certificates of any length.
+    #[attr(optional, check = duration())]
     pub renew_before: Attr<String>,
     /// How long the certificate shall be valid. Default: what the issuer gives. ACME servers decide it themselves.
     #[attr(optional, check = duration())]
@@ -225,15 +261,14 @@ pub struct PrivateKey {
     pub rotation: Attr<String>,
 }
 
-/// The alert on a certificate that comes to its end.
+/// The alert on a certificate that was not renewed when it should have been.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Alert {
     /// Whether there is one.
     #[attr(default = true)]
     pub enabled: Attr<bool>,
-    /// How long before expiry the alert starts to fire. Must be less than `certificate.renew_before`, else it would fire
-    /// before each renewal. Default: `168h`, half of `certificate.renew_before` where that is less, and at most `24h`
-    /// with the profile `shortlived`.
+    /// Fire only when no more than this is left of the certificate's life. It never fires before the renewal is overdue.
+    /// Default: as soon as a tenth of the time between renewal and end has passed without a renewal.
     #[attr(optional, check = duration())]
     pub expiry_warning: Attr<String>,
     /// Labels of the PrometheusRule, by which the Prometheus operator selects it.
@@ -247,12 +282,18 @@ pub struct Verify {
     /// Whether it is looked at.
     #[attr(default = true)]
     pub enabled: Attr<bool>,
-    /// The path that is asked for on every host.
-    #[attr(default = "/health", check = url_path())]
+    /// The path that is asked for on every host, below the endpoint's `path`. Default: `/health`; for an endpoint that serves
+    /// another `path` than everything below `/`, that path.
+    #[attr(optional, computed, check = url_path())]
     pub path: Attr<String>,
-    /// The status that is expected of it.
-    #[attr(default = 200, check = Check::between(100, 599))]
+    /// The status that is expected of it. Default: 200; where the path is the endpoint's own because none is named, any that
+    /// shows that the application answers: below 500, and neither 404 nor 429.
+    #[attr(optional, computed, check = Check::between(100, 599))]
     pub status: Attr<i64>,
+    /// What stands for the star of a wildcard host when that is looked at. Default: a made-up name, which an application
+    /// may not know.
+    #[attr(optional, check = dns_label())]
+    pub wildcard_label: Attr<String>,
     /// Expect that HTTP is redirected to HTTPS (301 or 308). Default: `security.ssl_redirect`.
     #[attr(optional)]
     pub redirect: Attr<bool>,
@@ -271,11 +312,13 @@ pub struct Verify {
     #[attr(optional)]
     pub controller: Attr<Controller>,
     /// Certificates of the authorities that are trusted, PEM. Default: those of this system, and the one that an internal
-    /// CA or a self-signed issuer puts into the Secret. `letsencrypt-staging` is not trusted by anybody: without a bundle
-    /// its chain is not checked.
+    /// CA or a self-signed issuer puts into the Secret. Let's Encrypt's staging server is not trusted by anybody: where the
+    /// issuer asks that one, the chain is not checked without a bundle. An issuer that is referred to is judged like one of the
+    /// endpoint's own.
     #[attr(optional, check = pem_certificates())]
     pub ca_bundle: Attr<String>,
-    /// How long the endpoint may take until everything is as expected.
+    /// How long the endpoint may take until everything is as expected. It ends after two minutes where a controller that
+    /// takes up changes at once answers the same all that time, and waiting would change nothing.
     #[attr(default = "10m", check = duration())]
     pub timeout: Attr<String>,
     /// Further requests on the first host.

@@ -158,7 +158,7 @@ pub(crate) fn certificate(spec: &Spec) -> Result<Desired> {
 pub(crate) fn alert(spec: &Spec) -> Result<Option<Desired>> {
     let Some(alert) = &spec.alert else { return Ok(None) };
     let (names, secret) = (&spec.names, &spec.certificate.secret_name);
-    let object = ffe_cert_manager::expiry_alert(&names.namespace, &names.alert(), secret, alert.before, &alert.labels);
+    let object = ffe_cert_manager::renewal_alert(&names.namespace, &names.alert(), secret, alert.before, &alert.labels);
     Desired::new(Part::Alert, labelled(spec, object)).map(Some)
 }
 

@@ -2,22 +2,24 @@
 //!
 //! What does not exist yet may be made in the same run: nothing that is missing fails a plan.
 
+mod served;
+
 use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
 use ffe_cloudflare::decide;
-use ffe_cluster::{Cancel, Cluster, Comparison, Kind, ObjectRef, Ownership};
+use ffe_cluster::{Cancel, Cluster, Comparison, ObjectRef, Ownership};
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
-use crate::claim;
 use crate::desired::{Desired, Found, Part, find};
-use crate::errors::{cloudflare_diagnostic, path};
-use crate::issuances;
+use crate::errors::cloudflare_diagnostic;
 use crate::model::TlsEndpoint;
+use crate::names::Names;
 use crate::resource::private;
 use crate::run::{credentials, credentials_bytes, credentials_version};
 use crate::spec::Spec;
 use crate::steps::issuer::CREDENTIALS;
 use crate::steps::{dns, route};
+use crate::{claim, issuances, settle, taken_over};
 
 pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel: &Cancel) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -44,6 +46,9 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         return diagnostics;
     }
     keep_known(plan);
+    if plan.is_create() && plan.config.adopt == Attr::Known(true) {
+        diagnostics.extend(leave_as_it_is(&cluster, plan).await);
+    }
     let Some(spec) = Spec::of(&plan.planned) else { return diagnostics };
     if plan.is_create() && plan.config.adopt != Attr::Known(true) && !plan.config.adopt.is_unknown() {
         diagnostics.extend(taken(&cluster, &spec).await);
@@ -58,6 +63,21 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         diagnostics.extend(foresee_dns(session, &cluster, &spec, cancel).await);
     }
     diagnostics
+}
+
+/// A site that is taken over goes on as it does where the configuration is silent.
+async fn leave_as_it_is(cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> Option<Diagnostic> {
+    let (Some(namespace), Some(name)) = (plan.config.namespace.as_str(), plan.config.name.as_str()) else {
+        return None;
+    };
+    match taken_over::look(cluster, &Names::new(namespace, name)).await {
+        Ok(before) => {
+            plan.planned.security = settle::security(&plan.config.security, before.as_ref());
+            plan.planned.security_before = before.into();
+            None
+        }
+        Err(diagnostic) => Some(diagnostic),
+    }
 }
 
 /// What the change does not touch stays known, so that who depends on it does not look changed: the address, which
@@ -213,10 +233,8 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool) -> Diagno
             return diagnostics;
         }
     };
-    for one in ffe_routing::warnings(&spec.route, &resolved) {
-        let told = Diagnostic::warning(one.summary.clone(), one.detail.clone());
-        diagnostics.push(told.at(path(&one.attribute)));
-    }
+    diagnostics.extend(served::as_one(&ffe_routing::warnings(&spec.route, &resolved)));
+    diagnostics.extend(served::counted_as_one(cluster, spec, &resolved).await);
     match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
         Ok(conflicts) => {
             for conflict in conflicts {
@@ -272,17 +290,6 @@ async fn current_address(cluster: &Cluster, spec: &Spec) -> Option<String> {
     let resolved = ffe_routing::inspect(cluster, &spec.route).await.ok()?;
     let found = ffe_routing::current_address(cluster, &spec.route, &resolved).await.ok()?;
     crate::steps::address::texts(found).into_iter().next()
-}
-
-/// The directory's URL of an issuer that is referred to; none where it is not an ACME issuer, or cannot be looked at.
-pub(crate) async fn acme_server(cluster: &Cluster, issuer: &IssuerRef, namespace: &str) -> Option<String> {
-    match find(cluster, &issuer.object(namespace)).await {
-        Ok(found) => found?.data["spec"]["acme"]["server"].as_str().map(str::to_owned),
-        Err(error) => {
-            tracing::info!(%error, forbidden = error.kind() == Kind::Forbidden, "the issuer was not looked at");
-            None
-        }
-    }
 }
 
 fn warning(diagnostic: Diagnostic) -> Diagnostic {

@@ -8,18 +8,20 @@ use ffe_cert_manager::{Certificate, certificate_ref};
 use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cancel, Cluster, Comparison, Error, Ownership, Presence};
+use ffe_https::CertificateFacts;
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
+use crate::authority::Authority;
 use crate::desired::{Found, Part, find, find_all};
-use crate::drift::{MARK, MISSING, differences, drift, field, is_not_done};
+use crate::drift::{FORMER_ISSUER, MARK, MISSING, differences, drift, field, given_up, is_not_done};
 use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
 use crate::model::{Drift, TlsEndpoint};
 use crate::objects::{self, INPUTS, Surroundings};
 use crate::resource::private;
 use crate::run::credentials_bytes;
 use crate::spec::Spec;
-use crate::status;
+use crate::status::{self, Pair};
 use crate::steps::issuer::CREDENTIALS;
 use crate::steps::{address, dns, look, route};
 
@@ -189,8 +191,9 @@ impl Eye<'_> {
             // Used as it is.
             return;
         }
-        self.drifted
-            .extend(differences(&found.desired.wished(adopted), &live).iter().map(|field| drift(object, field)));
+        let wished = found.desired.wished(adopted);
+        let fields = differences(&wished, &live).into_iter().chain(given_up(&wished, &live));
+        self.drifted.extend(fields.map(|field| drift(object, &field)));
     }
 
     async fn routes(&mut self, around: &Surroundings, state: &mut TlsEndpoint) -> Result<(), Error> {
@@ -232,10 +235,33 @@ impl Eye<'_> {
             Some(certificate) => {
                 state.certificate_status = status::status(&certificate, pair.as_ref()).into();
                 self.judge(&certificate).await;
+                if let Some(leaf) = pair.as_ref().and_then(Pair::leaf).filter(|_| certificate.status.ready) {
+                    self.follows_issuer(&certificate, leaf).await;
+                }
             }
             None => state.certificate_status = Attr::Null,
         }
         Ok(())
+    }
+
+    /// cert-manager goes by the issuer's name: of one that was made another one in place the certificate has to be ordered
+    /// anew, which the next apply does.
+    async fn follows_issuer(&mut self, certificate: &Certificate, leaf: &CertificateFacts) {
+        let spec = self.spec;
+        if certificate.issuer.as_ref() != Some(&spec.issuer) || !Authority::may_contradict(leaf) {
+            return;
+        }
+        if Authority::find(self.cluster, spec).await.contradicts(leaf) {
+            let object = certificate_ref(&spec.names.namespace, &spec.certificate.secret_name);
+            self.drifted.push(drift(&object, FORMER_ISSUER));
+            self.warnings.push(Diagnostic::warning(
+                format!("{object} was not issued by what {} asks now", spec.issuer.object(&spec.names.namespace)),
+                format!(
+                    "\"{}\" has signed it, and the issuer was changed since. The next apply orders it anew.",
+                    leaf.issuer
+                ),
+            ));
+        }
     }
 
     async fn judge(&mut self, certificate: &Certificate) {

@@ -2,22 +2,15 @@
 //!
 //! Nothing here looks at a prior value: an attribute that is removed from the configuration falls back to its default.
 
-use std::time::Duration;
-
-use ffe_cluster::{format_duration, parse_duration};
 use tfplugin::Attr;
 
-use crate::model::{Certificate, Gateway, Issuer, Security, TlsEndpoint};
+use crate::model::{Gateway, Issuer, Security, SecurityBefore, TlsEndpoint, Verify};
 use crate::names::Names;
 
-/// How long before its end a certificate is renewed.
-const RENEW_BEFORE: Duration = Duration::from_secs(720 * 3600);
-/// From how long before its end on there is an alert.
-const EXPIRY_WARNING: Duration = Duration::from_secs(168 * 3600);
 /// One year.
 const HSTS_MAX_AGE: i64 = 31_536_000;
-/// What a page may load where nothing else is said.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'";
+/// What is asked for where an endpoint serves all of its hosts.
+const HEALTH: &str = "/health";
 
 /// Fills `planned` in from `config`.
 pub(crate) fn settle(config: &TlsEndpoint, planned: &mut TlsEndpoint) {
@@ -30,9 +23,13 @@ pub(crate) fn settle(config: &TlsEndpoint, planned: &mut TlsEndpoint) {
     if let (Attr::Known(planned), Attr::Known(given)) = (&mut planned.issuer, &config.issuer) {
         planned.name = issuer_name(config, given);
     }
-    planned.security = security(&config.security);
-    if let (Attr::Known(planned), Attr::Known(given)) = (&mut planned.certificate, &config.certificate) {
-        planned.renew_before = renew_before(given);
+    if planned.security_before.is_unknown() {
+        // Taking over is a matter of the plan, which looks at what is there.
+        planned.security_before = Attr::Null;
+    }
+    planned.security = security(&config.security, planned.security_before.known());
+    if let (Attr::Known(planned), Attr::Known(given)) = (&mut planned.verify, &config.verify) {
+        (planned.path, planned.status) = looked_for(config, Some(given));
     }
     planned.urls = urls(config);
     planned.url = match &planned.urls {
@@ -94,7 +91,8 @@ fn issuer_name(config: &TlsEndpoint, issuer: &Issuer) -> Attr<String> {
     issuer.name.clone().or(default)
 }
 
-fn security(configured: &Attr<Security>) -> Attr<Security> {
+/// What `security` comes to: as it is written, else as it was where the site was taken over, else the defaults.
+pub(crate) fn security(configured: &Attr<Security>, before: Option<&SecurityBefore>) -> Attr<Security> {
     let given = match configured {
         Attr::Unknown => return Attr::Unknown,
         Attr::Null => Security {
@@ -108,37 +106,54 @@ fn security(configured: &Attr<Security>) -> Attr<Security> {
         },
         Attr::Known(given) => given.clone(),
     };
+    let before = before.cloned().unwrap_or(SecurityBefore {
+        ssl_redirect: Attr::Known(true),
+        hsts_max_age: Attr::Known(HSTS_MAX_AGE),
+        hsts_subdomains: Attr::Known(false),
+        frame_options: Attr::Null,
+        content_security_policy: Attr::Null,
+        content_type_nosniff: Attr::Known(true),
+        requests_per_minute: Attr::Null,
+    });
+    // Without the header there are no names below it to speak of.
+    let off = given.hsts_max_age == Attr::Known(0);
+    let subdomains = if off { Attr::Known(false) } else { before.hsts_subdomains };
     Attr::Known(Security {
-        ssl_redirect: given.ssl_redirect.or(Attr::Known(true)),
-        hsts_max_age: given.hsts_max_age.or(Attr::Known(HSTS_MAX_AGE)),
-        hsts_subdomains: given.hsts_subdomains.or(Attr::Known(false)),
-        frame_options: given.frame_options.or("DENY".into()),
-        content_security_policy: given.content_security_policy.or(CONTENT_SECURITY_POLICY.into()),
-        content_type_nosniff: given.content_type_nosniff.or(Attr::Known(true)),
-        requests_per_minute: given.requests_per_minute,
+        ssl_redirect: given.ssl_redirect.or(before.ssl_redirect),
+        hsts_max_age: given.hsts_max_age.or(before.hsts_max_age),
+        hsts_subdomains: given.hsts_subdomains.or(subdomains),
+        frame_options: given.frame_options.or(before.frame_options),
+        content_security_policy: given.content_security_policy.or(before.content_security_policy),
+        content_type_nosniff: given.content_type_nosniff.or(before.content_type_nosniff),
+        requests_per_minute: given.requests_per_minute.or(before.requests_per_minute),
     })
 }
 
-fn renew_before(certificate: &Certificate) -> Attr<String> {
-    let default = match &certificate.duration {
-        Attr::Unknown => Attr::Unknown,
-        duration => {
-            let whole = duration.as_str().and_then(|text| parse_duration(text).ok());
-            format_duration(default_renew_before(whole)).into()
+/// Which path is asked for, and which status is expected of it; a status of none is any answer of the application.
+pub(crate) fn looked_for(config: &TlsEndpoint, verify: Option<&Verify>) -> (Attr<String>, Attr<i64>) {
+    let (path, status) = verify.map_or((Attr::Null, Attr::Null), |given| (given.path.clone(), given.status));
+    let served = match (&config.path, config.path_type.as_str()) {
+        (Attr::Unknown, _) => Attr::Unknown,
+        (served, kind) => {
+            let served = served.as_str().unwrap_or("/");
+            let all = served == "/" && kind != Some("Exact");
+            Attr::Known(if all { HEALTH } else { literal(served) }.to_owned())
         }
     };
-    certificate.renew_before.clone().or(default)
+    let is_own = path.is_null() && served.as_str() != Some(HEALTH);
+    let expected = match (&path, &served) {
+        (Attr::Null, Attr::Unknown) | (Attr::Unknown, _) => Attr::Unknown,
+        _ if is_own => Attr::Null,
+        _ => Attr::Known(200),
+    };
+    (path.or(served), status.or(expected))
 }
 
-/// How long before its end a certificate of this duration is renewed.
-pub(crate) fn default_renew_before(duration: Option<Duration>) -> Duration {
-    let third = duration.map(|whole| Duration::from_secs((whole / 3).as_secs()));
-    third.map_or(RENEW_BEFORE, |third| third.min(RENEW_BEFORE))
-}
-
-/// From how long before the end there is an alert on a certificate that is renewed so long before it.
-pub(crate) fn default_expiry_warning(renew_before: Duration) -> Duration {
-    Duration::from_secs((renew_before / 2).as_secs()).min(EXPIRY_WARNING)
+/// As much of a path as is no pattern: some controllers take one where the type is `ImplementationSpecific`.
+fn literal(path: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
+    let end = path.find(|c| !plain(c)).unwrap_or(path.len());
+    if end == 0 { "/" } else { &path[..end] }
 }
 
 fn url(host: &str) -> Option<String> {
@@ -208,23 +223,78 @@ mod tests {
         let other =
             settled(json!({ "security": { "frame_options": "SAMEORIGIN", "requests_per_minute": 100 } })).security;
         let other = other.known().unwrap();
+        assert_eq!(
+            (&whole.known().unwrap().frame_options, &whole.known().unwrap().content_security_policy),
+            (&Attr::Null, &Attr::Null)
+        );
         assert_eq!(other.frame_options.as_str(), Some("SAMEORIGIN"));
         assert_eq!((other.requests_per_minute, other.ssl_redirect), (Attr::Known(100), Attr::Known(true)));
         assert!(settled(json!({ "security": "?" })).security.is_unknown());
     }
 
     #[test]
-    fn a_short_certificate_is_renewed_in_its_last_third_and_the_alert_is_later() {
-        let renew = |certificate: Json| {
-            settled(json!({ "certificate": certificate })).certificate.known().unwrap().renew_before.clone()
+    fn what_was_taken_over_stays_as_it_was_and_what_is_written_counts() {
+        let before = SecurityBefore {
+            ssl_redirect: Attr::Known(false),
+            hsts_max_age: Attr::Known(0),
+            hsts_subdomains: Attr::Known(false),
+            frame_options: Attr::Null,
+            content_security_policy: "default-src https:".into(),
+            content_type_nosniff: Attr::Known(false),
+            requests_per_minute: Attr::Null,
         };
-        assert_eq!(renew(json!({})), "720h".into());
-        assert_eq!(renew(json!({ "duration": "2160h" })), "720h".into());
-        assert_eq!(renew(json!({ "duration": "24h" })), "8h".into());
-        assert_eq!(renew(json!({ "duration": "24h", "renew_before": "1h" })), "1h".into());
-        assert_eq!(renew(json!({ "duration": "?" })), Attr::Unknown);
-        assert_eq!(default_expiry_warning(RENEW_BEFORE), EXPIRY_WARNING);
-        assert_eq!(default_expiry_warning(Duration::from_secs(8 * 3600)), Duration::from_secs(4 * 3600));
+        let of = |given: Json| {
+            let config = endpoint(minimal(given));
+            let mut planned = TlsEndpoint { security_before: before.clone().into(), ..config.clone() };
+            settle(&config, &mut planned);
+            assert_eq!(planned.security_before, Attr::Known(before.clone()), "it is kept");
+            planned.security.known().unwrap().clone()
+        };
+        let kept = of(json!({}));
+        assert_eq!(
+            (kept.ssl_redirect, kept.hsts_max_age, kept.content_type_nosniff),
+            (Attr::Known(false), Attr::Known(0), Attr::Known(false))
+        );
+        assert_eq!(kept.content_security_policy.as_str(), Some("default-src https:"));
+        let written = of(json!({ "security": { "hsts_max_age": 60, "content_security_policy": "" } }));
+        assert_eq!((written.hsts_max_age, written.ssl_redirect), (Attr::Known(60), Attr::Known(false)));
+        assert_eq!(written.content_security_policy.as_str(), Some(""));
+    }
+
+    #[test]
+    fn without_the_header_nothing_is_said_of_names_below() {
+        let before = SecurityBefore {
+            ssl_redirect: Attr::Known(true),
+            hsts_max_age: Attr::Known(3600),
+            hsts_subdomains: Attr::Known(true),
+            frame_options: Attr::Null,
+            content_security_policy: Attr::Null,
+            content_type_nosniff: Attr::Known(true),
+            requests_per_minute: Attr::Null,
+        };
+        let given = endpoint(minimal(json!({ "security": { "hsts_max_age": 0 } }))).security;
+        assert_eq!(security(&given, Some(&before)).known().unwrap().hsts_subdomains, Attr::Known(false));
+    }
+
+    #[test]
+    fn it_is_looked_where_the_endpoint_serves() {
+        let of = |more: Json| {
+            let verify = settled(more).verify;
+            let verify = verify.known().unwrap();
+            (verify.path.clone(), verify.status)
+        };
+        for (more, path, status) in [
+            (json!({ "verify": {} }), "/health", Attr::Known(200)),
+            (json!({ "path": "/v1", "verify": {} }), "/v1", Attr::Null),
+            (json!({ "path": "/", "path_type": "Exact", "verify": {} }), "/", Attr::Null),
+            (json!({ "path": "/v1", "verify": { "path": "/v1/up" } }), "/v1/up", Attr::Known(200)),
+            (json!({ "path": "/v1", "verify": { "status": 401 } }), "/v1", Attr::Known(401)),
+            (json!({ "path": "/v1(/|$)(.*)", "path_type": "ImplementationSpecific", "verify": {} }), "/v1", Attr::Null),
+        ] {
+            assert_eq!(of(more.clone()), (path.into(), status), "{more}");
+        }
+        assert_eq!(of(json!({ "path": "?", "verify": {} })), (Attr::Unknown, Attr::Unknown));
+        assert_eq!(of(json!({ "verify": { "path": "?" } })), (Attr::Unknown, Attr::Unknown));
     }
 
     #[test]

@@ -9,15 +9,9 @@ use ffe_cluster::parse_duration;
 use ffe_routing::{Backend, Class, GatewayRef, PathType, Route, Security};
 use tfplugin::Attr;
 
-use crate::checks::{LETS_ENCRYPT_STAGING, TARGET_INGRESS};
+use crate::checks::TARGET_INGRESS;
 use crate::model::{self, TlsEndpoint};
 use crate::names::Names;
-use crate::settle::{default_expiry_warning, default_renew_before};
-
-/// Let's Encrypt's profile for certificates of six days.
-const SHORT_LIVED: &str = "shortlived";
-/// From how long before the end of such a one on there is an alert.
-const SHORT_LIVED_WARNING: Duration = Duration::from_secs(24 * 3600);
 
 /// A wholly known endpoint, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +87,8 @@ pub(crate) struct DnsSpec {
 /// The alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AlertSpec {
-    pub(crate) before: Duration,
+    /// Not before so much is left of the certificate's life; none: as soon as its renewal is overdue.
+    pub(crate) before: Option<Duration>,
     pub(crate) labels: BTreeMap<String, String>,
     /// The configuration asks for it.
     pub(crate) demanded: bool,
@@ -112,16 +107,6 @@ impl OwnIssuer {
     pub(crate) fn has_credentials(&self) -> bool {
         matches!(self.solver(), Some(SolverSpec::Cloudflare | SolverSpec::Rfc2136 { key: Some(_), .. }))
     }
-
-    /// Whether its certificates end at an authority that nobody trusts, by design.
-    pub(crate) fn is_staging(&self) -> bool {
-        matches!(self, OwnIssuer::Acme(acme) if is_staging(&acme.server))
-    }
-}
-
-/// Whether this is Let's Encrypt's server for trying things out.
-pub(crate) fn is_staging(server: &str) -> bool {
-    ffe_cert_manager::is_same_directory(server, LETS_ENCRYPT_STAGING)
 }
 
 impl Spec {
@@ -143,23 +128,13 @@ impl Spec {
                 Attr::Null => None,
                 dns => Some(dns_spec(dns.known()?)?),
             },
-            alert: alert(model, default_before(issuer, certificate.renew_before)),
+            alert: alert(model),
             certificate,
             keep_secret: model.keep_secret.unwrap_or(true),
             timeout: duration(&model.timeout, 600),
             names,
             hosts,
         })
-    }
-
-    /// The hosts that one can connect to: a wildcard is none.
-    pub(crate) fn plain_hosts(&self) -> impl Iterator<Item = &str> {
-        self.hosts.iter().map(String::as_str).filter(|host| !host.starts_with("*."))
-    }
-
-    /// Whether every certificate counts against Let's Encrypt's limits, as far as the endpoint knows its issuer.
-    pub(crate) fn is_production(&self) -> bool {
-        matches!(&self.own_issuer, Some(OwnIssuer::Acme(acme)) if ffe_cert_manager::is_letsencrypt_production(&acme.server))
     }
 }
 
@@ -258,16 +233,14 @@ fn certificate(
         let text = attribute.map_or(Some(None), optional)?;
         Some(text.and_then(|text| parse_duration(&text).ok()))
     };
-    let whole = time(given.map(|one| &one.duration))?;
-    let renew_before = time(given.map(|one| &one.renew_before))?.unwrap_or_else(|| default_renew_before(whole));
     let key = given.and_then(|one| one.private_key.known());
     let word = |attribute: fn(&model::PrivateKey) -> &Attr<String>| key.and_then(|key| attribute(key).as_str());
     Some(CertificateSpec {
         secret_name: secret_name.to_owned(),
         dns_names: hosts.to_vec(),
         issuer: issuer.clone(),
-        duration: whole,
-        renew_before: Some(renew_before),
+        duration: time(given.map(|one| &one.duration))?,
+        renew_before: time(given.map(|one| &one.renew_before))?,
         private_key: PrivateKey {
             algorithm: match word(|key| &key.algorithm) {
                 Some("RSA") => Some(KeyAlgorithm::Rsa),
@@ -298,22 +271,14 @@ fn dns_spec(dns: &model::Dns) -> Option<DnsSpec> {
     })
 }
 
-/// From how long before its end on there is an alert where nothing is said.
-fn default_before(issuer: &model::Issuer, renew_before: Option<Duration>) -> Duration {
-    let usual = default_expiry_warning(renew_before.unwrap_or_else(|| default_renew_before(None)));
-    let profile = issuer.acme.known().and_then(|acme| acme.profile.as_str());
-    // Six days long, and renewed two days before the end: a week would be always.
-    if profile == Some(SHORT_LIVED) { usual.min(SHORT_LIVED_WARNING) } else { usual }
-}
-
-fn alert(model: &TlsEndpoint, default: Duration) -> Option<AlertSpec> {
+fn alert(model: &TlsEndpoint) -> Option<AlertSpec> {
     let given = model.alert.known();
     if given.is_some_and(|alert| alert.enabled == Attr::Known(false)) {
         return None;
     }
     let labels = given.and_then(|alert| alert.labels.known()).into_iter().flatten();
     Some(AlertSpec {
-        before: given.map_or(default, |alert| duration(&alert.expiry_warning, default.as_secs())),
+        before: given.and_then(|alert| alert.expiry_warning.as_str()).and_then(|text| parse_duration(text).ok()),
         labels: labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
         demanded: given.is_some(),
     })
@@ -337,9 +302,10 @@ mod tests {
         assert_eq!((spec.issuer, spec.own_issuer, spec.dns), (IssuerRef::issuer("internal"), None, None));
         assert_eq!(spec.route.class, Class::Ingress(None));
         assert_eq!(spec.route.security.hsts_max_age, Some(31_536_000));
-        assert_eq!(spec.certificate.renew_before, Some(Duration::from_secs(720 * 3600)));
+        assert_eq!((spec.route.security.frame_options, spec.route.security.content_security_policy), (None, None));
+        assert_eq!((spec.certificate.renew_before, spec.certificate.duration), (None, None), "cert-manager's own");
         let alert = spec.alert.unwrap();
-        assert_eq!((alert.before.as_secs(), alert.demanded), (604_800, false));
+        assert_eq!((alert.before, alert.demanded), (None, false));
     }
 
     #[test]
@@ -369,7 +335,7 @@ mod tests {
             spec(json!({ "issuer": { "acme": acme } })).own_issuer.unwrap()
         };
         let own = solver(json!({ "http01": {} }));
-        assert!(own.is_staging() && !own.has_credentials());
+        assert!(!own.has_credentials());
         assert_eq!(own.solver(), Some(&SolverSpec::Http01));
         assert_eq!(
             solver(json!({ "http01": { "gateway": { "name": "web" } } })).solver(),
@@ -381,16 +347,11 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_can_be_refused_and_follows_the_renewal() {
+    fn an_alert_can_be_refused_and_put_off() {
         assert_eq!(spec(json!({ "alert": { "enabled": false } })).alert, None);
-        let short = spec(json!({ "certificate": { "duration": "24h" }, "alert": {} })).alert.unwrap();
-        assert_eq!((short.before, short.demanded), (Duration::from_secs(4 * 3600), true));
-        let of = |profile: &str, alert: Json| {
-            let acme = json!({ "server": "letsencrypt", "profile": profile, "solver": { "http01": {} } });
-            spec(json!({ "issuer": { "acme": acme }, "alert": alert })).alert.unwrap().before.as_secs() / 3600
-        };
-        assert_eq!((of("shortlived", json!({})), of("tlsserver", json!({}))), (24, 168));
-        assert_eq!(of("shortlived", json!({ "expiry_warning": "12h" })), 12);
+        let alert = |more: Json| spec(json!({ "certificate": { "duration": "24h" }, "alert": more })).alert.unwrap();
+        assert_eq!((alert(json!({})).before, alert(json!({})).demanded), (None, true));
+        assert_eq!(alert(json!({ "expiry_warning": "12h" })).before, Some(Duration::from_secs(12 * 3600)));
     }
 
     #[test]

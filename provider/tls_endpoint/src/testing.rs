@@ -1,6 +1,7 @@
 //! Models from JSON, for unit tests: `"?"` stands for what is not known yet.
 #![allow(clippy::unwrap_used)]
 
+use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use serde_json::{Value as Json, json};
 use tfplugin::{Field as _, Model, Path, Unexpected, Value, from_json};
 
@@ -31,6 +32,19 @@ pub(crate) fn settled(json: Json) -> TlsEndpoint {
     let mut planned = TlsEndpoint::from_value(&planned, &Path::root()).unwrap();
     crate::settle::settle(&config, &mut planned);
     planned
+}
+
+/// A certificate for `api.example.com` by an authority of this name, or, where it is `own`, of that name by itself; PEM.
+pub(crate) fn certified(issuer: &str, own: bool) -> String {
+    let mut params = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, issuer);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    if own {
+        return authority.pem();
+    }
+    let mut leaf = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
+    leaf.distinguished_name.push(DnType::CommonName, "leaf");
+    leaf.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap().pem()
 }
 
 fn known(json: &Json) -> Json {

@@ -59,6 +59,12 @@ mod tests {
             json!({ "certificate": { "duration": "2160h", "private_key": { "algorithm": "ECDSA", "size": 384 } } }),
             json!({ "alert": { "expiry_warning": "24h" }, "verify": { "redirect": false } }),
             json!({ "security": { "ssl_redirect": false }, "verify": { "redirect": false } }),
+            json!({ "path": "/v1", "verify": { "path": "/v1/health?deep=1", "checks": [{ "path": "/other", "status": 404 }] } }),
+            json!({ "path": "/v1", "path_type": "Exact", "verify": { "path": "/v1?a=b" } }),
+            json!({ "path": "?", "verify": { "path": "/health" } }),
+            json!({ "path": "/v1(/|$)(.*)", "path_type": "ImplementationSpecific", "verify": { "path": "/v1/up" } }),
+            json!({ "certificate": { "renew_before": "720h" }, "alert": { "expiry_warning": "2000h" } }),
+            json!({ "certificate": { "renew_before": "2400h", "duration": "8760h" } }),
             json!({ "issuer": "?", "dns": "?", "gateway": "?", "certificate": "?", "verify": "?", "security": "?" }),
         ] {
             assert_eq!(said(good.clone()), Vec::<String>::new(), "{good}");
@@ -130,7 +136,11 @@ mod tests {
                 json!({ "certificate": { "private_key": { "algorithm": "ECDSA", "size": 2048 } } }),
                 "certificate.private_key.size: ",
             ),
-            (json!({ "alert": { "expiry_warning": "720h" } }), "alert.expiry_warning: "),
+            (json!({ "certificate": { "renew_before": "2160h" } }), "certificate.renew_before: "),
+            (json!({ "path": "/v1", "verify": { "path": "/health" } }), "verify.path: "),
+            (json!({ "path": "/v1/", "verify": { "path": "/v10" } }), "verify.path: "),
+            (json!({ "path": "/v1", "path_type": "Exact", "verify": { "path": "/v1/a" } }), "verify.path: "),
+            (json!({ "verify": { "wildcard_label": "demo" } }), "verify.wildcard_label: "),
         ] {
             let said = said(bad.clone());
             assert!(said.len() == 1 && said[0].starts_with(expected), "{bad}: {said:?}");

@@ -14,7 +14,7 @@ pub(super) fn check(https: &Target, http: Option<&Result<Seen, Failure>>) -> Che
         Some(Err(failure)) => {
             CheckResult::new("redirect", Err(format!("plain HTTP: {failure}"))).healing(failure.can_heal())
         }
-        Some(Ok(seen)) => CheckResult::new("redirect", compare(https, seen)),
+        Some(Ok(seen)) => CheckResult::new("redirect", compare(https, seen)).settling(seen.answer.is_ok()),
     }
 }
 

@@ -6,18 +6,41 @@ use super::CheckResult;
 use crate::look::Seen;
 use crate::target::Target;
 
-/// Compares the status of an answer; the caller names the check.
-pub(super) fn compare(expected: u16, seen: &Seen, target: &Target) -> CheckResult {
-    let Ok(answer) = &seen.answer else { return CheckResult::new("", Err(super::NOT_SEEN.to_owned())) };
-    if answer.status == expected {
-        return CheckResult::new("", Ok(expected.to_string()));
+/// Which status is good.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    /// This one.
+    Exactly(u16),
+    /// Whatever shows that the application itself answers.
+    Answer,
+}
+
+impl Wanted {
+    fn is(self, status: u16) -> bool {
+        match self {
+            Wanted::Exactly(wanted) => status == wanted,
+            Wanted::Answer => status < 500 && !matches!(status, 404 | 429),
+        }
     }
+}
+
+/// Compares the status of an answer; the caller names the check.
+pub(super) fn compare(wanted: Wanted, seen: &Seen, target: &Target) -> CheckResult {
+    let Ok(answer) = &seen.answer else { return CheckResult::new("", Err(super::NOT_SEEN.to_owned())) };
+    if wanted.is(answer.status) {
+        return CheckResult::new("", Ok(answer.status.to_string()));
+    }
+    let expected = match wanted {
+        Wanted::Exactly(status) => status.to_string(),
+        Wanted::Answer => "an answer of the application (below 500, and not 404)".to_owned(),
+    };
     let mut detail = format!("answered {}, expected {expected}", answer.status);
     if let Some(hint) = redirects_to_itself(seen, target).or_else(|| meaning(answer.status)) {
         detail.push_str(&format!(": {hint}"));
     }
     // Who is not let in now will not be later. Everything else may be an application that is still starting.
-    CheckResult::new("", Err(detail)).healing(!matches!(answer.status, 401 | 403))
+    let settled = answer.status < 500 && answer.status != 429;
+    CheckResult::new("", Err(detail)).healing(!matches!(answer.status, 401 | 403)).settling(settled)
 }
 
 fn redirects_to_itself(seen: &Seen, target: &Target) -> Option<&'static str> {

@@ -53,6 +53,7 @@ fn everything() -> Expected {
         fingerprint_sha256: None,
         min_remaining: Some(Duration::from_secs(7 * 86_400)),
         status: Some(200),
+        answers: false,
         redirect: true,
         headers: ExpectedHeaders {
             hsts_max_age: Some(31_536_000),
@@ -111,7 +112,11 @@ async fn nothing_is_well() {
     assert!(detail("chain").contains("expired on ") && detail("chain").contains("; it is not for"), "{results:#?}");
     assert_eq!(detail("names"), "it is not for ffe.example.com, but for other.example.com");
     assert_eq!(detail("issuer"), "issued by \"O=Three Rivers, CN=Root\", expected \"Let's Encrypt\"");
-    assert_eq!(detail("certificate"), "another certificate is served: its serial number is 0abc12, expected ff");
+    assert_eq!(
+        detail("certificate"),
+        "another certificate is served, for other.example.com, issued by \"O=Three Rivers, CN=Root\": its serial number is \
+         0abc12, expected ff"
+    );
     assert!(detail("remaining life").starts_with("it expired on "));
     assert_eq!(detail("status"), "answered 503, expected 200: the application has no pod that is ready");
     assert_eq!(detail("header X-Frame-Options"), "the header is missing");
@@ -212,4 +217,69 @@ async fn a_status_is_told_with_what_it_means() {
     let site = site(Wanted::server(), looping, moved()).await;
     let found = site.check(&Expected { status: Some(200), ..Expected::default() }).await.remove(1);
     assert!(found.detail.contains("it redirects to itself") && found.detail.contains("SSL mode"), "{found:?}");
+}
+
+#[tokio::test]
+async fn any_answer_of_the_application_may_be_enough() {
+    let answers = Expected { answers: true, ..Expected::default() };
+    for (status, passed) in [
+        (200, true),
+        (204, true),
+        (302, true),
+        (400, true),
+        (401, true),
+        (405, true),
+        (404, false),
+        (429, false),
+        (503, false),
+    ] {
+        let site = site(Wanted::server(), Page::new(status, &[]), moved()).await;
+        let found = site.check(&answers).await.remove(1);
+        assert_eq!((found.name.as_str(), found.passed), ("status", passed), "{found:?}");
+        assert!(passed || found.detail.contains("expected an answer of the application"), "{found:?}");
+    }
+    let site = site(Wanted::server(), Page::new(302, &[]), moved()).await;
+    let exact = Expected { status: Some(200), ..answers };
+    assert!(!site.check(&exact).await.remove(1).passed, "a status that is named is the one");
+}
+
+#[tokio::test]
+async fn what_somebody_answers_is_settled_and_what_is_still_starting_is_not() {
+    let expected = |status| Expected { fingerprint_sha256: None, serial: None, status: Some(status), ..everything() };
+    for (page, settled) in [
+        (good(), true),
+        (Page::new(200, &[]), true),
+        (Page::new(404, &[]), true),
+        (Page::new(503, &[]), false),
+        (Page::new(429, &[]), false),
+    ] {
+        let status = page.status;
+        let site = site(Wanted::server(), page, moved()).await;
+        let results = site.check(&expected(418)).await;
+        assert!(
+            !result(&results, "status").passed && CheckResult::is_settled(&results) == settled,
+            "{status}: {results:#?}"
+        );
+    }
+    let site = site(Wanted::server(), good(), moved()).await;
+    let other = Expected { fingerprint_sha256: Some("00".repeat(32)), ..Expected::default() };
+    let results = site.check(&other).await;
+    assert!(
+        CheckResult::worth_waiting(&results) && CheckResult::is_settled(&results),
+        "a certificate of somebody else"
+    );
+    assert!(!CheckResult::is_settled(&site.check(&Expected::default()).await), "all is well");
+    assert!(!CheckResult::is_settled(&[CheckResult::unreachable("closed", true)]));
+}
+
+#[tokio::test]
+async fn a_controllers_default_certificate_is_called_so() {
+    let leaf = Wanted { cn: "TRAEFIK DEFAULT CERT", names: vec!["a.b.traefik.default"], ..Wanted::server() };
+    let site = site(leaf, good(), moved()).await;
+    let expected = Expected { fingerprint_sha256: Some("00".repeat(32)), ..Expected::default() };
+    let found = site.check(&expected).await.remove(1);
+    assert!(
+        found.detail.starts_with("another certificate is served, Traefik's default certificate (the controller"),
+        "{found:?}"
+    );
 }

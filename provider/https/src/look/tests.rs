@@ -250,3 +250,21 @@ fn looks_can_be_awaited_on_any_thread() {
     sent(look(&target));
     sent(crate::observe((&target, &Direct), None, &crate::Expected::default()));
 }
+
+#[tokio::test]
+async fn an_address_that_this_machine_has_no_way_to_is_told_apart_from_one_that_refuses() {
+    // Addresses for documentation, of a family that a machine may lack; where it has a way, nobody answers there.
+    let target = Target::http(HOST)
+        .resolve_to(std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]))
+        .timeout(Duration::from_millis(200));
+    let failure = look(&target).await.unwrap_err();
+    assert!(
+        matches!(failure, Failure::NoWay { .. } | Failure::TimedOut { .. } | Failure::Connect { .. }),
+        "{failure:?}"
+    );
+    let error = |number| std::io::Error::from_raw_os_error(number);
+    // Linux: ENETUNREACH, EADDRNOTAVAIL; ECONNREFUSED, EHOSTUNREACH.
+    for (number, without_way) in [(101, true), (99, true), (111, false), (113, false)] {
+        assert_eq!(crate::connect::is_without_way(&error(number)), without_way, "{number}");
+    }
+}

@@ -3,9 +3,11 @@
 use ffe_cert_manager::Renewal;
 use tfplugin::{Diagnostic, Path};
 
+use crate::authority::Authority;
 use crate::errors::cert_manager;
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
+use crate::status::Pair;
 use crate::{objects, reissue, status};
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
@@ -42,10 +44,9 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Whether the issuer that is asked is the endpoint's own and has changed, or cannot have issued what is there.
+/// Whether the issuer that is asked has changed, or cannot have issued what is there.
 async fn is_to_be_anew(run: &Run<'_>, another: bool) -> Result<bool, Stop> {
     let spec = run.spec;
-    let Some(own) = &spec.own_issuer else { return Ok(false) };
     let (namespace, name) = (&spec.names.namespace, &spec.certificate.secret_name);
     let found = ffe_cert_manager::certificate(run.cluster, namespace, name).await;
     let found = found.map_err(|error| cert_manager(&error, "The certificate could not be looked at"))?;
@@ -60,7 +61,8 @@ async fn is_to_be_anew(run: &Run<'_>, another: bool) -> Result<bool, Stop> {
     }
     let pair = status::pair(run.cluster, namespace, &found.secret_name).await;
     let pair = pair.map_err(failed("The certificate could not be read"))?;
-    Ok(pair.and_then(|pair| pair.leaf().map(|leaf| reissue::contradicts(own, leaf))).unwrap_or(false))
+    let Some(leaf) = pair.as_ref().and_then(Pair::leaf) else { return Ok(false) };
+    Ok(Authority::find(run.cluster, spec).await.contradicts(leaf))
 }
 
 /// What the configuration says otherwise than a Certificate that is kept.

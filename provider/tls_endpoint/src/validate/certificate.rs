@@ -1,4 +1,4 @@
-//! The certificate, and the alert on its end.
+//! The certificate.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use ffe_cluster::{format_duration, parse_duration};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::model::{PrivateKey, TlsEndpoint};
-use crate::settle::{default_expiry_warning, default_renew_before};
 
 /// The shortest life that cert-manager takes.
 const SHORTEST: Duration = Duration::from_secs(3600);
+/// How long cert-manager takes a certificate to be valid that has no duration.
+const ASSUMED: Duration = Duration::from_secs(2160 * 3600);
 /// The least of a life that may be left at its renewal.
 const LATEST: Duration = Duration::from_secs(300);
 
@@ -41,6 +42,19 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
             format!("cert-manager takes 5m or more; it is {}.", format_duration(before)),
         );
     }
+    let duration = certificate.map_or(Attr::Null, |certificate| certificate.duration.clone());
+    if let (None, Attr::Null, Some(before)) = (whole, duration, renew_before.filter(|before| *before >= ASSUMED)) {
+        object(
+            "renew_before",
+            "certificate.renew_before is too long".to_owned(),
+            format!(
+                "Without certificate.duration cert-manager takes it to be {}, and a certificate cannot be renewed {} before \
+                 the end of that. Give a duration, or leave renew_before out: it is renewed when a third of its life is left.",
+                format_duration(ASSUMED),
+                format_duration(before)
+            ),
+        );
+    }
     if let (Some(whole), Some(before)) = (whole, renew_before)
         && before >= whole
     {
@@ -58,10 +72,6 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
         diagnostics.extend(check_key(key, &at.child("private_key")));
     }
     diagnostics.extend(ineffective(config));
-    let unknown = certificate.is_some_and(|one| one.duration.is_unknown() || one.renew_before.is_unknown());
-    if !unknown {
-        diagnostics.extend(check_alert(config, renew_before.unwrap_or_else(|| default_renew_before(whole))));
-    }
     diagnostics
 }
 
@@ -93,22 +103,5 @@ fn ineffective(config: &TlsEndpoint) -> Option<Diagnostic> {
              issuer.acme.profile.",
         )
         .at(Path::attribute("certificate").child("duration"))
-    })
-}
-
-fn check_alert(config: &TlsEndpoint, renew_before: Duration) -> Option<Diagnostic> {
-    let alert = config.alert.known().filter(|alert| alert.enabled != Attr::Known(false))?;
-    let before = alert.expiry_warning.as_str().and_then(|text| parse_duration(text).ok())?;
-    (before >= renew_before).then(|| {
-        let (before, renewal) = (format_duration(before), format_duration(renew_before));
-        Diagnostic::error(
-            "alert.expiry_warning must be less than certificate.renew_before",
-            format!(
-                "Every certificate is renewed {renewal} before its end, so an alert from {before} before it would be on \
-                 each time. The default is {}.",
-                format_duration(default_expiry_warning(renew_before))
-            ),
-        )
-        .at(Path::attribute("alert").child("expiry_warning"))
     })
 }

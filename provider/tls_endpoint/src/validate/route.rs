@@ -70,6 +70,34 @@ fn verify(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             .at(at.child("redirect")),
         );
     }
+    if let (Some(asked), false) = (verify.path.as_str(), config.path.is_unknown())
+        && !is_served(config.path.as_str().unwrap_or("/"), config.path_type.as_str(), asked)
+    {
+        let served = config.path.as_str().unwrap_or("/");
+        diagnostics.push(
+            Diagnostic::error(
+                "verify.path is not served by the endpoint",
+                format!(
+                    "The endpoint serves {served} ({}), and \"{asked}\" is not below it. Ask for a path that it serves, or leave \
+                     verify.path out: then it is {served}.",
+                    config.path_type.as_str().unwrap_or("Prefix")
+                ),
+            )
+            .at(at.child("path")),
+        );
+    }
+    let hosts = config.hosts.known().filter(|hosts| hosts.iter().all(Attr::is_known));
+    let has_wildcard =
+        hosts.is_none_or(|hosts| hosts.iter().filter_map(Attr::as_str).any(|host| host.starts_with("*.")));
+    if verify.wildcard_label.is_known() && !has_wildcard {
+        diagnostics.push(
+            Diagnostic::error(
+                "verify.wildcard_label needs a wildcard among the hosts",
+                "It stands for the star of a host such as \"*.example.com\". Remove it, or add such a host.",
+            )
+            .at(at.child("wildcard_label")),
+        );
+    }
     for (index, check) in verify.checks.known().into_iter().flatten().enumerate() {
         if let Some(Err(wrong)) = check.bearer_wo.as_str().map(ffe_https::Bearer::new) {
             diagnostics.push(
@@ -99,5 +127,19 @@ fn verify(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             )
             .at(at.child("controller")),
         );
+    }
+}
+
+/// Whether a request for this path comes to the endpoint.
+fn is_served(path: &str, kind: Option<&str>, asked: &str) -> bool {
+    let asked = asked.split('?').next().unwrap_or_default();
+    match kind {
+        Some("Exact") => asked == path,
+        // What it means is up to the controller.
+        Some("ImplementationSpecific") => true,
+        _ => {
+            let path = path.trim_end_matches('/');
+            asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Who plays the controllers: Traefik gives addresses, cert-manager makes issuers ready and issues certificates.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,12 +13,16 @@ use serde_json::{Value as Json, json};
 
 use crate::world::{ADDRESS, Background};
 
+/// Who signs, unless it is somebody else.
+const AUTHORITY: &str = "Test Authority";
+
 /// The players; they stop with this.
 pub(crate) struct Controllers {
     _player: Background,
     orders: Arc<AtomicUsize>,
     issues: Arc<AtomicBool>,
     addresses: Arc<AtomicBool>,
+    issuer: Arc<Mutex<String>>,
 }
 
 impl Controllers {
@@ -27,16 +31,19 @@ impl Controllers {
         let (counted, willing) = (Arc::clone(&orders), Arc::clone(&issues));
         let addresses = Arc::new(AtomicBool::new(true));
         let reached = Arc::clone(&addresses);
+        let issuer = Arc::new(Mutex::new(AUTHORITY.to_owned()));
+        let signs = Arc::clone(&issuer);
         let player = tokio::spawn(async move {
             loop {
                 let reached = reached.load(Ordering::SeqCst);
                 for object in api.all().iter().filter(|object| reached || object["kind"] != "Ingress") {
-                    play(&api, object, &counted, willing.load(Ordering::SeqCst));
+                    let signs = signs.lock().unwrap().clone();
+                    play(&api, object, &counted, willing.load(Ordering::SeqCst), &signs);
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         });
-        Controllers { _player: Background(player), orders, issues, addresses }
+        Controllers { _player: Background(player), orders, issues, addresses, issuer }
     }
 
     /// How many certificates were ordered.
@@ -54,13 +61,18 @@ impl Controllers {
         self.addresses.store(gives, Ordering::SeqCst);
     }
 
+    /// Who signs from now on, and is no authority that stands in the Secret.
+    pub(crate) fn sign_as(&self, issuer: &str) {
+        issuer.clone_into(&mut self.issuer.lock().unwrap());
+    }
+
     /// Whether cert-manager is at work.
     pub(crate) fn issue(&self, issues: bool) {
         self.issues.store(issues, Ordering::SeqCst);
     }
 }
 
-fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
+fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool, issuer: &str) {
     let Ok(named) = ObjectRef::from_value(object) else { return };
     match named.kind.as_str() {
         "Ingress" if object["status"].is_null() => {
@@ -87,7 +99,9 @@ fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool) {
                     "reason": "Ready", "observedGeneration": generation }] });
             });
         }
-        "Certificate" if issues && !is_current(object) => issue(api, &named, object, orders),
+        "Certificate" if issues && (!is_current(object) || is_issuing(object)) => {
+            issue(api, &named, object, orders, issuer);
+        }
         _ => {}
     }
 }
@@ -114,25 +128,38 @@ fn serve_gateway(api: &FakeApi, named: &ObjectRef, gateway: &Json) {
 }
 
 fn is_current(object: &Json) -> bool {
-    let ready = object["status"]["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == "Ready");
+    let ready = of_type(object, "Ready");
     ready.is_some_and(|ready| ready["observedGeneration"] == object["metadata"]["generation"])
 }
 
+/// Whether somebody has it issued again.
+fn is_issuing(object: &Json) -> bool {
+    of_type(object, "Issuing").is_some_and(|issuing| issuing["status"] == "True")
+}
+
+fn of_type<'a>(object: &'a Json, kind: &str) -> Option<&'a Json> {
+    object["status"]["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == kind)
+}
+
 /// Issues, or finds that what is in the Secret is good for what is asked.
-fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize) {
+fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize, issuer: &str) {
     let namespace = named.namespace.as_deref().unwrap();
     let secret = ObjectRef::new("v1", "Secret", Some(namespace), certificate["spec"]["secretName"].as_str().unwrap());
     let asked = certificate["spec"]["dnsNames"].to_string();
     let revision = certificate["status"]["revision"].as_i64().unwrap_or(0) + 1;
     let there = api.get(&secret);
-    if there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {
+    if is_issuing(certificate) || there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {
         orders.fetch_add(1, Ordering::SeqCst);
         let hosts: Vec<String> = serde_json::from_value(certificate["spec"]["dnsNames"].clone()).unwrap();
-        let Pair { chain, key, authority } = pair(&hosts);
+        let Pair { chain, key, authority } = pair_by(issuer, &hosts);
+        let mut data = json!({ "tls.crt": STANDARD.encode(chain), "tls.key": STANDARD.encode(key) });
+        if issuer == AUTHORITY {
+            data["ca.crt"] = json!(STANDARD.encode(authority));
+        }
         api.put(json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
             "metadata": { "name": secret.name, "namespace": namespace,
                 "annotations": { "cert-manager.io/certificate-name": named.name, "test/asked": asked } },
-            "data": { "tls.crt": STANDARD.encode(chain), "tls.key": STANDARD.encode(key), "ca.crt": STANDARD.encode(authority) } }));
+            "data": data }));
         api.put(json!({ "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
             "metadata": { "name": format!("{}-{revision}", named.name), "namespace": namespace,
                 "annotations": { "cert-manager.io/certificate-name": named.name,
@@ -163,9 +190,14 @@ pub(crate) struct Pair {
 
 /// A certificate for these hosts by an authority of its own.
 pub(crate) fn pair(hosts: &[String]) -> Pair {
+    pair_by(AUTHORITY, hosts)
+}
+
+/// The same by an authority of this name.
+pub(crate) fn pair_by(issuer: &str, hosts: &[String]) -> Pair {
     let mut params = CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, "Test Authority");
+    params.distinguished_name.push(DnType::CommonName, issuer);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut leaf = CertificateParams::new(hosts.to_vec()).unwrap();

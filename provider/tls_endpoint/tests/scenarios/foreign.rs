@@ -214,3 +214,68 @@ async fn an_endpoint_of_another_state_is_refused() {
         .await
         .expect_error("name", "");
 }
+
+/// The Middleware of somebody else that an ingress of theirs names.
+fn middleware(world: &World, headers: Json) {
+    world.api.put(json!({ "apiVersion": "traefik.io/v1alpha1", "kind": "Middleware",
+        "metadata": { "name": "theirs", "namespace": NAMESPACE }, "spec": { "headers": headers } }));
+    ingress(world, json!({ "traefik.ingress.kubernetes.io/router.middlewares": "ffe-theirs@kubernetescrd" }));
+    world.api.edit(&ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api"), |one| {
+        one["spec"]["ingressClassName"] = json!("traefik");
+    });
+}
+
+/// What the endpoint sends with every answer.
+fn headers(world: &World) -> Json {
+    world
+        .get("traefik.io/v1alpha1", "Middleware", "api-headers")
+        .map_or(Json::Null, |one| one["spec"]["headers"].clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_site_that_is_imported_or_adopted_sends_what_it_sent_before() {
+    for adopt in [false, true] {
+        let world = World::new();
+        middleware(&world, json!({ "contentSecurityPolicy": "default-src https:" }));
+        let config = |more: Json| {
+            let mut config = endpoint(more);
+            config["adopt"] = json!(adopt);
+            config
+        };
+        let mut tf = world.terraform().await;
+        if !adopt {
+            tf.import(ENDPOINT, "this", "ffe/api", config(json!({}))).await.expect_ok();
+        }
+        let planned = tf.plan(ENDPOINT, "this", config(json!({}))).await;
+        planned.expect_ok();
+        let security = &planned.after["security"];
+        assert_eq!((&security["hsts_max_age"], &security["ssl_redirect"]), (&json!(0), &json!(false)), "{security}");
+        assert_eq!(security["content_security_policy"], "default-src https:");
+        tf.apply(ENDPOINT, "this", config(json!({}))).await.expect_ok();
+        assert_eq!(headers(&world), json!({ "contentSecurityPolicy": "default-src https:" }), "adopt: {adopt}");
+        tf.assert_empty_plan(ENDPOINT, "this", config(json!({}))).await;
+
+        // What is asked for is set, and what is asked for no more is as it was.
+        tf.apply(ENDPOINT, "this", config(json!({ "security": { "hsts_max_age": 3600 } }))).await.expect_ok();
+        assert_eq!(headers(&world)["stsSeconds"], 3600);
+        tf.apply(ENDPOINT, "this", config(json!({}))).await.expect_ok();
+        assert_eq!(headers(&world), json!({ "contentSecurityPolicy": "default-src https:" }), "adopt: {adopt}");
+
+        // The state is lost: an import knows it from the site.
+        let mut other = world.terraform().await;
+        other.import(ENDPOINT, "this", "ffe/api", config(json!({}))).await.expect_action(Action::NoOp).expect_ok();
+        assert_eq!(other.state(ENDPOINT, "this")["security"]["hsts_max_age"], 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_at_cannot_stay_as_it_is() {
+    let world = World::new();
+    middleware(&world, json!({ "contentSecurityPolicy": "default-src https:" }));
+    world.api.fail("GET", "/middlewares/theirs", None, 403, "Forbidden", "no");
+    let mut tf = world.terraform().await;
+    let adopted = endpoint(json!({ "adopt": true }));
+    let before = world.writes();
+    tf.plan(ENDPOINT, "this", adopted).await.expect_error("", "does for its hosts could not be looked at");
+    assert_eq!(world.writes(), before);
+}

@@ -157,3 +157,46 @@ async fn secrets_of_a_cluster_issuer_are_where_cert_manager_reads_them() {
     world.api.remove(&ObjectRef::new("apps/v1", "Deployment", Some("cm"), "cert-manager"));
     tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("", "metadata.name=ffe-api-credentials");
 }
+
+fn of_lets_encrypt(world: &World, directory: &str) {
+    world.issuer(
+        "le",
+        json!({ "acme": { "server": directory, "privateKeySecretRef": { "name": "le" }, "solvers": [] } }),
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_of_somebody_else_that_was_moved_to_production_is_followed() {
+    let world = World::new();
+    of_lets_encrypt(&world, ffe_cert_manager::LETSENCRYPT_STAGING);
+    let mut tf = world.terraform().await;
+    let config = endpoint(json!({ "issuer": { "name": "le" } }));
+    world.controllers.sign_as("(STAGING) Ersatz Edamame E1");
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+    tf.assert_empty_plan(ENDPOINT, "this", config.clone()).await;
+
+    of_lets_encrypt(&world, ffe_cert_manager::LETSENCRYPT);
+    world.controllers.sign_as("R11");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let planned = tf.plan(ENDPOINT, "this", config.clone()).await;
+    planned.expect_action(Action::Update).expect_ok();
+    assert_eq!(planned.before["drifted"][0]["field"], "(issued by what its issuer was before)");
+    tf.refresh(ENDPOINT, "this").await.expect_warning("", "was not issued by what Issuer ffe/le asks now");
+    let orders = world.controllers.orders();
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+    assert_eq!(world.controllers.orders(), orders + 1, "it is ordered anew, once");
+    tf.assert_empty_plan(ENDPOINT, "this", config.clone()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_look_at_the_issuer_does_not_know_that_it_is_another_one() {
+    let world = World::new();
+    of_lets_encrypt(&world, ffe_cert_manager::LETSENCRYPT_STAGING);
+    world.controllers.sign_as("(STAGING) Ersatz Edamame E1");
+    let mut tf = world.terraform().await;
+    let config = endpoint(json!({ "issuer": { "name": "le" } }));
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+    of_lets_encrypt(&world, ffe_cert_manager::LETSENCRYPT);
+    world.api.fail("GET", "/issuers/le", None, 403, "Forbidden", "no");
+    tf.assert_empty_plan(ENDPOINT, "this", config).await;
+}

@@ -33,7 +33,10 @@ async fn an_endpoint_lives_and_dies() {
     let annotations = ingress["metadata"]["annotations"].as_object().unwrap();
     assert!(!annotations.keys().any(|key| key.starts_with("cert-manager.io/")), "two certificates would be made");
     let certificate = world.get(API, "Certificate", "api-tls").unwrap();
-    assert_eq!(certificate["spec"]["renewBefore"], "720h");
+    assert_eq!(certificate["spec"]["renewBefore"], json!(null), "cert-manager's own fits every length");
+    let headers = world.get("traefik.io/v1alpha1", "Middleware", "api-headers").unwrap()["spec"]["headers"].clone();
+    assert_eq!(headers["stsSeconds"], 31_536_000);
+    assert_eq!((&headers["contentSecurityPolicy"], &headers["customFrameOptionsValue"]), (&json!(null), &json!(null)));
     assert_eq!(world.names("PrometheusRule"), ["api-certificate"]);
     let record = world.get("v1", "ConfigMap", "ffe-tls-endpoint.api").unwrap();
     assert_eq!(record["metadata"]["annotations"]["ffe.three-rivers.tech/state"], "complete");
@@ -93,7 +96,7 @@ async fn each_change_is_made_in_place_and_one_that_is_taken_back_is_undone() {
             json!("another"),
         ),
         (
-            json!({ "certificate": { "duration": "240h", "private_key": { "algorithm": "ECDSA" } } }),
+            json!({ "certificate": { "duration": "240h", "renew_before": "80h", "private_key": { "algorithm": "ECDSA" } } }),
             &|| world.get(API, "Certificate", "api-tls").unwrap()["spec"]["renewBefore"].clone(),
             json!("80h"),
         ),
@@ -136,8 +139,8 @@ async fn another_class_takes_the_place_of_the_first() {
     assert!(!world.names("Middleware").is_empty());
     let nginx = endpoint(json!({ "ingress_class": "nginx" }));
     let planned = tf.plan(ENDPOINT, "this", nginx.clone()).await;
-    planned.expect_action(Action::Update).expect_warning("security.hsts_max_age", "administrator");
-    planned.expect_warning("ingress_class", "retired");
+    planned.expect_action(Action::Update).expect_warning("", "administrator").expect_warning("", "retired");
+    assert_eq!(planned.diagnostics().iter().count(), 1, "one message with a list: {}", planned.diagnostics());
     assert_eq!(planned.after["address"], unknown());
     tf.apply(ENDPOINT, "this", nginx).await.expect_ok();
     assert_eq!((world.names("Middleware"), world.names("Ingress")), (vec![], vec!["api".to_owned()]));
@@ -147,7 +150,8 @@ async fn another_class_takes_the_place_of_the_first() {
 async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
     let world = World::new();
     let mut tf = world.terraform().await;
-    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    let config = endpoint(json!({ "certificate": { "renew_before": "720h" } }));
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
     let object = |api: &str, kind: &str, name: &str| ObjectRef::new(api, kind, Some(NAMESPACE), name);
     let spec = world.get(NETWORKING, "Ingress", "api").unwrap()["spec"].clone();
     world.api.edit(&object(NETWORKING, "Ingress", "api"), |ingress| {
@@ -159,7 +163,7 @@ async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
         record["metadata"]["annotations"] = json!({});
     });
 
-    let planned = tf.plan(ENDPOINT, "this", endpoint(json!({}))).await;
+    let planned = tf.plan(ENDPOINT, "this", config.clone()).await;
     planned.expect_action(Action::Update);
     let mut drifted: Vec<String> = planned.before["drifted"]
         .as_array()
@@ -177,9 +181,69 @@ async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_put_right() {
             "PrometheusRule ffe/api-certificate (missing)",
         ]
     );
-    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
     assert_eq!(world.get(NETWORKING, "Ingress", "api").unwrap()["spec"], spec);
     assert_eq!(world.names("PrometheusRule"), ["api-certificate"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_older_version_has_set_unasked_goes_and_the_plan_says_so() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    let mut old = tf.state(ENDPOINT, "this");
+    old["security"]["frame_options"] = json!("DENY");
+    old["security"]["content_security_policy"] = json!("default-src 'self'");
+    let private = tf.private(ENDPOINT, "this");
+    tf.set_state(ENDPOINT, "this", 0, old, &private);
+    let planned = tf.plan(ENDPOINT, "this", endpoint(json!({}))).await;
+    planned.expect_action(Action::Update).expect_ok();
+    let change = |name: &str| (planned.before["security"][name].clone(), planned.after["security"][name].clone());
+    assert_eq!(change("frame_options"), (json!("DENY"), json!(null)));
+    assert_eq!(change("content_security_policy"), (json!("default-src 'self'"), json!(null)));
+    assert_eq!(change("hsts_max_age"), (json!(31_536_000), json!(31_536_000)));
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+
+    // The same for what is set in the cluster only: the plan shows the field that goes.
+    let certificate = ObjectRef::new(API, "Certificate", Some(NAMESPACE), "api-tls");
+    world.api.edit(&certificate, |one| {
+        one["spec"]["renewBefore"] = json!("720h");
+        one["metadata"]["managedFields"] = json!([{ "manager": "terraform-provider-ffe", "operation": "Apply",
+            "fieldsV1": { "f:spec": { "f:renewBefore": {}, "f:secretName": {} } } }]);
+    });
+    let planned = tf.plan(ENDPOINT, "this", endpoint(json!({}))).await;
+    planned.expect_action(Action::Update);
+    assert_eq!(
+        planned.before["drifted"],
+        json!([{ "object": "Certificate ffe/api-tls", "field": "spec.renewBefore" }])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_for_each_client_is_warned_of_where_nobody_sees_who_they_are() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    let limited = endpoint(json!({ "security": { "requests_per_minute": 100 } }));
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    let traefik = |policy: &str| {
+        world.api.put(json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "traefik", "namespace": "kube-system" },
+            "spec": { "type": "LoadBalancer", "externalTrafficPolicy": policy, "selector": { "app": "traefik" },
+                "ports": [{ "name": "web", "port": 80 }, { "name": "websecure", "port": 443 }] },
+            "status": { "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } } }));
+    };
+    tf.plan(ENDPOINT, "this", limited.clone()).await.expect_silence();
+    traefik("Cluster");
+    let planned = tf.plan(ENDPOINT, "this", limited.clone()).await;
+    planned
+        .expect_ok()
+        .expect_warning("security.requests_per_minute", "Service kube-system/traefik has externalTrafficPolicy");
+    tf.plan(ENDPOINT, "this", endpoint(json!({ "timeout": "3m" }))).await.expect_silence();
+    traefik("Local");
+    tf.plan(ENDPOINT, "this", limited.clone()).await.expect_silence();
+    // Who may not list Services is not told what nobody knows.
+    traefik("Cluster");
+    world.api.fail("GET", "/services", None, 403, "Forbidden", "no");
+    tf.plan(ENDPOINT, "this", limited).await.expect_silence();
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,7 +123,7 @@ impl World {
                 "metadata": { "name": name, "labels": { "app.kubernetes.io/name": if name == "nginx" { "ingress-nginx" } else { name } } },
                 "spec": { "controller": controller } }));
         }
-        world.issuer("internal", json!({ "selfSigned": {} }));
+        world.issuer("internal", json!({ "ca": { "secretName": "root" } }));
         world
     }
 

@@ -5,10 +5,11 @@ use ffe_routing::{Setting, support};
 use tfplugin::{Diagnostic, Path};
 
 use super::settings::Settings;
+use super::site::Site;
+use crate::authority::Authority;
 use crate::objects::Surroundings;
-use crate::reissue::STAGING;
 use crate::run::Stop;
-use crate::spec::{OwnIssuer, Spec};
+use crate::spec::Spec;
 use crate::status::Pair;
 
 /// Why a check with a token is not made.
@@ -23,6 +24,8 @@ pub(crate) struct Expectations {
     pub(crate) roots: Roots,
     /// What is not looked at, and why.
     pub(crate) skipped: Vec<(String, String)>,
+    /// What the issuer has to do with a chain that is not trusted.
+    pub(crate) about_distrust: Option<String>,
 }
 
 /// What is expected of an endpoint.
@@ -33,6 +36,8 @@ pub(crate) fn expectations(
     spec: &Spec,
     settings: &Settings,
     around: &Surroundings,
+    authority: &Authority,
+    sites: &[Site],
     pair: Option<&Pair>,
 ) -> Result<Expectations, Stop> {
     let Some((pair, leaf)) = pair.and_then(|pair| Some((pair, pair.leaf()?))) else {
@@ -49,7 +54,8 @@ pub(crate) fn expectations(
         ));
     };
     let mut skipped = Vec::new();
-    let distrusted = why_nobody_trusts(spec, settings, pair);
+    // Whom nobody was named to trust, and by design nobody does.
+    let distrusted = authority.why_nobody_trusts().filter(|_| settings.bundle.is_none());
     if let Some(why) = distrusted {
         skipped.push(("chain".to_owned(), why.to_owned()));
     }
@@ -78,7 +84,8 @@ pub(crate) fn expectations(
     let redirect = promised(Setting::SslRedirect, "redirect", settings.redirect);
     let is_proxied = spec.dns.as_ref().is_some_and(|dns| dns.proxied);
     // A token goes only to whom the chain shows to be the right one.
-    let withheld = distrusted.is_some() && pair.authority.is_none() && !is_proxied;
+    let root = pair.authority.as_deref().filter(|_| authority.brings_its_root());
+    let withheld = distrusted.is_some() && root.is_none() && !is_proxied;
     let (tokens, extra): (Vec<_>, Vec<_>) =
         settings.checks.iter().cloned().partition(|check| withheld && check.bearer.is_some());
     skipped.extend(tokens.into_iter().map(|check| (format!("check {}", check.path), TOKEN_WITHHELD.to_owned())));
@@ -91,8 +98,9 @@ pub(crate) fn expectations(
     let edge = Expected {
         // The edge's own certificate is everybody's to trust.
         trusted: is_proxied || distrusted.is_none(),
-        names: spec.plain_hosts().map(str::to_owned).collect(),
-        status: Some(settings.status),
+        names: sites.iter().map(|site| site.name.clone()).collect(),
+        status: settings.status,
+        answers: settings.status.is_none(),
         redirect,
         headers: ExpectedHeaders {
             hsts_max_age: security.hsts().filter(|_| hsts),
@@ -114,68 +122,61 @@ pub(crate) fn expectations(
             ..edge
         }
     };
-    Ok(Expectations { client, origin: own, roots: roots(settings, pair), skipped })
+    let about_distrust = authority.about_distrust(spec, leaf);
+    Ok(Expectations { client, origin: own, roots: roots(settings, root), skipped, about_distrust })
 }
 
-/// Whom to trust.
-fn roots(settings: &Settings, pair: &Pair) -> Roots {
+/// Whom to trust: who is named, else what the system does and what the issuer brings.
+fn roots(settings: &Settings, root: Option<&[u8]>) -> Roots {
     if let Some(bundle) = &settings.bundle {
         return Roots::Bundle(bundle.clone());
     }
-    match pair.authority.as_deref().map(Bundle::from_pem) {
+    match root.map(Bundle::from_pem) {
         Some(Ok(bundle)) => Roots::Both(bundle),
         _ => Roots::System,
     }
-}
-
-/// Where nobody was named who is to be trusted, and by design nobody is. What is known of the issuer decides; a certificate
-/// that contradicts it is one that must not pass.
-fn why_nobody_trusts(spec: &Spec, settings: &Settings, pair: &Pair) -> Option<&'static str> {
-    if settings.bundle.is_some() {
-        return None;
-    }
-    let leaf = pair.leaf()?;
-    let (signs_itself, staging) = match &spec.own_issuer {
-        Some(own) => (*own == OwnIssuer::SelfSigned, own.is_staging()),
-        None => (leaf.self_signed, leaf.issuer.contains(STAGING)),
-    };
-    if signs_itself {
-        return Some("the certificate signs itself: that it is the endpoint's own is checked instead");
-    }
-    staging.then_some("nobody trusts Let's Encrypt's staging server, by design: that the certificate is the endpoint's own is checked instead")
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use ffe_routing::{Dialect, Resolved, Served};
-    use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::testing::{minimal, settled};
+    use crate::steps::verify::sites;
+    use crate::testing::{certified, minimal, settled};
 
     fn pair(issuer: &str, own: bool) -> Pair {
-        let mut params = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, issuer);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let chain = if own {
-            authority.pem()
-        } else {
-            let mut leaf = CertificateParams::new(vec!["api.example.com".to_owned()]).unwrap();
-            leaf.distinguished_name.push(DnType::CommonName, "leaf");
-            leaf.signed_by(&KeyPair::generate().unwrap(), &authority).unwrap().pem()
-        };
+        let chain = certified(issuer, own);
         let facts = ffe_https::facts_of_pem(chain.as_bytes()).unwrap();
         Pair { chain: chain.into_bytes(), authority: None, facts }
     }
 
+    fn acme(server: &str) -> Authority {
+        Authority::Acme { server: server.to_owned() }
+    }
+
+    fn whole(
+        spec: &Spec,
+        settings: &Settings,
+        around: &Surroundings,
+        authority: &Authority,
+        pair: &Pair,
+    ) -> Expectations {
+        expectations(spec, settings, around, authority, &sites(spec, None, "0a1b"), Some(pair)).unwrap()
+    }
+
     fn expected(more: Json, dialect: Dialect, pair: &Pair) -> Expectations {
+        by(more, dialect, &acme("letsencrypt"), pair)
+    }
+
+    fn by(more: Json, dialect: Dialect, authority: &Authority, pair: &Pair) -> Expectations {
         let spec = Spec::of(&settled(minimal(more))).unwrap();
         let served = Served { class: "x".to_owned(), controller: None, dialect };
         let around = Surroundings { resolved: Resolved::Ingress(served), secrets: None };
         let settings = Settings::unsaid(spec.route.security.ssl_redirect);
-        expectations(&spec, &settings, &around, Some(pair)).unwrap()
+        whole(&spec, &settings, &around, authority, pair)
     }
 
     fn skipped(expected: &Expectations) -> Vec<&str> {
@@ -213,10 +214,10 @@ mod tests {
         let around = Surroundings { resolved: Resolved::Gateway(attachment), secrets: None };
         let spec = Spec::of(&settled(minimal(json!({ "gateway": { "name": "web" } })))).unwrap();
         let pair = pair("R11", false);
-        let few = expectations(&spec, &Settings::unsaid(true), &around, Some(&pair)).unwrap();
+        let few = whole(&spec, &Settings::unsaid(true), &around, &acme("letsencrypt"), &pair);
         assert!(!few.client.redirect, "there is no listener for HTTP");
         assert_eq!(few.client.headers, ExpectedHeaders::default(), "its controller does not do headers");
-        assert!(skipped(&few).contains(&"redirect") && skipped(&few).contains(&"header X-Frame-Options"));
+        assert!(skipped(&few).contains(&"redirect") && skipped(&few).contains(&"header Strict-Transport-Security"));
     }
 
     #[test]
@@ -230,23 +231,45 @@ mod tests {
 
     #[test]
     fn a_chain_that_nobody_trusts_by_design_is_not_expected_to_be_trusted() {
-        for (more, pair) in [
-            (json!({}), pair("(STAGING) Ersatz Edamame E1", false)),
-            (json!({ "issuer": { "self_signed": {} } }), pair("self", true)),
+        for (authority, pair) in [
+            (acme(ffe_cert_manager::LETSENCRYPT_STAGING), pair("(STAGING) Ersatz Edamame E1", false)),
+            (Authority::SelfSigned, pair("self", true)),
         ] {
-            let expected = expected(more, Dialect::Traefik, &pair);
+            let expected = by(json!({}), Dialect::Traefik, &authority, &pair);
             assert!(!expected.client.trusted && expected.client.fingerprint_sha256.is_some());
             assert_eq!(skipped(&expected), ["chain"]);
         }
     }
 
     #[test]
-    fn a_certificate_that_an_own_issuer_cannot_have_issued_is_not_excused() {
-        let acme = json!({ "issuer": { "acme": { "server": "letsencrypt", "solver": { "http01": {} } } } });
-        for pair in [pair("(STAGING) Ersatz Edamame E1", false), pair("self", true)] {
-            let expected = expected(acme.clone(), Dialect::Traefik, &pair);
-            assert!(expected.client.trusted && expected.skipped.is_empty());
+    fn a_certificate_that_the_issuer_cannot_have_issued_is_not_excused() {
+        let unknown = Authority::Unknown { why: "ClusterIssuer le: it may not be read".to_owned() };
+        for (authority, said) in [
+            (acme(ffe_cert_manager::LETSENCRYPT), "was not issued by what Issuer ffe/internal asks now"),
+            (unknown, "ClusterIssuer le: it may not be read"),
+        ] {
+            for pair in [pair("(STAGING) Ersatz Edamame E1", false), pair("self", true)] {
+                let expected = by(json!({}), Dialect::Traefik, &authority, &pair);
+                assert!(expected.client.trusted && expected.skipped.is_empty());
+                assert!(expected.about_distrust.as_ref().is_some_and(|told| told.contains(said)), "{expected:?}");
+            }
         }
+    }
+
+    #[test]
+    fn what_everybody_trusts_does_not_bring_its_own_root() {
+        let with_root = Pair { authority: Some(certified("root", true).into_bytes()), ..pair("R11", false) };
+        let of = |authority: Authority| by(json!({}), Dialect::Traefik, &authority, &with_root).roots;
+        assert!(matches!(of(acme("letsencrypt")), Roots::System));
+        assert!(matches!(of(Authority::Ca), Roots::Both(_)));
+        assert!(matches!(of(acme("https://acme.example.com/directory")), Roots::Both(_)));
+    }
+
+    #[test]
+    fn a_wildcard_is_among_the_names_by_a_name_below_it() {
+        let hosts = json!({ "hosts": ["*.example.com"] });
+        let expected = expected(hosts, Dialect::Traefik, &pair("R11", false));
+        assert_eq!(expected.client.names, ["ffe-verify-0a1b.example.com"]);
     }
 
     #[test]
@@ -262,14 +285,20 @@ mod tests {
         };
         let mut settings = Settings::unsaid(true);
         settings.checks = vec![check("/open", None), check("/closed", Some("t0ken"))];
-        let made = |pair: &Pair| {
-            let expected = expectations(&spec, &settings, &around, Some(pair)).unwrap();
+        let made = |authority: &Authority, pair: &Pair| {
+            let expected = whole(&spec, &settings, &around, authority, pair);
             let paths = expected.client.extra.iter().map(|check| check.path.clone()).collect::<Vec<_>>();
             (paths, skipped(&expected).contains(&"check /closed"))
         };
         let untrusted = pair("(STAGING) Ersatz Edamame E1", false);
-        assert_eq!(made(&untrusted), (vec!["/open".to_owned()], true));
-        let known = Pair { authority: Some(untrusted.chain.clone()), ..untrusted };
-        assert_eq!(made(&known), (vec!["/open".to_owned(), "/closed".to_owned()], false));
+        let staging = acme("letsencrypt-staging");
+        assert_eq!(made(&staging, &untrusted), (vec!["/open".to_owned()], true));
+        let both = (vec!["/open".to_owned(), "/closed".to_owned()], false);
+        let itself = pair("self", true);
+        let known = Pair { authority: Some(itself.chain.clone()), ..itself };
+        assert_eq!(made(&Authority::SelfSigned, &known), both);
+        // What the Secret says of whom to trust is no reason to trust the staging server.
+        let told = Pair { authority: Some(untrusted.chain.clone()), ..untrusted };
+        assert_eq!(made(&staging, &told).1, true);
     }
 }

@@ -7,6 +7,7 @@ use tfplugin::Attr;
 
 use crate::model::{self, Verify};
 use crate::run::Run;
+use crate::settle::looked_for;
 use crate::spec::duration;
 
 /// From where.
@@ -21,7 +22,12 @@ pub(crate) enum From {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) path: String,
-    pub(crate) status: u16,
+    /// The configuration says so.
+    pub(crate) path_is_named: bool,
+    /// None: any that shows that the application answers.
+    pub(crate) status: Option<u16>,
+    /// What stands for the star of a wildcard.
+    pub(crate) wildcard_label: Option<String>,
     pub(crate) redirect: bool,
     pub(crate) issuer: Option<String>,
     pub(crate) from: From,
@@ -36,14 +42,22 @@ impl Settings {
     /// Of a run; none where nothing is to be looked at.
     pub(crate) fn of(run: &Run<'_>) -> Option<Settings> {
         let redirects = run.spec.route.security.ssl_redirect;
-        let Some(given) = run.planned.verify.known() else { return Some(Settings::unsaid(redirects)) };
+        let Some(given) = run.planned.verify.known() else {
+            let (path, status) = looked_for(run.planned, None);
+            return Some(Settings {
+                path: path.into_known().unwrap_or_default(),
+                status: code(&status),
+                ..Settings::unsaid(redirects)
+            });
+        };
         if given.enabled == Attr::Known(false) {
             return None;
         }
-        let status = |status: &Attr<i64>| status.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200);
         Some(Settings {
-            path: given.path.as_str().unwrap_or("/health").to_owned(),
-            status: status(&given.status),
+            path: given.path.as_str().unwrap_or("/").to_owned(),
+            path_is_named: run.config.verify.known().is_some_and(|verify| verify.path.is_known()),
+            status: code(&given.status),
+            wildcard_label: given.wildcard_label.as_str().map(str::to_owned),
             redirect: given.redirect.unwrap_or(redirects),
             issuer: given.issuer.as_str().map(str::to_owned),
             from: match given.from.as_str() {
@@ -62,7 +76,9 @@ impl Settings {
     pub(crate) fn unsaid(redirect: bool) -> Settings {
         Settings {
             path: "/health".to_owned(),
-            status: 200,
+            path_is_named: false,
+            status: Some(200),
+            wildcard_label: None,
             redirect,
             issuer: None,
             from: From::Auto,
@@ -85,6 +101,10 @@ impl Settings {
     }
 }
 
+fn code(status: &Attr<i64>) -> Option<u16> {
+    status.known().and_then(|status| u16::try_from(*status).ok())
+}
+
 /// The further requests; the tokens are in the configuration only.
 fn checks(given: &Verify, config: Option<&Verify>) -> Vec<ExtraCheck> {
     let tokens = config.and_then(|config| config.checks.known());
@@ -94,7 +114,7 @@ fn checks(given: &Verify, config: Option<&Verify>) -> Vec<ExtraCheck> {
         ExtraCheck {
             path: check.path.as_str().unwrap_or("/").to_owned(),
             bearer: token.and_then(|token| Bearer::new(token).ok()),
-            status: check.status.known().and_then(|status| u16::try_from(*status).ok()).unwrap_or(200),
+            status: code(&check.status).unwrap_or(200),
         }
     })
     .collect()
