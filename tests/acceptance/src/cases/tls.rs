@@ -8,6 +8,7 @@ mod gateway;
 mod issuance;
 mod life;
 mod renewal;
+mod verified;
 mod ways;
 
 pub(super) use cloudflare::configure;
@@ -26,6 +27,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::renewed_by_cert_manager", when: When::Full, run: renewal::renewed },
     Case { name: "tls::not_renewed_is_a_warning", when: When::Full, run: renewal::overdue },
     Case { name: "tls::seen_by_name_by_address_and_from_inside", when: When::Full, run: ways::all },
+    Case { name: "tls::verified_wildcard_part_and_issuer", when: When::Always, run: verified::all },
+    Case { name: "tls::running_site_stays_as_it_is", when: When::Full, run: verified::running_site },
     Case { name: "tls::imported_own", when: When::Full, run: foreign::own },
     Case { name: "tls::foreign_ingress_taken_over", when: When::Full, run: foreign::taken_over },
     Case { name: "tls::certificate_data_alert_and_shared_issuer", when: When::Full, run: around::all },

@@ -65,7 +65,12 @@ pub(super) fn listener(stage: &mut Stage) -> Result<()> {
     stage.apply()?.ok()?;
     expect_headers(&expect_served(stage, &web)?)?;
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
-    expect_outcomes(&state, &web, "passed", &["chain", "names", "status", "redirect", "header X-Frame-Options"])?;
+    expect_outcomes(
+        &state,
+        &web,
+        "passed",
+        &["chain", "names", "status", "redirect", "header X-Content-Type-Options"],
+    )?;
     ensure!(objects(stage, "ingresses")?.is_empty(), "an Ingress beside the routes");
     let ours = listeners_for(stage, &web)?;
     ensure!(ours.len() == 1 && ours[0]["tls"]["certificateRefs"][0]["name"] == "web-tls", "{ours:#?}");

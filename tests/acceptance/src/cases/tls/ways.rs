@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 
 use crate::Stage;
-use crate::tls::{Endpoint, apply, backend, expect_gone, expect_outcomes, host, surroundings};
+use crate::tls::{Endpoint, apply, backend, expect_gone, expect_outcomes, host, set_address, surroundings};
 
 /// A pod in front of the ingress controller, as the controller's own pod would be.
 const DOOR: &str = r#"
@@ -47,6 +47,9 @@ spec:
   ports: [{ name: web, port: 80, targetPort: 8080 }, { name: websecure, port: 443, targetPort: 8443 }]
 "#;
 
+/// An address of this machine at which nobody listens.
+const NOBODY: &str = "127.0.0.203";
+
 /// A terraform that resolves names as the testbed's DNS server does. Only what it starts sees that.
 fn knowing_names(stage: &mut Stage) -> Result<()> {
     let known = surroundings(stage)?.resolv_conf;
@@ -68,7 +71,7 @@ pub(super) fn all(stage: &mut Stage) -> Result<()> {
     backend(stage)?;
     let (web, node) = (host(stage, "web")?, surroundings(stage)?.node_ip);
     apply(stage, &DOOR.replace("NODE", &node))?;
-    let all = ["reachable", "names", "certificate", "status", "redirect", "header X-Frame-Options"];
+    let all = ["reachable", "names", "certificate", "status", "redirect", "header X-Content-Type-Options"];
     let endpoint = Endpoint::new(stage, "web", &[&web])?.issuer("self_signed = {}");
 
     // Nobody here knows the name: that is said, and it is looked at the address that the controller gave.
@@ -99,6 +102,19 @@ pub(super) fn all(stage: &mut Stage) -> Result<()> {
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
     expect_outcomes(&state, &web, "passed", &all)?;
     expect_outcomes(&state, &web, "passed", &["resolved"])?;
+
+    // An old record beside the right one: some clients go there.
+    let two = host(stage, "two")?;
+    for address in [node.as_str(), NOBODY] {
+        set_address(stage, &two, address)?;
+    }
+    let split = Endpoint::new(stage, "two", &[&two])?.issuer("self_signed = {}").seen("");
+    stage.configure(&format!("{}{}", endpoint.seen("from = \"here\"").hcl(stage)?, split.hcl(stage)?))?;
+    stage.apply()?.failed_with(&[
+        &format!("https://{two} is not as expected"),
+        &format!("no connection to {two} ({NOBODY}:443)"),
+        &format!("(at {NOBODY})"),
+    ])?;
     stage.destroy()?.ok()?;
     expect_gone(stage, &["web-tls"])
 }
