@@ -23,6 +23,12 @@ use crate::{claim, issuances, settle, taken_over};
 
 pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel: &Cancel) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    // Whether something is taken over that has settings of its own is for the cluster to say, and until it does, not known.
+    let may_take_over = plan.is_create() && !matches!(plan.config.adopt, Attr::Null | Attr::Known(false));
+    if may_take_over {
+        plan.planned.security = settle::security(&plan.config.security, Some(&taken_over::NOT_KNOWN));
+        plan.planned.security_before = Attr::Unknown;
+    }
     let cluster = match session.cluster() {
         Ok(cluster) => cluster,
         Err(Unavailable::Unknown) => {
@@ -46,7 +52,7 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         return diagnostics;
     }
     keep_known(plan);
-    if plan.is_create() && plan.config.adopt == Attr::Known(true) {
+    if may_take_over && plan.config.adopt.is_known() {
         diagnostics.extend(leave_as_it_is(&cluster, plan).await);
     }
     let Some(spec) = Spec::of(&plan.planned) else { return diagnostics };

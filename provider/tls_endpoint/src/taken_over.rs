@@ -8,6 +8,17 @@ use crate::errors::routing_diagnostic;
 use crate::model::SecurityBefore;
 use crate::names::Names;
 
+/// Of a site that nobody has looked at yet.
+pub(crate) const NOT_KNOWN: SecurityBefore = SecurityBefore {
+    ssl_redirect: Attr::Unknown,
+    hsts_max_age: Attr::Unknown,
+    hsts_subdomains: Attr::Unknown,
+    frame_options: Attr::Unknown,
+    content_security_policy: Attr::Unknown,
+    content_type_nosniff: Attr::Unknown,
+    requests_per_minute: Attr::Unknown,
+};
+
 /// What an ingress does for the safety of its hosts, in the endpoint's terms.
 pub(crate) fn security(found: &ffe_routing::Security) -> SecurityBefore {
     SecurityBefore {

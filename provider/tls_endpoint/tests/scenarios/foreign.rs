@@ -2,7 +2,7 @@
 
 use ffe_cluster::{Mark, ObjectRef, Owner};
 use serde_json::{Value as Json, json};
-use tfplugin_testing::{Action, Told};
+use tfplugin_testing::{Action, Told, unknown};
 
 use crate::world::{ENDPOINT, NAMESPACE, World, acme, endpoint};
 
@@ -278,4 +278,26 @@ async fn what_cannot_be_looked_at_cannot_stay_as_it_is() {
     let before = world.writes();
     tf.plan(ENDPOINT, "this", adopted).await.expect_error("", "does for its hosts could not be looked at");
     assert_eq!(world.writes(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_site_sends_is_not_known_before_the_cluster_is() {
+    let world = World::new();
+    middleware(&world, json!({ "contentSecurityPolicy": "default-src https:" }));
+    let mut tf = world
+        .unconfigured()
+        .provider_config_at_plan(json!({ "host": unknown() }))
+        .configure(json!({ "host": "the-world" }))
+        .await
+        .unwrap();
+    let adopted = endpoint(json!({ "adopt": true, "security": { "content_type_nosniff": true } }));
+    let planned = tf.plan(ENDPOINT, "this", adopted.clone()).await;
+    let security = &planned.after["security"];
+    assert_eq!(
+        (&security["hsts_max_age"], &security["content_type_nosniff"]),
+        (&unknown(), &json!(true)),
+        "{security}"
+    );
+    tf.apply(ENDPOINT, "this", adopted).await.expect_ok();
+    assert_eq!(headers(&world), json!({ "contentSecurityPolicy": "default-src https:", "contentTypeNosniff": true }));
 }
