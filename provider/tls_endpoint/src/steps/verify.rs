@@ -117,6 +117,9 @@ impl Sight {
     }
 }
 
+/// A check's name, outcome and detail, and the ways on which it was so.
+type SeenOn<'a> = ((&'a str, &'a str, &'a str), Vec<&'a str>);
+
 impl Looker<'_, '_> {
     /// Looks until everything is as expected. True when it was seen from here, by its name alone.
     async fn until(&mut self, ends: Instant) -> Result<(Vec<VerifyResult>, bool), Stop> {
@@ -303,7 +306,7 @@ impl Looker<'_, '_> {
     /// What was seen, once for all ways on which it is the same.
     fn told(&self, sights: &[Sight]) -> Vec<VerifyResult> {
         let redactor = self.run.redactor();
-        let mut seen: Vec<((&str, &str, &str), Vec<&str>)> = Vec::new();
+        let mut seen: Vec<SeenOn<'_>> = Vec::new();
         for sight in sights {
             // Of what need not be reached it is enough to say why it was not.
             for result in sight.results.iter().filter(|result| !(sight.unreached && result.follows())) {
@@ -360,8 +363,7 @@ impl Looker<'_, '_> {
             detail.push_str(&format!("\n\n{more}"));
         }
         let first = wrong.first().map(|result| result.name.as_str()).unwrap_or_default();
-        Diagnostic::error(format!("https://{} is not as expected", self.site.name), detail)
-            .at(path_of(first))
+        Diagnostic::error(format!("https://{} is not as expected", self.site.name), detail).at(path_of(first))
     }
 
     /// What the configuration has to do with what is wrong.

@@ -299,6 +299,6 @@ mod tests {
         assert_eq!(made(&Authority::SelfSigned, &known), both);
         // What the Secret says of whom to trust is no reason to trust the staging server.
         let told = Pair { authority: Some(untrusted.chain.clone()), ..untrusted };
-        assert_eq!(made(&staging, &told).1, true);
+        assert!(made(&staging, &told).1);
     }
 }
