@@ -18,9 +18,11 @@ mod issuances;
 mod issuer;
 mod model;
 mod names;
+mod proof;
 mod release;
 mod renew;
 mod requests;
+pub mod shim;
 mod status;
 mod wait;
 mod webhook;
@@ -39,6 +41,7 @@ pub use issuer::{
     is_letsencrypt_production, is_same_directory, issuer_object,
 };
 pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
+pub use proof::asks_hosts;
 pub use release::{Released, release_challenges};
 pub use renew::{Renewal, abandon, renew, retry, retry_issuer};
 pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};

@@ -13,7 +13,11 @@ const BEFORE: &str = " | ";
 
 /// Who owns a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner(String);
+pub struct Owner {
+    name: String,
+    /// What it was called before, by which its records know it until they are written the next time.
+    former: Option<String>,
+}
 
 /// Who holds a record, as far as its comment says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +39,20 @@ impl Owner {
     /// The endpoint of this namespace and name.
     #[must_use]
     pub fn new(namespace: &str, name: &str) -> Owner {
-        Owner(format!("{namespace}/{name}"))
+        Owner { name: format!("{namespace}/{name}"), former: None }
     }
 
     /// The same in one cluster of several that share a zone; `id` is what tells them apart, such as the beginning of
     /// the kube-system namespace's uid.
     #[must_use]
     pub fn in_cluster(self, id: &str) -> Owner {
-        Owner(format!("{}@{id}", self.0))
+        Owner { name: format!("{}@{id}", self.name), ..self }
+    }
+
+    /// The same, to whom the records of another one belong too: of what it was called before.
+    #[must_use]
+    pub fn also_called(self, former: &Owner) -> Owner {
+        Owner { former: Some(former.name.clone()), ..self }
     }
 
     /// The comment of a record that it made.
@@ -74,7 +84,8 @@ impl Owner {
             _ => return Holder::Foreign,
         };
         let (who, rest) = mark.split_once(' ').unwrap_or((mark, ""));
-        if who != self.short() {
+        let former = self.former.as_deref().map(short);
+        if who != self.short() && former.as_deref() != Some(who) {
             Holder::Another(who.to_owned())
         } else if made {
             Holder::Made
@@ -83,22 +94,40 @@ impl Owner {
         }
     }
 
-    /// The name itself where the comment has room for it; otherwise its beginning and a digest of the whole.
-    fn short(&self) -> String {
-        let room = LONGEST - MADE.len();
-        if self.0.len() <= room {
-            return self.0.clone();
+    /// The comment of a record of ours under the present name. What else it says stays.
+    #[must_use]
+    pub fn renamed(&self, comment: &str) -> String {
+        let Some(former) = self.former.as_deref().map(short) else { return comment.to_owned() };
+        for mark in [MADE, ADOPTED] {
+            let rest = comment.strip_prefix(mark).and_then(|rest| rest.strip_prefix(&former));
+            if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
+                let whole = format!("{mark}{}{rest}", self.short());
+                return if whole.chars().count() <= LONGEST { whole } else { format!("{mark}{}", self.short()) };
+            }
         }
-        let digest = hex::encode(Sha256::digest(&self.0));
-        // Names of Kubernetes are ASCII.
-        let front: String = self.0.chars().filter(char::is_ascii).take(room - 13).collect();
-        format!("{front}~{}", &digest[..12])
+        comment.to_owned()
     }
+
+    fn short(&self) -> String {
+        short(&self.name)
+    }
+}
+
+/// The name itself where the comment has room for it; otherwise its beginning and a digest of the whole.
+fn short(name: &str) -> String {
+    let room = LONGEST - MADE.len();
+    if name.len() <= room {
+        return name.to_owned();
+    }
+    let digest = hex::encode(Sha256::digest(name));
+    // Names of Kubernetes are ASCII.
+    let front: String = name.chars().filter(char::is_ascii).take(room - 13).collect();
+    format!("{front}~{}", &digest[..12])
 }
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -129,6 +158,20 @@ mod tests {
             let comment = owner.comment_adopting(former);
             assert!(comment.len() <= LONGEST, "{comment}");
             assert_eq!(owner.holder(Some(&comment)), Holder::Adopted { former_comment: kept.to_owned() });
+        }
+    }
+
+    #[test]
+    fn what_is_called_otherwise_now_keeps_its_records() {
+        let (former, now) = (Owner::new("ffe", "api"), Owner::new("ffe", "web"));
+        let owner = now.clone().also_called(&former);
+        assert_eq!(owner.holder(Some(&former.comment())), Holder::Made);
+        assert_eq!(owner.holder(Some(&now.comment())), Holder::Made);
+        assert_eq!(owner.holder(Some(&Owner::new("ffe", "api2").comment())), Holder::Another("ffe/api2".to_owned()));
+        assert_eq!(owner.renamed(&former.comment()), now.comment());
+        assert_eq!(owner.renamed(&former.comment_adopting(Some("by hand"))), now.comment_adopting(Some("by hand")));
+        for other in [now.comment(), Owner::new("ffe", "api2").comment(), "by hand".to_owned()] {
+            assert_eq!(owner.renamed(&other), other);
         }
     }
 

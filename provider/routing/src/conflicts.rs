@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::Resolved;
 use crate::error::Result;
-use crate::names::{GATEWAY, names};
+use crate::names::{GATEWAY, interim_names, names};
 use crate::route::{PathType, Route};
 
 /// What cert-manager puts on the routes of its solvers, which come and go.
@@ -66,7 +66,9 @@ impl Conflict {
 /// # Errors
 /// Those of lists.
 pub async fn conflicts(cluster: &Cluster, route: &Route, resolved: &Resolved) -> Result<Vec<Conflict>> {
-    let own = names(&route.namespace, &route.name);
+    let mut own = names(&route.namespace, &route.name);
+    own.extend(interim_names(&route.namespace, &route.name));
+    own.extend(route.former_name.iter().flat_map(|former| names(&route.namespace, former)));
     let mut found = Vec::new();
     for ingress in ingresses(cluster, route).await? {
         let object = ObjectRef::to(&ingress);

@@ -26,8 +26,8 @@ pub struct Described {
     /// Those of [`Described::untold`] that an apply of the route takes away: rules, certificates and Traefik's chain of
     /// Middlewares are wholes. Everything else stays as it is.
     pub lost: Vec<String>,
-    /// Whether cert-manager makes a Certificate from its annotations, which is then kept
-    pub has_certificate_annotation: bool,
+    /// Its annotations, all of them
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Reads an Ingress, and the Middlewares of Traefik that it names.
@@ -50,9 +50,8 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
 
     let mut lost = Vec::new();
     let mut route = skeleton(namespace, name, &spec, class, &mut lost);
-    let mut kept = annotations;
+    let mut kept = annotations.clone();
     kept.retain(|key, _| key != LEGACY_CLASS && !is_bookkeeping(key));
-    let has_certificate_annotation = kept.keys().any(|key| key.starts_with("cert-manager.io/"));
     kept.retain(|key, _| !key.starts_with("cert-manager.io/") && !key.starts_with("acme.cert-manager.io/"));
     match dialect {
         Dialect::Traefik => {
@@ -74,7 +73,7 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
     }
     // by their keys alone: values may be secrets of somebody else's
     untold.extend(kept.keys().map(|key| format!("annotation {key}")));
-    Ok(Described { route, untold, lost, has_certificate_annotation })
+    Ok(Described { route, untold, lost, annotations })
 }
 
 /// What kubectl, Helm and we note for ourselves says nothing of what an Ingress does.

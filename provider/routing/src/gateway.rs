@@ -12,7 +12,7 @@ use crate::ingress::metadata;
 use crate::names::{GATEWAY, GRANT, Role, object_name};
 use crate::route::{GatewayRef, PathType, Route};
 
-pub use attach::{attach, detach};
+pub use attach::{attach, detach, try_attach};
 pub(crate) use conditions::{Verdict, judge_gateway, judge_listeners, judge_route};
 pub(crate) use survey::survey;
 
@@ -72,6 +72,8 @@ pub struct OurListener {
     pub host: String,
     /// Its port
     pub port: u16,
+    /// The Secret of the route's namespace that it refers to now, where it is there
+    pub secret: Option<String>,
 }
 
 /// What a Gateway lacks, when its listeners are not ours to manage.

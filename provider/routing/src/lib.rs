@@ -2,13 +2,14 @@
 //!
 //! A [`Route`] says what is wished. [`resolve`] finds out what the cluster has for it; [`objects`], [`warnings`] and
 //! [`http01`] are pure functions of the two. On a Gateway, [`attach`] adds listeners of ours to it. [`address`] and
-//! [`accepted`] wait for the controller, [`conflicts`] looks for others who serve the same, [`drift`] compares, and
+//! [`accepted`] wait for the controller, [`beside`] and [`interim`] keep what serves while it changes, [`conflicts`] looks for others who serve the same, [`drift`] compares, and
 //! [`describe`] reads an Ingress that somebody else made.
 //!
 //! The crate knows neither Terraform nor cert-manager; marks are written by the caller.
 
 mod address;
 mod backend;
+mod change;
 mod conflicts;
 mod describe;
 mod drift;
@@ -24,12 +25,13 @@ mod warnings;
 
 pub use address::{Address, accepted, address, current_address};
 pub use backend::backend_problem;
+pub use change::{Serving, beside, can_serve_beside, interim};
 pub use conflicts::{Conflict, conflicts};
 pub use describe::{Described, describe};
 pub use drift::{Drift, drift};
 pub use error::{Error, Result};
-pub use gateway::{Attachment, Controller, MissingListener, OurListener, attach, detach};
-pub use names::{leftovers, names};
+pub use gateway::{Attachment, Controller, MissingListener, OurListener, attach, detach, try_attach};
+pub use names::{interim_names, leftovers, names};
 pub use resolve::{IngressClassInfo, Resolved, Served, classes, inspect, resolve, served};
 pub use route::{Backend, Class, GatewayRef, PathType, Port, Problem, Route, Security};
 pub use solver::{Parent, Solver, http01};

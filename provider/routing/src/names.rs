@@ -18,6 +18,8 @@ pub(crate) const GRANT: &str = "gateway.networking.k8s.io/v1beta1";
 const DIGEST: usize = 8;
 /// Longest name that is made here: a label of DNS, which every kind takes.
 const LONGEST: usize = 63;
+/// Ends the name of a route that stands in for an endpoint's own while its class changes.
+const INTERIM: &str = "-interim";
 /// Longest name of a field manager.
 const LONGEST_MANAGER: usize = 128;
 
@@ -72,6 +74,13 @@ pub fn names(namespace: &str, name: &str) -> Vec<ObjectRef> {
         .collect()
 }
 
+/// The objects that an endpoint of this name has only while its class changes ([`crate::interim`]).
+pub fn interim_names(namespace: &str, name: &str) -> Vec<ObjectRef> {
+    let mut all = names(namespace, &interim_name(name));
+    all.retain(|object| [NETWORKING, TRAEFIK].contains(&object.api_version.as_str()));
+    all
+}
+
 /// The names that other settings, or another class, would have used: what stands there from before is to be deleted,
 /// if it carries the endpoint's mark. `objects` is what is wished now.
 pub fn leftovers(route: &Route, objects: &[Value]) -> Vec<ObjectRef> {
@@ -91,6 +100,11 @@ pub(crate) fn main_object(route: &Route) -> ObjectRef {
         Class::Gateway(_) => (GATEWAY, "HTTPRoute"),
     };
     ObjectRef::new(api_version, kind, Some(&route.namespace), &object_name(&route.name, Role::Main))
+}
+
+/// The name of the route that stands in for an endpoint's own.
+pub(crate) fn interim_name(endpoint: &str) -> String {
+    bounded(endpoint, INTERIM, LONGEST)
 }
 
 /// The name of one object.
@@ -155,6 +169,9 @@ mod tests {
             ]
         );
         assert_eq!(listener_manager("ffe", "api"), "terraform-provider-ffe/ffe/api");
+        let interim: Vec<String> = interim_names("ffe", "api").iter().map(ToString::to_string).collect();
+        assert_eq!(interim[..2], ["Ingress ffe/api-interim", "Ingress ffe/api-interim-http"]);
+        assert_eq!(interim.len(), 5, "no routes of a Gateway: {interim:?}");
     }
 
     #[test]

@@ -1,10 +1,16 @@
 //! Whose is what stands where an object of ours goes, and what follows from that.
 
+use ffe_cluster::kube::api::ObjectMeta;
 use ffe_cluster::{Mark, MarkState, ObjectRef, Ownership};
 use tfplugin::{Diagnostic, Path};
 
 use crate::desired::{Found, Part};
 use crate::names::{Names, TYPE_NAME};
+
+/// What Helm writes on the objects of a release, and what it reads before it deletes one.
+const RELEASE_NAME: &str = "meta.helm.sh/release-name";
+const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 /// How a run treats what exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +37,7 @@ pub(crate) fn mark(found: &Found, names: &Names, run_id: &str, terms: &Terms) ->
     let fresh = Mark { state, ..Mark::complete(names.owner(), run_id) };
     let ownership = found.ownership(&names.owner());
     match ownership {
+        Ownership::Foreign { .. } if release_of(found.meta()).is_some() => Err(refuse(found, names, &ownership)),
         Ownership::Absent => Ok(fresh),
         Ownership::OursUnfinished(mark) => Ok(Mark { state, ..mark }),
         Ownership::OursComplete(mark) if !(head && terms.creating && !terms.adopt) => Ok(Mark { state, ..mark }),
@@ -41,9 +48,38 @@ pub(crate) fn mark(found: &Found, names: &Names, run_id: &str, terms: &Terms) ->
     }
 }
 
+/// The Helm release that an object is part of, unless Helm is told to leave it where it is. Helm deletes what a release
+/// has no more, whoever has taken it over since.
+pub(crate) fn release_of(meta: Option<&ObjectMeta>) -> Option<String> {
+    let annotations = meta?.annotations.as_ref()?;
+    if annotations.get(RESOURCE_POLICY).is_some_and(|policy| policy.trim() == "keep") {
+        return None;
+    }
+    let (name, namespace) = (annotations.get(RELEASE_NAME)?, annotations.get(RELEASE_NAMESPACE));
+    Some(namespace.map_or_else(|| name.clone(), |namespace| format!("{namespace}/{name}")))
+}
+
+/// The error for an object that a Helm release would delete.
+pub(crate) fn refuse_of_release(object: &ObjectRef, release: &str) -> Diagnostic {
+    Diagnostic::error(
+        format!("{object} is part of the Helm release {release}"),
+        format!(
+            "Helm deletes it when the release has it no more, or is uninstalled, also after the endpoint has taken it over. \
+             Nothing was changed.\n\n\
+             To take it over, have the chart put the annotation {RESOURCE_POLICY}: keep on it (many charts have a value for \
+             its annotations), upgrade the release, and apply again: Helm leaves it where it is from then on.\n\n\
+             To have one of the endpoint's own, give the endpoint another name. With adopt = true it may serve beside the \
+             release's; when it does, switch that one off in the values of the chart."
+        ),
+    )
+}
+
 /// The error for what is not ours.
 pub(crate) fn refuse(found: &Found, names: &Names, ownership: &Ownership) -> Diagnostic {
     let object = &found.desired.reference;
+    if let (Ownership::Foreign { .. }, Some(release)) = (ownership, release_of(found.meta())) {
+        return refuse_of_release(object, &release).at(path_of(found.desired.part));
+    }
     if let (Part::Issuer, Ownership::OtherResource(mark)) = (found.desired.part, ownership) {
         return Diagnostic::error(
             format!("{object} exists already"),
@@ -55,12 +91,16 @@ pub(crate) fn refuse(found: &Found, names: &Names, ownership: &Ownership) -> Dia
         )
         .at(Path::attribute("issuer").child("name"));
     }
-    let path = match found.desired.part {
+    ffe_session::refuse_foreign(object, ownership, TYPE_NAME, &names.import_id()).at(path_of(found.desired.part))
+}
+
+/// The attribute that names an object.
+fn path_of(part: Part) -> Path {
+    match part {
         Part::Record | Part::Route | Part::Alert => Path::attribute("name"),
         Part::Certificate => Path::attribute("secret_name"),
         Part::Issuer | Part::Credentials => Path::attribute("issuer").child("name"),
-    };
-    ffe_session::refuse_foreign(object, ownership, TYPE_NAME, &names.import_id()).at(path)
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +161,25 @@ mod tests {
         let known = Terms { known: vec![found(Part::Route, None).desired.reference], ..UPDATE.clone() };
         assert!(mark(&found(Part::Route, None), &names(), "run", &known).unwrap().adopted);
         assert!(mark(&found(Part::Route, None), &names(), "run", UPDATE).is_err());
+    }
+
+    #[test]
+    fn what_helm_would_delete_is_not_taken_over_whatever_is_told() {
+        let of_helm = |policy: Option<&str>| {
+            let mut found = found(Part::Route, None);
+            let annotations = found.live.as_mut().unwrap().metadata.annotations.get_or_insert_default();
+            annotations.insert(RELEASE_NAME.to_owned(), "web".to_owned());
+            annotations.insert(RELEASE_NAMESPACE.to_owned(), "ffe".to_owned());
+            annotations.extend(policy.map(|policy| (RESOURCE_POLICY.to_owned(), policy.to_owned())));
+            found
+        };
+        let known = Terms { known: vec![of_helm(None).desired.reference], ..UPDATE.clone() };
+        for terms in [CREATE, ADOPT, &known] {
+            let refused = mark(&of_helm(None), &names(), "run", terms).unwrap_err();
+            assert!(refused.summary.ends_with("is part of the Helm release ffe/web"), "{refused}");
+            assert!(refused.detail.contains("helm.sh/resource-policy: keep"), "{refused}");
+        }
+        assert!(mark(&of_helm(Some("keep")), &names(), "run", ADOPT).unwrap().adopted);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-use ffe_cluster::{Cancel, Cluster, Holder, LeaseOptions, ObjectRef, Owner};
+use ffe_cluster::{Cancel, Cluster, Holder, Kind, LeaseOptions, Mark, ObjectRef, Owner};
+use ffe_routing::GatewayRef;
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::desired::find;
+use crate::desired::{find, is_there_and_ours};
 use crate::errors::{cloudflare, routing};
 use crate::model::TlsEndpoint;
-use crate::names::TYPE_NAME;
-use crate::objects;
+use crate::names::{Names, TYPE_NAME};
+use crate::objects::{self, Memory};
 use crate::remove::{self, Asked, Keep, remove_ours, remove_stray};
 use crate::run::{Stop, failed};
 use crate::spec::Spec;
@@ -45,6 +46,34 @@ pub(crate) async fn delete(
     ended
 }
 
+/// Leaves everything to what replaces the endpoint under the same name: that finds an endpoint that is not finished, and
+/// makes of it what is wished while it serves.
+///
+/// # Errors
+/// When that could not be written down, or somebody else is at work.
+pub(crate) async fn hand_over(cluster: &Cluster, spec: &Spec, cancel: &Cancel) -> Result<Diagnostics, Diagnostics> {
+    let names = &spec.names;
+    let (record, owner) = (remove::record_object(names), names.owner());
+    let summary = "The endpoint could not be handed over to what replaces it";
+    let there = is_there_and_ours(cluster, &record, &owner).await.map_err(|error| diagnostic(&error, summary))?;
+    if !there {
+        return Ok(Diagnostics::new());
+    }
+    let options =
+        LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
+    let run_id = new_run_id();
+    let holder = Holder::this_process(run_id.clone(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
+    let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
+    let lease = lease.map_err(|error| told(lock::refused(&error)))?;
+    let marked = cluster.write_mark(&record, &Mark::creating(owner, &run_id)).await;
+    if let Err(error) = lease.release().await {
+        tracing::warn!(%error, "the lease was not given back");
+    }
+    marked.map_err(|error| diagnostic(&error, summary))?;
+    tracing::info!(endpoint = %names.import_id(), "left to what replaces it");
+    Ok(Diagnostics::new())
+}
+
 fn told(stop: Stop) -> Diagnostics {
     match stop {
         Stop::Failed(diagnostics) => diagnostics,
@@ -69,12 +98,22 @@ async fn end(
     let asked_for = if spec.alert.as_ref().is_some_and(|alert| alert.demanded) { known.as_slice() } else { &[] };
     take_away(cluster, &alert, &owner, asked_for).await.map_err(failed("The alert could not be removed"))?;
     let mut warnings = outside(session, cluster, state, spec, cancel).await?;
-    for object in ffe_routing::names(&names.namespace, &names.name) {
+    let memory = memory(cluster, names).await?;
+    let routes = ffe_routing::names(&names.namespace, &names.name).into_iter();
+    for object in routes.chain(ffe_routing::interim_names(&names.namespace, &names.name)) {
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         let summary = format!("{object} could not be removed");
-        take_away(cluster, &object, &owner, &known).await.map_err(failed(&summary))?;
+        match remove::hand_back(cluster, &object, names, &memory.taken_off).await {
+            // What other settings would have made need not be allowed to be looked at.
+            Err(error) if error.kind() == Kind::Forbidden && !known.contains(&object) => {
+                tracing::info!(%error, %object, "not looked at");
+            }
+            given => {
+                given.map_err(failed(&summary))?;
+            }
+        }
     }
     let keep = Keep { secrets: spec.keep_secret, ..Keep::default() };
     warnings.extend(remove::certificates_and_issuers(cluster, names, &keep, Some(Asked::of(spec)), cancel).await?);
@@ -113,7 +152,10 @@ async fn outside(
 ) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
     let mut warnings = release_records(session, cluster, state, spec, cancel).await?;
-    if let Some(gateway) = route::gateway(spec).filter(|gateway| gateway.manage_listener) {
+    let mut gateways = memory(cluster, names).await?.gateways;
+    gateways.extend(route::managed_gateway(spec));
+    for (namespace, name) in gateways {
+        let gateway = GatewayRef { namespace, name, manage_listener: true };
         let detached = ffe_routing::detach(cluster, &gateway, &names.namespace, &names.name).await;
         detached.map_err(|error| routing(&error, "The Gateway could not be left"))?;
     }
@@ -122,6 +164,14 @@ async fn outside(
         warnings.extend(remove::certificates_and_issuers(cluster, names, &keep, None, cancel).await?);
     }
     Ok(warnings)
+}
+
+/// What the record remembers, as long as it is there.
+async fn memory(cluster: &Cluster, names: &Names) -> Result<Memory, Stop> {
+    let found = find(cluster, &remove::record_object(names)).await;
+    let record = found.map_err(failed("The record could not be looked at"))?;
+    let record = record.and_then(|record| serde_json::to_value(record).ok());
+    Ok(objects::recorded(record.as_ref()))
 }
 
 async fn release_records(
@@ -133,10 +183,7 @@ async fn release_records(
 ) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
     let mut warnings = Diagnostics::new();
-    let record =
-        find(cluster, &remove::record_object(names)).await.map_err(failed("The record could not be looked at"))?;
-    let record = record.and_then(|record| serde_json::to_value(record).ok());
-    let mut records = objects::recorded(record.as_ref());
+    let mut records = memory(cluster, names).await?.records;
     let zone = spec.dns.as_ref().and_then(|dns| dns.zone.clone());
     records.extend(state.dns_records.known().into_iter().flatten().map(|(host, _)| (host.clone(), zone.clone())));
     if records.is_empty() {

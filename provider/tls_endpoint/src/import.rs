@@ -1,11 +1,15 @@
 //! Finding an endpoint that exists: ours by what it keeps of its inputs, a foreign ingress by its name.
 
+use ffe_cert_manager::shim;
 use ffe_cluster::k8s_openapi::api::core::v1::ConfigMap;
-use ffe_cluster::{Cluster, Mark, MarkState};
+use ffe_cluster::k8s_openapi::api::networking::v1::Ingress;
+use ffe_cluster::kube::api::ObjectMeta;
+use ffe_cluster::{Cluster, Mark, MarkState, ObjectRef};
 use ffe_routing::{Class, Described, Route};
 use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
+use crate::claim;
 use crate::errors::routing_diagnostic;
 use crate::model::{Backend, SecurityBefore, TlsEndpoint};
 use crate::names::Names;
@@ -59,6 +63,10 @@ pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEn
     }
     let state = match ffe_routing::describe(cluster, namespace, name).await {
         Ok(described) => {
+            if ours.is_none() {
+                refuse_of_release(&names, &described)?;
+                diagnostics.extend(made_by_cert_manager(id, &described));
+            }
             diagnostics.extend(untold(id, &described));
             foreign(&names, Some(&described.route))?
         }
@@ -72,6 +80,34 @@ pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEn
         Err(error) => return Err(routing_diagnostic(&error, SUMMARY).into()),
     };
     Ok(Imported { state, private, diagnostics })
+}
+
+/// What a Helm release would delete is not taken over.
+fn refuse_of_release(names: &Names, described: &Described) -> Result<(), Diagnostics> {
+    let meta = ObjectMeta { annotations: Some(described.annotations.clone()), ..ObjectMeta::default() };
+    let object = ObjectRef::of::<Ingress>(Some(&names.namespace), &names.name);
+    match claim::release_of(Some(&meta)) {
+        Some(release) => Err(claim::refuse_of_release(&object, &release).into()),
+        None => Ok(()),
+    }
+}
+
+/// The annotations by which cert-manager makes a Certificate for an ingress, and what becomes of them.
+fn made_by_cert_manager(id: &str, described: &Described) -> Option<Diagnostic> {
+    let triggers = shim::triggers(&described.annotations);
+    let lines: Vec<String> = triggers.iter().map(|(key, value)| format!("  {key}: {value}")).collect();
+    let secret = &described.route.secret_name;
+    (!triggers.is_empty()).then(|| {
+        Diagnostic::warning(
+            format!("cert-manager makes the certificate of ingress {id} because of its annotations"),
+            format!(
+                "{}\n\nIts Certificate is used as it is where the configuration has secret_name = \"{secret}\", the same \
+                 issuer and the same hosts, and no certificate block. Otherwise the first apply takes the annotations off, and \
+                 the endpoint's own Certificate takes over; a destroy puts them back.",
+                lines.join("\n")
+            ),
+        )
+    })
 }
 
 /// What an ingress has that an endpoint cannot say: the first apply takes it away or leaves it, and that is to be known.

@@ -1,8 +1,10 @@
 //! The resource `ffe_tls_endpoint`: how the world reaches a service. And the data source `ffe_certificate`.
 //!
 //! The story, in the order of its modules: what a user writes (`model`); what the configuration settles by itself
-//! (`settle`), or leaves as it was before the site was taken over (`taken_over`); what is refused (`validate`); everything decided (`spec`), and the objects as they should be (`objects`,
-//! `desired`); what stands behind the issuer (`authority`); whose is what stands in their place (`claim`); making them, step by step (`run`, `steps`); what a plan
+//! (`settle`), or leaves as it was before the site was taken over (`taken_over`); what is refused (`validate`); everything
+//! decided (`spec`), and the objects as they should be (`objects`, `desired`); what stands behind the issuer (`authority`);
+//! whose is what stands in their place (`claim`); how a route that is in use gets there (`change`); making them, step by step
+//! (`run`, `steps`); what a plan
 //! foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing endpoint (`import`);
 //! and taking it down (`remove`, `delete`).
 //!
@@ -10,6 +12,7 @@
 //! (`ffe_cloudflare`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).
 
 mod authority;
+mod change;
 mod checks;
 mod claim;
 mod controller;

@@ -1,7 +1,7 @@
 //! The objects of an endpoint as they should be: pure functions of its specification, of what the cluster has for
 //! its route, and of where its issuer reads Secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +18,11 @@ use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
 /// of authorities may be among them, and annotations have room for less.
 pub(crate) const INPUTS: &str = "inputs";
 /// Key of the record: the [`Records`].
-pub(crate) const RECORDS: &str = "dns-records";
+const RECORDS: &str = "dns-records";
+/// Key of the record: the Gateways that have, or may have, listeners of the endpoint.
+const GATEWAYS: &str = "gateways";
+/// Key of the record: what was taken off an Ingress that had been there before.
+const TAKEN_OFF: &str = "taken-off";
 /// Entry of the Secret with Cloudflare's token.
 const API_TOKEN: &str = "api-token";
 /// Entry of the Secret with the key that signs updates.
@@ -29,6 +33,27 @@ const LONGEST_COMMON_NAME: usize = 64;
 /// The DNS records that an apply has made, or was about to make: the host, and the zone that was configured for it. A host
 /// whose zone changes has two of them until the former one is removed.
 pub(crate) type Records = BTreeSet<(String, Option<String>)>;
+
+/// What the record remembers beside the inputs: what lies elsewhere, or cannot be seen any more. It is written before
+/// anything is done, so that a run that dies leaves nothing that nobody knows of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// What there is, or may be, at a provider of DNS.
+    pub(crate) records: Records,
+    /// Gateways that have, or may have, listeners of the endpoint: namespace and name.
+    pub(crate) gateways: BTreeSet<(String, String)>,
+    /// What was taken off an Ingress that had been there before, for the day on which it is given back.
+    pub(crate) taken_off: TakenOff,
+}
+
+/// What was taken off an Ingress of somebody else's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct TakenOff {
+    /// The annotations by which cert-manager makes a Certificate for it.
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// The Secret that it named.
+    pub(crate) secret_name: Option<String>,
+}
 
 /// What the objects depend on beside the specification.
 #[derive(Clone, Debug)]
@@ -57,15 +82,22 @@ pub(crate) fn all(spec: &Spec, around: &Surroundings) -> Result<Vec<Desired>> {
 /// # Errors
 /// When one of them is malformed.
 pub(crate) fn routes(spec: &Spec, around: &Surroundings) -> Result<Vec<Desired>> {
-    let objects = ffe_routing::objects(&spec.route, &around.resolved).into_iter();
-    objects.map(|object| Desired::new(Part::Route, labelled(spec, object))).collect()
+    as_routes(spec, ffe_routing::objects(&spec.route, &around.resolved))
+}
+
+/// Objects of a route as parts of the endpoint.
+///
+/// # Errors
+/// When one of them is malformed.
+pub(crate) fn as_routes(spec: &Spec, objects: Vec<Json>) -> Result<Vec<Desired>> {
+    objects.into_iter().map(|object| Desired::new(Part::Route, labelled(spec, object))).collect()
 }
 
 /// What stands for the endpoint: made first, removed last.
 ///
 /// # Errors
 /// Never, as names are checked.
-pub(crate) fn record(names: &Names, inputs: Option<&str>, records: &Records) -> Result<Desired> {
+pub(crate) fn record(names: &Names, inputs: Option<&str>, memory: &Memory) -> Result<Desired> {
     let mut object = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": names.record(), "namespace": names.namespace, "labels": labels(names, "endpoint") },
@@ -73,8 +105,14 @@ pub(crate) fn record(names: &Names, inputs: Option<&str>, records: &Records) -> 
     if let Some(inputs) = inputs {
         object["data"][INPUTS] = Json::from(inputs);
     }
-    if !records.is_empty() {
-        object["data"][RECORDS] = Json::from(json!(records).to_string());
+    if !memory.records.is_empty() {
+        object["data"][RECORDS] = Json::from(json!(memory.records).to_string());
+    }
+    if !memory.gateways.is_empty() {
+        object["data"][GATEWAYS] = Json::from(json!(memory.gateways).to_string());
+    }
+    if memory.taken_off != TakenOff::default() {
+        object["data"][TAKEN_OFF] = Json::from(json!(memory.taken_off).to_string());
     }
     Desired::new(Part::Record, object)
 }
@@ -215,10 +253,13 @@ pub(crate) fn reads_here(spec: &Spec) -> bool {
     spec.issuer.kind == IssuerKind::Issuer
 }
 
-/// The DNS records that the endpoint's record remembers.
-pub(crate) fn recorded(record: Option<&Json>) -> Records {
-    let text = record.and_then(|record| record["data"][RECORDS].as_str());
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+/// What the endpoint's record remembers.
+pub(crate) fn recorded(record: Option<&Json>) -> Memory {
+    fn read<T: serde::de::DeserializeOwned + Default>(record: Option<&Json>, key: &str) -> T {
+        let text = record.and_then(|record| record["data"][key].as_str());
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+    Memory { records: read(record, RECORDS), gateways: read(record, GATEWAYS), taken_off: read(record, TAKEN_OFF) }
 }
 
 #[cfg(test)]
@@ -301,9 +342,17 @@ mod tests {
             ("b.example.com".to_owned(), Some("example.com".to_owned())),
             ("b.example.com".to_owned(), Some("b.example.com".to_owned())),
         ]);
-        let made = record(&names, Some("{}"), &records).unwrap();
-        assert_eq!(recorded(Some(&made.object)), records);
+        let annotations = BTreeMap::from([("cert-manager.io/issuer".to_owned(), "theirs".to_owned())]);
+        let memory = Memory {
+            records,
+            gateways: BTreeSet::from([("web".to_owned(), "shared".to_owned())]),
+            taken_off: TakenOff { annotations, secret_name: Some("old-tls".to_owned()) },
+        };
+        let made = record(&names, Some("{}"), &memory).unwrap();
+        assert_eq!(recorded(Some(&made.object)), memory);
         assert_eq!(made.object["data"][INPUTS], "{}");
-        assert!(recorded(Some(&record(&names, None, &Records::new()).unwrap().object)).is_empty());
+        let bare = record(&names, None, &Memory::default()).unwrap();
+        assert_eq!(recorded(Some(&bare.object)), Memory::default());
+        assert!(bare.object.get("data").is_none());
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! What does not exist yet may be made in the same run: nothing that is missing fails a plan.
 
+mod in_use;
 mod served;
 
 use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
-use ffe_cloudflare::decide;
-use ffe_cluster::{Cancel, Cluster, Comparison, ObjectRef, Ownership};
+use ffe_cloudflare::{Decision, Record, decide};
+use ffe_cluster::k8s_openapi::api::core::v1::Secret;
+use ffe_cluster::{Cancel, Cluster, Comparison, Kind, ObjectRef, Ownership};
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
@@ -18,7 +20,7 @@ use crate::resource::private;
 use crate::run::{credentials, credentials_bytes, credentials_version};
 use crate::spec::Spec;
 use crate::steps::issuer::CREDENTIALS;
-use crate::steps::{dns, route};
+use crate::steps::{dns, look, route};
 use crate::{claim, issuances, settle, taken_over};
 
 pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel: &Cancel) -> Diagnostics {
@@ -65,6 +67,9 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
     diagnostics.extend(foresee_issuer(&cluster, &spec).await);
     let creating = plan.is_create() && plan.planned.adopt != Attr::Known(true);
     diagnostics.extend(foresee_route(&cluster, &spec, creating).await);
+    if !plan.is_create() || plan.planned.adopt == Attr::Known(true) {
+        diagnostics.extend(in_use::told(&cluster, plan, &spec).await);
+    }
     if spec.dns.is_some() {
         diagnostics.extend(foresee_dns(session, &cluster, &spec, cancel).await);
     }
@@ -273,6 +278,7 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
         None => current_address(cluster, spec).await,
     };
     let Some(target) = target else { return diagnostics };
+    let hosts_first = look::asks_hosts(cluster, spec).await && has_no_certificate(cluster, spec).await;
     let Ok(owner) = dns::owner(cluster, &spec.names).await else { return diagnostics };
     for host in &spec.hosts {
         let looked = async {
@@ -281,6 +287,9 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
             Ok::<_, ffe_cloudflare::Error>(decide(&records, &dns::wish(dns, host, &target)?, &owner, dns.adopt))
         };
         match looked.await {
+            Ok(Decision::Update { record, .. }) if hosts_first && record.content != target => {
+                diagnostics.push(led_here_first(host, &record));
+            }
             Ok(decision) => diagnostics.extend(dns::refusal(host, decision)),
             Err(error) => {
                 let told = cloudflare_diagnostic(&error, &format!("The DNS records of {host} could not be looked at"));
@@ -290,6 +299,24 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
         }
     }
     diagnostics
+}
+
+async fn has_no_certificate(cluster: &Cluster, spec: &Spec) -> bool {
+    let found = cluster.find::<Secret>(Some(&spec.names.namespace), &spec.certificate.secret_name).await;
+    matches!(found, Ok(None))
+}
+
+/// HTTP-01 cannot be done before the host leads here.
+fn led_here_first(host: &str, record: &Record) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{host} leads to the endpoint before its certificate is there"),
+        format!(
+            "Its record says {} now. The issuer proves hosts by HTTP-01, so that the record has to change before the \
+             certificate is issued; until then clients see the ingress controller's own certificate. With a DNS-01 solver the record changes when the certificate is there.",
+            record.content
+        ),
+    )
+    .at(Path::attribute("dns"))
 }
 
 async fn current_address(cluster: &Cluster, spec: &Spec) -> Option<String> {

@@ -4,7 +4,7 @@
 
 mod outside;
 
-use ffe_cert_manager::{Certificate, certificate_ref};
+use ffe_cert_manager::{Certificate, certificate_ref, shim};
 use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cancel, Cluster, Comparison, Error, Ownership, Presence};
@@ -78,7 +78,8 @@ async fn look(
     {
         return Ok(Refreshed::gone());
     }
-    let mut eye = Eye { cluster, spec: &spec, drifted: Vec::new(), warnings: Diagnostics::new() };
+    let mut eye =
+        Eye { cluster, spec: &spec, state: &request.state, drifted: Vec::new(), warnings: Diagnostics::new() };
     if let Some(around) = eye.surroundings().await? {
         eye.objects(&around).await?;
         eye.routes(&around, &mut state).await?;
@@ -115,6 +116,8 @@ async fn is_gone(cluster: &Cluster, spec: &Spec, recorded: &str) -> Result<bool,
 struct Eye<'a> {
     cluster: &'a Cluster,
     spec: &'a Spec,
+    /// What was applied.
+    state: &'a TlsEndpoint,
     drifted: Vec<Drift>,
     warnings: Diagnostics,
 }
@@ -158,16 +161,16 @@ impl Eye<'_> {
             all.extend(look::alert(self.cluster, spec).await?);
         }
         for found in all {
-            self.compare(&found).await;
+            self.compare(&found).await?;
         }
         Ok(())
     }
 
-    async fn compare(&mut self, found: &Found) {
+    async fn compare(&mut self, found: &Found) -> Result<(), Error> {
         let object = &found.desired.reference;
         let Some(live) = found.json() else {
             self.drifted.push(drift(object, MISSING));
-            return;
+            return Ok(());
         };
         let ownership = found.ownership(&self.spec.names.owner());
         if found.desired.part == Part::Record {
@@ -178,7 +181,7 @@ impl Eye<'_> {
             if live["data"][INPUTS].is_null() {
                 self.drifted.push(drift(object, &format!("data.{INPUTS}")));
             }
-            return;
+            return Ok(());
         }
         let adopted = match &ownership {
             Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) => mark.adopted,
@@ -187,13 +190,40 @@ impl Eye<'_> {
                 false
             }
         };
-        if found.desired.part == Part::Certificate && adopted && is_cert_managers(&live) {
-            // Used as it is.
-            return;
+        if found.desired.part == Part::Certificate && adopted && is_cert_managers(&live) && self.is_kept().await? {
+            return Ok(());
         }
         let wished = found.desired.wished(adopted);
         let fields = differences(&wished, &live).into_iter().chain(given_up(&wished, &live));
         self.drifted.extend(fields.map(|field| drift(object, &field)));
+        Ok(())
+    }
+
+    /// Whether a Certificate that cert-manager made for the ingress is used as it is. Annotations by which cert-manager would
+    /// undo what the endpoint says of it are no business of the ingress any more.
+    async fn is_kept(&mut self) -> Result<bool, Error> {
+        let Some(main) = route::main_object(self.spec) else { return Ok(false) };
+        let annotations = find(self.cluster, &main).await?.and_then(|ingress| ingress.metadata.annotations);
+        let annotations = annotations.unwrap_or_default();
+        let triggers = shim::triggers(&annotations);
+        if triggers.is_empty() {
+            return Ok(false);
+        }
+        let (namespace, name) = (&self.spec.names.namespace, &self.spec.certificate.secret_name);
+        let there = match ffe_cert_manager::certificate(self.cluster, namespace, name).await {
+            Ok(there) => there,
+            Err(ffe_cert_manager::Error::Cluster(error)) => return Err(error),
+            Err(error) => {
+                tracing::info!(%error, "the certificate was not compared");
+                return Ok(true);
+            }
+        };
+        let is_kept = there.is_some_and(|there| look::is_as_wished(&there, &annotations, self.spec, self.state));
+        if !is_kept {
+            let fields = triggers.keys().map(|key| format!("metadata.annotations[{key:?}]"));
+            self.drifted.extend(fields.map(|field| drift(&main, &field)));
+        }
+        Ok(is_kept)
     }
 
     async fn routes(&mut self, around: &Surroundings, state: &mut TlsEndpoint) -> Result<(), Error> {

@@ -14,7 +14,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::desired::{find, give_back, unserved};
 use crate::errors::cert_manager;
 use crate::names::{self, Names};
-use crate::objects;
+use crate::objects::{self, TakenOff};
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
 use crate::steps::route;
@@ -46,6 +46,37 @@ pub(crate) async fn remove_ours(cluster: &Cluster, object: &ObjectRef, owner: &O
         Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => {}
     }
     Ok(())
+}
+
+/// The same for an object of the route. An Ingress that was there before gets back what was taken off it: true where it did.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn hand_back(
+    cluster: &Cluster,
+    object: &ObjectRef,
+    names: &Names,
+    taken_off: &TakenOff,
+) -> Result<bool> {
+    let owner = names.owner();
+    let found = find(cluster, object).await?.filter(|_| object.kind == "Ingress" && object.name == names.name);
+    let adopted = found.as_ref().and_then(|found| Mark::read(&found.metadata));
+    let adopted = adopted.is_some_and(|mark| mark.adopted && mark.owner == owner);
+    remove_ours(cluster, object, &owner).await?;
+    let Some(found) = found.filter(|_| adopted && !taken_off.annotations.is_empty()) else { return Ok(false) };
+    let mut patch = json!({ "metadata": { "annotations": taken_off.annotations } });
+    if let Some(secret) = &taken_off.secret_name
+        && cluster.find::<Secret>(Some(&names.namespace), secret).await?.is_some()
+        && let Some(first) = found.data["spec"]["tls"].get(0)
+    {
+        // cert-manager makes a Certificate for whatever Secret it names.
+        let mut tls = first.clone();
+        tls["secretName"] = Json::from(secret.clone());
+        patch["spec"] = json!({ "tls": [tls] });
+    }
+    cluster.merge_ref(object, &patch).await?;
+    tracing::info!(%object, "cert-manager makes its Certificate again");
+    Ok(true)
 }
 
 /// The same for what only other settings would have made: whoever may not look at such a kind has made none of it.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::claim::Terms;
 use crate::drift::not_done;
 use crate::model::TlsEndpoint;
-use crate::names::TYPE_NAME;
+use crate::names::{Names, TYPE_NAME};
 use crate::remove::known_objects;
 use crate::run::{Done, Recorded, Run, bug};
 use crate::settle::settle;
@@ -44,6 +44,7 @@ pub(crate) mod private {
     const CLUSTER: &str = "cluster";
     const SERVER: &str = "server";
     const TAKEN_OVER: &str = "take_over";
+    const SUCCESSOR: &str = "successor";
 
     /// The UID of the cluster's namespace kube-system.
     pub(crate) fn cluster(private: &Private) -> Option<String> {
@@ -58,6 +59,17 @@ pub(crate) mod private {
     pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
         private.set(CLUSTER, &uid);
         private.set(SERVER, &server);
+    }
+
+    /// Notes in the plan of a create what is to be there then. When something is replaced, Terraform hands the private state of
+    /// that plan to the delete, which so knows who comes after it. A state never has it.
+    pub(crate) fn set_successor(private: &mut Private, id: &str) {
+        private.set(SUCCESSOR, &id);
+    }
+
+    /// What comes in the place of what is deleted.
+    pub(crate) fn successor(private: &Private) -> Option<String> {
+        private.get(SUCCESSOR)
     }
 
     /// Whether an import found something of somebody else, which the next apply takes over.
@@ -87,6 +99,12 @@ impl Resource for TlsEndpointResource {
     }
 
     async fn plan(&self, cx: &Context, plan: &mut Plan<TlsEndpoint>) -> Diagnostics {
+        if plan.is_create()
+            && let (Some(namespace), Some(name)) = (plan.planned.namespace.as_str(), plan.planned.name.as_str())
+        {
+            let names = Names::new(namespace, name);
+            private::set_successor(&mut plan.private, &names.import_id());
+        }
         let guard = cancellation(cx);
         plan::plan(&self.session, plan, &guard.token()).await
     }
@@ -108,10 +126,15 @@ impl Resource for TlsEndpointResource {
             }
             Err(mut diagnostics) => {
                 let remains = Spec::of(&request.planned).and_then(|spec| remains(&done, &spec));
-                if let Some(remains) = remains {
+                if let Some(remains) = remains.filter(|_| !done.replaces) {
                     diagnostics = with_detail(diagnostics, &remains);
                 }
-                Applied::failed(diagnostics).with(done.warnings)
+                let mut applied = Applied::failed(diagnostics);
+                if done.replaces {
+                    // What it was to replace is there, and serves.
+                    applied.state = Some(as_far_as_known(request.planned, &done));
+                }
+                applied.with(done.warnings)
             }
         }
     }
@@ -200,6 +223,9 @@ impl TlsEndpointResource {
             lease: None,
             bridge: None,
             around: None,
+            change: None,
+            hosts_first: true,
+            triggers: Default::default(),
             marks: Default::default(),
             present: Default::default(),
             record: Recorded::default(),
@@ -228,6 +254,9 @@ impl TlsEndpointResource {
         // Imported and never taken over: nothing there is ours.
         let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
         let guard = cancellation(cx);
+        if private::successor(&request.private) == Some(spec.names.import_id()) {
+            return delete::hand_over(&cluster, &spec, &guard.token()).await;
+        }
         delete::delete(&self.session, &cluster, &request.state, &spec, &guard.token()).await
     }
 }
@@ -259,6 +288,13 @@ fn outputs(state: &mut TlsEndpoint, done: &Done) {
     }
 }
 
+/// The state of a replacement that ended half-way: what is not known is not there.
+fn as_far_as_known(planned: TlsEndpoint, done: &Done) -> TlsEndpoint {
+    let mut state = planned;
+    outputs(&mut state, done);
+    state
+}
+
 /// The state after an update that ended half-way: what it got through is as planned, the rest as before, and it says
 /// where it ended, so that the next plan shows that something is left.
 fn partial(prior: TlsEndpoint, planned: TlsEndpoint, done: &Done) -> TlsEndpoint {
@@ -278,6 +314,8 @@ fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpo
     let mut state = prior;
     for step in &done.steps {
         match step {
+            // Beside a class or a Gateway that is left at the end, the endpoint's own route is as it was.
+            Step::Route if done.moves => {}
             Step::Route => {
                 state.backend = planned.backend.clone();
                 state.path = planned.path.clone();
@@ -286,6 +324,7 @@ fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpo
                 state.gateway = planned.gateway.clone();
                 state.security = planned.security.clone();
             }
+            Step::Address if done.moves => {}
             Step::Address => state.address = done.address().map(str::to_owned).into(),
             Step::Dns => {
                 state.dns = planned.dns.clone();
@@ -308,7 +347,7 @@ fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpo
                 state.verify_results = Attr::Known(done.results.clone());
             }
             Step::Alert => state.alert = planned.alert.clone(),
-            Step::Lock | Step::Look | Step::Accepted | Step::Resolved | Step::Record => {}
+            Step::Lock | Step::Look | Step::Serve | Step::Accepted | Step::Resolved | Step::Record => {}
         }
     }
     state

@@ -8,10 +8,11 @@ use ffe_session::{Session, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
 use tokio::time::Instant;
 
+use crate::change::Change;
 use crate::claim::Terms;
 use crate::desired::Desired;
 use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
-use crate::objects::{Records, Surroundings};
+use crate::objects::{Memory, Surroundings};
 use crate::spec::Spec;
 use crate::steps::Step;
 
@@ -64,6 +65,12 @@ pub(crate) struct Run<'a> {
     pub(crate) bridge: Option<tokio::task::JoinHandle<()>>,
     /// What the cluster has, once it was looked at.
     pub(crate) around: Option<Surroundings>,
+    /// How the route gets from what it is to what it shall be, once it was looked at.
+    pub(crate) change: Option<Change>,
+    /// The hosts have to lead here before the certificate is issued: the authority looks for them (HTTP-01), or may.
+    pub(crate) hosts_first: bool,
+    /// Annotations of an Ingress that was there before, by which cert-manager makes a Certificate of its own: they go.
+    pub(crate) triggers: BTreeMap<String, String>,
     /// The marks that the objects get, once it was looked whose they are.
     pub(crate) marks: BTreeMap<ObjectRef, Mark>,
     /// The objects that were there already when it was looked.
@@ -80,8 +87,8 @@ pub(crate) struct Run<'a> {
 pub(crate) struct Recorded {
     /// The inputs of the last apply that went through.
     pub(crate) inputs: Option<String>,
-    /// What there is, or may be, at a provider of DNS.
-    pub(crate) records: Records,
+    /// What it remembers beside them.
+    pub(crate) memory: Memory,
 }
 
 /// What a run has done so far.
@@ -99,6 +106,14 @@ pub(crate) struct Done {
     pub(crate) addresses: Vec<String>,
     /// Hosts with the identifiers of their records.
     pub(crate) dns_records: BTreeMap<String, String>,
+    /// Hosts with the identifiers of the zones that their records are in.
+    pub(crate) zones: BTreeMap<String, String>,
+    /// When resolvers have forgotten where the hosts were before, where records were changed.
+    pub(crate) forgotten_at: Option<Instant>,
+    /// The endpoint was there already, left by the delete of a replacement.
+    pub(crate) replaces: bool,
+    /// Another class or Gateway takes the route over: until the end the former one is the endpoint's.
+    pub(crate) moves: bool,
     pub(crate) credentials_revision: Option<String>,
     pub(crate) status: Option<CertificateStatus>,
     pub(crate) results: Vec<VerifyResult>,
@@ -119,6 +134,14 @@ impl Run<'_> {
     /// Before it was looked at, which is a mistake in the order of steps.
     pub(crate) fn around(&self) -> Result<&Surroundings, Stop> {
         self.around.as_ref().ok_or_else(|| Stop::failed(bug("the cluster was not looked at")))
+    }
+
+    /// How the route gets to what it shall be.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn change(&self) -> Result<&Change, Stop> {
+        self.change.as_ref().ok_or_else(|| Stop::failed(bug("the route was not looked at")))
     }
 
     /// The mark of an object; one that nobody looked for is new.

@@ -107,6 +107,12 @@ impl OwnIssuer {
     pub(crate) fn has_credentials(&self) -> bool {
         matches!(self.solver(), Some(SolverSpec::Cloudflare | SolverSpec::Rfc2136 { key: Some(_), .. }))
     }
+
+    /// Whether its authority looks for the endpoint at its hosts.
+    pub(crate) fn asks_hosts(&self) -> bool {
+        use SolverSpec::{Http01, Http01Gateway, Http01Ingress};
+        matches!(self.solver(), Some(Http01 | Http01Ingress(_) | Http01Gateway(..)))
+    }
 }
 
 impl Spec {

@@ -1,6 +1,7 @@
 //! An endpoint as a list of steps.
 //!
-//! The list is the order. Each step leaves alone what is as it shall be already, so that a run that died anywhere is
+//! The lists are the order. What serves goes on serving until what takes its place was seen to work; only the last step takes
+//! something away. Each step leaves alone what is as it shall be already, so that a run that died anywhere is
 //! finished by the next one.
 
 pub(crate) mod accepted;
@@ -15,6 +16,7 @@ pub(crate) mod look;
 pub(crate) mod record;
 pub(crate) mod resolved;
 pub(crate) mod route;
+pub(crate) mod serve;
 pub(crate) mod verify;
 
 use tfplugin::{Diagnostic, Diagnostics};
@@ -28,7 +30,7 @@ pub(crate) enum Step {
     Lock,
     /// Everything is there that it needs, and nothing stands in its way that is not ours.
     Look,
-    /// The ingress or the routes.
+    /// The ingress or the routes, beside those that serve already, and with the certificate that is served already.
     Route,
     /// The controller's address for it.
     Address,
@@ -40,6 +42,8 @@ pub(crate) enum Step {
     Certificate,
     /// It is there.
     Issued,
+    /// The routes refer to it.
+    Serve,
     /// The controller serves the routes with it.
     Accepted,
     /// The hosts lead to the address.
@@ -52,17 +56,35 @@ pub(crate) enum Step {
     Record,
 }
 
-/// The way.
-pub(crate) const STEPS: [Step; 13] = [
-    Step::Lock,
-    Step::Look,
+/// How every way begins. What the cluster has decides how it goes on.
+const BEGINNING: [Step; 2] = [Step::Lock, Step::Look];
+
+/// The way where the authority looks for the endpoint at its hosts (HTTP-01): they lead here before there is a certificate.
+const HOSTS_FIRST: [Step; 12] = [
     Step::Route,
     Step::Address,
     Step::Dns,
     Step::Issuer,
     Step::Certificate,
     Step::Issued,
+    Step::Serve,
     Step::Accepted,
+    Step::Resolved,
+    Step::Verify,
+    Step::Alert,
+    Step::Record,
+];
+
+/// Every other way: nobody is led here before the certificate is there.
+const CERTIFICATE_FIRST: [Step; 12] = [
+    Step::Route,
+    Step::Address,
+    Step::Issuer,
+    Step::Certificate,
+    Step::Issued,
+    Step::Serve,
+    Step::Accepted,
+    Step::Dns,
     Step::Resolved,
     Step::Verify,
     Step::Alert,
@@ -81,6 +103,7 @@ impl Step {
             Step::Issuer => "issuer",
             Step::Certificate => "certificate",
             Step::Issued => "issued",
+            Step::Serve => "serve",
             Step::Accepted => "accepted",
             Step::Resolved => "resolved",
             Step::Verify => "verify",
@@ -99,6 +122,7 @@ impl Step {
             Step::Issuer => issuer::go(run).await,
             Step::Certificate => certificate::go(run).await,
             Step::Issued => issued::go(run).await,
+            Step::Serve => serve::go(run).await,
             Step::Accepted => accepted::go(run).await,
             Step::Resolved => resolved::go(run).await,
             Step::Verify => verify::go(run).await,
@@ -120,23 +144,32 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Diagnostics> {
 }
 
 async fn forward(run: &mut Run<'_>) -> Result<(), Diagnostics> {
-    let endpoint = run.spec.names.import_id();
-    for step in STEPS {
-        tracing::info!(%endpoint, run = %run.run_id, "step {} begins", step.name());
-        let gone = if run.cancel.is_cancelled() { Err(Stop::Cancelled) } else { step.go(run).await };
-        match gone {
-            Ok(()) => {
-                tracing::info!(%endpoint, "step {} is done", step.name());
-                run.done.steps.push(step);
-            }
-            Err(stop) => {
-                run.done.failed = Some(step);
-                let lost = run.lease.as_ref().and_then(|lease| lease.loss());
-                return Err(explain(stop, step, &endpoint, lost));
-            }
-        }
+    for step in BEGINNING {
+        take(run, step).await?;
+    }
+    let way = if run.hosts_first { HOSTS_FIRST } else { CERTIFICATE_FIRST };
+    for step in way {
+        take(run, step).await?;
     }
     Ok(())
+}
+
+async fn take(run: &mut Run<'_>, step: Step) -> Result<(), Diagnostics> {
+    let endpoint = run.spec.names.import_id();
+    tracing::info!(%endpoint, run = %run.run_id, "step {} begins", step.name());
+    let gone = if run.cancel.is_cancelled() { Err(Stop::Cancelled) } else { step.go(run).await };
+    match gone {
+        Ok(()) => {
+            tracing::info!(%endpoint, "step {} is done", step.name());
+            run.done.steps.push(step);
+            Ok(())
+        }
+        Err(stop) => {
+            run.done.failed = Some(step);
+            let lost = run.lease.as_ref().and_then(|lease| lease.loss());
+            Err(explain(stop, step, &endpoint, lost))
+        }
+    }
 }
 
 fn explain(stop: Stop, step: Step, endpoint: &str, lost: Option<String>) -> Diagnostics {
@@ -164,10 +197,15 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_story() {
-        assert!(STEPS.is_sorted());
+        let names = |way: [Step; 12]| way.map(Step::name).join(" ");
+        assert!(HOSTS_FIRST.is_sorted());
         assert_eq!(
-            STEPS.map(Step::name).join(" "),
-            "lock look route address dns issuer certificate issued accepted resolved verify alert record"
+            names(HOSTS_FIRST),
+            "route address dns issuer certificate issued serve accepted resolved verify alert record"
+        );
+        assert_eq!(
+            names(CERTIFICATE_FIRST),
+            "route address issuer certificate issued serve accepted dns resolved verify alert record"
         );
     }
 }

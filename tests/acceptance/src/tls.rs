@@ -3,6 +3,7 @@
 
 mod answer;
 mod endpoint;
+mod visitor;
 mod zone;
 
 use std::process::{Child, Stdio};
@@ -15,6 +16,7 @@ use crate::surroundings::Tls;
 use crate::{Stage, turn};
 pub(crate) use answer::Answer;
 pub(crate) use endpoint::{Endpoint, acme};
+pub(crate) use visitor::{Visitor, certificate_in};
 pub(crate) use zone::set_address;
 
 /// How long something may take that comes by itself.

@@ -30,6 +30,18 @@ pub async fn attach(cluster: &Cluster, route: &Route, resolved: &Resolved) -> Re
     }
 }
 
+/// Whether [`attach`] would be let: the same without changing anything.
+///
+/// # Errors
+/// Those of [`attach`].
+pub async fn try_attach(cluster: &Cluster, route: &Route, resolved: &Resolved) -> Result<()> {
+    let Resolved::Gateway(attachment) = resolved else { return Ok(()) };
+    match listeners(route, attachment) {
+        Some(wished) => patch(cluster, &attachment.gateway, (&route.namespace, &route.name), &wished, true).await,
+        None => Ok(()),
+    }
+}
+
 /// Takes the listeners of an endpoint off a Gateway again, and leaves those of others. A Gateway that is gone, or
 /// that never had any of ours, is no error.
 ///
@@ -64,6 +76,16 @@ pub async fn detach(cluster: &Cluster, gateway: &GatewayRef, namespace: &str, na
 }
 
 async fn apply(cluster: &Cluster, gateway: &GatewayRef, namespace: &str, name: &str, wished: &Value) -> Result<()> {
+    patch(cluster, gateway, (namespace, name), wished, false).await
+}
+
+async fn patch(
+    cluster: &Cluster,
+    gateway: &GatewayRef,
+    (namespace, name): (&str, &str),
+    wished: &Value,
+    dry_run: bool,
+) -> Result<()> {
     let kind = ApiResource::from_gvk_with_plural(
         &GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "Gateway"),
         "gateways",
@@ -72,6 +94,7 @@ async fn apply(cluster: &Cluster, gateway: &GatewayRef, namespace: &str, name: &
     let params = PatchParams {
         // what has our listener's name is ours, whoever edited it
         force: true,
+        dry_run,
         field_manager: Some(listener_manager(namespace, name)),
         field_validation: Some(ValidationDirective::Strict),
         ..PatchParams::default()

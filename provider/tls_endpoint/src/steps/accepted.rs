@@ -4,7 +4,7 @@ use crate::errors::routing;
 use crate::run::{Run, Stop};
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
-    let around = run.around()?;
-    let accepted = ffe_routing::accepted(run.cluster, &run.spec.route, &around.resolved, &run.wait()).await;
+    let then = &run.change()?.then;
+    let accepted = ffe_routing::accepted(run.cluster, &then.route, &then.resolved, &run.wait()).await;
     accepted.map_err(|error| routing(&error, "The route is not served"))
 }

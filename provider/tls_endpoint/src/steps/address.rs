@@ -18,7 +18,8 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     if !needed {
         wait.timeout = wait.timeout.min(PATIENCE);
     }
-    let found = ffe_routing::address(run.cluster, &run.spec.route, &run.around()?.resolved, &wait).await;
+    let then = &run.change()?.then;
+    let found = ffe_routing::address(run.cluster, &then.route, &then.resolved, &wait).await;
     let found = match found {
         Err(error @ Error::NoAddress { .. }) if !needed => {
             let told = routing_diagnostic(&error, SUMMARY);

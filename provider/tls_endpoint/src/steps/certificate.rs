@@ -1,7 +1,6 @@
 //! The certificate is asked for. One that cert-manager made for an ingress's annotations is used as it is.
 
 use ffe_cert_manager::Renewal;
-use tfplugin::{Diagnostic, Path};
 
 use crate::authority::Authority;
 use crate::errors::cert_manager;
@@ -26,8 +25,6 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         let summary = format!("{} could not be taken over", desired.reference);
         run.cluster.write_mark(&desired.reference, &mark).await.map_err(failed(&summary))?;
         run.note(&desired.reference);
-        let differing = differing(run).await?;
-        run.done.warnings.extend(differing);
     } else {
         run.apply_by_webhook(&desired).await?;
     }
@@ -63,37 +60,4 @@ async fn is_to_be_anew(run: &Run<'_>, another: bool) -> Result<bool, Stop> {
     let pair = pair.map_err(failed("The certificate could not be read"))?;
     let Some(leaf) = pair.as_ref().and_then(Pair::leaf) else { return Ok(false) };
     Ok(Authority::find(run.cluster, spec).await.contradicts(leaf))
-}
-
-/// What the configuration says otherwise than a Certificate that is kept.
-async fn differing(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
-    let spec = run.spec;
-    let found = ffe_cert_manager::certificate(run.cluster, &spec.names.namespace, &spec.certificate.secret_name).await;
-    let found = found.map_err(|error| cert_manager(&error, "The certificate could not be looked at"))?;
-    let Some(found) = found else { return Ok(None) };
-    let mut wrong = Vec::new();
-    if found.issuer.as_ref() != Some(&spec.issuer) {
-        let theirs = found.issuer.map_or_else(|| "an issuer of another kind".to_owned(), |issuer| issuer.to_string());
-        wrong.push(format!("it asks {theirs}, not {}", spec.issuer));
-    }
-    let missing: Vec<&str> =
-        spec.hosts.iter().filter(|host| !found.dns_names.contains(host)).map(String::as_str).collect();
-    if !missing.is_empty() {
-        wrong.push(format!("it is not for {}", missing.join(", ")));
-    }
-    if wrong.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(
-        Diagnostic::warning(
-            format!("Certificate {}/{} is kept as it is", spec.names.namespace, spec.certificate.secret_name),
-            format!(
-                "cert-manager made it for the annotations of the ingress and undoes other changes; {}. To have it as the \
-                 configuration says, remove the annotations cert-manager.io/issuer and cert-manager.io/cluster-issuer from \
-                 the ingress.",
-                wrong.join("; ")
-            ),
-        )
-        .at(Path::attribute("certificate")),
-    ))
 }

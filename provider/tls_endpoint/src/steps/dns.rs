@@ -1,50 +1,85 @@
 //! One record for each host, pointing to the address; never one of somebody else's.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Wish, decide};
+use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Record, Wish, decide};
 use ffe_cluster::Cluster;
 use ffe_session::Unavailable;
 use tfplugin::{Diagnostic, Diagnostics, Path};
+use tokio::time::Instant;
 
 use super::address;
+use super::route::until_gathered;
 use crate::errors::{cloudflare, cloudflare_diagnostic};
 use crate::names::Names;
 use crate::objects::Records;
 use crate::run::{Run, Stop, failed};
 use crate::spec::DnsSpec;
 
+/// What resolvers may remember of a record whose time is left to Cloudflare, in seconds.
+const AUTOMATIC: u64 = 300;
+/// The longest that is waited for resolvers, in seconds.
+const LONGEST: u64 = 600;
+
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
+    let Some(dns) = &run.spec.dns else { return Ok(()) };
+    let client = client(run)?;
+    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
+    let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
+    if dns.target.is_none() {
+        run.done.warnings.extend(private(&target));
+    }
+    if !run.hosts_first && (run.done.moves || run.change()?.serving.is_none()) {
+        // Nobody is led to a route that its controller has not read yet.
+        until_gathered(run).await?;
+    }
+    for host in &run.spec.hosts {
+        run.stop_here()?;
+        let summary = format!("The DNS record of {host} could not be set");
+        let wish = wish(dns, host, &target).map_err(|error| cloudflare(&error, &summary))?;
+        let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
+        let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
+        let remembered = if run.done.moves {
+            let before = client.records(&zone, host, &run.cancel).await;
+            remembered(&before.map_err(|error| cloudflare(&error, &summary))?, &target)
+        } else {
+            None
+        };
+        let ensured = client.ensure(&zone, &wish, &owner, dns.adopt, &run.cancel).await;
+        let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
+        tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
+        run.done.forgotten_at = run.done.forgotten_at.max(remembered.map(|long| Instant::now() + long));
+        run.done.dns_records.insert(host.clone(), ensured.record.id.clone());
+        run.done.zones.insert(host.clone(), zone.id);
+    }
+    Ok(())
+}
+
+/// How long resolvers may still lead to where a host was before.
+fn remembered(before: &[Record], target: &str) -> Option<Duration> {
+    let elsewhere = before.iter().filter(|record| record.kind.is_address() && record.content != target);
+    // Behind the edge nobody sees what a record says.
+    let seen = elsewhere.filter(|record| !record.proxied);
+    let seconds = seen.map(|record| if record.ttl <= 1 { AUTOMATIC } else { record.ttl.into() });
+    seconds.max().map(|seconds| Duration::from_secs(seconds.min(LONGEST)))
+}
+
+/// Takes away the records that are to be no more.
+///
+/// # Errors
+/// What Cloudflare says.
+pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
     let left = left_over(run);
-    if run.spec.dns.is_none() && left.is_empty() {
+    if left.is_empty() {
         return Ok(());
     }
     let client = client(run)?;
-    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
-    let mut zones = BTreeMap::new();
-    if let Some(dns) = &run.spec.dns {
-        let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
-        if dns.target.is_none() {
-            run.done.warnings.extend(private(&target));
-        }
-        for host in &run.spec.hosts {
-            run.stop_here()?;
-            let summary = format!("The DNS record of {host} could not be set");
-            let wish = wish(dns, host, &target).map_err(|error| cloudflare(&error, &summary))?;
-            let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
-            let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
-            let ensured = client.ensure(&zone, &wish, &owner, dns.adopt, &run.cancel).await;
-            let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
-            tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
-            run.done.dns_records.insert(host.clone(), ensured.record.id.clone());
-            zones.insert(host.clone(), zone.id);
-        }
-    }
+    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be released"))?;
     for (host, zone) in left {
         run.stop_here()?;
-        let kept = zones.get(&host).map(String::as_str);
+        let kept = run.done.zones.get(&host).map(String::as_str);
         let released = release(&client, (&host, zone.as_deref()), kept, &owner, &run.cancel).await;
         let summary = format!("The former DNS record of {host} could not be removed");
         run.done.warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
@@ -60,7 +95,8 @@ pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Res
     let now = match &dns.target {
         Some(target) => Some(target.clone()),
         None => {
-            let found = ffe_routing::current_address(run.cluster, &run.spec.route, &run.around()?.resolved).await;
+            let then = &run.change()?.then;
+            let found = ffe_routing::current_address(run.cluster, &then.route, &then.resolved).await;
             found.ok().and_then(|found| address::texts(found).into_iter().next())
         }
     };
@@ -161,7 +197,7 @@ pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_
 fn left_over(run: &Run<'_>) -> Records {
     let prior = run.prior.and_then(|prior| prior.dns_records.known()).into_iter().flatten();
     let zone = run.prior.and_then(|prior| prior.dns.known()).and_then(|dns| dns.zone.as_str().map(str::to_owned));
-    let mut left = run.record.records.clone();
+    let mut left = run.record.memory.records.clone();
     left.extend(prior.map(|(host, _)| (host.clone(), zone.clone())));
     if let Some(dns) = &run.spec.dns {
         left.retain(|(host, zone)| *zone != dns.zone || !run.spec.hosts.contains(host));
@@ -172,6 +208,30 @@ fn left_over(run: &Run<'_>) -> Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_remembered_for_as_long_as_it_says() {
+        let record = |content: &str, ttl: u32, proxied: bool| Record {
+            id: "id".to_owned(),
+            name: "api.example.com".to_owned(),
+            kind: ffe_cloudflare::RecordKind::A,
+            content: content.to_owned(),
+            proxied,
+            ttl,
+            comment: None,
+        };
+        for (before, seconds) in [
+            (vec![], None),
+            (vec![record("192.0.2.1", 60, false)], None),
+            (vec![record("192.0.2.9", 60, false)], Some(60)),
+            (vec![record("192.0.2.9", 1, false)], Some(300)),
+            (vec![record("192.0.2.9", 1, true)], None),
+            (vec![record("192.0.2.9", 86_400, false)], Some(600)),
+        ] {
+            let found = remembered(&before, "192.0.2.1").map(|long| long.as_secs());
+            assert_eq!(found, seconds, "{before:?}");
+        }
+    }
 
     #[test]
     fn an_address_that_the_world_cannot_reach_is_told() {

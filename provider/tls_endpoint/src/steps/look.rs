@@ -1,14 +1,18 @@
 //! Everything is looked at before anything is written, so that a refusal changes nothing.
 
-use ffe_cert_manager::certificate_ref;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ffe_cert_manager::{Certificate, certificate_ref, shim};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::{Cluster, Kind, Mark, Query};
+use ffe_cluster::{Cluster, Kind, Ownership, Query};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
-use super::dns;
-use crate::claim;
+use super::{dns, route};
+use crate::change::Change;
+use crate::claim::{self, Terms};
 use crate::desired::{Found, Part, find_all, unserved};
 use crate::errors::{cert_manager, routing};
+use crate::model::TlsEndpoint;
 use crate::objects::{self, INPUTS, Surroundings};
 use crate::run::{Recorded, Run, Stop, failed};
 use crate::spec::Spec;
@@ -34,13 +38,38 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         ffe_cert_manager::installation(run.cluster).await.and_then(|found| found.check().map(|()| found));
     installation.map_err(|error| cert_manager(&error, "No certificate can be ordered"))?;
     let around = Surroundings { secrets: secrets_of(run.cluster, spec).await?, resolved };
-    claim_all(run, &around, &mut refused).await?;
+    let found = claim_all(run, &around, &mut refused).await?;
+    let change = Change::to(run.cluster, spec, &around, &found).await?;
+    if change.interim {
+        claim_interim(run, &change, &mut refused).await?;
+    }
     refused.extend(shared_secret(run.cluster, spec).await?);
     refused.extend(foreign_secret(run).await?);
+    look_at_the_certificate(run, &found).await?;
+    run.done.moves = change.interim || leaves_its_kind(run);
+    run.hosts_first = asks_hosts(run.cluster, spec).await;
     run.around = Some(around);
+    run.change = Some(change);
     dns::foresee(run, &mut refused).await?;
     refused.into_result().map_err(Stop::Failed)?;
+    let first = &run.change()?.first;
+    let tried = ffe_routing::try_attach(run.cluster, &first.route, &first.resolved).await;
+    tried.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))?;
     note_beginning(run).await
+}
+
+/// Whether the authority looks for the endpoint at its hosts. Where nobody knows it may.
+pub(crate) async fn asks_hosts(cluster: &Cluster, spec: &Spec) -> bool {
+    match &spec.own_issuer {
+        Some(own) => own.asks_hosts(),
+        None => ffe_cert_manager::asks_hosts(cluster, &spec.issuer, &spec.names.namespace).await.unwrap_or(true),
+    }
+}
+
+/// Whether another kind of route takes the former one over, or a route at another Gateway.
+fn leaves_its_kind(run: &Run<'_>) -> bool {
+    let place = |spec: &Spec| route::gateway(spec).map(|gateway| (gateway.namespace, gateway.name));
+    run.prior.and_then(Spec::of).is_some_and(|prior| place(&prior) != place(run.spec))
 }
 
 /// Where the issuer reads what we write.
@@ -52,7 +81,7 @@ async fn secrets_of(cluster: &Cluster, spec: &Spec) -> Result<Option<String>, St
     found.map(Some).map_err(|error| cert_manager(&error, "The issuer's credentials cannot be placed"))
 }
 
-async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagnostics) -> Result<(), Stop> {
+async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagnostics) -> Result<Vec<Found>, Stop> {
     let summary = "The cluster could not be looked at";
     let mut wished = vec![objects::record(&run.spec.names, None, &Default::default()).map_err(failed(summary))?];
     wished.extend(objects::all(run.spec, around).map_err(failed(summary))?);
@@ -61,15 +90,32 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
     for one in &found {
         if one.desired.part == Part::Record {
             run.record = recorded(one);
+            let whose = one.ownership(&run.spec.names.owner());
+            run.done.replaces = run.record.inputs.is_some() && matches!(whose, Ownership::OursUnfinished(_));
         }
         if one.live.is_some() {
             run.present.insert(one.desired.reference.clone());
         }
         match claim::mark(one, &run.spec.names, &run.run_id, &run.terms) {
             Ok(mark) => {
-                if one.desired.part == Part::Certificate {
-                    run.keeps_certificate = is_kept(run.cluster, run.spec, &mark).await?;
-                }
+                run.marks.insert(one.desired.reference.clone(), mark);
+            }
+            Err(diagnostic) => refused.push(diagnostic),
+        }
+    }
+    Ok(found)
+}
+
+/// The same for what stands in for the endpoint's own ingress while its class changes.
+async fn claim_interim(run: &mut Run<'_>, change: &Change, refused: &mut Diagnostics) -> Result<(), Stop> {
+    let summary = "The cluster could not be looked at";
+    let wished = ffe_routing::objects(&change.then.route, &change.then.resolved);
+    let wished = objects::as_routes(run.spec, wished).map_err(failed(summary))?;
+    // What stands there is of a run that got no further, or of somebody else.
+    let terms = Terms { adopt: false, ..run.terms.clone() };
+    for one in find_all(run.cluster, wished).await.map_err(failed(summary))? {
+        match claim::mark(&one, &run.spec.names, &run.run_id, &terms) {
+            Ok(mark) => {
                 run.marks.insert(one.desired.reference.clone(), mark);
             }
             Err(diagnostic) => refused.push(diagnostic),
@@ -94,19 +140,48 @@ fn recorded(record: &Found) -> Recorded {
     let live = record.json();
     Recorded {
         inputs: live.as_ref().and_then(|live| live["data"][INPUTS].as_str().map(str::to_owned)),
-        records: objects::recorded(live.as_ref()),
+        memory: objects::recorded(live.as_ref()),
     }
 }
 
-/// Whether the Certificate was made by cert-manager for an ingress's annotations: cert-manager would undo every change
-/// of it.
-pub(crate) async fn is_kept(cluster: &Cluster, spec: &Spec, mark: &Mark) -> Result<bool, Stop> {
-    if !mark.adopted {
-        return Ok(false);
+/// An Ingress that was there before may have annotations by which cert-manager makes the Certificate. One that is as the
+/// configuration says is used as it is; otherwise the annotations go, and what there is of it is the endpoint's.
+async fn look_at_the_certificate(run: &mut Run<'_>, found: &[Found]) -> Result<(), Stop> {
+    let spec = run.spec;
+    let main = route::main_object(spec);
+    let of_main = found.iter().find(|one| Some(&one.desired.reference) == main.as_ref());
+    let Some(annotations) = of_main.filter(|one| run.mark(&one.desired.reference).adopted).and_then(Found::meta) else {
+        return Ok(());
+    };
+    let annotations = annotations.annotations.clone().unwrap_or_default();
+    let triggers = shim::triggers(&annotations);
+    if triggers.is_empty() {
+        return Ok(());
     }
-    let found = ffe_cert_manager::certificate(cluster, &spec.names.namespace, &spec.certificate.secret_name).await;
-    let found = found.map_err(|error| cert_manager(&error, "The certificate could not be looked at"))?;
-    Ok(found.is_some_and(|certificate| certificate.made_for.is_some()))
+    let there = ffe_cert_manager::certificate(run.cluster, &spec.names.namespace, &spec.certificate.secret_name).await;
+    let there = there.map_err(|error| cert_manager(&error, "The certificate could not be looked at"))?;
+    run.keeps_certificate = there.is_some_and(|there| is_as_wished(&there, &annotations, spec, run.planned));
+    if !run.keeps_certificate {
+        run.triggers = triggers;
+    }
+    Ok(())
+}
+
+/// Whether a Certificate that cert-manager made by itself, and keeps as the annotations of its ingress say, is what the
+/// endpoint would ask for.
+pub(crate) fn is_as_wished(
+    there: &Certificate,
+    annotations: &BTreeMap<String, String>,
+    spec: &Spec,
+    planned: &TlsEndpoint,
+) -> bool {
+    let names = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+    there.made_for.is_some()
+        && there.issuer.as_ref() == Some(&spec.issuer)
+        && shim::asked(annotations).as_ref() == Some(&spec.issuer)
+        && spec.own_issuer.is_none()
+        && names(&there.dns_names) == names(&spec.hosts)
+        && planned.certificate.is_null()
 }
 
 /// Two Certificates that write one Secret undo each other's work for ever, and cert-manager issues neither.
@@ -157,14 +232,21 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
     ))
 }
 
-/// The record is there before anything else, with the hosts whose records may be made: what dies after this is found.
+/// The record is there before anything else, with the hosts whose records may be made, the Gateway that may get listeners,
+/// and what is taken off: what dies after this is found.
 async fn note_beginning(run: &mut Run<'_>) -> Result<(), Stop> {
-    let mut records = run.record.records.clone();
+    let mut memory = run.record.memory.clone();
     if let Some(dns) = &run.spec.dns {
-        records.extend(run.spec.hosts.iter().map(|host| (host.clone(), dns.zone.clone())));
+        memory.records.extend(run.spec.hosts.iter().map(|host| (host.clone(), dns.zone.clone())));
     }
-    let record = objects::record(&run.spec.names, run.record.inputs.as_deref(), &records);
+    memory.gateways.extend(route::managed_gateway(run.spec));
+    if !run.triggers.is_empty() {
+        memory.taken_off.annotations.extend(run.triggers.clone());
+        let secret = run.change()?.serving.as_ref().and_then(|serving| serving.secret_name.clone());
+        memory.taken_off.secret_name = memory.taken_off.secret_name.or(secret);
+    }
+    let record = objects::record(&run.spec.names, run.record.inputs.as_deref(), &memory);
     let record = record.map_err(failed("The record could not be made"))?;
-    run.record.records = records;
+    run.record.memory = memory;
     run.apply(&record).await
 }

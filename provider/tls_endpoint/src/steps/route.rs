@@ -1,88 +1,203 @@
-//! The ingress or the routes; what another class or other settings had made goes.
+//! The ingress or the routes, beside what serves already; what another class or other settings had made goes at the end.
 
 use std::time::Duration;
 
-use ffe_cluster::{Kind, ObjectRef};
+use ffe_cluster::{Kind, ObjectRef, WaitOptions};
 use ffe_routing::{Class, GatewayRef};
+use serde_json::{Value as Json, json};
 
-use crate::desired::is_there_and_ours;
+use crate::change::Stage;
+use crate::desired::{Desired, is_there_and_ours};
 use crate::errors::routing;
 use crate::objects;
-use crate::remove::{remove_ours, remove_stray};
+use crate::remove;
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
 
 const MIDDLEWARE: &str = "Middleware";
+const INGRESS: &str = "Ingress";
+const SUMMARY: &str = "The route could not be made";
 /// More than the two seconds for which Traefik gathers changes unless it is told otherwise (`providersThrottleDuration`).
 const GATHERED: Duration = Duration::from_secs(3);
+/// How long the address of an ingress is waited for whose class has changed: not every controller writes one.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
-    let summary = "The route could not be made";
-    let around = run.around()?.clone();
-    let wished = objects::routes(run.spec, &around).map_err(failed(summary))?;
+    let change = run.change()?.clone();
+    take_off(run).await?;
+    put(run, &change.first).await
+}
+
+/// Makes a stage of the route, with the ways to it that are left later.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn put(run: &mut Run<'_>, stage: &Stage) -> Result<(), Stop> {
+    let wished = ffe_routing::objects(&stage.route, &stage.resolved);
+    let joined = ffe_routing::beside(&wished, &run.change()?.live);
+    apply(run, objects::as_routes(run.spec, joined).map_err(failed(SUMMARY))?).await?;
+    run.stop_here()?;
+    let attached = ffe_routing::attach(run.cluster, &stage.route, &stage.resolved).await;
+    attached.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))
+}
+
+async fn apply(run: &mut Run<'_>, wished: Vec<Desired>) -> Result<(), Stop> {
     let mut settled = true;
     for desired in &wished {
-        let kind = desired.reference.kind.as_str();
-        if kind == MIDDLEWARE {
-            settled &= run.present.contains(&desired.reference);
-        } else if kind == "Ingress" && !settled {
+        let is_present = run.present.contains(&desired.reference);
+        if desired.reference.kind == MIDDLEWARE {
+            settled &= is_present;
+        } else if desired.reference.kind == INGRESS && !settled {
             // The first ingress has nobody yet who would miss it.
-            if run.present.contains(&desired.reference) {
+            if is_present {
                 until_gathered(run).await?;
             }
             settled = true;
         }
         run.apply(desired).await?;
+        run.present.insert(desired.reference.clone());
     }
-    let mut gathered = false;
-    let wished: Vec<_> = wished.into_iter().map(|desired| desired.object).collect();
-    let owner = run.spec.names.owner();
-    for left in ffe_routing::leftovers(&run.spec.route, &wished) {
+    Ok(())
+}
+
+/// The annotations go by which cert-manager makes a Certificate of its own for an Ingress that had been there before: it
+/// would take the endpoint's for its own, and undo what the endpoint says of it. The record knows them already.
+async fn take_off(run: &mut Run<'_>) -> Result<(), Stop> {
+    let Some(object) = main_object(run.spec).filter(|_| !run.triggers.is_empty()) else { return Ok(()) };
+    run.stop_here()?;
+    let annotations: serde_json::Map<String, Json> = run.triggers.keys().map(|key| (key.clone(), Json::Null)).collect();
+    let patch = json!({ "metadata": { "annotations": annotations } });
+    let summary = format!("The annotations for cert-manager could not be taken off {object}");
+    run.cluster.merge_ref(&object, &patch).await.map_err(failed(&summary))?;
+    tracing::info!(%object, annotations = ?run.triggers.keys(), "cert-manager makes no Certificate of its own any more");
+    Ok(())
+}
+
+/// The endpoint's own objects are as they shall be and nothing else is left: what serves by them was seen to work.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn leave_former(run: &mut Run<'_>) -> Result<(), Stop> {
+    let (change, around) = (run.change()?.clone(), run.around()?.clone());
+    let wished = ffe_routing::objects(&run.spec.route, &around.resolved);
+    let joined = ffe_routing::beside(&wished, &change.live);
+    let left: Vec<ObjectRef> = former(run, &wished).await?;
+    if change.interim || !left.is_empty() || former_gateways(run).next().is_some() {
+        until_forgotten(run).await?;
+    }
+    if change.interim {
+        until_gathered(run).await?;
+        apply(run, objects::as_routes(run.spec, wished).map_err(failed(SUMMARY))?).await?;
+        until_served(run).await?;
+    } else {
+        let trimmed = wished.into_iter().zip(joined).filter(|(wished, joined)| wished != joined);
+        let trimmed = trimmed.map(|(wished, _)| wished).collect();
+        apply(run, objects::as_routes(run.spec, trimmed).map_err(failed(SUMMARY))?).await?;
+    }
+    remove_former(run, left).await?;
+    for (namespace, name) in former_gateways(run).collect::<Vec<_>>() {
         run.stop_here()?;
-        let summary = format!("{left} could not be removed");
-        if left.kind == MIDDLEWARE && !gathered && is_ours(run, &left).await? {
-            until_gathered(run).await?;
-            gathered = true;
-        }
-        let removed = if run.terms.known.contains(&left) {
-            remove_ours(run.cluster, &left, &owner).await
-        } else {
-            remove_stray(run.cluster, &left, &owner).await
-        };
-        removed.map_err(failed(&summary))?;
-    }
-    if let Some(former) = former_gateway(run) {
+        let gateway = GatewayRef { namespace, name, manage_listener: true };
         let names = &run.spec.names;
-        let detached = ffe_routing::detach(run.cluster, &former, &names.namespace, &names.name).await;
+        let detached = ffe_routing::detach(run.cluster, &gateway, &names.namespace, &names.name).await;
         detached.map_err(|error| routing(&error, "The former Gateway could not be left"))?;
     }
-    let attached = ffe_routing::attach(run.cluster, &run.spec.route, &around.resolved).await;
-    attached.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))
+    Ok(())
+}
+
+/// What is there of the endpoint's that is not wished any more, routes first: they need the others until they are gone.
+async fn former(run: &Run<'_>, wished: &[Json]) -> Result<Vec<ObjectRef>, Stop> {
+    let names = &run.spec.names;
+    let mut all = ffe_routing::leftovers(&run.spec.route, wished);
+    all.extend(ffe_routing::interim_names(&names.namespace, &names.name));
+    all.sort_by_key(|object| object.kind == MIDDLEWARE);
+    let mut there = Vec::new();
+    for object in all {
+        run.stop_here()?;
+        let found = match is_there_and_ours(run.cluster, &object, &names.owner()).await {
+            // Whoever may not look at such a kind has made none of it, unless the state stands for it.
+            Err(error) if error.kind() == Kind::Forbidden && !run.terms.known.contains(&object) => false,
+            found => found.map_err(failed("The former route could not be looked at"))?,
+        };
+        if found {
+            there.push(object);
+        }
+    }
+    Ok(there)
+}
+
+async fn remove_former(run: &mut Run<'_>, left: Vec<ObjectRef>) -> Result<(), Stop> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    until_gathered(run).await?;
+    let mut routes_went = false;
+    for object in left {
+        run.stop_here()?;
+        if object.kind == MIDDLEWARE && std::mem::take(&mut routes_went) {
+            until_gathered(run).await?;
+        }
+        routes_went |= object.kind != MIDDLEWARE;
+        let summary = format!("{object} could not be removed");
+        let taken_off = &run.record.memory.taken_off;
+        let given = remove::hand_back(run.cluster, &object, &run.spec.names, taken_off).await;
+        if given.map_err(failed(&summary))? {
+            run.record.memory.taken_off = Default::default();
+        }
+    }
+    Ok(())
 }
 
 /// Traefik reads ingresses and Middlewares apart from each other, and answers 404 while it knows one and not the other. What
 /// it hears is gathered before it counts.
-async fn until_gathered(run: &Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn until_gathered(run: &Run<'_>) -> Result<(), Stop> {
+    pause(run, GATHERED).await
+}
+
+/// Until nobody is led any more to where the hosts were before: resolvers remember records.
+async fn until_forgotten(run: &mut Run<'_>) -> Result<(), Stop> {
+    let Some(until) = run.done.forgotten_at else { return Ok(()) };
+    let left = until.saturating_duration_since(tokio::time::Instant::now());
+    if left.is_zero() {
+        return Ok(());
+    }
+    tracing::info!(seconds = left.as_secs(), "the former way is left when resolvers have forgotten it");
+    run.deadline = run.deadline.max(until + PATIENCE);
+    pause(run, left).await
+}
+
+/// Until the class that took the endpoint's own ingress over serves it.
+async fn until_served(run: &Run<'_>) -> Result<(), Stop> {
+    let wait = WaitOptions { timeout: run.wait().timeout.min(PATIENCE), ..run.wait() };
+    match ffe_routing::address(run.cluster, &run.spec.route, &run.around()?.resolved, &wait).await {
+        Err(ffe_routing::Error::NoAddress { .. }) | Ok(_) => {}
+        Err(error) => return Err(routing(&error, "The route is not served")),
+    }
+    until_gathered(run).await
+}
+
+async fn pause(run: &Run<'_>, long: Duration) -> Result<(), Stop> {
     tokio::select! {
         () = run.cancel.cancelled() => Err(Stop::Cancelled),
-        () = tokio::time::sleep(GATHERED) => Ok(()),
+        () = tokio::time::sleep(long) => Ok(()),
     }
 }
 
-/// Whether there is such an object, and it is the endpoint's. Where it may not be looked at there is none.
-async fn is_ours(run: &Run<'_>, object: &ObjectRef) -> Result<bool, Stop> {
-    match is_there_and_ours(run.cluster, object, &run.spec.names.owner()).await {
-        Err(error) if error.kind() == Kind::Forbidden => Ok(false),
-        looked => looked.map_err(failed("The former route could not be looked at")),
+/// The Gateways that have listeners of ours and are to have none any more: namespace and name.
+fn former_gateways(run: &Run<'_>) -> impl Iterator<Item = (String, String)> {
+    let mut former = run.record.memory.gateways.clone();
+    // An endpoint that was made before the record knew of them.
+    former.extend(run.prior.and_then(Spec::of).as_ref().and_then(managed_gateway));
+    if let Some(now) = managed_gateway(run.spec) {
+        former.remove(&now);
     }
+    former.into_iter()
 }
 
-/// The Gateway that has listeners of ours and is to have none any more.
-fn former_gateway(run: &Run<'_>) -> Option<GatewayRef> {
-    let former = gateway(&Spec::of(run.prior?)?).filter(|former| former.manage_listener)?;
-    let now = gateway(run.spec).filter(|now| now.manage_listener);
-    let same = now.is_some_and(|now| (now.namespace, now.name) == (former.namespace.clone(), former.name.clone()));
-    (!same).then_some(former)
+/// The Gateway that gets listeners of the endpoint's own: namespace and name.
+pub(crate) fn managed_gateway(spec: &Spec) -> Option<(String, String)> {
+    let gateway = gateway(spec).filter(|gateway| gateway.manage_listener)?;
+    Some((gateway.namespace, gateway.name))
 }
 
 /// The Gateway of an endpoint.
@@ -95,6 +210,6 @@ pub(crate) fn gateway(spec: &Spec) -> Option<GatewayRef> {
 
 /// The object that shows that there is a route: its ingress or its main route.
 pub(crate) fn main_object(spec: &Spec) -> Option<ObjectRef> {
-    let kind = if gateway(spec).is_some() { "HTTPRoute" } else { "Ingress" };
+    let kind = if gateway(spec).is_some() { "HTTPRoute" } else { INGRESS };
     ffe_routing::names(&spec.names.namespace, &spec.names.name).into_iter().find(|object| object.kind == kind)
 }

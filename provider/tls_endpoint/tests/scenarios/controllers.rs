@@ -11,7 +11,9 @@ use ffe_cluster::testing::FakeApi;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use serde_json::{Value as Json, json};
 
-use crate::world::{ADDRESS, Background};
+use crate::world::{ADDRESS, Background, OTHER_ADDRESS};
+
+const API: &str = "cert-manager.io/v1";
 
 /// Who signs, unless it is somebody else.
 const AUTHORITY: &str = "Test Authority";
@@ -36,9 +38,9 @@ impl Controllers {
         let player = tokio::spawn(async move {
             loop {
                 let reached = reached.load(Ordering::SeqCst);
-                for object in api.all().iter().filter(|object| reached || object["kind"] != "Ingress") {
+                for object in &api.all() {
                     let signs = signs.lock().unwrap().clone();
-                    play(&api, object, &counted, willing.load(Ordering::SeqCst), &signs);
+                    play(&api, object, (reached, willing.load(Ordering::SeqCst)), &counted, &signs);
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -72,16 +74,63 @@ impl Controllers {
     }
 }
 
-fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool, issuer: &str) {
+/// Where a class is reached: each controller is somewhere else.
+fn address_of(class: &Json) -> &'static str {
+    if class == "nginx" { OTHER_ADDRESS } else { ADDRESS }
+}
+
+/// cert-manager's Certificates for an Ingress with its annotations: made, kept as they are asked for, and taken away when the
+/// Ingress names another Secret.
+fn make_what_annotations_ask(api: &FakeApi, ingress: &Json) {
+    let Some(issuer) = ingress["metadata"]["annotations"]["cert-manager.io/issuer"].as_str() else { return };
+    let (uid, namespace) = (&ingress["metadata"]["uid"], ingress["metadata"]["namespace"].as_str().unwrap());
+    let certificate = |name: &str| ObjectRef::new(API, "Certificate", Some(namespace), name);
+    let all = ingress["spec"]["tls"].as_array().cloned().unwrap_or_default();
+    let is_its = |object: &Json| object["metadata"]["ownerReferences"][0]["uid"] == *uid;
+    for tls in &all {
+        let name = tls["secretName"].as_str().unwrap();
+        match api.get(&certificate(name)) {
+            None => api.put(json!({ "apiVersion": API, "kind": "Certificate",
+                "metadata": { "name": name, "namespace": namespace, "ownerReferences": [{ "kind": "Ingress",
+                    "apiVersion": "networking.k8s.io/v1", "name": ingress["metadata"]["name"], "uid": uid, "controller": true }] },
+                "spec": { "secretName": name, "dnsNames": tls["hosts"], "usages": ["digital signature"],
+                    "issuerRef": { "group": "cert-manager.io", "kind": "Issuer", "name": issuer } } })),
+            Some(there) if is_its(&there)
+                && (there["spec"]["issuerRef"]["name"] != issuer || there["spec"]["dnsNames"] != tls["hosts"]) =>
+            {
+                api.edit(&certificate(name), |there| {
+                    there["spec"]["issuerRef"]["name"] = json!(issuer);
+                    there["spec"]["dnsNames"] = tls["hosts"].clone();
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    for other in api.all().iter().filter(|other| other["kind"] == "Certificate" && is_its(other)) {
+        if !all.iter().any(|tls| tls["secretName"] == other["spec"]["secretName"]) {
+            api.remove(&certificate(other["metadata"]["name"].as_str().unwrap()));
+        }
+    }
+}
+
+fn play(api: &FakeApi, object: &Json, (reached, issues): (bool, bool), orders: &AtomicUsize, issuer: &str) {
     let Ok(named) = ObjectRef::from_value(object) else { return };
     match named.kind.as_str() {
-        "Ingress" if object["status"].is_null() => {
-            api.edit(&named, |ingress| {
-                ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": ADDRESS }] } })
-            });
+        "Ingress" => {
+            let of_class =
+                json!({ "loadBalancer": { "ingress": [{ "ip": address_of(&object["spec"]["ingressClassName"]) }] } });
+            if reached && object["status"] != of_class {
+                let manager =
+                    if object["spec"]["ingressClassName"] == "nginx" { "nginx-ingress-controller" } else { "traefik" };
+                api.edit(&named, |ingress| {
+                    ingress["status"] = of_class;
+                    ingress["metadata"]["managedFields"] = json!([{ "manager": manager, "subresource": "status" }]);
+                });
+            }
+            make_what_annotations_ask(api, object);
         }
         "Gateway" => serve_gateway(api, &named, object),
-        "HTTPRoute" if object["status"].is_null() => {
+        "HTTPRoute" if !is_taken(object) => {
             let generation = object["metadata"]["generation"].clone();
             let parents = object["spec"]["parentRefs"].as_array().into_iter().flatten();
             let parents: Vec<Json> = parents
@@ -108,6 +157,13 @@ fn play(api: &FakeApi, object: &Json, orders: &AtomicUsize, issues: bool, issuer
 
 fn condition(kind: &str, generation: &Json) -> Json {
     json!({ "type": kind, "status": "True", "reason": kind, "observedGeneration": generation })
+}
+
+/// Whether all parents of a route as it is now have taken it.
+fn is_taken(route: &Json) -> bool {
+    let told = route["status"]["parents"].as_array().into_iter().flatten().map(|told| &told["parentRef"]);
+    told.eq(route["spec"]["parentRefs"].as_array().into_iter().flatten())
+        && route["status"]["parents"][0]["conditions"][0]["observedGeneration"] == route["metadata"]["generation"]
 }
 
 /// A Gateway is reached, and all of its listeners are programmed.
@@ -145,7 +201,8 @@ fn of_type<'a>(object: &'a Json, kind: &str) -> Option<&'a Json> {
 fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize, issuer: &str) {
     let namespace = named.namespace.as_deref().unwrap();
     let secret = ObjectRef::new("v1", "Secret", Some(namespace), certificate["spec"]["secretName"].as_str().unwrap());
-    let asked = certificate["spec"]["dnsNames"].to_string();
+    let (names, issuer) = (&certificate["spec"]["dnsNames"], &certificate["spec"]["issuerRef"]["name"]);
+    let asked = json!([names, issuer]).to_string();
     let revision = certificate["status"]["revision"].as_i64().unwrap_or(0) + 1;
     let there = api.get(&secret);
     if is_issuing(certificate) || there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {

@@ -4,6 +4,7 @@ use ffe_cluster::{Mark, ObjectRef, Owner};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told, unknown};
 
+use crate::visitor::Visitor;
 use crate::world::{ENDPOINT, NAMESPACE, World, acme, endpoint};
 
 const API: &str = "cert-manager.io/v1";
@@ -72,15 +73,129 @@ async fn an_adopted_ingress_keeps_its_certificate_and_both_are_given_back() {
     let live = world.get(NETWORKING, "Ingress", "api").unwrap();
     assert_eq!(live["metadata"]["annotations"]["cert-manager.io/issuer"], "internal");
 
-    // What it does not do is said.
-    let other = on_nginx(json!({ "adopt": true, "hosts": ["api.example.com", "b.example.com"] }));
-    tf.apply(ENDPOINT, "this", other).await.expect_ok().expect_warning("certificate", "b.example.com");
-
     tf.destroy(ENDPOINT, "this").await.expect_ok();
     let released = world.get(NETWORKING, "Ingress", "api").unwrap();
     assert_eq!(released["metadata"]["labels"], json!({ "owner": "somebody", "app.kubernetes.io/part-of": "theirs" }));
     assert_eq!(marks(&released), Vec::<String>::new());
     assert_eq!(marks(&world.get(API, "Certificate", "api-tls").unwrap()), Vec::<String>::new());
+}
+
+/// What makes cert-manager's Certificate another one than the configuration says.
+fn otherwise() -> [(&'static str, Json); 5] {
+    [
+        ("secret_name", json!({ "secret_name": "other" })),
+        ("issuer", json!({ "issuer": { "name": "another" } })),
+        ("an issuer of its own", json!({ "issuer": { "self_signed": {} } })),
+        ("hosts", json!({ "hosts": ["api.example.com", "b.example.com"] })),
+        ("certificate", json!({ "certificate": { "private_key": { "algorithm": "ECDSA" } } })),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn annotations_that_would_undo_the_configuration_are_taken_off_and_given_back() {
+    for by_import in [false, true] {
+        for (what, more) in otherwise() {
+            let world = World::new();
+            world.issuer("another", json!({ "selfSigned": {} }));
+            ingress(&world, json!({ "cert-manager.io/issuer": "internal", "example.com/team": "web" }));
+            // cert-manager makes its Certificate.
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            assert_eq!((world.names("Certificate"), world.controllers.orders()), (vec!["api-tls".to_owned()], 1));
+            let (visitor, _asking) = Visitor::of(&world.api, "api.example.com").await;
+            let mut tf = world.watched(&visitor).await;
+            let config = if by_import { on_nginx(more) } else { on_nginx_adopting(more) };
+            if by_import {
+                let imported = tf.import(ENDPOINT, "this", "ffe/api", config.clone()).await;
+                imported.expect_ok().expect_warning("", "cert-manager.io/issuer: internal");
+            }
+            let planned = tf.plan(ENDPOINT, "this", config.clone()).await;
+            planned.expect_warning("issuer", "Annotations are taken off");
+            tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+            visitor.expect_no_gap(what);
+            let annotations = world.get(NETWORKING, "Ingress", "api").unwrap()["metadata"]["annotations"].clone();
+            assert_eq!(annotations.get("cert-manager.io/issuer"), None, "{what}");
+            assert_eq!(annotations["example.com/team"], "web");
+
+            // Nobody undoes it, and nothing more is ordered.
+            let orders = world.controllers.orders();
+            assert!(orders <= 2, "{what}: {orders} orders");
+            for _ in 0..2 {
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                tf.assert_empty_plan(ENDPOINT, "this", config.clone()).await;
+                tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+            }
+            assert_eq!(world.controllers.orders(), orders, "{what}");
+
+            // Somebody puts the annotation back, as a chart would.
+            let object = ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api");
+            if ["issuer", "an issuer of its own", "certificate"].contains(&what) {
+                world
+                    .api
+                    .edit(&object, |one| one["metadata"]["annotations"]["cert-manager.io/issuer"] = json!("internal"));
+                let planned = tf.plan(ENDPOINT, "this", config.clone()).await;
+                planned.expect_action(Action::Update);
+                assert!(planned.before["drifted"].to_string().contains("cert-manager.io/issuer"), "{what}: {planned}");
+                tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+            }
+
+            tf.destroy(ENDPOINT, "this").await.expect_ok();
+            visitor.expect_no_gap(what);
+            let released = world.api.get(&object).unwrap();
+            assert_eq!(released["metadata"]["annotations"]["cert-manager.io/issuer"], "internal", "{what}");
+            assert_eq!(released["spec"]["tls"][0]["secretName"], "api-tls", "{what}");
+            assert_eq!(marks(&released), Vec::<String>::new());
+            assert_eq!(world.names("ConfigMap"), Vec::<String>::new());
+            assert_eq!(world.names("Certificate"), ["api-tls"], "{what}: cert-manager's own");
+        }
+    }
+}
+
+fn on_nginx_adopting(more: Json) -> Json {
+    let mut config = on_nginx(more);
+    config["adopt"] = json!(true);
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ingress_of_a_helm_release_is_not_taken_into_its_own_deletion() {
+    let world = World::new();
+    let of_helm = json!({ "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "ffe" });
+    ingress(&world, of_helm.clone());
+    let mut tf = world.terraform().await;
+    let before = world.writes();
+    for config in [on_nginx(json!({})), on_nginx_adopting(json!({}))] {
+        let planned = tf.plan(ENDPOINT, "this", config.clone()).await;
+        planned.expect_action(Action::Refused).expect_error("name", "part of the Helm release ffe/web");
+        planned.expect_error("name", "helm.sh/resource-policy: keep");
+        tf.apply(ENDPOINT, "this", config).await.expect_error("name", "part of the Helm release");
+    }
+    tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await.expect_error("", "part of the Helm release");
+    assert_eq!(world.writes(), before);
+
+    // Each of the remedies.
+    let beside = on_nginx_adopting(json!({ "name": "beside" }));
+    tf.apply(ENDPOINT, "beside", beside).await.expect_ok();
+    tf.destroy(ENDPOINT, "beside").await.expect_ok();
+    let mut kept = of_helm;
+    kept["helm.sh/resource-policy"] = json!("keep");
+    ingress(&world, kept);
+    tf.apply(ENDPOINT, "this", on_nginx_adopting(json!({}))).await.expect_ok();
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.names("Ingress"), ["api"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_without_its_secret_name_says_what_that_orders() {
+    let world = World::new();
+    ingress(&world, json!({}));
+    let object = ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api");
+    world.api.edit(&object, |one| one["spec"]["tls"][0]["secretName"] = json!("web-cert"));
+    let mut tf = world.terraform().await;
+    tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await.expect_ok();
+    let planned = tf.plan(ENDPOINT, "this", on_nginx(json!({}))).await;
+    planned.expect_warning("secret_name", "write secret_name = \"web-cert\"");
+    let planned = tf.plan(ENDPOINT, "this", on_nginx(json!({ "secret_name": "web-cert" }))).await;
+    assert!(!planned.diagnostics().to_string().contains("ordered anew"), "{planned}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ use tfplugin_testing::Terraform;
 use tokio::sync::Notify;
 
 use crate::controllers::Controllers;
+use crate::visitor::Visitor;
 
 /// The type under test.
 pub(crate) const ENDPOINT: &str = "ffe_tls_endpoint";
@@ -28,6 +29,9 @@ pub(crate) const ENDPOINT: &str = "ffe_tls_endpoint";
 pub(crate) const NAMESPACE: &str = "ffe";
 /// Where the controllers say that they are reached.
 pub(crate) const ADDRESS: &str = "203.0.113.7";
+
+/// The same of the class `nginx`.
+pub(crate) const OTHER_ADDRESS: &str = "203.0.113.8";
 
 const KINDS: [(&str, &str, &str, bool); 13] = [
     ("cert-manager.io/v1", "Certificate", "certificates", true),
@@ -118,10 +122,13 @@ impl World {
         for (api_version, kind, plural, namespaced) in KINDS {
             world.api.register(api_version, kind, plural, namespaced);
         }
-        for (name, controller) in [("traefik", "traefik.io/ingress-controller"), ("nginx", "k8s.io/ingress-nginx")] {
+        for (name, app, controller) in [
+            ("traefik", "traefik", "traefik.io/ingress-controller"),
+            ("nginx", "ingress-nginx", "k8s.io/ingress-nginx"),
+            ("traefik-nginx", "traefik", "k8s.io/ingress-nginx"),
+        ] {
             world.api.put(json!({ "apiVersion": "networking.k8s.io/v1", "kind": "IngressClass",
-                "metadata": { "name": name, "labels": { "app.kubernetes.io/name": if name == "nginx" { "ingress-nginx" } else { name } } },
-                "spec": { "controller": controller } }));
+                "metadata": { "name": name, "labels": { "app.kubernetes.io/name": app } }, "spec": { "controller": controller } }));
         }
         world.issuer("internal", json!({ "ca": { "secretName": "root" } }));
         world
@@ -178,6 +185,25 @@ impl World {
                     death.before_a_write().await;
                 }
                 client.send(request).await
+            }
+        });
+        let cluster = Cluster::from_client(Client::new(service, "default"), SERVER);
+        self.terraform_on(cluster).configure(json!({ "host": "the-world" })).await.unwrap()
+    }
+
+    /// The same while somebody asks for a host.
+    pub(crate) async fn watched(&self, visitor: &Visitor) -> Terraform {
+        let (client, visitor) = (self.api.client(), visitor.clone());
+        let service = tower::service_fn(move |request: http::Request<ffe_cluster::kube::client::Body>| {
+            let (client, visitor) = (client.clone(), visitor.clone());
+            async move {
+                let writes = request.method() != http::Method::GET;
+                let what = format!("{} {}", request.method(), request.uri().path());
+                let answer = client.send(request).await;
+                if writes {
+                    visitor.look(&what);
+                }
+                answer
             }
         });
         let cluster = Cluster::from_client(Client::new(service, "default"), SERVER);

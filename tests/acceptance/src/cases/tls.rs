@@ -5,6 +5,7 @@ mod cloudflare;
 mod drift;
 mod foreign;
 mod gateway;
+mod in_use;
 mod issuance;
 mod life;
 mod renewal;
@@ -29,7 +30,13 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::seen_by_name_by_address_and_from_inside", when: When::Full, run: ways::all },
     Case { name: "tls::verified_wildcard_part_and_issuer", when: When::Always, run: verified::all },
     Case { name: "tls::running_site_stays_as_it_is", when: When::Full, run: verified::running_site },
+    Case { name: "tls::in_use_settings", when: When::Full, run: in_use::settings },
+    Case { name: "tls::in_use_ways", when: When::Always, run: in_use::ways },
+    Case { name: "tls::in_use_replaced", when: When::Full, run: in_use::replaced },
+    Case { name: "tls::in_use_failing", when: When::Full, run: in_use::failing },
     Case { name: "tls::imported_own", when: When::Full, run: foreign::own },
     Case { name: "tls::foreign_ingress_taken_over", when: When::Full, run: foreign::taken_over },
+    Case { name: "tls::foreign_ingress_with_other_names", when: When::Full, run: foreign::other_names },
+    Case { name: "tls::foreign_ingress_of_helm", when: When::Full, run: foreign::of_helm },
     Case { name: "tls::certificate_data_alert_and_shared_issuer", when: When::Full, run: around::all },
 ];

@@ -68,7 +68,7 @@ pub(super) fn dns01(stage: &mut Stage) -> Result<()> {
 }
 
 /// The authority that one of the endpoints uses.
-const AUTHORITY: &str = "
+pub(super) const AUTHORITY: &str = "
 apiVersion: cert-manager.io/v1
 kind: Issuer
 metadata: { name: root }

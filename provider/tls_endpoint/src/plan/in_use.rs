@@ -1,0 +1,105 @@
+//! What a plan says about hosts that are served already: what interrupts them, what orders a certificate, and what becomes
+//! of the Certificate that cert-manager makes by itself.
+
+use std::collections::BTreeMap;
+
+use ffe_cert_manager::shim;
+use ffe_cluster::{Cluster, Ownership, ownership};
+use ffe_routing::{Resolved, Serving};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Path, Plan};
+
+use crate::change::is_of_another_class;
+use crate::claim;
+use crate::desired::find;
+use crate::model::TlsEndpoint;
+use crate::spec::Spec;
+use crate::steps::{look, route};
+
+/// Warnings, and the refusal of what a Helm release would delete. What cannot be looked at is looked at by the apply.
+pub(super) async fn told(cluster: &Cluster, plan: &Plan<TlsEndpoint>, spec: &Spec) -> Diagnostics {
+    let mut told = Diagnostics::new();
+    let Some(object) = route::main_object(spec) else { return told };
+    let Ok(Some(live)) = find(cluster, &object).await else { return told };
+    let whose = ownership(Some(&live.metadata), &spec.names.owner());
+    let takes_over = matches!(whose, Ownership::Foreign { .. });
+    if let Some(release) = claim::release_of(Some(&live.metadata)).filter(|_| takes_over) {
+        told.push(claim::refuse_of_release(&object, &release).at(Path::attribute("name")));
+        return told;
+    }
+    let adopted = matches!(&whose, Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) if mark.adopted);
+    if takes_over || adopted {
+        let annotations = live.metadata.annotations.clone().unwrap_or_default();
+        told.extend(taken_off(cluster, spec, &plan.planned, &annotations).await);
+    }
+    let Ok(resolved) = ffe_routing::inspect(cluster, &spec.route).await else { return told };
+    let Ok(live) = serde_json::to_value(live) else { return told };
+    let serving = Serving::of(&live, &resolved);
+    told.extend(another_secret(spec, &serving, &plan.config));
+    told.extend(interruption(&resolved, &serving));
+    told
+}
+
+async fn taken_off(
+    cluster: &Cluster,
+    spec: &Spec,
+    planned: &TlsEndpoint,
+    annotations: &BTreeMap<String, String>,
+) -> Option<Diagnostic> {
+    let triggers = shim::triggers(annotations);
+    if triggers.is_empty() {
+        return None;
+    }
+    let (namespace, name) = (&spec.names.namespace, &spec.certificate.secret_name);
+    let there = ffe_cert_manager::certificate(cluster, namespace, name).await.ok()?;
+    if there.is_some_and(|there| look::is_as_wished(&there, annotations, spec, planned)) {
+        return None;
+    }
+    let list = triggers.iter().map(|(key, value)| format!("  {key}: {value}")).collect::<Vec<_>>().join("\n");
+    Some(
+        Diagnostic::warning(
+            format!("Annotations are taken off Ingress {}", spec.names.import_id()),
+            format!(
+                "By them cert-manager makes a Certificate of its own for it, which is not what the configuration says:\n{list}\n\n\
+                 The endpoint's Certificate {namespace}/{name} takes over, with the Secret where it has that name. A destroy \
+                 puts the annotations back."
+            ),
+        )
+        .at(Path::attribute("issuer")),
+    )
+}
+
+fn another_secret(spec: &Spec, serving: &Serving, config: &TlsEndpoint) -> Option<Diagnostic> {
+    let wished = &spec.certificate.secret_name;
+    let served = serving.secret_name.as_ref().filter(|served| *served != wished)?;
+    let remedy = if config.secret_name == Attr::Null {
+        format!("\n\nTo keep the present one, write secret_name = \"{served}\".")
+    } else {
+        String::new()
+    };
+    Some(
+        Diagnostic::warning(
+            format!("The certificate is ordered anew, for Secret {wished}"),
+            format!(
+                "The hosts are served with Secret {served} until it is issued, and with {wished} from then on.{remedy}"
+            ),
+        )
+        .at(Path::attribute("secret_name")),
+    )
+}
+
+fn interruption(resolved: &Resolved, serving: &Serving) -> Option<Diagnostic> {
+    let Resolved::Ingress(served) = resolved else { return None };
+    if ffe_routing::can_serve_beside(resolved) || !is_of_another_class(serving, resolved) {
+        return None;
+    }
+    let former = serving.class.as_deref().unwrap_or("the default class");
+    Some(
+        Diagnostic::warning(
+            format!("The hosts are not served for a moment while the class changes from {former} to {}", served.class),
+            "The controller of this class does not serve a second Ingress for the same hosts, so that the one class lets go of \
+             the Ingress before the other one has read it. Where every request counts, make another endpoint of another name \
+             with this class first, lead the hosts to its address, and remove this one then.",
+        )
+        .at(Path::attribute("ingress_class")),
+    )
+}
