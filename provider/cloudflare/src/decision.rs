@@ -66,14 +66,9 @@ pub fn decide(existing: &[Record], wish: &Wish, owner: &Owner, adopt: bool) -> D
             let adoptable = ours.is_empty() && theirs.len() == 1;
             Decision::Refused { records: clone(&theirs), adoptable }
         }
-        // The comment stays but for our name: it says whether it was adopted, and users may have added to it.
-        ([one], []) => {
-            let comment = one.comment.as_deref().map(|comment| owner.renamed(comment)).unwrap_or_default();
-            if wish.is_met_by(one) && one.comment.as_deref().unwrap_or_default() == comment {
-                return Decision::Nothing((*one).clone());
-            }
-            change(one, wish, comment, false)
-        }
+        ([one], []) if wish.is_met_by(one) => Decision::Nothing((*one).clone()),
+        // The comment stays: it says whether it was adopted, and users may have added to it.
+        ([one], []) => change(one, wish, one.comment.clone().unwrap_or_default(), false),
         (several, []) => {
             let Some(keep) = several.iter().find(|record| wish.is_met_by(record)) else {
                 let mut comments = several.iter().filter_map(|record| record.comment.clone());

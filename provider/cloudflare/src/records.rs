@@ -187,6 +187,35 @@ impl Cloudflare {
         Ok(released)
     }
 
+    /// Writes an owner's present name into those records of a host that know it by its former one
+    /// ([`Owner::also_called`]). What they say stays, and so do those of others.
+    ///
+    /// # Errors
+    /// What Cloudflare says.
+    pub async fn rename(
+        &self,
+        zone: &Zone,
+        name: &str,
+        owner: &Owner,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Record>, Error> {
+        let mut patience = self.patience();
+        let mut renamed = Vec::new();
+        for record in self.list(zone, name, &mut patience, cancel).await? {
+            let before = record.comment.as_deref().unwrap_or_default();
+            let comment = owner.renamed(before);
+            if !record.kind.is_address() || comment == before {
+                continue;
+            }
+            let operation = format!("rename the owner of the record of {}", record.name);
+            let path = ["zones", &zone.id, "dns_records", &record.id];
+            let body = Some(json!({ "comment": comment }));
+            let call = Call { operation: &operation, method: Method::PATCH, path: &path, query: &[], body };
+            renamed.push(self.again::<Record>(&call, &mut patience, cancel).await?.result);
+        }
+        Ok(renamed)
+    }
+
     async fn post(
         &self,
         zone: &Zone,

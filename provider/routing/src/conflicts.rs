@@ -68,7 +68,6 @@ impl Conflict {
 pub async fn conflicts(cluster: &Cluster, route: &Route, resolved: &Resolved) -> Result<Vec<Conflict>> {
     let mut own = names(&route.namespace, &route.name);
     own.extend(interim_names(&route.namespace, &route.name));
-    own.extend(route.former_name.iter().flat_map(|former| names(&route.namespace, former)));
     let mut found = Vec::new();
     for ingress in ingresses(cluster, route).await? {
         let object = ObjectRef::to(&ingress);

@@ -11,8 +11,6 @@ pub(crate) use checks::is_refused;
 /// What is wished. Nothing in it depends on the kind of controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// What the endpoint was called before, while it gets another name: what serves under that name is its own
-    pub former_name: Option<String>,
     /// Where the objects live, and the Service that they lead to
     pub namespace: String,
     /// The endpoint's name; names of all objects derive from it ([`crate::names`])
@@ -48,7 +46,6 @@ impl Route {
         class: Class,
     ) -> Self {
         Self {
-            former_name: None,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             hosts: hosts.into_iter().map(Into::into).collect(),

@@ -12,9 +12,19 @@ use crate::model::TlsEndpoint;
 use crate::names::{Names, TYPE_NAME};
 use crate::objects::{self, Memory};
 use crate::remove::{self, Asked, Keep, remove_ours, remove_stray};
+use crate::resource::private::Successor;
 use crate::run::{Stop, failed};
 use crate::spec::Spec;
 use crate::steps::{dns, lock, route};
+
+/// What is to be deleted.
+#[derive(Clone, Copy)]
+pub(crate) struct Doomed<'a> {
+    pub(crate) state: &'a TlsEndpoint,
+    pub(crate) spec: &'a Spec,
+    /// What comes in its place under another name.
+    pub(crate) successor: Option<&'a Successor>,
+}
 
 /// Takes the endpoint down. What is gone already is no error.
 ///
@@ -23,21 +33,20 @@ use crate::steps::{dns, lock, route};
 pub(crate) async fn delete(
     session: &Session,
     cluster: &Cluster,
-    state: &TlsEndpoint,
-    spec: &Spec,
+    what: Doomed<'_>,
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
-    let names = &spec.names;
+    let names = &what.spec.names;
     if matches!(cluster.namespace(&names.namespace).await, Ok(None)) {
         // Everything in it is gone; what lies elsewhere is not.
-        return outside(session, cluster, state, spec, cancel).await.map_err(told);
+        return outside(session, cluster, what, cancel).await.map_err(told);
     }
     let options =
         LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
     let holder = Holder::this_process(new_run_id(), format!("terraform destroy of {TYPE_NAME} {}", names.import_id()));
     let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
     let lease = lease.map_err(|error| told(lock::refused(&error)))?;
-    let ended = end(session, cluster, state, spec, cancel).await.map_err(told);
+    let ended = end(session, cluster, what, cancel).await.map_err(told);
     // Given back also when it failed; removed when nothing is left to lock.
     let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
     if let Err(error) = given {
@@ -84,20 +93,15 @@ fn told(stop: Stop) -> Diagnostics {
     }
 }
 
-async fn end(
-    session: &Session,
-    cluster: &Cluster,
-    state: &TlsEndpoint,
-    spec: &Spec,
-    cancel: &Cancel,
-) -> Result<Diagnostics, Stop> {
+async fn end(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Cancel) -> Result<Diagnostics, Stop> {
+    let spec = what.spec;
     let (names, owner) = (&spec.names, spec.names.owner());
     let known = remove::known_objects(spec);
     let alert = remove::alert_object(names);
     // One that nobody asked for may never have been made.
     let asked_for = if spec.alert.as_ref().is_some_and(|alert| alert.demanded) { known.as_slice() } else { &[] };
     take_away(cluster, &alert, &owner, asked_for).await.map_err(failed("The alert could not be removed"))?;
-    let mut warnings = outside(session, cluster, state, spec, cancel).await?;
+    let mut warnings = outside(session, cluster, what, cancel).await?;
     let memory = memory(cluster, names).await?;
     let routes = ffe_routing::names(&names.namespace, &names.name).into_iter();
     for object in routes.chain(ffe_routing::interim_names(&names.namespace, &names.name)) {
@@ -143,15 +147,9 @@ async fn take_away(
 }
 
 /// What lies outside of the endpoint's namespace: DNS records, the listener at a Gateway, an issuer for all namespaces.
-async fn outside(
-    session: &Session,
-    cluster: &Cluster,
-    state: &TlsEndpoint,
-    spec: &Spec,
-    cancel: &Cancel,
-) -> Result<Diagnostics, Stop> {
-    let names = &spec.names;
-    let mut warnings = release_records(session, cluster, state, spec, cancel).await?;
+async fn outside(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Cancel) -> Result<Diagnostics, Stop> {
+    let (spec, names) = (what.spec, &what.spec.names);
+    let mut warnings = release_records(session, cluster, what, cancel).await?;
     let mut gateways = memory(cluster, names).await?.gateways;
     gateways.extend(route::managed_gateway(spec));
     for (namespace, name) in gateways {
@@ -174,11 +172,11 @@ async fn memory(cluster: &Cluster, names: &Names) -> Result<Memory, Stop> {
     Ok(objects::recorded(record.as_ref()))
 }
 
+/// Records go, but for those that the successor manages: nobody is to learn that there are none.
 async fn release_records(
     session: &Session,
     cluster: &Cluster,
-    state: &TlsEndpoint,
-    spec: &Spec,
+    Doomed { state, spec, successor }: Doomed<'_>,
     cancel: &Cancel,
 ) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
@@ -203,8 +201,14 @@ async fn release_records(
         if cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        let released = dns::release(&client, (&host, zone.as_deref()), None, &owner, cancel).await;
         let summary = format!("The DNS record of {host} could not be removed");
+        if let Some(heir) = successor.filter(|one| one.records.contains(&host) && one.zone == zone) {
+            let heir = dns::owner(cluster, &Names::new(&heir.namespace, &heir.name)).await.map_err(failed(&summary))?;
+            let left = dns::bequeath(&client, (&host, zone.as_deref()), &heir.also_called(&owner), cancel).await;
+            left.map_err(|error| cloudflare(&error, &summary))?;
+            continue;
+        }
+        let released = dns::release(&client, (&host, zone.as_deref()), None, &owner, cancel).await;
         warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
     }
     Ok(warnings)

@@ -44,6 +44,7 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         let prior = plan.prior.as_ref().and_then(Spec::of);
         if let Some(prior) = prior {
             diagnostics.extend(issuances::warning(&cluster, &prior, "replaced").await);
+            diagnostics.push(in_use::replaced(&prior));
         }
         return diagnostics;
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::claim::Terms;
 use crate::drift::not_done;
 use crate::model::TlsEndpoint;
-use crate::names::{Names, TYPE_NAME};
+use crate::names::TYPE_NAME;
 use crate::remove::known_objects;
 use crate::run::{Done, Recorded, Run, bug};
 use crate::settle::settle;
@@ -61,14 +61,25 @@ pub(crate) mod private {
         private.set(SERVER, &server);
     }
 
+    /// What comes in the place of what is deleted.
+    #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    pub(crate) struct Successor {
+        /// Its namespace and name.
+        pub(crate) namespace: String,
+        pub(crate) name: String,
+        /// The hosts whose records it manages, and the zone that is configured for them.
+        pub(crate) records: Vec<String>,
+        pub(crate) zone: Option<String>,
+    }
+
     /// Notes in the plan of a create what is to be there then. When something is replaced, Terraform hands the private state of
     /// that plan to the delete, which so knows who comes after it. A state never has it.
-    pub(crate) fn set_successor(private: &mut Private, id: &str) {
-        private.set(SUCCESSOR, &id);
+    pub(crate) fn set_successor(private: &mut Private, successor: &Successor) {
+        private.set(SUCCESSOR, successor);
     }
 
     /// What comes in the place of what is deleted.
-    pub(crate) fn successor(private: &Private) -> Option<String> {
+    pub(crate) fn successor(private: &Private) -> Option<Successor> {
         private.get(SUCCESSOR)
     }
 
@@ -99,11 +110,8 @@ impl Resource for TlsEndpointResource {
     }
 
     async fn plan(&self, cx: &Context, plan: &mut Plan<TlsEndpoint>) -> Diagnostics {
-        if plan.is_create()
-            && let (Some(namespace), Some(name)) = (plan.planned.namespace.as_str(), plan.planned.name.as_str())
-        {
-            let names = Names::new(namespace, name);
-            private::set_successor(&mut plan.private, &names.import_id());
+        if let Some(successor) = successor(&plan.planned).filter(|_| plan.is_create()) {
+            private::set_successor(&mut plan.private, &successor);
         }
         let guard = cancellation(cx);
         plan::plan(&self.session, plan, &guard.token()).await
@@ -254,10 +262,12 @@ impl TlsEndpointResource {
         // Imported and never taken over: nothing there is ours.
         let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
         let guard = cancellation(cx);
-        if private::successor(&request.private) == Some(spec.names.import_id()) {
+        let successor = private::successor(&request.private);
+        if successor.as_ref().is_some_and(|one| one.namespace == spec.names.namespace && one.name == spec.names.name) {
             return delete::hand_over(&cluster, &spec, &guard.token()).await;
         }
-        delete::delete(&self.session, &cluster, &request.state, &spec, &guard.token()).await
+        let what = delete::Doomed { state: &request.state, spec: &spec, successor: successor.as_ref() };
+        delete::delete(&self.session, &cluster, what, &guard.token()).await
     }
 }
 
@@ -286,6 +296,18 @@ fn outputs(state: &mut TlsEndpoint, done: &Done) {
     if state.credentials_revision.is_unknown() {
         state.credentials_revision = done.credentials_revision.clone().into();
     }
+}
+
+/// What a plan makes, for the delete of what it replaces; none where it is not known yet.
+fn successor(planned: &TlsEndpoint) -> Option<private::Successor> {
+    let dns = planned.dns.known();
+    let hosts = planned.hosts.known().filter(|_| dns.is_some()).into_iter().flatten();
+    Some(private::Successor {
+        namespace: planned.namespace.as_str()?.to_owned(),
+        name: planned.name.as_str()?.to_owned(),
+        records: hosts.filter_map(|host| host.as_str().map(str::to_owned)).collect(),
+        zone: dns.and_then(|dns| dns.zone.as_str()).map(str::to_owned),
+    })
 }
 
 /// The state of a replacement that ended half-way: what is not known is not there.

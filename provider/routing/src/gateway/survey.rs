@@ -50,12 +50,10 @@ pub(crate) fn survey(
     };
     for host in hosts {
         let own = listener_name(&route.namespace, &route.name, host);
-        let former = route.former_name.as_deref().unwrap_or(&route.name);
-        let former = listener_name(&route.namespace, former, host);
-        match with_our_secret(&all, route, host, &[&own, &former]) {
+        match with_our_secret(&all, route, host, &own) {
             Some(name) => push_once(&mut attachment.https, name),
-            None if wished.manage_listener && taken(&all, host, &[&own, &former]).is_none() => {
-                let secret = secret_of(&all, route, &own).or_else(|| secret_of(&all, route, &former));
+            None if wished.manage_listener && taken(&all, host, &own).is_none() => {
+                let secret = secret_of(&all, route, &own);
                 attachment.ours.push(OurListener {
                     name: own.clone(),
                     host: host.to_owned(),
@@ -73,9 +71,9 @@ pub(crate) fn survey(
 }
 
 /// A listener of somebody else that serves the host with our Secret already; the narrowest one, as a request chooses.
-fn with_our_secret(all: &[Listener<'_>], route: &Route, host: &str, own: &[&str]) -> Option<String> {
+fn with_our_secret(all: &[Listener<'_>], route: &Route, host: &str, own: &str) -> Option<String> {
     all.iter()
-        .filter(|listener| listener.protocol == "HTTPS" && listener.admits && !own.contains(&listener.name))
+        .filter(|listener| listener.protocol == "HTTPS" && listener.admits && listener.name != own)
         .filter(|listener| covers(listener.host, host))
         .filter(|listener| listener.secrets.contains(&(route.namespace.as_str(), route.secret_name.as_str())))
         .max_by_key(|listener| listener.host.map_or(0, str::len))
@@ -89,14 +87,11 @@ fn secret_of(all: &[Listener<'_>], route: &Route, own: &str) -> Option<String> {
 }
 
 /// A listener of somebody else for this very host: another one beside it is refused by the API server.
-fn taken<'a>(all: &'a [Listener<'_>], host: &str, own: &[&str]) -> Option<&'a str> {
+fn taken<'a>(all: &'a [Listener<'_>], host: &str, own: &str) -> Option<&'a str> {
     let port = port(all);
     all.iter()
         .find(|listener| {
-            !own.contains(&listener.name)
-                && listener.protocol == "HTTPS"
-                && listener.port == port
-                && listener.host == Some(host)
+            listener.name != own && listener.protocol == "HTTPS" && listener.port == port && listener.host == Some(host)
         })
         .map(|listener| listener.name)
 }

@@ -39,6 +39,18 @@ pub(super) async fn told(cluster: &Cluster, plan: &Plan<TlsEndpoint>, spec: &Spe
     told
 }
 
+/// Another name or namespace is another endpoint: the former one goes first.
+pub(super) fn replaced(prior: &Spec) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The hosts of endpoint {} are not served while it is replaced", prior.names.import_id()),
+        "Its objects have its name, so that Terraform removes them before it makes those of the new name; DNS records of hosts \
+         that stay are kept. Without a gap: make a second endpoint of the new name with adopt = true, which lets it serve \
+         beside the first, and remove the first one in a later apply. Only another address in Terraform needs no other name: a \
+         moved block is enough.",
+    )
+    .at(Path::attribute("name"))
+}
+
 async fn taken_off(
     cluster: &Cluster,
     spec: &Spec,

@@ -151,6 +151,25 @@ pub(crate) async fn release(
     Ok(None)
 }
 
+/// Leaves our record of a host to another endpoint, as it is.
+///
+/// # Errors
+/// What Cloudflare says.
+pub(crate) async fn bequeath(
+    client: &Cloudflare,
+    (host, zone): (&str, Option<&str>),
+    heir: &Owner,
+    cancel: &ffe_cluster::Cancel,
+) -> Result<(), ffe_cloudflare::Error> {
+    let zone = match client.zone_of(host, zone, cancel).await {
+        Err(Error::NoZone { .. }) => return Ok(()),
+        found => found?,
+    };
+    let records = client.rename(&zone, host, heir, cancel).await?;
+    tracing::info!(%host, zone = %zone.name, count = records.len(), "the DNS record is left to what replaces the endpoint");
+    Ok(())
+}
+
 fn zone_is_gone(host: &str, wanted: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("The DNS record of {host} was not looked for: its zone is not there"),

@@ -85,6 +85,27 @@ async fn a_zone_that_is_gone_does_not_keep_the_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_outlives_the_name_of_its_endpoint() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    let mut two = with_dns(json!({}));
+    two["hosts"] = json!(["api.example.com", "b.example.com"]);
+    tf.apply(ENDPOINT, "this", two).await.expect_ok();
+    let id = |host: &str| standin.records(zone).into_iter().find(|one| one.name == host).map(|one| one.id);
+    let before = id("api.example.com");
+    let mut other = with_dns(json!({}));
+    other["name"] = json!("other");
+    let planned = tf.plan(ENDPOINT, "this", other.clone()).await;
+    planned.expect_action(Action::Replace).expect_warning("name", "are not served while it is replaced");
+    tf.apply(ENDPOINT, "this", other.clone()).await.expect_ok();
+    assert_eq!((id("api.example.com"), id("b.example.com")), (before, None));
+    tf.assert_empty_plan(ENDPOINT, "this", other).await;
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_of_somebody_else_is_refused_and_taken_over_only_when_told() {
     let world = World::with_dns();
     let (standin, zone) = world.standin.as_ref().unwrap();

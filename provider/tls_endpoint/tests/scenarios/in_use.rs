@@ -347,6 +347,23 @@ async fn a_replacement_takes_over_what_is_there() {
     assert_eq!((world.records(), world.names("Ingress"), world.names("ConfigMap")), (vec![], vec![], vec![]));
 }
 
+/// What the plan of a replacement advises where every request counts.
+#[tokio::test(start_paused = true)]
+async fn a_second_endpoint_takes_the_place_of_the_first() {
+    let world = world();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "first", endpoint(json!({}))).await.expect_ok();
+    let (visitor, _asking) = Visitor::of(&world.api, HOST).await;
+    let mut tf_watched = world.watched(&visitor).await;
+    let second = endpoint(json!({ "name": "other", "adopt": true }));
+    tf_watched.apply(ENDPOINT, "second", second.clone()).await.expect_ok();
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    tf.destroy(ENDPOINT, "first").await.expect_ok();
+    visitor.expect_no_gap("one after the other");
+    tf_watched.assert_empty_plan(ENDPOINT, "second", second).await;
+    assert_eq!(world.names("Certificate"), ["other-tls"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_death_at_any_write_of_a_change_takes_nothing_down() {
     for (what, before, after, _) in changes() {
