@@ -18,17 +18,22 @@ use crate::checks::{
 /// How the world reaches a service: its route, its DNS records, its certificate and the issuer of it, and the proof
 /// that HTTPS works, in one resource.
 ///
-/// The steps in their order: the ingress or route is made; its controller gives it an address; the DNS records point to
-/// that; the issuer is ready; the certificate is ordered, and issued; the names resolve; HTTPS is looked at as a client
-/// sees it (status, chain, names, redirect, headers); the alert on its expiry is set. When a certificate is not issued,
-/// the error names the cause that the chain from Certificate to Challenge shows, and what to do about it.
+/// The steps in their order: the ingress or route is made; its controller gives it an address; the issuer is ready; the
+/// certificate is ordered, and issued; the DNS records point to the address (before the issuer where it solves by HTTP-01); the
+/// names resolve; HTTPS is looked at as a client sees it (status, chain, names, redirect, headers); the alert on its expiry is
+/// set. When a certificate is not issued, the error names the cause that the chain from Certificate to Challenge shows, and
+/// what to do about it.
+///
+/// A change takes nothing away before what takes its place works: the former Secret, class, Gateway and records serve until
+/// then, also when the apply fails. What does interrupt is a warning in the plan.
 ///
 /// cert-manager (1.15 or later) issues the certificates and must be installed. What exists already and was not made by
 /// this provider is refused unless it is imported or `adopt` is set. The Secret with certificate and key is kept when
 /// the endpoint is destroyed or replaced, so that making it again orders nothing anew.
 ///
 /// Import takes `<namespace>/<name>`. Of an ingress that this provider did not make, the first apply takes over what is
-/// there and makes what is missing; a Certificate that cert-manager made for it because of its annotations is kept and used.
+/// there and makes what is missing. A Certificate that cert-manager made for it because of its annotations is used as it is where
+/// the configuration says the same; otherwise those annotations are taken off until the endpoint is destroyed.
 #[derive(Model, Clone, Debug)]
 #[model(version = 0)]
 pub struct TlsEndpoint {
