@@ -26,11 +26,6 @@ spec:
   secretName: second
   privateKey: { algorithm: ECDSA, size: 256 }
   issuerRef: { name: root }
----
-apiVersion: cert-manager.io/v1
-kind: Issuer
-metadata: { name: second }
-spec: { ca: { secretName: second } }
 ";
 
 /// Gateways of the case's own, so that what befalls them befalls nobody else.
@@ -40,14 +35,14 @@ kind: Gateway
 metadata: { name: one }
 spec:
   gatewayClassName: traefik
-  listeners: [{ name: http, port: 80, protocol: HTTP, hostname: one.invalid }]
+  listeners: [{ name: http, port: 80, protocol: HTTP}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: { name: two }
 spec:
   gatewayClassName: traefik
-  listeners: [{ name: http, port: 80, protocol: HTTP, hostname: two.invalid }]
+  listeners: [{ name: http, port: 80, protocol: HTTP}]
 ";
 
 const OWN: &str = "ca = { secret_name = \"authority\" }";
@@ -117,7 +112,7 @@ impl<'a> InUse<'a> {
         let InUse { stage, table, .. } = self;
         eprintln!("| change | looks | failed | certificates |\n| --- | --- | --- | --- |\n{}", table.join("\n"));
         stage.destroy()?.ok()?;
-        let others = ["issuer/root", "issuer/second", "certificate/authority", "certificate/second"];
+        let others = ["issuer/root", "certificate/authority", "certificate/second"];
         let mut delete = vec!["delete", "-n", &stage.name];
         delete.extend(others);
         stage.kube.run(&delete)?.ok()?;
@@ -141,7 +136,8 @@ pub(super) fn settings(stage: &mut Stage) -> Result<()> {
     web.change("a host more", &Endpoint { hosts, ..endpoint.clone() })?;
     web.change("a host less", &endpoint)?;
     web.change("key algorithm", &endpoint.more("certificate = { private_key = { algorithm = \"ECDSA\" } }"))?;
-    web.change("issuer", &endpoint.clone().issuer("name = \"second\"").verify("issuer = \"second authority\""))?;
+    let second = endpoint.clone().issuer("ca = { secret_name = \"second\" }").verify("issuer = \"second authority\"");
+    web.change("issuer", &second)?;
     let directory = surroundings(web.stage)?.directory;
     let by_acme = acme(web.stage, &directory, "http01 = {}")?;
     web.change("issuer, by HTTP-01", &endpoint.clone().issuer(by_acme.clone()))?;
