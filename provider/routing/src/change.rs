@@ -160,12 +160,12 @@ mod tests {
         let (old, broken, new) = (parent("web", "old"), parent("web", "broken"), parent("web", "new"));
         let live = route(&json!([old, broken]), &json!([told(&old, "True"), told(&broken, "False")]));
         let wished = route(&json!([new]), &Value::Null);
-        let all = beside(&[wished.clone()], &[live.clone()]);
+        let all = beside(std::slice::from_ref(&wished), std::slice::from_ref(&live));
         assert_eq!(all[0]["spec"]["parentRefs"], json!([new, old]));
         // another listener of the same Gateway is not another way
         let same = route(&json!([{"namespace": "web", "name": "old", "sectionName": "other"}]), &Value::Null);
-        assert_eq!(beside(&[same.clone()], &[live]), [same]);
-        assert_eq!(beside(&[wished.clone()], &[]), [wished]);
+        assert_eq!(beside(std::slice::from_ref(&same), &[live]), [same]);
+        assert_eq!(beside(std::slice::from_ref(&wished), &[]), [wished]);
     }
 
     #[test]

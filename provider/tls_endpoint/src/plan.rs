@@ -8,7 +8,7 @@ mod served;
 use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
 use ffe_cloudflare::{Decision, Record, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::{Cancel, Cluster, Comparison, Kind, ObjectRef, Ownership};
+use ffe_cluster::{Cancel, Cluster, Comparison, ObjectRef, Ownership};
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 

@@ -97,7 +97,6 @@ async fn patch(
         dry_run,
         field_manager: Some(listener_manager(namespace, name)),
         field_validation: Some(ValidationDirective::Strict),
-        ..PatchParams::default()
     };
     match api.patch(&gateway.name, &params, &Patch::Apply(wished)).await {
         Ok(_) => Ok(()),

@@ -201,8 +201,8 @@ fn of_type<'a>(object: &'a Json, kind: &str) -> Option<&'a Json> {
 fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize, issuer: &str) {
     let namespace = named.namespace.as_deref().unwrap();
     let secret = ObjectRef::new("v1", "Secret", Some(namespace), certificate["spec"]["secretName"].as_str().unwrap());
-    let (names, issuer) = (&certificate["spec"]["dnsNames"], &certificate["spec"]["issuerRef"]["name"]);
-    let asked = json!([names, issuer]).to_string();
+    let (names, named_issuer) = (&certificate["spec"]["dnsNames"], &certificate["spec"]["issuerRef"]["name"]);
+    let asked = json!([names, named_issuer]).to_string();
     let revision = certificate["status"]["revision"].as_i64().unwrap_or(0) + 1;
     let there = api.get(&secret);
     if is_issuing(certificate) || there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {
