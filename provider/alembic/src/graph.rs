@@ -71,6 +71,17 @@ pub enum GraphError {
         /// The branch.
         branch: String,
     },
+    /// The database is not ahead of where it should go back to.
+    #[error(
+        "the database, which is at {}, does not stand on {}: it is behind it or on another branch, so there is no way back to it",
+        current.join(", "), base.join(", ")
+    )]
+    NotBehind {
+        /// The rows of `alembic_version`.
+        current: Vec<String>,
+        /// What should be gone back to and the database does not stand on.
+        base: Vec<String>,
+    },
     /// A relative target past the end.
     #[error("there are not as many revisions as \"{target}\" asks for")]
     TooFar {

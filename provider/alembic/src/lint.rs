@@ -1,4 +1,4 @@
-//! What is dangerous in an `upgrade()`.
+//! What is dangerous in an `upgrade()`, and what a `downgrade()` drops.
 //!
 //! A migration runs before the rollout, so the version that serves now meets the new schema for a while, and meets it
 //! again when the release is rolled back. Dangerous is what loses data, what fails on rows that are there, what locks
@@ -13,6 +13,7 @@ mod types;
 mod types_left;
 mod walk;
 
+use crate::Dropped;
 use crate::python::Module;
 
 pub use rule::Rule;
@@ -36,9 +37,23 @@ impl std::fmt::Display for Finding {
 
 /// All findings of a file, by line.
 pub(crate) fn findings(module: &Module<'_>) -> Vec<Finding> {
-    let mut findings = walk::Walk::upgrade(module);
+    let mut findings = walk::Walk::of(module, "upgrade").findings;
     findings.extend(types_left::findings(module));
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// What `downgrade()` drops, in order. `None`: it is not in this file, so that is not known.
+pub(crate) fn dropped(module: &Module<'_>) -> Option<Vec<Dropped>> {
+    if module.function("downgrade").is_none() {
+        return (!module.binds("downgrade")).then(Vec::new);
+    }
+    let mut dropped = Vec::new();
+    for one in walk::Walk::of(module, "downgrade").dropped {
+        if !dropped.contains(&one) {
+            dropped.push(one);
+        }
+    }
+    Some(dropped)
 }

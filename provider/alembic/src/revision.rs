@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Finding, Location, Problem, ProblemKind, lint,
+    Dropped, Finding, Location, Problem, ProblemKind, lint,
     python::{Module, Value},
     undo,
 };
@@ -31,6 +31,8 @@ pub struct Revision {
     pub findings: Vec<Finding>,
     /// Whether part of it runs outside of a transaction: if it fails, that part stays.
     pub autocommit: bool,
+    /// What its `downgrade()` drops, in order; `None` where that is not in the file.
+    pub dropped: Option<Vec<Dropped>>,
 }
 
 /// Whether a revision can be undone: what its `downgrade()` is. Serialised as one word in lower case.
@@ -116,6 +118,7 @@ impl Revision {
             undo: undo::of(&module),
             findings: lint::findings(&module),
             autocommit: undo::leaves_transaction(&module),
+            dropped: lint::dropped(&module),
         })
     }
 

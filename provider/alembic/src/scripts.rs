@@ -130,6 +130,28 @@ impl Scripts {
         Graph::new(&self.revisions)?.pending(current, target)
     }
 
+    /// What a way back from `current` (the rows of `alembic_version`) to `base` (the rows that were there before) would undo, in its
+    /// order.
+    ///
+    /// # Errors
+    /// When the database does not stand on the base, either is at a revision that these files do not have, or the graph is
+    /// broken.
+    pub fn undone(&self, current: &[String], base: &[String]) -> Result<Vec<&Revision>, GraphError> {
+        Graph::new(&self.revisions)?.undone(current, base)
+    }
+
+    /// The revisions that a target of [`Self::pending`] means, wherever the database stands; none for `base`.
+    ///
+    /// # Errors
+    /// When the target is unknown or ambiguous, or counts steps from where the database stands.
+    pub fn aim(&self, target: &str) -> Result<Vec<String>, GraphError> {
+        let graph = Graph::new(&self.revisions)?;
+        if target.starts_with('+') {
+            return Err(GraphError::TooFar { target: target.to_owned() });
+        }
+        Ok(graph.ids(&graph.targets(&[], target)?))
+    }
+
     /// What is wrong with the files, those of single files first.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.problems.clone();

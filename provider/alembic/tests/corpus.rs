@@ -1,5 +1,5 @@
-//! Every file of `tests/corpus` says itself what is expected: `# undo: …`, `# autocommit`, and `# finds rule …` at the
-//! line of each finding. Nothing more and nothing less may be found.
+//! Every file of `tests/corpus` says itself what is expected: `# undo: …`, `# autocommit`, `# finds rule …` at the
+//! line of each finding, and `# drops what` at that of what `downgrade()` drops. Nothing more and nothing less may be found.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path};
@@ -27,6 +27,10 @@ fn every_file_is_read_as_it_says() {
         let undo = text.lines().find_map(|line| line.strip_prefix("# undo: ")).expect("the file says its undo");
         assert_eq!(words(revision.undo), undo, "{name}");
         assert_eq!(revision.autocommit, text.lines().any(|line| line == "# autocommit"), "{name}");
+        let dropped: Vec<String> = revision.dropped.iter().flatten().map(ToString::to_string).collect();
+        let expected: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("# drops ")?.1)).collect();
+        assert_eq!(dropped, expected, "{name}");
+        assert_eq!(revision.dropped.is_none(), text.contains("\ndowngrade = "), "{name}: what is not in the file");
         rules.extend(revision.findings.iter().map(|finding| finding.rule));
     }
     assert_eq!(scripts.revisions().len(), fs::read_dir(&folder).unwrap().count());

@@ -233,3 +233,46 @@ fn a_long_history_is_no_burden() {
     let pending = scripts.pending(&["r9".to_owned()], "head").unwrap();
     assert_eq!((pending.len(), pending[0].id.as_str(), pending[2989].id.as_str()), (2990, "r10", "r2999"));
 }
+
+fn undone(scripts: &Scripts, current: &[&str], base: &[&str]) -> Result<String, GraphError> {
+    let rows = |all: &[&str]| all.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
+    let undone = scripts.undone(&rows(current), &rows(base))?;
+    Ok(undone.iter().map(|revision| revision.id.as_str()).collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn a_way_back_undoes_what_stands_on_the_base_and_only_that() {
+    let line = line();
+    assert_eq!(undone(&line, &["bbbb4"], &["aaaa2"]).unwrap(), "bbbb4 bbbb3");
+    assert_eq!(undone(&line, &["bbbb4"], &["bbbb4"]).unwrap(), "");
+    assert!(matches!(undone(&line, &["aaaa2"], &["bbbb3"]), Err(GraphError::NotBehind { .. })), "that is forwards");
+    assert!(matches!(undone(&line, &["bbbb4"], &["gone"]), Err(GraphError::UnknownCurrent { .. })));
+    let diamond = diamond();
+    assert_eq!(undone(&diamond, &["join"], &["left2", "right1"]).unwrap(), "join");
+    assert_eq!(undone(&diamond, &["join"], &["left1", "right1"]).unwrap(), "join left2");
+    assert!(matches!(undone(&diamond, &["left2"], &["right1"]), Err(GraphError::NotBehind { .. })), "another branch");
+    // What a revision depends on stays where it was there before.
+    let depends = scripts(&[
+        ("a1", "None", "None", "None"),
+        ("a2", "'a1'", "None", "None"),
+        ("b1", "None", "None", "None"),
+        ("b2", "'b1'", "'a2'", "None"),
+    ]);
+    assert_eq!(undone(&depends, &["b2"], &["a2", "b1"]).unwrap(), "b2");
+    assert_eq!(undone(&depends, &["b2"], &["a1", "b1"]).unwrap(), "b2 a2");
+}
+
+#[test]
+fn a_target_means_revisions_wherever_the_database_stands() {
+    assert_eq!(line().aim("head").unwrap(), ["bbbb4"]);
+    assert_eq!(line().aim("bbbb3").unwrap(), ["bbbb3"]);
+    assert!(line().aim("base").unwrap().is_empty());
+    assert!(matches!(line().aim("+1"), Err(GraphError::TooFar { .. })));
+    let heads = scripts(&[
+        ("root", "None", "None", "None"),
+        ("one1", "'root'", "None", "None"),
+        ("two2", "'root'", "None", "None"),
+    ]);
+    assert_eq!(heads.aim("heads").unwrap(), ["one1", "two2"]);
+    assert!(matches!(heads.aim("head"), Err(GraphError::SeveralHeads { .. })));
+}

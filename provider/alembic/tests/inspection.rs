@@ -3,6 +3,7 @@
 //! it runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs;
 use std::process::{ExitCode, Output};
 
 use answer::Facts;
@@ -111,7 +112,10 @@ fn the_script_tells_where_the_database_stands_and_changes_nothing() {
             .into_iter()
             .map(|one| {
                 let undo = format!("{:?}", one.undo).to_lowercase();
-                json!({"revision": one.id, "message": one.message, "undo": undo, "autocommit": one.autocommit})
+                json!({
+                    "revision": one.id, "message": one.message, "undo": undo, "autocommit": one.autocommit,
+                    "dropped": one.dropped,
+                })
             })
             .collect();
         assert_eq!(told(&found, "pending"), planned, "{tag}");
@@ -122,6 +126,7 @@ fn the_script_tells_where_the_database_stands_and_changes_nothing() {
     Image::assemble("1.1.0", &[]).upgrade(&url);
     let found = look(&first, &url, "head");
     assert_eq!(told(&found, "unknown"), ["0004_feedback"]);
+    assert!(told(&found, "aim").is_empty(), "nobody has asked");
     assert_eq!(revisions(&found, "pending"), Vec::<String>::new());
 
     several_heads(&postgres);
@@ -130,6 +135,9 @@ fn the_script_tells_where_the_database_stands_and_changes_nothing() {
     env_that_does_not_ask(&postgres);
     branches_and_dependencies(&postgres);
     one_way_streets(&postgres);
+    aims(&postgres);
+    rows(&postgres);
+    forward(&postgres);
     tenants(&postgres);
     configurations(&postgres);
     locks(&postgres);
@@ -259,6 +267,135 @@ fn one_way_streets(postgres: &Postgres) {
     }
 }
 
+/// What a target means to an image that the database is ahead of.
+fn aims(postgres: &Postgres) {
+    let of = |image: &Image, url: &str, target: &str| {
+        let output = image.job(url, &json!({ "mode": "look", "target": target, "aim": true }));
+        if output.status.success() { Ok(told(&facts(&output), "aim")) } else { Err(text(&output)) }
+    };
+    let url = postgres.database("aims");
+    Image::assemble("1.1.0", &[]).upgrade(&url);
+    let first = Image::assemble("1.0.0", &[]);
+    assert_eq!(of(&first, &url, "head").unwrap(), ["0003_positions"]);
+    assert_eq!(of(&first, &url, "0002_decisions").unwrap(), ["0002_decisions"]);
+    assert!(of(&first, &url, "+1").unwrap().is_empty() && of(&first, &url, "base").unwrap().is_empty());
+    assert!(of(&first, &url, "nonsense").unwrap_err().contains("FAILED"));
+
+    // Several heads of the older image, which a merge of the newer one has joined, one of them by a dependency.
+    let older = [("a1", "None", "None"), ("a2", "\"a1\"", "None"), ("b1", "None", "None"), ("b2", "\"b1\"", "\"a2\"")];
+    let more = [("a3", "\"a2\"", "None"), ("m", "(\"a3\", \"b2\")", "None")];
+    let (older, newer) = (project(&older), project(&[&older[..], &more[..]].concat()));
+    let url = postgres.database("aims_of_branches");
+    done(&newer, &url, &json!({ "mode": "upgrade", "target": "heads" }));
+    assert!(of(&older, &url, "head").unwrap_err().contains("Multiple head revisions"));
+    let aim = of(&older, &url, "heads").unwrap();
+    assert_eq!(aim, ["b2"], "as the version table will have it");
+    let base: Vec<&str> = aim.iter().map(|one| one.as_str().unwrap()).collect();
+    assert_eq!(revisions(&look_since(&newer, &url, &base), "ran"), ["a3", "m"]);
+    done(&newer, &url, &json!({ "mode": "back", "base": base }));
+    assert_eq!(told(&look_since(&newer, &url, &base), "database"), [json!(["b2"])]);
+    assert!(told(&look(&older, &url, "heads"), "unknown").is_empty());
+    let tables = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE tablename LIKE 't\\_%'";
+    assert_eq!(postgres.sql("aims_of_branches", tables), "t_a1 t_a2 t_b1 t_b2");
+}
+
+/// How many rows go with what is dropped.
+fn rows(postgres: &Postgres) {
+    let counted = |image: &Image, url: &str, base: &[&str]| {
+        let output = image.job(url, &json!({ "mode": "look", "base": base, "rows": true }));
+        let told = told(&facts(&output), "rows");
+        told.into_iter()
+            .map(|one| {
+                let name =
+                    [one["name"].as_str(), one["column"].as_str()].into_iter().flatten().collect::<Vec<_>>().join(".");
+                format!("{name} {}{}", one["rows"], if one["estimate"] == true { " estimated" } else { "" })
+            })
+            .collect::<Vec<_>>()
+    };
+    let url = postgres.database("rows");
+    let image = Image::assemble("1.1.0", &[]);
+    image.upgrade(&url);
+    postgres.sql(
+        "rows",
+        "INSERT INTO decisions (account_id, instrument_id, action, confidence) SELECT 1, 1, 'BUY', 1 FROM generate_series(1, 7); \
+         INSERT INTO feedback (decision_id, realised_pnl, score) SELECT id, 1, 1 FROM decisions LIMIT 5",
+    );
+    assert_eq!(counted(&image, &url, &["0003_positions"]), ["decisions.provider 7", "feedback 5"]);
+    let found = look_since(&image, &url, &["0003_positions"]);
+    assert_eq!(told(&found, "ran")[0]["dropped"][1], json!({ "kind": "table", "name": "feedback", "column": null }));
+
+    // Names that need quotes, another schema, partitions, empty columns, what is gone, what is not known, and what is no table.
+    let url = postgres.database("rows_of_all_kinds");
+    let image = project(&[("a1", "None", "None")]);
+    image.write(
+        "alembic/versions/a2.py",
+        "revision = \"a2\"\ndown_revision = \"a1\"\nfrom alembic import op\n\n\ndef upgrade():\n    op.execute('CREATE SCHEMA s; CREATE \
+         TABLE s.\"A b%\" (x int, \"Y\" int); CREATE TABLE p (x int) PARTITION BY RANGE (x); CREATE TABLE p1 PARTITION OF p FOR \
+         VALUES FROM (0) TO (9)')\n\n\ndef downgrade():\n    op.drop_column('A b%', 'Y', schema='s')\n    op.drop_table('A b%', \
+         schema='s')\n    op.drop_table('p')\n    op.drop_table(name_of('x'))\n    op.execute('DROP TABLE IF EXISTS gone; DROP \
+         SCHEMA s CASCADE')\n\n\ndef name_of(x):\n    return x\n",
+    );
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
+    postgres.sql(
+        "rows_of_all_kinds",
+        "INSERT INTO s.\"A b%\" VALUES (1, NULL), (2, 3); INSERT INTO p VALUES (1), (2), (3)",
+    );
+    assert_eq!(
+        counted(&image, &url, &["a1"]),
+        [
+            "s.A b%.Y 1",
+            "s.A b% 2",
+            "p 3",
+            "{name_of('x')} null",
+            "gone null",
+            "schema s and all that depends on it null"
+        ]
+    );
+    // A data-only revision drops nothing.
+    assert!(counted(&image, &url, &["a2"]).is_empty());
+
+    // A table that somebody has locked for long is estimated, and what is around the count goes on.
+    let url = postgres.database("rows_of_much");
+    let image = project(&[("a1", "None", "None"), ("a2", "\"a1\"", "None")]);
+    let env = fs::read_to_string(image.root().join("alembic/env.py")).unwrap();
+    image.write("alembic/env.py", &env.replace("transaction_per_migration=True", "transaction_per_migration=False"));
+    done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
+    postgres.sql("rows_of_much", "INSERT INTO t_a2 SELECT generate_series(1, 1000)");
+    postgres.sql("rows_of_much", "ANALYZE t_a2");
+    let job = fs::read_to_string(&support::script()[1]).unwrap();
+    for (limit, rows) in [("COUNTED_BYTES = 256 << 20", "COUNTED_BYTES = 0"), ("COUNTED_MS = 30_000", "COUNTED_MS = 1")]
+    {
+        assert!(job.contains(limit));
+        let script = format!("{}\n\n{}", fs::read_to_string(&support::script()[0]).unwrap(), job.replace(limit, rows));
+        let locked = (rows == "COUNTED_MS = 1").then(|| postgres.locked("rows_of_much", "t_a2"));
+        let output = image.run_script(&script, &url, &json!({ "mode": "look", "base": ["a1"], "rows": true }));
+        let found = told(&facts(&output), "rows");
+        assert_eq!((&found[0]["rows"], &found[0]["estimate"]), (&json!(1000), &json!(true)), "{rows}");
+        drop(locked);
+    }
+}
+
+/// To where the database has stood before, and no further.
+fn forward(postgres: &Postgres) {
+    let image = project(&[
+        ("a1", "None", "None"),
+        ("a2", "\"a1\"", "None"),
+        ("a3", "\"a2\"", "None"),
+        ("b1", "None", "None"),
+        ("b2", "\"b1\"", "None"),
+    ]);
+    let url = postgres.database("forward");
+    let at = || told(&look_since(&image, &url, &["a1"]), "database").remove(0);
+    done(&image, &url, &json!({ "mode": "forward", "to": ["a2", "b1"] }));
+    assert_eq!(at(), json!(["a2", "b1"]));
+    done(&image, &url, &json!({ "mode": "back", "base": ["a1"] }));
+    assert_eq!(at(), json!(["a1"]));
+    done(&image, &url, &json!({ "mode": "forward", "to": ["a2", "b1"] }));
+    assert_eq!(at(), json!(["a2", "b1"]), "a3 and b2 were not there before");
+    done(&image, &url, &json!({ "mode": "forward", "to": ["a2", "b1"] }));
+    assert_eq!(at(), json!(["a2", "b1"]), "there is nothing left to do");
+}
+
 /// An env.py that migrates one schema after another.
 fn tenants(postgres: &Postgres) {
     let url = postgres.database("tenants");
@@ -280,6 +417,9 @@ fn tenants(postgres: &Postgres) {
     assert_eq!(revisions(&found, "pending"), ["a2"]);
     done(&image, &url, &json!({ "mode": "upgrade", "target": "head" }));
     assert_eq!(revisions(&look_since(&image, &url, &["a1"]), "ran"), ["a2"]);
+    postgres.sql("tenants", "INSERT INTO one.t_a2 VALUES (1); INSERT INTO two.t_a2 VALUES (1), (2)");
+    let counted = facts(&image.job(&url, &json!({ "mode": "look", "base": ["a1"], "rows": true })));
+    assert_eq!(told(&counted, "rows")[0]["rows"], 3, "of all tenants");
     done(&image, &url, &json!({ "mode": "back", "base": ["a1"] }));
     assert_eq!(told(&look_since(&image, &url, &["a1"]), "database"), [json!(["a1"]), json!(["a1"])]);
 }

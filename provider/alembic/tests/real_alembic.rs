@@ -21,6 +21,10 @@ fn main() -> ExitCode {
             the_inspection_in_the_image_says_the_same_of_undo();
             Ok(())
         }),
+        needs.trial("the_inspection_in_the_image_says_the_same_of_what_is_dropped", || {
+            the_inspection_in_the_image_says_the_same_of_what_is_dropped();
+            Ok(())
+        }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -163,7 +167,36 @@ fn the_inspection_in_the_image_says_the_same_of_undo() {
         let answers = support::ask(&Value::Array(asked));
         for (revision, answer) in scripts.revisions().iter().zip(answers.as_array().unwrap()) {
             let undo = format!("{:?}", revision.undo).to_lowercase();
-            assert_eq!(answer, &json!([undo, revision.autocommit]), "{}", revision.id);
+            assert_eq!(answer, &json!([undo, revision.autocommit, dropped(revision)]), "{}", revision.id);
         }
     }
+}
+
+/// As the script writes it.
+fn dropped(revision: &ffe_alembic::Revision) -> Value {
+    let all = revision.dropped.iter().flatten();
+    let list = all.map(|one| json!([json!(one.kind), one.name, one.column])).collect();
+    if revision.dropped.is_some() { Value::Array(list) } else { Value::Null }
+}
+
+/// What is dropped, the same way: the files turned around, so that all that upgrades do counts as well.
+fn the_inspection_in_the_image_says_the_same_of_what_is_dropped() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let turned = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("downgrade = upgrade", "").replace("downgrade", "before");
+        let text = text.replace("upgrade", "downgrade").replace("before", "upgrade");
+        fs::write(turned.path().join(path.file_name().unwrap()), text).unwrap();
+    }
+    let scripts = Scripts::read(turned.path()).unwrap();
+    let asked = scripts.revisions().iter().map(|revision| json!({"file": revision.file})).collect();
+    let answers = support::ask(&Value::Array(asked));
+    let mut found = 0;
+    for (revision, answer) in scripts.revisions().iter().zip(answers.as_array().unwrap()) {
+        assert_eq!(answer[2], dropped(revision), "{}", revision.id);
+        found += revision.dropped.iter().flatten().count();
+    }
+    assert!(found > 30, "{found}");
 }

@@ -30,6 +30,17 @@ fn the_sample_application_is_understood() {
         let found = (revision.undo, rules.as_slice(), revision.autocommit);
         assert_eq!(found, (undo, expected, autocommit), "{}: {:?}", revision.id, revision.findings);
     }
+    let dropped = |id: &str| {
+        let all = scripts.revision(id).unwrap().dropped.iter().flatten();
+        all.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(dropped("0004_feedback"), "the column provider of decisions, the table feedback");
+    assert_eq!(dropped("0006_instrument_venue"), "the column venue of instruments");
+    assert_eq!(dropped("0006_drop_prompts"), "");
+    let rows = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let undone = scripts.undone(&rows(&["0006_stop_loss"]), &rows(&["0003_positions"])).unwrap();
+    let ids: Vec<&str> = undone.iter().map(|revision| revision.id.as_str()).collect();
+    assert_eq!(ids, ["0006_stop_loss", "0005_risk_limits", "0004_feedback"]);
     let stop_loss = scripts.revision("0006_stop_loss").unwrap();
     assert_eq!(stop_loss.message, "A stop-loss price for positions. Nobody wrote the way back.");
     assert!(stop_loss.undo.obstacle().unwrap().contains("empty downgrade()"));

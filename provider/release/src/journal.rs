@@ -22,13 +22,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) mod claim;
+mod going_back;
 pub(crate) mod ownership;
 mod pending;
 mod phase;
 pub(crate) mod remains;
 mod written;
 
-pub(crate) use pending::Pending;
+pub(crate) use going_back::{GoingBack, Rows, between, older};
+pub(crate) use pending::{Pending, names};
 pub(crate) use phase::Phase;
 pub(crate) use written::{Restored, Written};
 
@@ -161,6 +163,8 @@ pub(crate) struct RunRecord {
     pub looked: bool,
     /// Whether the checks after the deployment passed: the revision is one to go back to.
     pub verified: bool,
+    /// What it undoes, where it goes back to an older version.
+    pub back: Option<GoingBack>,
 }
 
 /// What an import needs beside the inputs.

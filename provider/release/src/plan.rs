@@ -4,6 +4,7 @@
 //! write-only value or of the release itself there is no Helm process and no call to the cluster beyond what
 //! write-only values need.
 
+mod going_back;
 mod scripts;
 pub(crate) mod value_changes;
 
@@ -204,6 +205,9 @@ async fn plan_deployment(
     diagnostics.extend(inputs.notes());
     let preview = scripts::preview(&plan.config, plan.prior.as_ref())?;
     plan.planned.pending_revisions = preview.pending;
+    diagnostics.extend(preview.warnings);
+    let preview = going_back::preview(cluster, &inputs, plan.prior.as_ref(), &rendering.manifest).await?;
+    plan.planned.undone_revisions = preview.undone;
     diagnostics.extend(preview.warnings);
     diagnostics.extend(lint(kit, &inputs, &chart, cancel).await?);
     Ok(diagnostics)

@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod crds;
 pub(crate) mod local_chart;
+pub(crate) mod migration_image;
 pub(crate) mod placeholders;
 pub(crate) mod promise;
 pub(crate) mod render;

@@ -14,7 +14,7 @@ use crate::apply::pipeline::{self, Ended};
 use crate::apply::prepare::{Planned, Prepared, prepare};
 use crate::apply::run::Run;
 use crate::drift::correct::{self, Correction};
-use crate::journal::Outcome;
+use crate::journal::{GoingBack, Outcome};
 use crate::plan::value_changes::{Before, value_changes};
 use crate::read::import;
 use crate::rendering::changes::{lines, listed};
@@ -66,7 +66,11 @@ impl ReleaseResource {
 /// What a plan has said that the run keeps to.
 fn planned(planned: &Release, private: &Private, correction: Correction) -> Planned {
     let changes = (!planned.changes.is_unknown()).then(|| listed(planned.changes.as_str().unwrap_or_default()));
-    Planned { changes, promise: Promise::load(private), correction }
+    let undone = (!planned.undone_revisions.is_unknown()).then(|| {
+        let texts = planned.undone_revisions.known().into_iter().flatten();
+        texts.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    });
+    Planned { changes, promise: Promise::load(private), undone, correction }
 }
 
 /// What the plan could not know is what the run has found; what it promised stays.
@@ -87,6 +91,10 @@ fn complete(ended: &Ended, planned: &mut Release, prior: Option<&Release>) {
         let ran = run.record().pending.iter().map(|one| Attr::Known(one.revision.clone())).collect();
         let wanted = run.inputs.config.migration.known().is_some_and(|migration| migration.scripts.is_known());
         planned.pending_revisions = if wanted { Attr::Known(ran) } else { Attr::Null };
+    }
+    if planned.undone_revisions.is_unknown() {
+        let texts = |back: &GoingBack| back.undone.iter().map(|one| Attr::Known(one.undoing())).collect();
+        planned.undone_revisions = run.record().back.as_ref().map(texts).into();
     }
 }
 

@@ -10,6 +10,7 @@ mod environment;
 mod examples;
 mod failures;
 mod foreign;
+mod going_back;
 mod guide;
 mod interrupts;
 mod kill_points;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Case> {
         interrupts::CASES,
         kill_points::CASES,
         failures::CASES,
+        going_back::CASES,
         remedies::CASES,
         guide::CASES,
         diagnosis::CASES,

@@ -17,6 +17,18 @@ impl<'r> Graph<'r> {
         Ok(order.into_iter().rev().map(|index| self.revisions[index]).collect())
     }
 
+    /// What a way back from `current` to `base` undoes, in its order.
+    pub(crate) fn undone(&self, current: &[String], base: &[String]) -> Result<Vec<&'r Revision>, GraphError> {
+        let (heads, kept) = (self.current(current)?, self.current(base)?);
+        let (now, before) = (related(&self.down_all, heads.iter().copied()), related(&self.down_all, kept));
+        let beside: Vec<usize> = before.difference(&now).copied().collect();
+        if !beside.is_empty() {
+            return Err(GraphError::NotBehind { current: current.to_vec(), base: self.ids(&beside) });
+        }
+        let newer = &now - &before;
+        Ok(self.top_down(&newer, &heads).into_iter().map(|index| self.revisions[index]).collect())
+    }
+
     /// The rows of `alembic_version`.
     fn current(&self, rows: &[String]) -> Result<Vec<usize>, GraphError> {
         let (mut current, mut unknown) = (Vec::new(), Vec::new());

@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use super::{Rule, walk::Walk};
 use crate::python::{Call, Value};
+use crate::{Dropped, DroppedKind};
 
 impl<'t> Walk<'_, 't> {
     fn made_column(&self, table: &str, column: &str) -> bool {
@@ -12,13 +13,15 @@ impl<'t> Walk<'_, 't> {
 
     pub(crate) fn drop_table(&mut self, node: Node<'t>, table: &str) {
         if !self.made.remove(table) {
-            self.find(Rule::DropTable, node, &format!("Drops the table \"{table}\""));
+            let dropped = Dropped::new(DroppedKind::Table, table);
+            self.lose(Rule::DropTable, node, &format!("Drops the table \"{table}\""), dropped);
         }
     }
 
     pub(crate) fn drop_column(&mut self, node: Node<'t>, table: &str, column: &str) {
         if !self.made_column(table, column) {
-            self.find(Rule::DropColumn, node, &format!("Drops the column \"{column}\" of \"{table}\""));
+            let what = format!("Drops the column \"{column}\" of \"{table}\"");
+            self.lose(Rule::DropColumn, node, &what, Dropped::column(table, column));
         }
     }
 

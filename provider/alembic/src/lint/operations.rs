@@ -8,6 +8,7 @@ use super::{
     walk::Walk,
 };
 use crate::python::{Call, Value};
+use crate::{Dropped, DroppedKind};
 
 impl<'t> Walk<'_, 't> {
     /// A call on `op`, or on the batch of `batch` (its table).
@@ -81,7 +82,10 @@ impl<'t> Walk<'_, 't> {
     pub(crate) fn method(&mut self, call: &Call<'t>) {
         match call.name {
             "execute" | "exec_driver_sql" | "scalar" | "scalars" => self.execute(call),
-            "drop_all" => self.find(Rule::DropTable, call.node, "Drops every table that the metadata knows"),
+            "drop_all" => {
+                let dropped = Dropped::new(DroppedKind::Other, "every table that the metadata knows");
+                self.lose(Rule::DropTable, call.node, "Drops every table that the metadata knows", dropped);
+            }
             _ => {}
         }
     }
@@ -98,7 +102,8 @@ impl<'t> Walk<'_, 't> {
                 if let Some(inner) = Call::read(self.module, node).filter(|inner| inner.name == "delete") {
                     let table = inner.positional.first().copied().or(inner.object);
                     let table = table.map(|node| self.module.source(node)).unwrap_or_default();
-                    self.find(Rule::RawSqlDestructive, call.node, &format!("Deletes every row of {table}"));
+                    let dropped = Dropped::new(DroppedKind::Rows, &format!("{{{table}}}"));
+                    self.lose(Rule::RawSqlDestructive, call.node, &format!("Deletes every row of {table}"), dropped);
                 }
             }
             _ => {}

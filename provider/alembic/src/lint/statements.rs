@@ -8,6 +8,7 @@ use super::{
     types::{Type, narrowing},
     walk::Walk,
 };
+use crate::{Dropped, DroppedKind};
 
 /// What a statement inside of `DO $$ … $$` may begin with, after `BEGIN`, `IF … THEN` and the like.
 const BEGINNINGS: [&str; 6] = ["drop", "alter", "truncate", "delete", "create", "with"];
@@ -48,12 +49,14 @@ impl<'t> Walk<'_, 't> {
             let tables: Vec<String> = reader.split().into_iter().map(|mut table| table.name()).collect();
             if !tables.iter().all(|table| self.made.contains(table)) {
                 self.find(Rule::RawSqlDestructive, node, &format!("Empties {}", tables.join(", ")));
+                self.dropped.extend(tables.iter().map(|table| Dropped::new(DroppedKind::Rows, table)));
             }
         } else if reader.words("delete from") {
             reader.words("only");
             let table = reader.name();
             if !reader.contains("where") && !reader.contains("using") && !self.made.contains(&table) {
-                self.find(Rule::RawSqlDestructive, node, &format!("Deletes every row of {table}"));
+                let dropped = Dropped::new(DroppedKind::Rows, &table);
+                self.lose(Rule::RawSqlDestructive, node, &format!("Deletes every row of {table}"), dropped);
             }
         }
     }
@@ -87,8 +90,9 @@ impl<'t> Walk<'_, 't> {
                 };
                 reader.words("if exists");
                 let along = if cascade { " and all that depends on it" } else { "" };
-                let what = format!("Drops {kind} {}{along}", reader.name());
-                self.find(Rule::RawSqlDestructive, node, &what);
+                let what = format!("{kind} {}{along}", reader.name());
+                let dropped = Dropped::new(DroppedKind::Other, &what);
+                self.lose(Rule::RawSqlDestructive, node, &format!("Drops {what}"), dropped);
             }
         }
     }

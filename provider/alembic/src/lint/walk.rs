@@ -1,10 +1,11 @@
-//! Follows `upgrade()` through blocks, loops and the functions of the same file.
+//! Follows `upgrade()` or `downgrade()` through blocks, loops and the functions of the same file.
 
 use std::collections::HashSet;
 
 use tree_sitter::Node;
 
 use super::{Finding, Rule};
+use crate::Dropped;
 use crate::python::{Call, DEPTH, Module, Names, Value, children, line};
 
 /// Calls of functions of the same file are followed so deep.
@@ -18,6 +19,8 @@ const STEPS: usize = 200_000;
 pub(crate) struct Walk<'m, 't> {
     pub(crate) module: &'m Module<'t>,
     pub(crate) names: Names<'t>,
+    /// The function that is followed.
+    function: &'static str,
     /// Functions defined inside of functions.
     inner: Vec<(&'t str, Node<'t>)>,
     calls: Vec<Node<'t>>,
@@ -30,15 +33,18 @@ pub(crate) struct Walk<'m, 't> {
     pub(crate) made_columns: HashSet<(String, String)>,
     /// Of these, the ones that have a value in every row.
     pub(crate) filled_columns: HashSet<(String, String)>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
+    /// What is dropped with its rows.
+    pub(super) dropped: Vec<Dropped>,
 }
 
 impl<'m, 't> Walk<'m, 't> {
-    /// The findings of `upgrade()`.
-    pub(crate) fn upgrade(module: &'m Module<'t>) -> Vec<Finding> {
+    /// Along one of the file's functions.
+    pub(crate) fn of(module: &'m Module<'t>, function: &'static str) -> Walk<'m, 't> {
         let mut walk = Walk {
             module,
             names: module.names.clone(),
+            function,
             inner: Vec::new(),
             calls: Vec::new(),
             steps: 0,
@@ -47,17 +53,24 @@ impl<'m, 't> Walk<'m, 't> {
             made_columns: HashSet::new(),
             filled_columns: HashSet::new(),
             findings: Vec::new(),
+            dropped: Vec::new(),
         };
-        if let Some(upgrade) = module.function("upgrade") {
-            walk.calls.push(upgrade);
-            walk.body(upgrade, 0);
+        if let Some(followed) = module.function(function) {
+            walk.calls.push(followed);
+            walk.body(followed, 0);
         }
-        walk.findings
+        walk
     }
 
     /// Notes a finding: what the line does; why it is dangerous is the rule's.
     pub(crate) fn find(&mut self, rule: Rule, node: Node<'t>, what: &str) {
         self.findings.push(Finding { rule, line: line(node), text: format!("{what}. {}", rule.advice()) });
+    }
+
+    /// Notes a finding about something that goes with its rows.
+    pub(crate) fn lose(&mut self, rule: Rule, node: Node<'t>, what: &str, dropped: Dropped) {
+        self.find(rule, node, what);
+        self.dropped.push(dropped);
     }
 
     /// What an expression is, here.
@@ -169,7 +182,7 @@ impl<'m, 't> Walk<'m, 't> {
 
     /// `globals()["upgrade_" + engine]()`, as in Alembic's template for several databases: all of them count.
     fn by_computed_name(&mut self, depth: usize) {
-        for function in self.module.functions_beginning("upgrade_") {
+        for function in self.module.functions_beginning(&format!("{}_", self.function)) {
             if self.calls.len() > CALLS || self.calls.contains(&function) {
                 continue;
             }

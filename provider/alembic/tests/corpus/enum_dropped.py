@@ -15,5 +15,5 @@ def upgrade():
 
 
 def downgrade():
-    op.drop_table("orders")
+    op.drop_table("orders")  # drops the table orders
     status.drop(op.get_bind())

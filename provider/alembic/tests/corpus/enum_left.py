@@ -20,5 +20,5 @@ def upgrade():
 
 
 def downgrade():
-    op.drop_table("more")
-    op.drop_table("orders")
+    op.drop_table("more")  # drops the table more
+    op.drop_table("orders")  # drops the table orders

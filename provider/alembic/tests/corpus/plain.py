@@ -45,5 +45,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("users")
-    op.execute("TRUNCATE accounts")
+    op.drop_table("users")  # drops the table users
+    op.execute("TRUNCATE accounts")  # drops all rows of accounts

@@ -22,7 +22,7 @@ def upgrade_second():
 
 
 def downgrade_first():
-    op.drop_table("other")
+    op.drop_table("other")  # drops the table other
 
 
 def downgrade_second():

@@ -30,13 +30,20 @@ def ask(script, current, target):
         return f"{type(error).__name__}: {error}"
 
 
-def undo(path):
+def load(path):
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("inspection", sys.argv[1])
+    spec = importlib.util.spec_from_file_location("part", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.undo_of(path)
+    return module
+
+
+def undo(path):
+    drops, job = map(load, sys.argv[1:])
+    with open(path, encoding="utf-8") as file:
+        dropped = drops.dropped_by(file.read())
+    return [*job.undo_of(path), dropped]
 
 
 answers = []

@@ -4,11 +4,11 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::Write,
+    io::{Read, Write},
     net::TcpListener,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use ffe_surroundings::Needs;
@@ -51,18 +51,19 @@ pub fn alembic_reads_pyproject() -> bool {
 /// What the answers of the script begin with here.
 pub const MARK: &str = "ffe:0123456789abcdef";
 
-/// The script of the release's Jobs.
-pub fn inspection() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/apply/migration/alembic_job.py")
+/// The parts of the script of the release's Jobs, in the order in which they stand in it.
+pub fn script() -> [PathBuf; 2] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../release/src/apply/migration");
+    [folder.join("alembic_drops.py"), folder.join("alembic_job.py")]
 }
 
 /// Asks `compare.py`.
 pub fn ask(questions: &Value) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/compare.py");
+    let asker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/compare.py");
     let mut child = Command::new(python())
         .arg("-B")
-        .arg(script)
-        .arg(inspection())
+        .arg(asker)
+        .args(script())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -143,6 +144,35 @@ impl Postgres {
             .unwrap()
     }
 
+    /// Locks a table until it is dropped.
+    pub fn locked(&self, database: &str, table: &str) -> Locked {
+        let mut child = Command::new(self.bin.join("psql"))
+            .args([
+                "-X",
+                "-A",
+                "-t",
+                "-q",
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "ffe",
+                "-d",
+                database,
+                "-p",
+                &self.port.to_string(),
+            ])
+            .env("PGPASSWORD", PASSWORD)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let statement = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n");
+        child.stdin.as_mut().unwrap().write_all(statement.as_bytes()).unwrap();
+        let mut said = [0; 7];
+        child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        Locked(child)
+    }
+
     /// What a statement answers.
     pub fn sql(&self, database: &str, statement: &str) -> String {
         let output = self.psql(database, statement);
@@ -157,6 +187,16 @@ impl Drop for Postgres {
         let mut command = as_user(self.bin.join("pg_ctl").as_os_str(), NOBODY);
         command.arg("-D").arg(data).args(["-w", "-m", "immediate", "stop"]).current_dir("/").stdout(Stdio::null());
         let _ = command.status();
+    }
+}
+
+/// A session that holds a lock.
+pub struct Locked(Child);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -249,8 +289,13 @@ impl Image {
 
     /// The same with more environment.
     pub fn job_with(&self, url: &str, environment: &[(&str, &str)], request: &Value) -> Output {
-        let script = fs::read_to_string(inspection()).unwrap();
+        let script = script().map(|part| fs::read_to_string(part).unwrap()).join("\n\n");
         self.python_with(url, environment, &["-c", &script, MARK, &request.to_string()])
+    }
+
+    /// The same with another script.
+    pub fn run_script(&self, script: &str, url: &str, request: &Value) -> Output {
+        self.python(url, &["-c", script, MARK, &request.to_string()])
     }
 }
 

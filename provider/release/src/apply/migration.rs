@@ -12,7 +12,4 @@ pub(crate) mod job;
 pub(crate) mod migrator;
 pub(crate) mod task;
 
-/// Revisions in words.
-pub(crate) fn names(revisions: &[String]) -> String {
-    if revisions.is_empty() { "base (no revision)".to_owned() } else { revisions.join(", ") }
-}
+pub(crate) use crate::journal::names;

@@ -1,10 +1,12 @@
-//! A release as a list of phases ([`go_forward`]), and beside it the way back ([`WAY_BACK`]).
+//! A release as a list of phases ([`go_forward`]), and beside it the way back ([`WAY_BACK`]). A run that deploys an older version
+//! migrates, which is to say takes the schema back, once that is deployed; and has a way back of its own ([`WAY_TO_THE_NEWER`]).
 //!
 //! Each phase takes what those before it have handed on. A phase that fails ends the list, and the way back takes the steps that
 //! apply from that phase on.
 
 use tfplugin::{Diagnostic, Diagnostics};
 
+use crate::apply::going_back;
 use crate::apply::migration::names;
 use crate::apply::phases::preflight::{Checked, Deployer};
 use crate::apply::phases::record::Recorded;
@@ -49,11 +51,16 @@ async fn go_forward(run: &mut Run, reached: &mut Reached) -> Result<(), (Phase, 
     *in_place = matches!(deployer, Deployer::Nobody);
     let checked: &Checked = checked.insert(found);
     phase!(run, Backup, backup::take(run, checked));
-    phase!(run, Migrate, migrate::migrate(run, checked));
+    if checked.goes_back.is_none() {
+        phase!(run, Migrate, migrate::migrate(run, checked));
+    }
     let mut retries = retries(run);
     let deployed = loop {
         let attempt: Result<_, (Phase, Stop)> = async {
             let deployed = phase!(run, Deploy, deploy::deploy(run, checked, deployer));
+            if let Some(back) = &checked.goes_back {
+                phase!(run, Migrate, going_back::schema::take_back(run, &checked.manifest, back));
+            }
             phase!(run, Rollout, rollout::wait_until_ready(run, &deployed));
             phase!(run, Verify, verify::check(run, &deployed));
             Ok(deployed)
@@ -62,7 +69,7 @@ async fn go_forward(run: &mut Run, reached: &mut Reached) -> Result<(), (Phase, 
         match attempt {
             Ok(deployed) => break deployed,
             // Tried again from the deployment on: what came before it is done, a migration above all.
-            Err((phase, Stop::Failed(why))) if retries > 0 && run.check_leases().is_ok() => {
+            Err((phase, Stop::Failed(why))) if retries > 0 && phase != Migrate && run.check_leases().is_ok() => {
                 retries -= 1;
                 tracing::warn!(%why, retries, "phase {} failed and is tried again", phase.name());
                 begin_attempt(run).await.map_err(|stop| (phase, Stop::Failed(stop.into_diagnostics())))?;
@@ -86,6 +93,8 @@ enum Undo {
     PodsGone,
     /// The schema to the recorded revision, with the new image.
     SchemaBack,
+    /// The schema to where the version that ran before has it, with that one's image.
+    SchemaAhead,
     /// The old version is ready again.
     OldRollout,
 }
@@ -97,6 +106,10 @@ const WAY_BACK: [(Undo, Phase); 4] = [
     (Undo::SchemaBack, Phase::Migrate),
     (Undo::OldRollout, Phase::Migrate),
 ];
+
+/// The way back of a run that deploys an older version: to the newer one, which has run before.
+const WAY_TO_THE_NEWER: [(Undo, Phase); 3] =
+    [(Undo::ReleaseBack, Phase::Migrate), (Undo::SchemaAhead, Phase::Migrate), (Undo::OldRollout, Phase::Migrate)];
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -216,11 +229,16 @@ async fn stopped(run: &mut Run, reached: &Reached, phase: Phase, stop: Stop) -> 
         Stop::Failed(diagnostics) if run.check_leases().is_err() => lost(run, phase, diagnostics),
         Stop::Cancelled => interrupted(run, phase).await,
         // The run goes on with one that died further on. Nothing of that one is undone only because this attempt cannot go on.
-        Stop::Failed(diagnostics) if phase < Phase::Migrate && run.record().has_begun(Phase::Migrate) => {
+        Stop::Failed(diagnostics) if phase < Phase::Migrate && has_changed_something(run) => {
             not_resumed(run, phase, diagnostics).await
         }
         Stop::Failed(diagnostics) => go_back(run, reached, phase, diagnostics).await,
     }
+}
+
+/// Whether this run, or an earlier attempt of it, has come to a phase that changes something.
+fn has_changed_something(run: &Run) -> bool {
+    run.record().has_begun(Phase::Migrate) || run.record().has_begun(Phase::Deploy)
 }
 
 /// The end of a run that has lost a lease: somebody else may be at work, so nothing is undone, written or told any more.
@@ -306,7 +324,9 @@ async fn go_back(
     }
     // What a Helm of this run that died has begun is not somebody else's, for the next run to wait for.
     // A first install is uninstalled, record and all.
-    if failed >= Phase::Deploy
+    let goes_back = reached.checked.as_ref().is_some_and(|checked| checked.goes_back.is_some());
+    let way: &[(Undo, Phase)] = if goes_back { &WAY_TO_THE_NEWER } else { &WAY_BACK };
+    if (failed >= Phase::Deploy || goes_back)
         && (run.before.is_some() || run.inputs.leaves_failed())
         && let Err(stop) = recover_pending(run).await
     {
@@ -315,7 +335,7 @@ async fn go_back(
     let mut broken_off = false;
     let mut release_lost = false;
     let mut release = None;
-    for (undo, from) in WAY_BACK {
+    for (undo, from) in way.iter().copied() {
         // A run that has not come through preflight has changed nothing.
         let Some(checked) = &reached.checked else { break };
         if failed < from || (undo == Undo::OldRollout && run.cancel.is_cancelled()) {
@@ -356,8 +376,13 @@ async fn take_back(
     let (new, migrator) = (&checked.manifest, checked.migration.as_ref().map(|migration| &migration.migrator));
     match (undo, migrator) {
         (Undo::ReleaseBack, _) => *release = release_back::roll_back_or_uninstall(run, new, in_place).await?,
-        (Undo::PodsGone, Some(migrator)) => pods_gone::end_failed_version(run, migrator, new).await?,
-        (Undo::SchemaBack, Some(migrator)) => schema_back::undo_migrations(run, migrator).await?,
+        (Undo::PodsGone, Some(migrator)) => pods_gone::end_failed_version(run, migrator, new, *release).await?,
+        (Undo::SchemaBack, Some(migrator)) => schema_back::undo_migrations(run, migrator, *release).await?,
+        (Undo::SchemaAhead, _) => {
+            if let Some(back) = &checked.goes_back {
+                going_back::ahead_again::migrate(run, back).await?;
+            }
+        }
         (Undo::OldRollout, _) => old_rollout::wait_until_ready(run, *release).await?,
         (Undo::PodsGone | Undo::SchemaBack, None) => {}
     }
@@ -394,6 +419,7 @@ fn aftermath(run: &Run, reached: &Reached, failed: Phase, outcome: Outcome, rele
             "The way back failed as well: what runs now may be of either version. Apply again, which goes on with it, or look \
              with helm history."
         }
+        (_, Phase::Migrate) if run.record().has_begun(Phase::Deploy) => "It was left as it is.",
         (_, Phase::Lock | Phase::Preflight | Phase::Backup | Phase::Migrate) => {
             "The deployment was not started; what ran before runs on."
         }
@@ -435,5 +461,7 @@ mod tests {
     #[test]
     fn nothing_is_undone_before_something_was_done() {
         assert!(WAY_BACK.iter().all(|(_, from)| *from >= Phase::Migrate));
+        // Of a run that goes back the phase migrate comes behind the deployment: both are behind the backup.
+        assert!(WAY_TO_THE_NEWER.iter().all(|(_, from)| *from == Phase::Migrate && *from < Phase::Deploy));
     }
 }

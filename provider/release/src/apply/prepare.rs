@@ -22,6 +22,8 @@ pub(crate) struct Planned {
     pub changes: Option<Vec<(String, String)>>,
     /// What will be rendered, to be compared again before anything changes; `None` where the plan could not know it.
     pub promise: Option<Promise>,
+    /// The revisions that are undone, each with what is dropped; `None` where the plan could not know them.
+    pub undone: Option<Vec<String>>,
     /// Whether the run is to put drift right.
     pub correction: Correction,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path as FsPath;
 
-use ffe_alembic::{Revision, Scripts};
+use ffe_alembic::{GraphError, Revision, Scripts};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::settings::model::{Migration, Release};
@@ -50,7 +50,17 @@ pub(crate) fn preview(config: &Release, prior: Option<&Release>) -> Result<Previ
     };
     let current: Vec<String> = current.iter().filter_map(|revision| revision.as_str().map(str::to_owned)).collect();
     let target = settings.target.as_str().unwrap_or("head");
-    let pending = scripts.pending(&current, target).map_err(|error| unreadable(&error))?;
+    let pending = match scripts.pending(&current, target) {
+        Ok(pending) => pending,
+        // The files are those of an older version, which has nothing to run.
+        Err(GraphError::UnknownCurrent { .. }) if settings.allows_downgrade() => Vec::new(),
+        Err(error @ GraphError::UnknownCurrent { .. }) => {
+            return Err(unreadable(&format!(
+                "{error}. To go back to the version that they are of, set migration.allow_downgrade = true"
+            )));
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
     for revision in &pending {
         preview.warnings.extend(findings(revision, settings));
     }

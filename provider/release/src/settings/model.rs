@@ -161,6 +161,10 @@ pub struct Release {
     /// The revisions that the last change ran, or the planned one will run, in order (with `migration.scripts`).
     #[attr(computed)]
     pub pending_revisions: Attr<Vec<Attr<String>>>,
+    /// The revisions that the last change undid, or the planned one will undo, in order, each with what is dropped (with
+    /// `migration.allow_downgrade`). Null where nothing is undone.
+    #[attr(computed)]
+    pub undone_revisions: Attr<Vec<Attr<String>>>,
     /// The last run of the pipeline in one line: how and when it ended, its identifier, and each phase with the time it took. The data
     /// source `ffe_release` has it, and the runs before it, in detail.
     #[attr(computed)]
@@ -217,7 +221,8 @@ pub struct Migration {
     /// The image to run. Default: the image of the chart's one workload; must be set when it has several.
     #[attr(optional)]
     pub image: Attr<String>,
-    /// Where to migrate to (engine `alembic`). Default `head`. It only leads forwards: an earlier revision undoes nothing.
+    /// Where to migrate to (engine `alembic`). Default `head`. It only leads forwards: an earlier revision undoes nothing
+    /// (`allow_downgrade` does, for an older image).
     #[attr(optional)]
     pub target: Attr<String>,
     /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs.
@@ -279,6 +284,15 @@ pub struct Migration {
     /// new image; `keep` leaves it.
     #[attr(optional, one_of("downgrade", "keep"))]
     pub on_failure: Attr<String>,
+    /// Whether an older image may take the schema back (default false): one whose revisions end before those that the database stands
+    /// at. What the revisions between have added is dropped with its rows, and only a backup brings it back. A plan lists what is
+    /// undone in `undone_revisions`; apply counts the rows before anything moves. The older version is deployed, the pods of the newer
+    /// one are ended, and then the schema goes back, by the image that ran before: until the older version is ready, requests fail.
+    /// If it fails, the version that ran before comes back, and the schema with it, whatever `on_failure` says. A revision that
+    /// cannot be undone is refused. Engine `command`: needs `downgrade_command` and `current_command`, and an older image is
+    /// known by the journal alone.
+    #[attr(optional)]
+    pub allow_downgrade: Attr<bool>,
     /// The folder of the revision files (engine `alembic`), on this machine: then the revisions that a change will run are
     /// listed in the plan (`pending_revisions`), and what is dangerous in them is a warning. They are read, not run.
     #[attr(optional)]
@@ -543,6 +557,13 @@ fn history() -> Check {
         Value::Number(number) => Err(format!("{number} would leave no revision to go back to")),
         _ => Ok(()),
     })
+}
+
+impl Migration {
+    /// Whether an older image may take the schema back.
+    pub(crate) fn allows_downgrade(&self) -> bool {
+        self.allow_downgrade.known() == Some(&true)
+    }
 }
 
 #[cfg(test)]

@@ -70,6 +70,21 @@ fn check_migration(migration: &Migration) -> Diagnostics {
             .at(Path::attribute("current_command")),
         );
     }
+    let is_command = migration.engine.as_str() == Some("command");
+    let backwards =
+        [("downgrade_command", &migration.downgrade_command), ("current_command", &migration.current_command)];
+    for (name, _) in backwards.into_iter().filter(|(_, command)| command.is_null()) {
+        if is_command && migration.allows_downgrade() {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("allow_downgrade needs {name}"),
+                    "With the engine command nobody else knows how to take the schema back, and where it stands. Set it, or remove \
+                     allow_downgrade.",
+                )
+                .at(Path::attribute(name)),
+            );
+        }
+    }
     if migration.backup.as_str() == Some("always") && migration.database_secret.is_null() {
         diagnostics.push(
             Diagnostic::error(

@@ -99,6 +99,7 @@ pub(crate) fn settle_unknown(model: &mut Release) {
     known(&mut model.notes);
     known(&mut model.schema_revision);
     known(&mut model.pending_revisions);
+    known(&mut model.undone_revisions);
     known(&mut model.last_run);
     known(&mut model.backup);
 }

@@ -4,6 +4,7 @@
 
 mod drifted;
 mod foreign;
+mod going_back;
 mod imported;
 mod input;
 mod journalled;

@@ -1,6 +1,8 @@
 //! Stands for the Job controller, the kubelet and a database: it carries out the Jobs of migrations on a schema in memory, and
-//! answers as the script in the Job does. The image `app:N` has the first N revisions of a line.
+//! answers as the script in the Job does. The image `app:N` has the first N revisions of a line; the N-th makes a table of ten
+//! times as many rows.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -21,6 +23,16 @@ pub(crate) struct Schema {
     pub(crate) one_way: usize,
     /// Jobs, by the beginning of their names, whose logs cannot be read.
     pub(crate) lost_logs: Vec<String>,
+    /// What images that have no number in their tag have.
+    pub(crate) images: BTreeMap<String, usize>,
+    /// Images that cannot be pulled.
+    pub(crate) absent: Vec<String>,
+    /// Where a downgrade fails on its way.
+    pub(crate) stuck_at: Option<usize>,
+    /// The kind of Job that stays unfinished, and whether it has done its work by then.
+    pub(crate) held: Option<(String, bool)>,
+    /// Such a Job was met.
+    pub(crate) reached: bool,
     /// What an application prints before each answer.
     pub(crate) noise: String,
     /// Jobs in order, by the part of their names that says what they do.
@@ -99,6 +111,13 @@ fn carry_out(api: &FakeApi, schema: &Mutex<Schema>, job: &Json, number: usize) {
     let template = &job["spec"]["template"];
     let mut schema = schema.lock().unwrap();
     let kind = name.split('-').nth(1).unwrap();
+    if let Some((_, works)) = schema.held.clone().filter(|(held, _)| held == kind) {
+        if works && !schema.reached {
+            run(&mut schema, &containers_of(template)[0], &mut String::new());
+        }
+        schema.reached = true;
+        return;
+    }
     let under = api.all().iter().any(|one| one["kind"] == "Pod" && one["metadata"]["labels"]["version"] == "new");
     let under = if kind == "downgrade" && under { " under new pods" } else { "" };
     schema.jobs.push(format!("{kind}{under}"));
@@ -108,7 +127,10 @@ fn carry_out(api: &FakeApi, schema: &Mutex<Schema>, job: &Json, number: usize) {
     let mut statuses = Vec::new();
     let containers = |key: &str| template["spec"][key].as_array().cloned().unwrap_or_default();
     let mut code = 0;
-    for container in containers("initContainers").into_iter().chain(containers("containers")) {
+    for container in containers_of(template) {
+        if schema.absent.iter().any(|image| container["image"] == **image) {
+            code = 1;
+        }
         if code == 0 {
             log.push_str(&schema.noise);
             code = run(&mut schema, &container, &mut log);
@@ -143,25 +165,63 @@ fn carry_out(api: &FakeApi, schema: &Mutex<Schema>, job: &Json, number: usize) {
     });
 }
 
+/// In the order in which they run.
+fn containers_of(template: &Json) -> Vec<Json> {
+    let all = ["initContainers", "containers"].iter().filter_map(|key| template["spec"][key].as_array());
+    all.flatten().cloned().collect()
+}
+
+/// What a command of another engine does.
+fn command(schema: &mut Schema, part: &str, has: usize, words: &[&str], log: &mut String) -> i32 {
+    match part {
+        "upgrade" => schema.at = has,
+        "downgrade" => schema.at = (0..=has).find(|at| revision(*at) == *words[words.len() - 1]).unwrap(),
+        _ => {
+            let mark = words.iter().find(|word| word.starts_with("ffe:")).unwrap();
+            log.push_str(&format!("\n{mark} line {}\n{mark} end 1\n", revision(schema.at)));
+        }
+    }
+    0
+}
+
 /// What the script does.
 fn run(schema: &mut Schema, container: &Json, log: &mut String) -> i32 {
     let words: Vec<&str> = container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let image = container["image"].as_str().unwrap();
-    let has: usize = image.rsplit_once(':').unwrap().1.parse().unwrap();
+    let named = schema.images.get(image).copied();
+    let has: usize = named.unwrap_or_else(|| image.rsplit_once(':').unwrap().1.parse().unwrap());
+    if words[0] != "python3" {
+        return command(schema, container["name"].as_str().unwrap(), has, &words, log);
+    }
     let (mark, request): (&str, Json) = (words[3], serde_json::from_str(words[4]).unwrap());
     let place = |base: &Json| (0..=has).find(|at| *at > 0 && revision(*at) == *base).unwrap_or(0);
     match request["mode"].as_str().unwrap() {
         "upgrade" => schema.at = has,
-        "back" => schema.at = place(&request["base"][0]),
+        "forward" => schema.at = place(&request["to"][0]),
+        "back" => {
+            schema.at = place(&request["base"][0]);
+            if let Some(stuck) = schema.stuck_at {
+                schema.at = stuck;
+                log.push_str("FAILED: canceling statement due to lock timeout\n");
+                return 1;
+            }
+        }
         _ => {
+            let dropped = |at: usize| json!({ "kind": "table", "name": format!("t{at}"), "column": null });
             let told = |at: usize| {
                 let undo = if at > has - schema.one_way { "pass" } else { "possible" };
-                json!({ "revision": revision(at), "message": "x".repeat(50), "undo": undo, "autocommit": false })
+                json!({
+                    "revision": revision(at), "message": "x".repeat(50), "undo": undo, "autocommit": false,
+                    "dropped": [dropped(at)],
+                })
             };
             let current: Vec<String> = (schema.at > 0).then(|| revision(schema.at)).into_iter().collect();
             let mut facts = vec![("database", json!(current)), ("head", json!(revision(has)))];
             if schema.at > has {
                 facts.push(("unknown", json!(revision(schema.at))));
+                if request["aim"] == true {
+                    facts.push(("aim", json!(revision(has))));
+                }
             } else {
                 if !request["target"].is_null() {
                     facts.extend((schema.at + 1..=has).map(|at| ("pending", told(at))));
@@ -169,6 +229,14 @@ fn run(schema: &mut Schema, container: &Json, log: &mut String) -> i32 {
                 if let Some(base) = request["base"].as_array() {
                     let base = base.first().map_or(0, place);
                     facts.extend((base + 1..=schema.at).map(|at| ("ran", told(at))));
+                    if request["rows"] == true {
+                        facts.extend((base + 1..=schema.at).map(|at| {
+                            let mut counted = dropped(at);
+                            counted["rows"] = (at * 10).into();
+                            counted["estimate"] = false.into();
+                            ("rows", counted)
+                        }));
+                    }
                 }
             }
             for (fact, value) in &facts {

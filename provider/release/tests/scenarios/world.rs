@@ -277,15 +277,21 @@ impl World {
         self.write_journal(name, &content, &mark);
     }
 
+    /// What the journal of a release says.
+    pub(crate) fn read_journal(&self, name: &str) -> Json {
+        let secret = self.api.get(&journal_of(name)).unwrap();
+        let bytes = |key: &str| secret["data"][key].as_str().map(|text| STANDARD.decode(text).unwrap());
+        match bytes("journal.gz") {
+            Some(packed) => serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap(),
+            None => serde_json::from_slice(&bytes("journal").unwrap()).unwrap(),
+        }
+    }
+
     /// Changes what the journal of a release says.
     pub(crate) fn edit_journal(&self, name: &str, change: impl FnOnce(&mut Json)) {
         let secret = self.api.get(&journal_of(name)).unwrap();
         let meta = serde_json::from_value(secret["metadata"].clone()).unwrap();
-        let bytes = |key: &str| secret["data"][key].as_str().map(|text| STANDARD.decode(text).unwrap());
-        let mut content: Json = match bytes("journal.gz") {
-            Some(packed) => serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap(),
-            None => serde_json::from_slice(&bytes("journal").unwrap()).unwrap(),
-        };
+        let mut content = self.read_journal(name);
         change(&mut content);
         self.write_journal(name, &content, &Mark::read(&meta).unwrap());
     }

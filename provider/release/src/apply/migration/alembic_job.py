@@ -1,5 +1,7 @@
 """Alembic as a migration's Job runs it: looks where the database stands, migrates, or undoes what was migrated.
 
+alembic_drops.py stands before it in the same script.
+
 Run in the application's image as `python3 -c SCRIPT MARK SETTINGS`; SETTINGS is JSON. It reads the configuration as the
 command `alembic` does, and goes through the application's own env.py. A look changes nothing: no version table is made.
 
@@ -7,6 +9,7 @@ What a look finds is told in lines `MARK fact json`, one fact a line; the last l
 does not know the mark, so nothing that it prints is taken for an answer; and an answer without its end is none.
 """
 import ast
+import contextlib
 import json
 import os
 import sys
@@ -117,7 +120,22 @@ def described(revision):
         # An image may have compiled files only.
         undo, autocommit = ("possible" if hasattr(revision.module, "downgrade") else "missing"), False
     message = (revision.doc or "")[:LONGEST_MESSAGE]
-    return {"revision": revision.revision, "message": message, "undo": undo, "autocommit": autocommit}
+    told = {"revision": revision.revision, "message": message, "undo": undo, "autocommit": autocommit}
+    dropped = dropped_in(revision)
+    return {**told, "dropped": dropped if dropped is None else [thing(one) for one in dropped]}
+
+
+def dropped_in(revision):
+    """What undoing a revision drops; None where that is not known."""
+    try:
+        with tokenize.open(revision.path) as file:
+            return dropped_by(file.read())
+    except Exception:
+        return None
+
+
+def thing(dropped):
+    return dict(zip(("kind", "name", "column"), dropped))
 
 
 def find(script, revision):
@@ -169,6 +187,82 @@ def invalid_indexes(connection):
     return [row[0] for row in execute(connection, statement)]
 
 
+# What is larger is not counted row by row.
+COUNTED_BYTES = 256 << 20
+COUNTED_MS = 30_000
+
+
+def count_rows(connection, revisions, found):
+    """Adds up how many rows go with what is dropped: counted, or as the server estimates it. What cannot be told stays None."""
+    for dropped in dict.fromkeys(one for revision in revisions for one in dropped_in(revision) or []):
+        rows, estimate = found.get(dropped, (0, False))
+        more, is_estimate = rows_of(connection, *dropped)
+        found[dropped] = (None if rows is None or more is None else rows + more, estimate or is_estimate)
+
+
+def rows_of(connection, kind, name, column):
+    if kind == "other" or connection is None or "{" in f"{name}{column}":
+        return None, False
+    marks = connection.dialect.identifier_preparer
+
+    def quote(name):
+        # What the dialect itself quotes has its percent signs doubled, and a text has them doubled once more.
+        return f"{marks.initial_quote}{name.replace(marks.final_quote, marks.final_quote * 2)}{marks.final_quote}"
+
+    table = ".".join(quote(part) for part in name.split(".", 1))
+    filled = "" if column is None else f" WHERE {quote(column)} IS NOT NULL"
+    if connection.dialect.name == "postgresql":
+        place = table.replace("'", "''")
+        size = one_value(
+            connection,
+            "SELECT coalesce(sum(pg_table_size(c.oid)), 0) FROM pg_class c WHERE c.oid IN (SELECT inhrelid FROM pg_inherits "
+            f"WHERE inhparent = to_regclass('{place}') UNION ALL SELECT to_regclass('{place}'))",
+        )
+        if size is None or size > COUNTED_BYTES:
+            return estimated(connection, place, column)
+    rows = one_value(connection, f"SELECT count(*) FROM {table}{filled}")
+    if rows is None and connection.dialect.name == "postgresql":
+        return estimated(connection, place, column)
+    return rows, False
+
+
+def estimated(connection, place, column):
+    """As the server has it from its last ANALYZE, and that this is an estimate; None where there was none."""
+    share = "1"
+    if column is not None:
+        name = column.replace("'", "''")
+        share = (
+            "(SELECT 1 - coalesce(max(s.null_frac), 0) FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname "
+            f"WHERE s.tablename = c.relname AND n.oid = c.relnamespace AND s.attname = '{name}')"
+        )
+    rows = one_value(
+        connection,
+        f"SELECT CASE WHEN min(c.reltuples) >= 0 AND sum(c.reltuples) > 0 THEN CAST(sum(c.reltuples * {share}) AS bigint) END FROM "
+        f"pg_class c WHERE c.relkind <> 'p' AND c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = "
+        f"to_regclass('{place}') UNION ALL SELECT to_regclass('{place}'))",
+    )
+    return rows, rows is not None
+
+
+def one_value(connection, statement):
+    """The value of a statement; None where the server refuses it or it takes too long. A savepoint keeps what is around it."""
+    from sqlalchemy import text
+
+    try:
+        around = connection.begin_nested() if connection.in_transaction() else connection.begin()
+    except Exception:
+        # Each statement is a transaction of its own.
+        around = contextlib.nullcontext()
+    try:
+        with around:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT set_config('statement_timeout', '{COUNTED_MS}', true)"))
+            row = connection.execute(text(statement.replace(":", "\\:"))).fetchone()
+    except Exception:
+        return None
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def execute(connection, statement):
     # SQLAlchemy before 1.4 has no exec_driver_sql.
     return getattr(connection, "exec_driver_sql", connection.execute)(statement)
@@ -183,11 +277,14 @@ def look(settings, answer):
     config = config_of(settings, ["current"])
     script = ScriptDirectory.from_config(config)
     target, base = settings.get("target"), settings.get("base")
-    databases, indexes = [], []
+    databases, indexes, rows = [], [], {}
 
     def note(_heads, context):
-        databases.append(tuple(sorted(context.get_current_heads())))
+        heads = tuple(sorted(context.get_current_heads()))
+        databases.append(heads)
         indexes.extend(invalid_indexes(context.connection))
+        if settings.get("rows") and all(find(script, name) for name in heads):
+            count_rows(context.connection, since(script, base, heads)[0], rows)
         return []
 
     run_env(config, script, note, target, dont_mutate=True)
@@ -219,6 +316,13 @@ def look(settings, answer):
         answer.tell("ran", described(one))
     for name in sorted(astray):
         answer.tell("astray", name)
+    if unknown and settings.get("aim"):
+        # Steps are counted from where the database stands, which these files do not know.
+        aim = script.get_revisions(target) if "+" not in target else []
+        for name in sorted(one.revision for one in aim if one is not None):
+            answer.tell("aim", name)
+    for dropped, (count, estimate) in rows.items():
+        answer.tell("rows", {**thing(dropped), "rows": count, "estimate": estimate})
     for name in dict.fromkeys(indexes):
         answer.tell("invalid_index", name)
     answer.end()
@@ -271,7 +375,16 @@ def back(settings, _answer):
     run_env(config, script, steps, base[0])
 
 
-MODES = {"look": look, "upgrade": upgrade, "back": back}
+def forward(settings, _answer):
+    """Brings the database to where it stood before a way back was begun, and no further."""
+    limit_locks(settings)
+    to = settings["to"]
+    config = config_of(settings, ["upgrade", to[0]])
+    script = ScriptDirectory.from_config(config)
+    run_env(config, script, lambda heads, _context: script._upgrade_revs(tuple(to), heads), to[0])
+
+
+MODES = {"look": look, "upgrade": upgrade, "back": back, "forward": forward}
 
 
 def main():

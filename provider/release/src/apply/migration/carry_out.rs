@@ -83,7 +83,15 @@ impl Migrator {
     /// When it is not known, with the reason.
     pub(crate) async fn look_from(&self, run: &mut Run, base: Option<&[String]>) -> Result<Inspection, Stop> {
         let id = run.record().id.clone();
-        let Some(task) = Task::look(self.terms(&id, base)) else {
+        self.told_by(run, Task::look(self.terms(&id, base))).await
+    }
+
+    /// Asks the database by a Job; `None`: the engine has none that could tell.
+    ///
+    /// # Errors
+    /// When it is not known where the database stands, with the reason.
+    pub(crate) async fn told_by(&self, run: &mut Run, task: Option<Task>) -> Result<Inspection, Stop> {
+        let Some(task) = task else {
             return Err(Stop::failed(Diagnostic::error(
                 "Where the schema stands is not known",
                 "The engine has no current_command.",

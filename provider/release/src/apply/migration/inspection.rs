@@ -1,15 +1,15 @@
 //! Where the database stands, what is pending and what has run: asked of the application's own engine.
 
-use ffe_alembic::Undo;
+use ffe_alembic::{Dropped, Undo};
 use serde::Deserialize;
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::migration::answer::Facts;
 use crate::apply::migration::command;
-use crate::journal::Pending;
+use crate::journal::{Pending, Rows};
 
 /// The Python script that asks, migrates and undoes; runs in the application's image.
-pub(crate) const SCRIPT: &str = include_str!("alembic_job.py");
+pub(crate) const SCRIPT: &str = concat!(include_str!("alembic_drops.py"), "\n\n", include_str!("alembic_job.py"));
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub(crate) struct Inspection {
     pub astray: Vec<String>,
     /// Revisions of the database that the image does not have.
     pub unknown: Vec<String>,
+    /// Where there are such: the revisions that the target means to the image, if it was asked for them.
+    pub aim: Vec<String>,
+    /// How many rows go with what undoing `ran` drops, if it was asked for them.
+    pub rows: Vec<Rows>,
     /// Indexes that are there and enforce nothing.
     pub invalid_indexes: Vec<String>,
 }
@@ -97,6 +101,7 @@ struct Told {
     message: String,
     undo: Undo,
     autocommit: bool,
+    dropped: Option<Vec<Dropped>>,
 }
 
 fn alembic(facts: &Facts) -> Result<Inspection, serde_json::Error> {
@@ -105,8 +110,8 @@ fn alembic(facts: &Facts) -> Result<Inspection, serde_json::Error> {
     let revisions = |fact: &str| -> Result<Vec<Pending>, serde_json::Error> {
         let told = facts.of(fact).map(serde_json::from_str::<Told>);
         told.map(|one| {
-            let Told { revision, message, undo, autocommit } = one?;
-            Ok(Pending { revision, message, undo, autocommit })
+            let Told { revision, message, undo, autocommit, dropped } = one?;
+            Ok(Pending { revision, message, undo, autocommit, dropped })
         })
         .collect()
     };
@@ -123,6 +128,8 @@ fn alembic(facts: &Facts) -> Result<Inspection, serde_json::Error> {
         ran: revisions("ran")?,
         astray: names("astray")?,
         unknown: names("unknown")?,
+        aim: names("aim")?,
+        rows: facts.of("rows").map(serde_json::from_str).collect::<Result<_, _>>()?,
         invalid_indexes: names("invalid_index")?,
     })
 }

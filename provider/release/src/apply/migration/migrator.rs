@@ -2,10 +2,11 @@
 
 use ffe_helm::manifest::{Manifest, Workload};
 use serde_json::Value as Json;
-use tfplugin::{Diagnostic, Path};
+use tfplugin::Diagnostic;
 
 use crate::apply::migration::inspection::Inspection;
 use crate::apply::migration::task::{Terms, is_alembic};
+use crate::rendering::migration_image::image;
 use crate::settings::model::Migration;
 
 /// What the Jobs of a migration are made of.
@@ -63,30 +64,4 @@ impl Migrator {
         let workload = self.workloads.iter().find(runs).or_else(|| self.workloads.first());
         workload.map(|workload| workload.pod_spec.clone()).unwrap_or_default()
     }
-}
-
-/// The image that the configuration says, else that of the chart's one workload.
-fn image(settings: &Migration, workloads: &[Workload]) -> Result<String, Diagnostic> {
-    if let Some(image) = settings.image.as_str() {
-        return Ok(image.to_owned());
-    }
-    let mut images: Vec<String> = workloads
-        .iter()
-        .filter(|workload| matches!(workload.id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet"))
-        .flat_map(|workload| {
-            workload.containers.iter().filter(|container| !container.init).map(|container| container.image.clone())
-        })
-        .collect();
-    images.sort();
-    images.dedup();
-    match images.as_slice() {
-        [image] => Ok(image.clone()),
-        [] => Err(unclear("The chart has no workload whose image could be taken")),
-        several => Err(unclear(&format!("The chart's workloads run several images: {}", several.join(", ")))),
-    }
-}
-
-fn unclear(why: &str) -> Diagnostic {
-    Diagnostic::error("Cannot tell which image to migrate with", format!("{why}. Say which one with migration.image."))
-        .at(Path::attribute("migration").child("image"))
 }

@@ -86,7 +86,15 @@ impl Terms<'_> {
     }
 
     fn look(&self, part: Part, target: Option<&str>) -> (Part, Vec<String>) {
-        let request = json!({ "mode": "look", "config": self.config(), "target": target, "base": self.base });
+        self.look_for(part, target, json!({}))
+    }
+
+    /// A look that is to find out more.
+    fn look_for(&self, part: Part, target: Option<&str>, mut request: Json) -> (Part, Vec<String>) {
+        request["mode"] = "look".into();
+        request["config"] = self.config().into();
+        request["target"] = target.into();
+        request["base"] = self.base.into();
         (part, self.alembic(&request))
     }
 
@@ -123,7 +131,8 @@ impl Task {
     /// Looks where the database stands, and with Alembic what is pending. `None`: the engine has no way to tell.
     pub(crate) fn inspect(terms: Terms<'_>) -> Option<Task> {
         let part = if is_alembic(terms.settings) {
-            terms.look(Part::Inspect, Some(terms.target()))
+            let more = if terms.settings.allows_downgrade() { json!({ "aim": true }) } else { json!({}) };
+            terms.look_for(Part::Inspect, Some(terms.target()), more)
         } else {
             terms.current()?
         };
@@ -134,6 +143,26 @@ impl Task {
     pub(crate) fn look(terms: Terms<'_>) -> Option<Task> {
         let part = if is_alembic(terms.settings) { terms.look(Part::Inspect, None) } else { terms.current()? };
         Some(Task { kind: "look", parts: vec![part] })
+    }
+
+    /// Looks what has run since the base and how many rows go with it when it is undone; of the engine `command` only where the
+    /// database stands. `None`: the engine has no way to tell.
+    pub(crate) fn rows(terms: Terms<'_>) -> Option<Task> {
+        let part = if is_alembic(terms.settings) {
+            terms.look_for(Part::Inspect, None, json!({ "rows": true }))
+        } else {
+            terms.current()?
+        };
+        Some(Task { kind: "rows", parts: vec![part] })
+    }
+
+    /// Migrates to where the database has stood before, no further where the engine knows how, and looks where it stands after it.
+    pub(crate) fn forward(terms: Terms<'_>, to: &[String]) -> Task {
+        if !is_alembic(terms.settings) {
+            return Task::upgrade(terms);
+        }
+        let forward = terms.moving(json!({ "mode": "forward", "to": to }));
+        Task { kind: "migrate", parts: vec![(Part::Upgrade, forward), terms.look(Part::Current, None)] }
     }
 
     /// Migrates, and looks where the database stands after it.

@@ -34,10 +34,16 @@ const CLUSTER: usize = 8;
 pub(crate) async fn take(run: &mut Run, checked: &Checked) -> Result<Outcome, Stop> {
     let Some(migration) = &checked.migration else { return Ok(Outcome::Skipped) };
     let settings = migration.migrator.settings.clone();
-    if has_what_it_needs(run) || migration.nothing_pending().is_some() {
+    // Where the schema is back already, a dump would not show what was before it.
+    let nothing_moves = match &checked.goes_back {
+        Some(back) => back.way.is_none(),
+        None => migration.nothing_pending().is_some(),
+    };
+    if has_what_it_needs(run) || nothing_moves {
         return Ok(Outcome::Skipped);
     }
     if !is_wanted(run, &settings).await? {
+        run.warnings.extend(lost_without(run));
         return Ok(Outcome::Skipped);
     }
     let Some(secret) = settings.database_secret.as_str().map(str::to_owned) else {
@@ -84,6 +90,18 @@ pub(crate) async fn take(run: &mut Run, checked: &Checked) -> Result<Outcome, St
     });
     jobs::finish(run, &job).await?;
     Ok(Outcome::Succeeded)
+}
+
+/// The warning about what goes back without a dump.
+fn lost_without(run: &Run) -> Option<Diagnostic> {
+    let losses = run.record().back.as_ref()?.losses()?;
+    Some(
+        Diagnostic::warning(
+            "No backup was taken before the schema went back",
+            format!("Nothing brings back what was dropped: {losses}. With migration.backup = \"always\" a dump is taken first."),
+        )
+        .at(Path::attribute("migration").child("backup")),
+    )
 }
 
 /// A dump that is fresh, or a migration that has begun: a dump of later would not show what was before it.

@@ -11,6 +11,7 @@ use ffe_helm::records::{Release as HelmRelease, Status};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
 use crate::apply::deployment;
+use crate::apply::going_back::GoesBack;
 use crate::apply::migration::migrator::{Inspected, Migrator};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
@@ -30,6 +31,8 @@ pub(crate) struct Checked {
     pub unstable: Vec<String>,
     /// The migration, and where the database stands; `None` where this run has nothing to do with a database.
     pub migration: Option<Inspected>,
+    /// How the schema goes back, where an older version is deployed.
+    pub goes_back: Option<GoesBack>,
 }
 
 /// Who deploys the release.
@@ -83,9 +86,12 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
     let deployed = deployed(run).await?;
     let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
     dry_run::try_changes(run, before.as_ref(), manifest).await?;
-    let migration = match migrator.filter(|_| run.migration().is_some()) {
-        Some(migrator) => Some(inspect::inspect(run, migrator, manifest).await?),
-        None => None,
+    let (migration, goes_back) = match migrator.filter(|_| run.migration().is_some()) {
+        Some(migrator) => {
+            let (migration, goes_back) = inspect::inspect(run, migrator, manifest).await?;
+            (Some(migration), goes_back)
+        }
+        None => (None, None),
     };
 
     let mut changes = object_changes(before.as_ref(), &rendering, &run.inputs.namespace, true);
@@ -98,7 +104,8 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
         Some(held) => Deployer::Held(held),
         None => Deployer::Another,
     };
-    Ok((Outcome::Succeeded, (Checked { manifest: rendering.manifest, changes, unstable, migration }, deployer)))
+    let checked = Checked { manifest: rendering.manifest, changes, unstable, migration, goes_back };
+    Ok((Outcome::Succeeded, (checked, deployer)))
 }
 
 /// Renders what will be deployed. What the plan has promised is compared with it, before anything has changed; without a promise

@@ -19,13 +19,26 @@ impl OpenWay {
     /// # Errors
     /// With the reason why it is closed.
     pub(crate) fn find(settings: &Migration, record: &RunRecord, found: &Inspection) -> Result<OpenWay, String> {
-        let Some(base) = record.schema_before.clone() else {
-            return Err("Where it stood before is not known.".to_owned());
-        };
+        match record.schema_before.clone() {
+            Some(base) => OpenWay::to(settings, base, record.apart, found),
+            None => Err("Where it stood before is not known.".to_owned()),
+        }
+    }
+
+    /// The way from where the database stands to these revisions; `apart`: several databases were at different ones.
+    ///
+    /// # Errors
+    /// With the reason why it is closed.
+    pub(crate) fn to(
+        settings: &Migration,
+        base: Vec<String>,
+        apart: bool,
+        found: &Inspection,
+    ) -> Result<OpenWay, String> {
         if base.is_empty() {
             return Err("This was the first migration: undoing it would drop every table.".to_owned());
         }
-        if record.apart {
+        if apart {
             return Err(
                 "The databases that env.py migrates stood at different revisions, and only a backup brings those \
                         back."

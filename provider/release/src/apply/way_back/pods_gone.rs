@@ -22,6 +22,7 @@ use crate::apply::migration::migrator::Migrator;
 use crate::apply::run::{Made, Run};
 use crate::apply::stop::Stop;
 use crate::apply::way_back::schema_back;
+use crate::journal::Outcome;
 use crate::journal::remains::is_of;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -49,12 +50,17 @@ impl Version {
     }
 }
 
-/// Ends the pods of the failed version, if the schema has to go back.
+/// Ends the pods of the failed version, if the schema has to go back; `release` is what the way back has made of the release.
 ///
 /// # Errors
 /// When pods of it stay.
-pub(crate) async fn end_failed_version(run: &mut Run, migrator: &Migrator, new: &Manifest) -> Result<(), Diagnostics> {
-    if !schema_back::can_go_back(run, migrator).await {
+pub(crate) async fn end_failed_version(
+    run: &mut Run,
+    migrator: &Migrator,
+    new: &Manifest,
+    release: Option<Outcome>,
+) -> Result<(), Diagnostics> {
+    if !schema_back::can_go_back(run, migrator, release).await {
         return Ok(());
     }
     let version = failed_version(run, new).await?;
@@ -79,11 +85,11 @@ pub(crate) async fn end_pods(run: &Run, version: &Version) -> Result<(), Diagnos
         }
         if started.elapsed() > LIMIT || run.cancel.is_cancelled() {
             return Err(Diagnostics::error(
-                "Pods of the failed version are still running",
+                "Pods of the newer version are still running",
                 format!("The schema was not taken back under them: {}.", left.join(", ")),
             ));
         }
-        tracing::info!(pods = ?left, "waiting for the pods of the failed version to end");
+        tracing::info!(pods = ?left, "waiting for the pods of the newer version to end");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -120,21 +126,32 @@ fn is_releases(metadata: &ObjectMeta, run: &Run) -> bool {
     is_of(metadata, &run.inputs.namespace, &run.inputs.name)
 }
 
-/// Whether a pod, or what has made it, is the release's: the same image may run in the namespace for others.
-async fn made_for_release(run: &Run, pod: &ObjectMeta) -> Result<bool, Error> {
+/// For whom a pod was made: the same image may run in the namespace for others.
+enum MadeFor {
+    /// The release's, or that of something that is.
+    Release,
+    Others,
+    /// What has made it is gone, and Kubernetes ends it: whose it was cannot be told any more.
+    Unknown,
+}
+
+/// For whom a pod was made, by itself or by what has made it.
+async fn made_for(run: &Run, pod: &ObjectMeta) -> Result<MadeFor, Error> {
     let mut metadata = pod.clone();
     // A pod's maker, and the maker of that: a Deployment's ReplicaSet, a CronJob's Job.
     for _ in 0..3 {
         if is_releases(&metadata, run) {
-            return Ok(true);
+            return Ok(MadeFor::Release);
         }
         let owners = metadata.owner_references.unwrap_or_default();
-        let Some(maker) = owners.into_iter().find(|owner| owner.controller == Some(true)) else { return Ok(false) };
+        let Some(maker) = owners.into_iter().find(|owner| owner.controller == Some(true)) else {
+            return Ok(MadeFor::Others);
+        };
         let object = ObjectRef::new(&maker.api_version, &maker.kind, Some(&run.inputs.namespace), &maker.name);
-        let Some(found) = run.cluster.find_ref(&object).await? else { return Ok(false) };
+        let Some(found) = run.cluster.find_ref(&object).await? else { return Ok(MadeFor::Unknown) };
         metadata = found.metadata;
     }
-    Ok(false)
+    Ok(MadeFor::Others)
 }
 
 /// The release's workloads, and at which revision each is now.
@@ -247,11 +264,16 @@ async fn end_once(run: &Run, version: &Version) -> Result<Vec<String>, Error> {
         let is_past =
             maker.is_some_and(|maker| past.contains(&maker.uid)) || revisions.is_past(&pod.metadata) || of_job;
         let failed = runs(pod.spec.as_ref(), &version.own) || (is_past && runs(pod.spec.as_ref(), &version.shared));
-        if !failed || !made_for_release(run, &pod.metadata).await? {
+        if !failed {
             continue;
         }
+        let ours = match made_for(run, &pod.metadata).await? {
+            MadeFor::Release => true,
+            MadeFor::Unknown => false,
+            MadeFor::Others => continue,
+        };
         let name = pod.metadata.name.unwrap_or_default();
-        if pod.metadata.deletion_timestamp.is_none() {
+        if ours && pod.metadata.deletion_timestamp.is_none() {
             let object = ObjectRef::of::<Pod>(Some(namespace), &name);
             run.cluster.delete(&object, &DeleteOptions::default()).await?;
         }

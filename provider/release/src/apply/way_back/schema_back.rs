@@ -13,14 +13,18 @@ use crate::apply::migration::task::Task;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::open_way::OpenWay;
-use crate::journal::Phase;
+use crate::journal::{Outcome, Phase};
 use crate::settings::model::Migration;
 
-/// Undoes what has been migrated since the last good release.
+/// Undoes what has been migrated since the last good release; `release` is what the way back has made of the release.
 ///
 /// # Errors
 /// When it cannot be undone: with the command that restores the backup. A restore is never automatic.
-pub(crate) async fn undo_migrations(run: &mut Run, migrator: &Migrator) -> Result<(), Diagnostics> {
+pub(crate) async fn undo_migrations(
+    run: &mut Run,
+    migrator: &Migrator,
+    release: Option<Outcome>,
+) -> Result<(), Diagnostics> {
     let Some(before) = run.record().schema_before.clone() else { return Ok(()) };
     if run.record().schema_after.as_ref() == Some(&before) {
         return Ok(());
@@ -29,6 +33,10 @@ pub(crate) async fn undo_migrations(run: &mut Run, migrator: &Migrator) -> Resul
     let now = found.current.clone();
     if now == before {
         run.journal.settle_schema(&before);
+        return Ok(());
+    }
+    // After a run that died while it went back, the version that comes back may be the one that this run has migrated for.
+    if suits_the_release(run, release, &now) {
         return Ok(());
     }
     if let Some(why) = kept_by_choice(run, &migrator.settings) {
@@ -54,6 +62,12 @@ pub(crate) async fn undo_migrations(run: &mut Run, migrator: &Migrator) -> Resul
     tracing::info!(from = ?now, to = ?before, "the schema is back");
     run.journal.settle_schema(&before);
     Ok(())
+}
+
+/// Whether the version that has come back ran on the schema as it is.
+fn suits_the_release(run: &Run, release: Option<Outcome>, now: &[String]) -> bool {
+    let verified = run.journal.content.runs.iter().rev().find(|run| run.verified);
+    release == Some(Outcome::RolledBack) && verified.is_some_and(|run| run.schema_after.as_deref() == Some(now))
 }
 
 /// Why the schema stays, if it is to: the user has said so, or the new version has been deployed and stays too.
@@ -84,7 +98,7 @@ async fn standing(run: &mut Run, migrator: &Migrator) -> Result<Inspection, Diag
 }
 
 /// Ends the run's Jobs that move the schema, and waits until their pods have ended.
-async fn end_migrations(run: &mut Run) -> Result<(), Stop> {
+pub(crate) async fn end_migrations(run: &mut Run) -> Result<(), Stop> {
     let moves = |job: &&String| job.starts_with("ffe-migrate-") || job.starts_with("ffe-downgrade-");
     let left: Vec<String> = run.record().jobs.iter().filter(moves).cloned().collect();
     for job in left {
@@ -95,14 +109,16 @@ async fn end_migrations(run: &mut Run) -> Result<(), Stop> {
 }
 
 /// Whether the schema goes back as far as can be told before the pods have made room for it: if not, they need not.
-pub(crate) async fn can_go_back(run: &mut Run, migrator: &Migrator) -> bool {
+pub(crate) async fn can_go_back(run: &mut Run, migrator: &Migrator, release: Option<Outcome>) -> bool {
     let (before, after) = (run.record().schema_before.clone(), run.record().schema_after.clone());
     if before.is_none() || before == after || kept_by_choice(run, &migrator.settings).is_some() {
         return false;
     }
     // What goes wrong here is told by the step that moves the schema.
     let Ok(found) = standing(run, migrator).await else { return false };
-    before != Some(found.current.clone()) && OpenWay::find(&migrator.settings, run.record(), &found).is_ok()
+    before != Some(found.current.clone())
+        && !suits_the_release(run, release, &found.current)
+        && OpenWay::find(&migrator.settings, run.record(), &found).is_ok()
 }
 
 fn stays(run: &Run, now: &[String], why: &str) -> Diagnostics {
@@ -143,7 +159,7 @@ pub(crate) async fn downgrade(run: &mut Run, migrator: &Migrator, way: &OpenWay)
 }
 
 /// How a human gets the data back that a way back cannot restore.
-fn restore_advice(run: &Run) -> String {
+pub(crate) fn restore_advice(run: &Run) -> String {
     match &run.record().restore {
         Some(command) => format!(
             "A backup was taken before the migration. Restoring it loses what was written since, so it is never done \

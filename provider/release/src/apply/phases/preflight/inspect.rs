@@ -7,6 +7,8 @@ use ffe_cluster::{Kind, ObjectRef};
 use ffe_helm::manifest::Manifest;
 use tfplugin::{Diagnostic, Path};
 
+use crate::apply::going_back::GoesBack;
+use crate::apply::going_back::find;
 use crate::apply::jobs;
 use crate::apply::migration::carry_out::TaskOutcome;
 use crate::apply::migration::earlier;
@@ -29,26 +31,41 @@ const SHOWN: usize = 10;
 ///
 /// # Errors
 /// When the database cannot be reached, where it stands is not known, or it stands at a revision that the image does not have.
-pub(crate) async fn inspect(run: &mut Run, mut migrator: Migrator, manifest: &Manifest) -> Result<Inspected, Stop> {
+pub(crate) async fn inspect(
+    run: &mut Run,
+    mut migrator: Migrator,
+    manifest: &Manifest,
+) -> Result<(Inspected, Option<GoesBack>), Stop> {
     // A run that goes on keeps what it found at first; else the base is that of the first of the runs that did not succeed.
     let own = run.record().schema_before.clone();
     let base = own.clone().or_else(|| run.journal.base_of_failures().and_then(|first| first.schema_before.clone()));
     let Some(mut found) = ask(run, &mut migrator, base.as_deref()).await? else {
-        return Ok(Inspected { migrator, found: None });
+        return Ok((Inspected { migrator, found: None }, None));
     };
     // Boxed, as what leads far: the futures of a run would not fit on a small stack.
     while Box::pin(unfinished::take_back(run, &migrator, manifest, &found)).await? {
         let Some(again) = ask(run, &mut migrator, base.as_deref()).await? else {
-            return Ok(Inspected { migrator, found: None });
+            return Ok((Inspected { migrator, found: None }, None));
         };
         found = again;
     }
     let (settings, image) = (&migrator.settings, &migrator.image);
     if !found.unknown.is_empty() {
-        return Err(Stop::failed(too_new(image, &found)));
+        let back = Box::pin(find::ahead(run, &migrator, &found)).await?;
+        return Ok((Inspected { migrator, found: Some(found) }, Some(back)));
     }
-    if !is_alembic(settings) {
-        earlier::refuse_older_image(run, image, &found.current).map_err(Stop::failed)?;
+    if let Some(older) = earlier::older_image(run, image, &found.current).filter(|_| !is_alembic(settings)) {
+        let (own, newer) = older;
+        let known = newer.image.clone().map(|newer| (newer, own.to_vec()));
+        let Some(known) = known.filter(|_| settings.allows_downgrade()) else {
+            return Err(Stop::failed(earlier::ahead(image, &found.current, older)));
+        };
+        let back = Box::pin(find::known_to_be_ahead(run, &migrator, known)).await?;
+        return Ok((Inspected { migrator, found: Some(found) }, Some(back)));
+    }
+    if let Some(back) = find::gone_back_already(run, &migrator, &found) {
+        run.save().await?;
+        return Ok((Inspected { migrator, found: Some(found) }, Some(back)));
     }
     warn(run, settings, &found);
     run.journal.settle_schema_of_earlier(&found.current);
@@ -69,20 +86,7 @@ pub(crate) async fn inspect(run: &mut Run, mut migrator: Migrator, manifest: &Ma
         }
     });
     run.save().await?;
-    Ok(Inspected { migrator, found: Some(stands_at) })
-}
-
-fn too_new(image: &str, found: &Inspection) -> Diagnostic {
-    Diagnostic::error(
-        format!("The database is at a revision that the image {image} does not have"),
-        format!(
-            "It is at {}; the image's newest is {}. A newer version of the application has migrated it, or another branch. \
-             Deploy an image that has this revision, or undo it with the image that does.",
-            found.unknown.join(", "),
-            found.heads.join(", ")
-        ),
-    )
-    .at(Path::attribute("migration"))
+    Ok((Inspected { migrator, found: Some(stands_at) }, None))
 }
 
 /// Asks the database, through a Job. `None`: the engine has no way to tell. A pooler that refuses `PGOPTIONS` is noted in the
