@@ -140,7 +140,9 @@ async fn another_class_takes_the_place_of_the_first() {
     let nginx = endpoint(json!({ "ingress_class": "nginx" }));
     let planned = tf.plan(ENDPOINT, "this", nginx.clone()).await;
     planned.expect_action(Action::Update).expect_warning("", "administrator").expect_warning("", "retired");
-    assert_eq!(planned.diagnostics().iter().count(), 1, "one message with a list: {}", planned.diagnostics());
+    planned.expect_warning("ingress_class", "not served for a moment");
+    let of_class = planned.diagnostics().iter().filter(|one| one.summary.contains("things to know about")).count();
+    assert_eq!(of_class, 1, "one message with a list: {}", planned.diagnostics());
     assert_eq!(planned.after["address"], unknown());
     tf.apply(ENDPOINT, "this", nginx).await.expect_ok();
     assert_eq!((world.names("Middleware"), world.names("Ingress")), (vec![], vec!["api".to_owned()]));
