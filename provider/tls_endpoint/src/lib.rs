@@ -4,9 +4,8 @@
 //! (`settle`), or leaves as it was before the site was taken over (`taken_over`); what is refused (`validate`); everything
 //! decided (`spec`), and the objects as they should be (`objects`, `desired`); what stands behind the issuer (`authority`);
 //! whose is what stands in their place (`claim`); how a route that is in use gets there (`change`); making them, step by step
-//! (`run`, `steps`); what a plan
-//! foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing endpoint (`import`);
-//! and taking it down (`remove`, `delete`).
+//! (`run`, `steps`); what a plan foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing
+//! endpoint (`import`); and taking it down (`remove`, `delete`).
 //!
 //! The systems behind it are crates of their own that do not know each other: ingresses and routes (`ffe_routing`), DNS
 //! (`ffe_cloudflare`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).

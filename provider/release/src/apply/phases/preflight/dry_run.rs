@@ -266,10 +266,20 @@ mod tests {
         assert_eq!(merge_patch(&to, &to), None);
     }
 
-    /// An answer of the API server to the creation of a ConfigMap, judged.
-    async fn judged(code: u16, reason: &str, message: &str, major: Major, alone: bool) -> Option<Diagnostic> {
+    /// An API server with the namespace and nothing in it.
+    fn empty_api() -> FakeApi {
         let api = FakeApi::new();
         api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ffe" } }));
+        api
+    }
+
+    /// An answer of the API server to the creation of a ConfigMap, judged.
+    async fn judged(code: u16, reason: &str, message: &str, major: Major, alone: bool) -> Option<Diagnostic> {
+        judged_at(&empty_api(), (code, reason, message), major, alone).await
+    }
+
+    async fn judged_at(api: &FakeApi, answer: (u16, &str, &str), major: Major, alone: bool) -> Option<Diagnostic> {
+        let (code, reason, message) = answer;
         api.fail("POST", "/configmaps", None, code, reason, message);
         let now = manifest(&[map("new", json!({}))]);
         let asker = Asker {
@@ -329,21 +339,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_there_already_is_not_refused_as_new() {
-        let api = FakeApi::new();
-        api.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ffe" } }));
+        let api = empty_api();
         let mut there = map("new", json!({}));
         there["metadata"]["namespace"] = "ffe".into();
         api.put(there);
-        api.fail("POST", "/configmaps", None, 422, "Invalid", "spec.ports: provided port is already allocated");
-        let now = manifest(&[map("new", json!({}))]);
-        let asker = Asker {
-            cluster: api.cluster(),
-            namespace: "ffe".to_owned(),
-            object: now.objects[0].clone(),
-            trial: Trial::Create,
-            major: Major::V4,
-            alone: true,
-        };
-        assert_eq!(asker.ask().await, None);
+        let answer = (422, "Invalid", "spec.ports: provided port is already allocated");
+        assert_eq!(judged_at(&api, answer, Major::V4, true).await, None);
     }
 }
