@@ -1,4 +1,6 @@
-//! The provider's binary: Terraform starts it as a plugin.
+//! The provider's binary: Terraform starts it as a plugin; with a command, somebody has started it.
+
+mod commands;
 
 use std::process::ExitCode;
 
@@ -11,9 +13,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == launcher::ARGUMENT) {
+    match arguments.next() {
+        // Terraform gives a plugin no arguments.
+        None => tfplugin::serve(ADDRESS, Ffe::new()),
         // This process becomes Helm: see `ffe_helm::launcher`.
-        return launcher::run_launcher(arguments);
+        Some(first) if first == launcher::ARGUMENT => launcher::run_launcher(arguments),
+        Some(_) => commands::run(),
     }
-    tfplugin::serve(ADDRESS, Ffe::new())
 }
