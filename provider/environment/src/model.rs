@@ -64,7 +64,7 @@ pub struct Environment {
     #[attr(optional)]
     pub secrets_wo_version: Attr<String>,
     /// The database. Left out: none.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub database: Attr<Database>,
     /// Refuse to destroy or replace the environment. Default: true in preset `production`. Read from the state
     /// before: to destroy, apply `false` first. An environment that made its namespace deletes it with everything in

@@ -80,7 +80,7 @@ pub struct TlsEndpoint {
     #[attr(required)]
     pub issuer: Attr<Issuer>,
     /// The DNS records, one for each host. Left out: they are made elsewhere and only looked at.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub dns: Attr<Dns>,
     /// Redirect, response headers and rate limit for every request. What the class cannot do is a warning in the plan. What is
     /// left out has the defaults below; of a site that was taken over (imported, or by `adopt`) it stays as it was.
@@ -91,7 +91,7 @@ pub struct TlsEndpoint {
     pub certificate: Attr<Certificate>,
     /// The alert `CertificateExpiryWarning`, a PrometheusRule: the certificate was not renewed when it should have been. Left
     /// out: made with its defaults where the cluster has that kind.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub alert: Attr<Alert>,
     /// The HTTPS checks at the end of each apply. Left out: with the defaults.
     #[attr(optional)]

@@ -164,6 +164,9 @@ pub struct Attribute {
     pub write_only: bool,
     /// No secret, though it stands in an object that is sensitive or write-only (the name beside a password): messages show it.
     pub not_secret: bool,
+    /// An object of it says something by being there, though nothing stands in it. Any other empty object is warned about: Terraform drops
+    /// names that do not exist, and what was misspelt comes as nothing.
+    pub may_be_empty: bool,
     /// Why it should not be used any more, and what to use instead.
     pub deprecated: Option<String>,
     /// The value where the configuration gives none.
@@ -190,6 +193,7 @@ impl Attribute {
             sensitive: false,
             write_only: false,
             not_secret: false,
+            may_be_empty: false,
             deprecated: None,
             default: None,
             replace: false,

@@ -57,7 +57,12 @@ impl Validation {
         }
         let Shape::Nested(nesting, children) = &attribute.shape else { return };
         match (nesting, value) {
-            (Nesting::Single, object) => self.attributes(children, object, &path, secret),
+            (Nesting::Single, object) => {
+                if !attribute.may_be_empty && children.iter().all(|child| object.attribute(&child.name).is_null()) {
+                    self.empty(children, path.clone());
+                }
+                self.attributes(children, object, &path, secret);
+            }
             (Nesting::List, Value::List(elements)) => {
                 for (index, element) in elements.iter().enumerate() {
                     self.element(children, element, &path.index(index), secret);
@@ -88,6 +93,23 @@ impl Validation {
             }
             element => self.attributes(children, element, path, secret),
         }
+    }
+
+    /// Terraform converts an object to the attribute's type before the provider gets it, and drops names that are not in the type.
+    fn empty(&mut self, children: &[Attribute], path: Path) {
+        // The missing ones are errors of their own.
+        if children.iter().any(|child| child.mode == Mode::Required) {
+            return;
+        }
+        let names: Vec<&str> =
+            children.iter().filter(|child| child.mode.is_configurable()).map(|child| child.name.as_str()).collect();
+        let detail = format!(
+            "{path} has no attribute that there is, so it changes nothing. If something stands in it, Terraform has dropped it: it drops \
+             names that do not exist in an object without a word. There are: {}. Correct the names, or leave {path} out.",
+            names.join(", ")
+        );
+        let summary = format!("{path} is empty");
+        self.diagnostics.push(Diagnostic::warning(summary, detail).at(self.set.clone().unwrap_or(path)));
     }
 
     fn error(&mut self, summary: impl Into<String>, detail: String, path: Path) {
@@ -158,6 +180,42 @@ mod tests {
 
     fn text(name: &str, mode: Mode) -> Attribute {
         Attribute { description: "text".into(), ..Attribute::new(name, Shape::Plain(Type::String), mode) }
+    }
+
+    #[test]
+    fn an_object_that_comes_empty_is_warned_about() {
+        let object =
+            |name: &str, children| Attribute::new(name, Shape::Nested(Nesting::Single, children), Mode::Optional);
+        let mut marked = object("http01", vec![text("class", Mode::Optional)]);
+        marked.may_be_empty = true;
+        let schema = Schema {
+            attributes: vec![
+                object("drift", vec![text("ignore", Mode::Optional), text("mode", Mode::OptionalComputed)]),
+                object("outer", vec![object("inner", vec![text("size", Mode::Optional)])]),
+                object("strict", vec![text("name", Mode::Required)]),
+                marked,
+            ],
+            ..Schema::default()
+        };
+        let empty = |name: &'static str| Value::map([(name, Value::Null)]);
+        let drift = Value::map([("ignore", Value::Null), ("mode", Value::Null)]);
+        let outer = Value::map([("inner", empty("size"))]);
+        let all =
+            Value::map([("drift", drift), ("outer", outer), ("strict", empty("name")), ("http01", empty("class"))]);
+        let told = |config: &Value| -> Vec<String> {
+            let found = validate(&schema, config, ClientCapabilities::default());
+            found.iter().map(|one| format!("{:?} {}", one.severity, one.summary)).collect()
+        };
+        assert_eq!(
+            told(&all),
+            ["Warning drift is empty", "Warning outer.inner is empty", "Error Missing attribute strict.name"]
+        );
+        // What is not known, what is not there, and what has something in it.
+        let nulls = [("outer", Value::Null), ("strict", Value::Null), ("http01", Value::Null)];
+        let unknown = Value::map([("drift", Value::Unknown)].into_iter().chain(nulls.clone()));
+        assert_eq!(told(&unknown), Vec::<String>::new());
+        let inner = Value::map([("ignore", Value::Unknown), ("mode", Value::Null)]);
+        assert_eq!(told(&Value::map([("drift", inner)].into_iter().chain(nulls))), Vec::<String>::new());
     }
 
     #[test]

@@ -73,7 +73,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// An expression for the attribute's entry in the schema.
 fn declaration(model: &Model, attribute: &ModelAttribute) -> TokenStream {
     let root = &model.options.root;
-    let ModelAttribute { ty, name, description, replace, keep, sensitive, write_only, not_secret, .. } = attribute;
+    let ModelAttribute {
+        ty, name, description, replace, keep, sensitive, write_only, not_secret, may_be_empty, ..
+    } = attribute;
     let mode = match attribute.mode {
         Mode::Required => quote!(Required),
         Mode::Optional => quote!(Optional),
@@ -101,6 +103,7 @@ fn declaration(model: &Model, attribute: &ModelAttribute) -> TokenStream {
             sensitive: #sensitive,
             write_only: #write_only,
             not_secret: #not_secret,
+            may_be_empty: #may_be_empty,
             deprecated: #deprecated,
             default: #default,
             replace: #replace,

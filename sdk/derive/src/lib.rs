@@ -26,6 +26,7 @@ use proc_macro::TokenStream;
 /// | `sensitive` | not shown by Terraform |
 /// | `write_only` | in the configuration only, never in a plan or in state |
 /// | `not_secret` | shown in messages, though it stands in an object that is sensitive or write-only |
+/// | `may_be_empty` | for an object: `{}` says something, and is not warned about |
 /// | `check = expr` | a `Check` of the configured value; may be repeated |
 /// | `one_of("a", "b")` | the words that are allowed |
 /// | `name = "type"` | the attribute's name, where it is not the field's |

@@ -29,6 +29,7 @@ pub(crate) struct ModelAttribute {
     pub(crate) sensitive: bool,
     pub(crate) write_only: bool,
     pub(crate) not_secret: bool,
+    pub(crate) may_be_empty: bool,
     pub(crate) deprecated: Option<LitStr>,
     pub(crate) checks: Vec<Expr>,
     pub(crate) one_of: Vec<Vec<LitStr>>,
@@ -126,6 +127,7 @@ impl ModelAttribute {
             sensitive: options.sensitive.is_some(),
             write_only: options.write_only.is_some(),
             not_secret: options.not_secret.is_some(),
+            may_be_empty: options.may_be_empty.is_some(),
             deprecated: options.deprecated,
             checks: options.checks,
             one_of: options.one_of,
@@ -173,6 +175,11 @@ fn contradictions(options: &AttrOptions, mode: Mode) -> Result<()> {
             place,
             "`not_secret` excludes `sensitive` and `write_only`: it is for a part of an object that is one of them",
         );
+    }
+    if let Some(place) = options.may_be_empty
+        && mode == Mode::Computed
+    {
+        return refuse(place, "`may_be_empty` is for an object that is configured");
     }
     match (options.keep, options.checked) {
         (Some(place), _) if !computed => refuse(place, "`keep` is for a computed attribute"),

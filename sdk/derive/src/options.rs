@@ -28,6 +28,7 @@ pub(crate) struct AttrOptions {
     pub(crate) sensitive: Option<Span>,
     pub(crate) write_only: Option<Span>,
     pub(crate) not_secret: Option<Span>,
+    pub(crate) may_be_empty: Option<Span>,
     pub(crate) name: Option<LitStr>,
     pub(crate) deprecated: Option<LitStr>,
     pub(crate) default: Option<Expr>,
@@ -39,7 +40,7 @@ pub(crate) struct AttrOptions {
 
 const MODEL_OPTIONS: &str = "version = 1, deprecated = \"...\", crate = path";
 const ATTR_OPTIONS: &str = "required, optional, computed, default = expr, replace, keep, sensitive, write_only, \
-                            not_secret, check = expr, one_of(\"a\", \"b\"), name = \"...\", deprecated = \"...\"";
+                            not_secret, may_be_empty, check = expr, one_of(\"a\", \"b\"), name = \"...\", deprecated = \"...\"";
 
 impl ModelOptions {
     /// Reads every `#[model(...)]` of a struct.
@@ -86,6 +87,7 @@ impl AttrOptions {
             "sensitive" => flag(&mut self.sensitive),
             "write_only" => flag(&mut self.write_only),
             "not_secret" => flag(&mut self.not_secret),
+            "may_be_empty" => flag(&mut self.may_be_empty),
             "name" => once(meta, &mut self.name, text),
             "deprecated" => once(meta, &mut self.deprecated, text),
             "default" => once(meta, &mut self.default, |meta| meta.value()?.parse()),

@@ -24,7 +24,7 @@ pub struct Issuer {
     #[attr(optional)]
     pub ca: Attr<CertificateAuthority>,
     /// Every certificate signs itself.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub self_signed: Attr<SelfSigned>,
 }
 
@@ -55,10 +55,10 @@ pub struct Acme {
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Solver {
     /// By a file at port 80 of the host. Not for wildcards.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub http01: Attr<Http01>,
     /// By a DNS record at Cloudflare.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub dns01_cloudflare: Attr<Dns01Cloudflare>,
     /// By a DNS record at a server that takes dynamic updates (RFC 2136).
     #[attr(optional)]
