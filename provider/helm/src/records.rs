@@ -7,7 +7,7 @@
 mod release;
 mod status;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ffe_cluster::{Cluster, DeleteOptions, ObjectRef, Query};
@@ -166,6 +166,19 @@ impl Records {
             metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name).collect();
         sort(&mut history);
         Ok(history)
+    }
+
+    /// The names of all releases in a namespace, asked of the API server now.
+    ///
+    /// # Errors
+    /// The list failed.
+    pub async fn names_now(&self, namespace: &str) -> Result<BTreeSet<String>> {
+        let query = Query::labels(OWNER);
+        let metas = match self.driver {
+            Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), &query).await?,
+            Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), &query).await?,
+        };
+        Ok(metas.iter().filter_map(RecordKey::from_metadata).map(|key| key.name).collect())
     }
 
     /// Which driver's records these are.

@@ -19,4 +19,3 @@ mod stop;
 mod taken_over;
 mod uninstall;
 mod way_back;
-mod workloads;

@@ -36,6 +36,8 @@ pub(crate) use written::{Restored, Written};
 
 use crate::settings::inputs::KEYED;
 
+/// What the names of journals begin with; the release's name follows.
+pub(crate) const JOURNAL_PREFIX: &str = "ffe-journal.";
 /// The type of the Secret.
 pub(crate) const SECRET_TYPE: &str = "ffe.three-rivers.tech/journal.v1";
 /// Runs kept beyond the newest; the newest verified run is kept whatever this says.
@@ -299,7 +301,7 @@ pub(crate) fn is_run_open(metadata: &ObjectMeta) -> bool {
 
 /// The name of a release's journal.
 pub(crate) fn secret_name(release: &str) -> String {
-    format!("ffe-journal.{release}")
+    format!("{JOURNAL_PREFIX}{release}")
 }
 
 /// What a journal's Secret says, or why it cannot be read.

@@ -3,8 +3,8 @@
 //! Rooms, from the top down; each knows only what stands below it:
 //!
 //! - `resource`: how Terraform drives it;
-//! - three stories, which do not know each other: `plan` (what an apply will do), `apply` (what a run does: `pipeline` has the
-//!   phases and the way back in one visible list, `phases/` and `way_back/` a file each), `read` (what a look finds);
+//! - four stories: `plan` (what an apply will do), `apply` (what a run does: `pipeline` has the phases and the way back in one visible
+//!   list, `phases/` and `way_back/` a file each), `read` (what a look finds), and outside of Terraform `status` (what goes on now);
 //! - `drift` (what others have changed in the cluster) and `state` (what Terraform keeps of a release);
 //! - `journal` (what was done, in the cluster, and whose the release is) and `rendering` (what the chart renders to, and what of
 //!   it a plan may promise);
@@ -23,6 +23,7 @@ mod rendering;
 mod resource;
 mod settings;
 mod state;
+pub mod status;
 
 pub use merge_values::MergeValuesFunction;
 pub use read::data_source::ReleaseDataSource;

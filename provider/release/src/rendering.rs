@@ -7,3 +7,4 @@ pub(crate) mod migration_image;
 pub(crate) mod placeholders;
 pub(crate) mod promise;
 pub(crate) mod render;
+pub(crate) mod workloads;

@@ -3,6 +3,7 @@
 mod backups;
 mod bad_input;
 mod clusters;
+mod commands;
 mod data;
 mod diagnosis;
 mod drift;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Case> {
         foreign::CASES,
         whose::CASES,
         clusters::CASES,
+        commands::CASES,
         secrets::CASES,
         sources::CASES,
         supply::CASES,

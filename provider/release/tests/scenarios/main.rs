@@ -13,6 +13,7 @@ mod migrations;
 mod refresh;
 mod schema;
 mod standin;
+mod status;
 mod trouble;
 mod truth;
 mod whose;

@@ -9,8 +9,8 @@ use serde_json::Value as Json;
 use crate::apply::phases::deploy::Deployed;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
-use crate::apply::workloads::{goes_on, object, workloads};
 use crate::journal::Outcome;
+use crate::rendering::workloads::{goes_on, object, workloads};
 
 /// Waits. What can never become ready fails at once.
 ///

@@ -5,8 +5,8 @@ use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::run::{Made, Run};
-use crate::apply::workloads::workloads;
 use crate::journal::Outcome;
+use crate::rendering::workloads::workloads;
 
 /// Waits for the release that was rolled back, or that the failed migration ran beside; `release_back` is what the way back has made of
 /// the release.

@@ -1,4 +1,4 @@
-//! The workloads of a release that a run waits for.
+//! The workloads that a release consists of: what a run waits for.
 
 use ffe_cluster::ObjectRef;
 use ffe_helm::manifest::{Manifest, Workload};
