@@ -5,6 +5,7 @@
 //! write-only values need.
 
 mod going_back;
+mod replacement;
 mod scripts;
 pub(crate) mod value_changes;
 
@@ -28,6 +29,7 @@ use crate::settings::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_valu
 use crate::settings::model::Release;
 use crate::settings::write_only::{SET_WO, write_only};
 use crate::state::moves::Moved;
+use crate::state::replaced::{InState, Planned, moved};
 use crate::state::seen::Seen;
 use crate::state::stale_plan;
 use value_changes::{Before, value_changes};
@@ -38,6 +40,7 @@ use value_changes::{Before, value_changes};
 /// When it is clear already that apply would fail.
 pub(crate) async fn plan(
     session: &Session,
+    state: &InState,
     plan: &mut Plan<Release>,
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
@@ -68,7 +71,7 @@ pub(crate) async fn plan(
         return Ok(Diagnostics::new());
     }
     let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
-    plan_deployment(&cluster, &kit, plan, write_only, cancel).await
+    plan_deployment(&cluster, &kit, state, plan, write_only, cancel).await
 }
 
 /// Whether something outside of the configuration differs from what the last apply left.
@@ -137,18 +140,14 @@ async fn write_only_moved(cluster: &Cluster, plan: &Plan<Release>) -> Result<boo
 async fn plan_deployment(
     cluster: &Cluster,
     kit: &HelmKit,
+    state: &InState,
     plan: &mut Plan<Release>,
     write_only: bool,
     cancel: &Cancel,
 ) -> Result<Diagnostics, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let inputs = Inputs::read(&plan.config, chart_version(plan))?;
-    if plan.is_create()
-        && let Claim::Refused(refusal) =
-            find_claim(cluster, kit, &inputs.config, &inputs.namespace, &inputs.name).await?
-    {
-        return Err(refusal.into());
-    }
+    let replaces = plan.is_create() && may_be_made(cluster, kit, state, &inputs).await? == Standing::Replaced;
     let chart = kit.charts.resolve(&inputs.chart, cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
     let unreadable =
         |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
@@ -161,6 +160,17 @@ async fn plan_deployment(
     }
     plan.planned.chart_digest = Attr::Known(chart.digest.clone());
     plan.planned.chart_version = Attr::Known(chart.metadata.version.clone());
+
+    if replaces {
+        let running = match &key {
+            Some(key) => kit.records.open(key).await.map_err(unreadable)?,
+            None => None,
+        };
+        let manifest = running.as_ref().and_then(|release| release.parsed_manifest().ok());
+        diagnostics.push(replacement::warning(&inputs.namespace, &inputs.name, manifest.as_ref()));
+    }
+    // By then it is uninstalled.
+    let key = key.filter(|_| !replaces);
 
     // What a Helm that died has begun goes before anything else: what there was before it is what will be upgraded.
     let half_done = key.as_ref().is_some_and(|key| is_half_done(key.status));
@@ -179,8 +189,9 @@ async fn plan_deployment(
     let rendering =
         render_to_promise(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await?;
     // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
-    let there =
-        before.is_some() || !chart.asks_the_cluster || !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
+    // Nor is what the release that is replaced has made.
+    let finds_all = !replaces && !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
+    let there = before.is_some() || !chart.asks_the_cluster || finds_all;
     let certain = there && !half_done;
     let (definitions, warnings) = crds::plan_definitions(cluster, &plan.config, &chart).await;
     diagnostics.extend(warnings);
@@ -211,6 +222,37 @@ async fn plan_deployment(
     diagnostics.extend(preview.warnings);
     diagnostics.extend(lint(kit, &inputs, &chart, cancel).await?);
     Ok(diagnostics)
+}
+
+/// What a release that is to be made meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing, or what it may go on with.
+    Free,
+    /// The release that it replaces.
+    Replaced,
+}
+
+/// Whether the release may be made.
+///
+/// # Errors
+/// It exists, and is not this state's to replace.
+async fn may_be_made(
+    cluster: &Cluster,
+    kit: &HelmKit,
+    state: &InState,
+    inputs: &Inputs,
+) -> Result<Standing, Diagnostics> {
+    let (namespace, name) = (&inputs.namespace, &inputs.name);
+    match find_claim(cluster, kit, &inputs.config, namespace, name).await? {
+        Claim::Ours(_) | Claim::Adopt(_) => Ok(Standing::Free),
+        Claim::Refused(refusal) => Err(refusal.into()),
+        Claim::Finished(refusal) => match state.plan_create(namespace, name) {
+            Planned::Replacement => Ok(Standing::Replaced),
+            Planned::Elsewhere => Err(moved(namespace, name).into()),
+            Planned::Unknown => Err(refusal.into()),
+        },
+    }
 }
 
 /// The version of the chart that was found before. A state that was moved from `helm_release` always names a version, whether it

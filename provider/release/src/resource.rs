@@ -24,6 +24,7 @@ use crate::settings::model::Release;
 use crate::settings::validate;
 use crate::state::moves::{self, Moved};
 use crate::state::outputs::{from_journal, from_record, settle_unknown};
+use crate::state::replaced::InState;
 use crate::state::seen::{Seen, same_cluster};
 use crate::state::{stale_plan, upgrade};
 use crate::{plan, read};
@@ -31,12 +32,20 @@ use crate::{plan, read};
 /// The resource.
 pub struct ReleaseResource {
     session: Arc<Session>,
+    in_state: InState,
 }
 
 impl ReleaseResource {
     /// The resource, on the configured provider.
     pub fn new(session: Arc<Session>) -> ReleaseResource {
-        ReleaseResource { session }
+        ReleaseResource { session, in_state: InState::default() }
+    }
+
+    /// The state has this release.
+    fn note(&self, state: &Release) {
+        if let (Some(namespace), Some(name)) = (state.namespace.as_str(), state.name.as_str()) {
+            self.in_state.note(namespace, name);
+        }
     }
 
     fn parts(&self) -> Result<(Cluster, Arc<HelmKit>), Unavailable> {
@@ -165,7 +174,16 @@ impl Resource for ReleaseResource {
 
     async fn plan(&self, cx: &Context, plan: &mut Plan<Release>) -> Diagnostics {
         let guard = cancellation(cx);
-        plan::plan(&self.session, plan, &guard.token()).await.unwrap_or_else(|errors| errors)
+        if let Some(prior) = &plan.prior {
+            self.note(prior);
+        }
+        plan::plan(&self.session, &self.in_state, plan, &guard.token()).await.unwrap_or_else(|errors| errors)
+    }
+
+    async fn plan_destroy(&self, _cx: &Context, prior: &Release, _private: &Private) -> Diagnostics {
+        let (namespace, name) = (prior.namespace.as_str(), prior.name.as_str());
+        let planned = self.in_state.plan_destroy(namespace.unwrap_or_default(), name.unwrap_or_default());
+        planned.err().unwrap_or_default()
     }
 
     async fn create(&self, cx: &Context, request: Create<Release>) -> Applied<Release> {
@@ -191,6 +209,7 @@ impl Resource for ReleaseResource {
     }
 
     async fn read(&self, _cx: &Context, request: Read<Release>) -> Refreshed<Release> {
+        self.note(&request.state);
         match self.parts() {
             Ok((cluster, kit)) => match moves::verify(&kit.records, cluster.server(), &request).await {
                 Ok(()) => {

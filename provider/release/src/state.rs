@@ -2,6 +2,7 @@
 
 pub(crate) mod moves;
 pub(crate) mod outputs;
+pub(crate) mod replaced;
 pub(crate) mod seen;
 pub(crate) mod stale_plan;
 pub(crate) mod upgrade;

@@ -24,6 +24,7 @@ mod plugin;
 mod promise;
 mod record;
 mod remedies;
+mod replaced;
 mod secrets;
 mod sources;
 mod supply;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Case> {
         drift::CASES,
         data::CASES,
         record::CASES,
+        replaced::CASES,
         backups::CASES,
         environment::CASES,
         foreign::CASES,

@@ -17,6 +17,8 @@ pub(crate) enum Claim {
     Ours(Option<Journal>),
     /// A release that is to be adopted, with its journal.
     Adopt(Journal),
+    /// A release of ours that is finished: in another state, or in this one and about to be replaced. With the error for the former.
+    Finished(Diagnostic),
     /// Somebody else's release.
     Refused(Diagnostic),
 }
@@ -56,7 +58,7 @@ pub(crate) async fn find_claim(
     };
     if config.adopt.known() != Some(&true) {
         let by = Ownership::Foreign { manager: Some("Helm".to_owned()) };
-        return Ok(refused(&by, namespace, name));
+        return Ok(Claim::Refused(refusal(&by, namespace, name)));
     }
     tracing::info!(%namespace, %name, revision = newest.revision, "adopting a release");
     let mut journal = journal.unwrap_or_else(|| Journal::new(namespace, name, "")).adopted();
@@ -69,13 +71,17 @@ fn complete(journal: Journal, config: &Release, namespace: &str, name: &str) -> 
     if config.adopt.known() == Some(&true) {
         return Claim::Adopt(journal.adopted());
     }
-    refused(&Ownership::OursComplete(journal.mark), namespace, name)
+    let mut refusal = refusal(&Ownership::OursComplete(journal.mark), namespace, name);
+    refusal.detail.push_str(
+        "\n\nIf the release is in this state and is being replaced, take create_before_destroy = true out of its lifecycle: two \
+         releases of one name cannot stand beside each other.",
+    );
+    Claim::Finished(refusal)
 }
 
-fn refused(whose: &Ownership, namespace: &str, name: &str) -> Claim {
+fn refusal(whose: &Ownership, namespace: &str, name: &str) -> Diagnostic {
     let object = ObjectRef::new("v1", "Helm release", Some(namespace), name);
-    let refusal = refuse_foreign(&object, whose, "ffe_release", &format!("{namespace}/{name}"));
-    Claim::Refused(refusal.at(Path::attribute("name")))
+    refuse_foreign(&object, whose, "ffe_release", &format!("{namespace}/{name}")).at(Path::attribute("name"))
 }
 
 /// Whether an upgrade could start from it: what `helm uninstall --keep-history` leaves is installed anew.

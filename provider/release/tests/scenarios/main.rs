@@ -11,6 +11,7 @@ mod journalled;
 mod looked_up;
 mod migrations;
 mod refresh;
+mod replaced;
 mod schema;
 mod standin;
 mod status;

@@ -65,7 +65,7 @@ async fn open_journal(prepared: &Prepared, leases: &Leases) -> Result<Journal, S
         match find_claim(&prepared.cluster, &prepared.kit, config, namespace, name).await.map_err(Stop::Failed)? {
             Claim::Ours(journal) => journal.map(|one| if one.is_complete() { one.anew() } else { one }),
             Claim::Adopt(journal) => Some(journal),
-            Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
+            Claim::Finished(refusal) | Claim::Refused(refusal) => return Err(Stop::failed(refusal)),
         }
     };
     refuse_others_at_work(&prepared.kit, &prepared.inputs, journal.as_ref()).await?;
