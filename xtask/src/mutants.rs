@@ -13,7 +13,7 @@ use crate::{process, tell, tools};
 const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
-const DECISIONS: [&str; 17] = [
+const DECISIONS: [&str; 22] = [
     "provider/release/src/plan.rs",
     "provider/release/src/apply/pipeline.rs",
     "provider/release/src/apply/recover.rs",
@@ -21,11 +21,16 @@ const DECISIONS: [&str; 17] = [
     "provider/release/src/apply/way_back.rs",
     "provider/release/src/apply/way_back/",
     "provider/release/src/apply/delete.rs",
+    "provider/release/src/apply/going_back/",
+    "provider/release/src/apply/taken_over.rs",
+    "provider/release/src/state/replaced.rs",
     "provider/release/src/rendering/promise.rs",
     "provider/release/src/journal.rs",
     "provider/release/src/journal/",
     "provider/environment/src/delete.rs",
+    "provider/tls_endpoint/src/claim.rs",
     "provider/tls_endpoint/src/delete.rs",
+    "provider/tls_endpoint/src/change.rs",
     "provider/cluster/src/mark.rs",
     "provider/cluster/src/absence.rs",
     "provider/cluster/src/lease.rs",
