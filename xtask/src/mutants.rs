@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::workspace::Workspace;
 use crate::{process, tell, tools};
@@ -63,17 +63,25 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
     let files = chosen(&args.files)?;
     let made = workspace.cache.join("mutants");
     std::fs::create_dir_all(&made)?;
+    let mut chosen = vec!["--workspace".to_owned()];
+    chosen.extend(files.into_iter().flat_map(|file| ["--file".to_owned(), pattern(file)]));
+    chosen.extend(args.shard.iter().flat_map(|shard| ["--shard".to_owned(), shard.clone()]));
+    // Without one that it could try it would say that all is well.
+    let mut list = tools::subcommand(&workspace, &program, "mutants");
+    let listed = process::output(list.arg("--list").args(&chosen))?;
+    ensure!(!listed.trim().is_empty(), "cargo-mutants finds nothing to change in {}", chosen.join(" "));
+    if args.list {
+        tell::line(listed.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut command = tools::subcommand(&workspace, &program, "mutants");
     // In a copy of the checkout, which an interrupt leaves as it was; the dependencies are compiled once.
+    command.args(&chosen);
     command.args(["--no-shuffle", "--colors=never", "--minimum-test-timeout=120", "--cargo-arg=--locked", "--output"]);
     command.arg(&made);
     if std::env::var_os("CARGO_TARGET_DIR").is_none() {
         command.env("CARGO_TARGET_DIR", made.join("target"));
     }
-    for file in files {
-        command.args(["--file", &pattern(file)]);
-    }
-    command.args(args.shard.iter().flat_map(|shard| ["--shard", shard])).args(args.list.then_some("--list"));
     // It says by its exit code whether something has survived.
     Ok(if command.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
