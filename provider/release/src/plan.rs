@@ -23,8 +23,7 @@ use crate::journal::owner;
 use crate::rendering::changes::{lines, object_changes, unstable_fields};
 use crate::rendering::crds;
 use crate::rendering::promise::Promise;
-use crate::rendering::render::chart_diagnostic;
-use crate::rendering::render::render_to_promise;
+use crate::rendering::render::{chart_diagnostic, render_to_promise};
 use crate::settings::inputs::{Inputs, chart_ref, has_unknown_inputs, merged_values, pinned_version};
 use crate::settings::model::Release;
 use crate::settings::write_only::{SET_WO, write_only};
@@ -56,6 +55,7 @@ pub(crate) async fn plan(
     };
     Promise::forget(&mut plan.private);
     let write_only = !plan.is_create() && write_only_moved(&cluster, plan).await?;
+    let as_written = !plan.is_create() && !plan.is_change();
     if !plan.is_change() && (write_only || is_moved(session, plan).await?) {
         plan.touch();
     }
@@ -71,7 +71,52 @@ pub(crate) async fn plan(
         return Ok(Diagnostics::new());
     }
     let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
-    plan_deployment(&cluster, &kit, state, plan, write_only, cancel).await
+    let unplanned = plan.planned.clone();
+    match plan_deployment(&cluster, &kit, state, plan, write_only, cancel).await {
+        Ok(diagnostics) => Ok(diagnostics),
+        // The configuration is as it was applied. Terraform makes such a plan before each destroy as well, and does not say so:
+        // what has gone meanwhile must not keep the release. An apply meets it again, before it changes anything.
+        Err(NotPlanned::ByItsChart(errors)) if as_written => {
+            plan.planned = unplanned;
+            Promise::forget(&mut plan.private);
+            Ok(as_warnings(errors, AT_APPLY))
+        }
+        Err(NotPlanned::ByItsChart(errors) | NotPlanned::Otherwise(errors)) => Err(errors),
+    }
+}
+
+/// Why a deployment cannot be planned.
+enum NotPlanned {
+    /// The chart or the revision files cannot be used as they are now.
+    ByItsChart(Diagnostics),
+    /// Anything else.
+    Otherwise(Diagnostics),
+}
+
+impl From<Diagnostics> for NotPlanned {
+    fn from(errors: Diagnostics) -> NotPlanned {
+        NotPlanned::Otherwise(errors)
+    }
+}
+
+impl From<Diagnostic> for NotPlanned {
+    fn from(error: Diagnostic) -> NotPlanned {
+        NotPlanned::Otherwise(error.into())
+    }
+}
+
+/// What is said behind an error that an apply will have.
+const AT_APPLY: &str = "The configuration has not changed, so what an apply would change is not known. An apply fails at this before it \
+                        changes anything; a destroy needs none of it.";
+
+/// Errors as warnings, with a reason why they are none.
+fn as_warnings(errors: Diagnostics, reason: &str) -> Diagnostics {
+    let warning = |mut error: Diagnostic| {
+        let path = error.path.take();
+        let warning = Diagnostic::warning(error.summary, format!("{}\n\n{reason}", error.detail));
+        path.into_iter().fold(warning, Diagnostic::at)
+    };
+    errors.into_iter().map(warning).collect()
 }
 
 /// Whether something outside of the configuration differs from what the last apply left.
@@ -102,11 +147,8 @@ async fn is_moved(session: &Session, plan: &Plan<Release>) -> Result<bool, Diagn
     if !same && reference.source(FsPath::new(".")).is_ok_and(|source| source.is_local()) {
         let kit = session.helm().map_err(Unavailable::into_diagnostics)?;
         let chart = kit.charts.resolve(&reference, &Cancel::new()).await;
-        let chart = chart.map_err(|error| {
-            Diagnostic::error(format!("The chart {} cannot be used", reference.chart), error.to_string())
-                .at(Path::attribute("chart"))
-        })?;
-        if prior.chart_digest.as_str() != Some(chart.digest.as_str()) {
+        // One that is gone, or cannot be read any more, is told when it is planned with.
+        if !chart.is_ok_and(|chart| prior.chart_digest.as_str() == Some(chart.digest.as_str())) {
             tracing::info!("the chart's content has changed");
             return Ok(true);
         }
@@ -144,11 +186,12 @@ async fn plan_deployment(
     plan: &mut Plan<Release>,
     write_only: bool,
     cancel: &Cancel,
-) -> Result<Diagnostics, Diagnostics> {
+) -> Result<Diagnostics, NotPlanned> {
     let mut diagnostics = Diagnostics::new();
     let inputs = Inputs::read(&plan.config, chart_version(plan))?;
     let replaces = plan.is_create() && may_be_made(cluster, kit, state, &inputs).await? == Standing::Replaced;
-    let chart = kit.charts.resolve(&inputs.chart, cancel).await.map_err(|error| chart_diagnostic(&inputs, &error))?;
+    let chart = kit.charts.resolve(&inputs.chart, cancel).await;
+    let chart = chart.map_err(|error| NotPlanned::ByItsChart(chart_diagnostic(&inputs, &error).into()))?;
     let unreadable =
         |error: ffe_helm::Error| Diagnostics::error("The release's records cannot be read", error.to_string());
     let key = kit.records.latest(&inputs.namespace, &inputs.name).await.map_err(unreadable)?;
@@ -187,7 +230,12 @@ async fn plan_deployment(
     let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
     // Until then Helm renders no upgrade, so it is rendered as an install, and promised less.
     let rendering =
-        render_to_promise(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await?;
+        render_to_promise(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await;
+    let rendering = rendering.map_err(|errors| {
+        // What has no place in the configuration is no fault of the chart: the cluster did not answer.
+        let is_the_charts = errors.iter().all(|error| error.path.is_some());
+        if is_the_charts { NotPlanned::ByItsChart(errors) } else { NotPlanned::Otherwise(errors) }
+    })?;
     // Where the namespace is made in the same run, what the chart asks the cluster for is not there yet.
     // Nor is what the release that is replaced has made.
     let finds_all = !replaces && !matches!(cluster.namespace(&inputs.namespace).await, Ok(None));
@@ -214,7 +262,18 @@ async fn plan_deployment(
     }
 
     diagnostics.extend(inputs.notes());
-    let preview = scripts::preview(&plan.config, plan.prior.as_ref())?;
+    let preview = scripts::preview(&plan.config, plan.prior.as_ref());
+    let preview = match preview {
+        // The schema may be elsewhere than the state says. The run that goes on, or takes that one back, finds out.
+        Err(errors) if seen.open_run => scripts::Preview {
+            pending: Attr::Unknown,
+            warnings: as_warnings(
+                errors,
+                "The last run was interrupted, so where the schema stands is found out by the apply.",
+            ),
+        },
+        preview => preview.map_err(NotPlanned::ByItsChart)?,
+    };
     plan.planned.pending_revisions = preview.pending;
     diagnostics.extend(preview.warnings);
     let preview = going_back::preview(cluster, &inputs, plan.prior.as_ref(), &rendering.manifest).await?;

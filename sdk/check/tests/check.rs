@@ -1,4 +1,5 @@
 //! Configurations as people write them, and what is said of them.
+#![allow(clippy::unwrap_used)]
 
 mod shelf;
 

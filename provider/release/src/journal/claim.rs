@@ -74,7 +74,8 @@ fn complete(journal: Journal, config: &Release, namespace: &str, name: &str) -> 
     let mut refusal = refusal(&Ownership::OursComplete(journal.mark), namespace, name);
     refusal.detail.push_str(
         "\n\nIf the release is in this state and is being replaced, take create_before_destroy = true out of its lifecycle: two \
-         releases of one name cannot stand beside each other.",
+         releases of one name cannot stand beside each other. Terraform has put the release aside by now, as deposed: before \
+         the import, terraform state rm ffe_release.<name>",
     );
     Claim::Finished(refusal)
 }

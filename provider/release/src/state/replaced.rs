@@ -78,7 +78,9 @@ pub(crate) fn moved(namespace: &str, name: &str) -> Diagnostic {
             "The state has the release {namespace}/{name} at one address of the configuration, where it would be uninstalled, and at \
              another one it would be installed. Nothing was changed.\n\n\
              What to do: say that it is the same one, with the two addresses:\n\n  \
-             moved {{\n    from = ffe_release.<old>\n    to   = ffe_release.<new>\n  }}"
+             moved {{\n    from = ffe_release.<old>\n    to   = ffe_release.<new>\n  }}\n\n\
+             Where Terraform calls it deposed, since a replacement with create_before_destroy was refused, bring it back:\n\n  \
+             terraform state rm ffe_release.<name>\n  terraform import ffe_release.<name> {namespace}/{name}"
         ),
     )
     .at(Path::attribute("name"))

@@ -106,6 +106,26 @@ async fn a_release_that_only_changes_its_address_is_moved_and_not_made_anew() {
     assert_eq!(world.helm().calls(), ["install"]);
 }
 
+/// Terraform makes a plan of the usual kind before each destroy, and does not say what it is for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_that_is_broken_is_told_by_the_plan_and_refused_by_the_apply() {
+    let world = World::with_helm();
+    let (mut tf, config) = installed(&world).await;
+    let whole = std::fs::read_to_string(world.chart().join("Chart.yaml")).unwrap();
+    world.write("Chart.yaml", "name: [");
+    later().await;
+    let planned = tf.plan(RELEASE, "one", config.clone()).await;
+    planned.expect_action(Action::Update).expect_warning("chart", "a destroy needs none of it");
+    tf.apply_planned(planned, config.clone()).await.expect_error("chart", "Chart.yaml");
+    assert_eq!(world.helm().calls(), ["install"]);
+    // What somebody has just written is an error.
+    let other = world.release("one", json!({ "set": [{ "name": "text", "value": "other" }] }));
+    tf.plan(RELEASE, "one", other).await.expect_error("chart", "Chart.yaml");
+    world.write("Chart.yaml", &whole);
+    later().await;
+    tf.assert_empty_plan(RELEASE, "one", config).await;
+}
+
 /// What stands in the way of a plan is no reason to keep a release.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_destroyed_though_its_chart_is_gone_or_its_kinds_are() {

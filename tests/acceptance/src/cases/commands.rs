@@ -61,7 +61,7 @@ fn watch(stage: &mut Stage) -> Result<()> {
     let seen = run(&mut ffe(stage, &["watch", &release, "--interval", "1"]))?;
     ensure!(!terraform.wait()?.success(), "{}", stage.started_log());
     ensure!(seen.code == 1, "{}", seen.text());
-    for part in ["running, on its way back", "rolled_back at ", "nowhere.invalid/web:2", "What to do:"] {
+    for part in ["rollout    running for ", "rolled_back at ", "nowhere.invalid/web:2", "What to do:"] {
         ensure!(seen.stdout.contains(part), "{part:?} is not in\n{}", seen.stdout);
     }
     stage.configure(&body("ffe-backend:1.0.0", 10))?;
