@@ -19,6 +19,7 @@ use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
 use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Private, Redactor};
 
+use crate::journal::helm_revision::HelmRevision;
 use crate::settings::inputs::merged_values;
 use crate::settings::model::{Drifted, Release};
 use check::Check;
@@ -66,7 +67,7 @@ pub(crate) struct AppliedRecord<'a> {
     /// The newest record.
     pub key: &'a RecordKey,
     /// The same, where it was opened already.
-    pub opened: Option<HelmRelease>,
+    pub opened: Option<HelmRevision>,
 }
 
 /// Looks for drift, and notes it in the state. What cannot be looked at is a warning, and stays as it was found last.
@@ -104,14 +105,16 @@ async fn compare(
     let name = state.name.clone().unwrap_or_default();
     let mut watched = match Watched::load(private, &key.uid, &ignored) {
         Some(watched) => watched,
-        None => Watched::of(&key.uid, &ignored, the_record(records, key, &mut opened, &name).await?, &namespace),
+        None => {
+            let revision = the_record(records, key, &mut opened, &name).await?;
+            Watched::of(&key.uid, &ignored, &revision.manifest, &namespace)
+        }
     };
     let listed = list_moved(cluster, &watched).await;
     let mut warnings = blind(&name, &listed.unlisted);
     if !listed.moved.is_empty() {
-        let release = the_record(records, key, &mut opened, &name).await?;
-        let check = Check::new(cluster, release, &namespace, redactor(state, release), &ignored)
-            .map_err(|error| unreadable(&name, &error))?;
+        let HelmRevision { release, manifest } = the_record(records, key, &mut opened, &name).await?;
+        let check = Check::new(cluster, manifest, &namespace, redactor(state, release), &ignored);
         let doubts = check.compare_all(&mut watched, listed.moved).await;
         warnings.extend(unread(&name, &doubts.unread));
         warnings.extend(plainly(&name, &doubts.unresolved));
@@ -124,19 +127,20 @@ async fn compare(
 async fn the_record<'a>(
     records: &Records,
     key: &RecordKey,
-    opened: &'a mut Option<HelmRelease>,
+    opened: &'a mut Option<HelmRevision>,
     name: &str,
-) -> Result<&'a HelmRelease, Diagnostic> {
+) -> Result<&'a HelmRevision, Diagnostic> {
     if opened.is_none() {
-        *opened = records.open(key).await.map_err(|error| unreadable(name, &error))?;
+        let found = HelmRevision::open(records, key).await;
+        *opened = found.map_err(|error| unreadable(name, &format!("{}. {}", error.summary, error.detail)))?;
     }
-    opened.as_ref().ok_or_else(|| unreadable(name, &"its record was replaced meanwhile"))
+    opened.as_ref().ok_or_else(|| unreadable(name, "Its record was replaced meanwhile."))
 }
 
-fn unreadable(name: &str, error: &dyn std::fmt::Display) -> Diagnostic {
+fn unreadable(name: &str, why: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("Drift of the release {name} was not looked for"),
-        format!("What was applied cannot be read: {error}"),
+        format!("What was applied cannot be read. {why}"),
     )
 }
 

@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) mod claim;
 mod going_back;
+pub(crate) mod helm_revision;
 pub(crate) mod ownership;
 mod pending;
 mod phase;
@@ -481,6 +482,19 @@ impl Journal {
         self.content.first_deployed = None;
         for run in &mut self.content.runs {
             (run.verified, run.revision_after) = (false, None);
+        }
+    }
+
+    /// Helm counts on from the newest revision that it has. Those beyond it are gone, and their numbers will be given to others.
+    pub(crate) fn forget_revisions_beyond(&mut self, newest: u32) {
+        let is_gone = |revision: Option<u32>| revision.is_some_and(|revision| revision > newest);
+        for run in &mut self.content.runs {
+            if is_gone(run.revision_after) {
+                (run.verified, run.revision_after) = (false, None);
+            }
+            if is_gone(run.revision_before) {
+                run.revision_before = None;
+            }
         }
     }
 

@@ -13,12 +13,12 @@ use std::path::Path as FsPath;
 
 use ffe_cluster::{Cancel, Cluster, Comparison};
 use ffe_helm::chart::{Chart, ChartRef};
-use ffe_helm::manifest::Manifest;
 use ffe_session::{HelmKit, Session, Unavailable, diagnostic};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
 use crate::drift::correct;
 use crate::journal::claim::{Claim, find_claim, is_half_done, is_installed};
+use crate::journal::helm_revision::HelmRevision;
 use crate::journal::owner;
 use crate::rendering::changes::{lines, object_changes, unstable_fields};
 use crate::rendering::crds;
@@ -224,10 +224,10 @@ async fn plan_deployment(
         key.filter(|key| !half_done && is_installed(key))
     };
     let deployed = match &base {
-        Some(key) => kit.records.open(key).await.map_err(unreadable)?,
+        Some(key) => HelmRevision::open(&kit.records, key).await?,
         None => None,
     };
-    let before = deployed.as_ref().and_then(|release| Manifest::parse(&release.manifest).ok());
+    let before = deployed.as_ref().map(|revision| &revision.manifest);
     // Until then Helm renders no upgrade, so it is rendered as an install, and promised less.
     let rendering =
         render_to_promise(cluster, kit, &inputs, &chart, before.is_some() && !half_done, None, cancel).await;
@@ -246,14 +246,14 @@ async fn plan_deployment(
     // A plan that is made again at apply may find the namespace, and another rendering with it: nothing is known until then.
     if there {
         let mut all = crds::changes(&definitions);
-        all.extend(object_changes(before.as_ref(), &rendering, &inputs.namespace, certain));
+        all.extend(object_changes(before, &rendering, &inputs.namespace, certain));
         correct::add_changes(&plan.config, plan.prior.as_ref(), &mut all);
         plan.planned.changes = lines(&all);
         plan.planned.unstable_fields = lines(&unstable_fields(&rendering, &inputs.namespace));
     }
     let values = match (&plan.prior, &deployed) {
         (Some(prior), _) if prior.revision.known() == Some(&seen.applied_revision) => Before::Ours(prior),
-        (_, Some(release)) => Before::Recorded(&release.config),
+        (_, Some(revision)) => Before::Recorded(&revision.release.config),
         _ => Before::Nothing,
     };
     plan.planned.value_changes = lines(&value_changes(values, &plan.config, write_only)?);

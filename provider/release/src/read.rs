@@ -12,6 +12,7 @@ use ffe_session::Unavailable;
 use tfplugin::{Deferred, Diagnostic, Diagnostics, Read, Redactor, Refreshed};
 
 use crate::drift::{self, AppliedRecord};
+use crate::journal::helm_revision::HelmRevision;
 use crate::journal::ownership;
 use crate::journal::remains;
 use crate::journal::{is_run_open, secret_name};
@@ -76,20 +77,26 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
     let (mut state, mut private) = (request.state.clone(), request.private.clone());
     let mut opened = None;
     if !seen.is_current(&key) {
-        opened = match records.open(&key).await {
-            Ok(Some(release)) => {
+        opened = match HelmRevision::open(records, &key).await {
+            Ok(Some(revision)) => {
+                let release = &revision.release;
                 seen.replaced = seen.first_deployed.is_some() && seen.first_deployed != release.first_deployed;
                 seen.first_deployed = seen.first_deployed.or(release.first_deployed);
                 // Write-only values are not known here, so notes of a release that has some are not shown.
                 let redactor = state.set_wo_revision.is_null().then(Redactor::default);
-                from_record(&mut state, &release, redactor.as_ref());
+                from_record(&mut state, &revision, redactor.as_ref());
                 seen.note(&key);
                 seen.store(&mut private);
-                Some(release)
+                Some(revision)
             }
             // It was replaced between list and read: the next refresh sees the newer one.
             Ok(None) => return Refreshed::present(request.state, request.private),
-            Err(error) => return kept(request, unreadable(error)),
+            Err(why) => {
+                return kept(
+                    request,
+                    Diagnostic::error(why.summary, format!("{}\n\nThe state of the last run is kept.", why.detail)).into(),
+                );
+            }
         };
     }
     let mut warnings =

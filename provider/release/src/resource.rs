@@ -114,7 +114,7 @@ fn deployed(run: &Run, succeeded: bool) -> correct::Deployed<'_> {
         records: &run.kit.records,
         before: run.before.as_ref(),
         after: run.made.as_ref().map(|made| &made.key),
-        release: run.made.as_ref().and_then(|made| made.release.as_ref()),
+        revision: run.made.as_ref().map(|made| &made.revision),
         correction: run.planned.correction,
         succeeded,
     }
@@ -132,9 +132,7 @@ async fn state_after(ended: &Ended, mut model: Release, private: &mut Private) -
     }
     run.cluster.server().clone_into(&mut seen.server);
     if let Some(made) = &run.made {
-        if let Some(release) = &made.release {
-            from_record(&mut model, release, Some(&run.inputs.redactor()));
-        }
+        from_record(&mut model, &made.revision, Some(&run.inputs.redactor()));
         seen.note(&made.key);
     }
     seen.first_deployed = run.journal.content.first_deployed.or(seen.first_deployed);

@@ -105,11 +105,16 @@ async fn remove_all(
     }
     let claim = backup::claim(name);
     let kept = cluster.find::<PersistentVolumeClaim>(Some(namespace), &claim).await;
-    if let Ok(Some(_)) = kept {
+    let unseen = match kept {
+        Ok(None) => None,
+        Ok(Some(_)) => Some(String::new()),
+        Err(error) => Some(format!(", if there is one (it could not be looked at: {error})")),
+    };
+    if let Some(unseen) = unseen {
         warnings.push(Diagnostic::warning(
             format!("The backups of {namespace}/{name} were kept"),
             format!(
-                "They are on the volume {claim}, and are lost when the namespace is deleted, as by destroying the \
+                "They are on the volume {claim}{unseen}, and are lost when the namespace is deleted, as by destroying the \
                  ffe_environment that made it. To remove them:\n\n  kubectl -n {namespace} delete pvc {claim}"
             ),
         ));

@@ -77,6 +77,7 @@ pub(crate) async fn begin_attempt(run: &mut Run) -> Result<(), Stop> {
     recover_pending(run).await?;
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history = history.map_err(|error| Stop::helm(&error, "The release's records cannot be read"))?;
+    run.journal.forget_revisions_beyond(history.last().map_or(0, |key| key.revision));
     run.before = history.into_iter().next_back().filter(is_installed);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ffe_cluster::{Cancel, Cluster, WaitOptions};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
-use ffe_helm::records::{RecordKey, Release as HelmRelease};
+use ffe_helm::records::RecordKey;
 use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -19,6 +19,7 @@ use crate::apply::prepare::{Planned, Prepared};
 use crate::apply::save::save;
 use crate::apply::stop::Stop;
 use crate::drift::correct::Correction;
+use crate::journal::helm_revision::HelmRevision;
 use crate::journal::{Journal, Outcome, Phase, PhaseRecord, RunRecord};
 use crate::settings::inputs::Inputs;
 use crate::settings::model::Migration;
@@ -29,15 +30,8 @@ use crate::state::seen::Seen;
 pub(crate) struct Made {
     /// Its key.
     pub key: RecordKey,
-    /// Its content; `None` where it was replaced before it could be read.
-    pub release: Option<HelmRelease>,
-}
-
-impl Made {
-    /// What it has deployed.
-    pub(crate) fn manifest(&self) -> Option<Manifest> {
-        self.release.as_ref().and_then(|release| release.parsed_manifest().ok())
-    }
+    /// Its content.
+    pub revision: HelmRevision,
 }
 
 /// One run.
@@ -108,6 +102,27 @@ impl Run {
     /// nor migrates.
     pub(crate) fn migration(&self) -> Option<&Migration> {
         self.inputs.config.migration.known().filter(|_| self.planned.correction != Correction::Alone)
+    }
+
+    /// What one of Helm's revisions has deployed, hooks among it.
+    ///
+    /// # Errors
+    /// When that cannot be read, or the record is gone: what is not known is not taken for nothing.
+    pub(crate) async fn manifest_of(&self, key: &RecordKey) -> Result<Manifest, Stop> {
+        let opened = HelmRevision::require(&self.kit.records, key).await;
+        opened.map(|revision| revision.manifest).map_err(Stop::failed)
+    }
+
+    /// What Helm has deployed last: what this run has made it deploy, else what was there before. `None`: there was nothing.
+    ///
+    /// # Errors
+    /// As [`Run::manifest_of`].
+    pub(crate) async fn deployed_now(&self) -> Result<Option<Manifest>, Stop> {
+        match (&self.made, &self.before) {
+            (Some(made), _) => Ok(Some(made.revision.manifest.clone())),
+            (None, Some(key)) => self.manifest_of(key).await.map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     /// This run's page in the journal.

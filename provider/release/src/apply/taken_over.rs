@@ -20,7 +20,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use futures::{StreamExt as _, TryStreamExt as _};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::run::Run;
@@ -73,13 +73,9 @@ pub(crate) async fn note(run: &mut Run, manifest: &Manifest) -> Result<(), Stop>
         return Ok(());
     }
     let before = match &run.before {
-        Some(key) => {
-            let opened = run.kit.records.open(key).await;
-            opened.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))?
-        }
-        None => None,
+        Some(key) => run.manifest_of(key).await?,
+        None => Manifest::default(),
     };
-    let before = before.and_then(|release| release.parsed_manifest().ok()).unwrap_or_default();
     // What an attempt of ours that died has made carries the release's name, and is ours.
     let earlier = run.journal.content.runs.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
     let unfinished = [Outcome::Running, Outcome::Interrupted, Outcome::Failed];
@@ -199,10 +195,13 @@ fn packed(live: &DynamicObject) -> Vec<u8> {
     packer.finish().unwrap_or_default()
 }
 
-fn unpacked(data: &[u8]) -> Option<Json> {
+fn unpacked(data: &[u8]) -> Result<DynamicObject, Error> {
     let mut text = String::new();
-    GzDecoder::new(data).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    let read = GzDecoder::new(data).read_to_string(&mut text).map_err(|error| error.to_string());
+    // Where it is wrong and not how: its own words would quote what is kept.
+    let place = |error: serde_json::Error| format!("line {}, column {}", error.line(), error.column());
+    let parsed = read.and_then(|_| serde_json::from_str(&text).map_err(place));
+    parsed.map_err(|message| Error::Malformed { what: "content that is kept of it".to_owned(), message })
 }
 
 /// Takes those that the release will not have any more out of Helm's newest record, so that Helm does not delete them when it goes
@@ -226,23 +225,29 @@ pub(crate) async fn spare(
 pub(crate) async fn give_back(run: &mut Run, now: &Manifest) -> Diagnostics {
     let (namespace, name) = (run.inputs.namespace.clone(), run.inputs.name.clone());
     let of_release = |one: &TakenOver| now.ids().any(|id| one.is(id, &namespace));
-    let taken = std::mem::take(&mut run.journal.content.taken_over);
-    let (still, back): (Vec<_>, Vec<_>) = taken.into_iter().partition(of_release);
-    run.journal.content.taken_over = still;
-    if back.is_empty() {
+    if run.journal.content.taken_over.iter().all(of_release) {
         return Diagnostics::new();
     }
     let contents = match run.cluster.find::<Secret>(Some(&namespace), &secret_name(&name)).await {
         Ok(secret) => secret.and_then(|secret| secret.data).unwrap_or_default(),
+        // Nothing is forgotten: it is still known what has to be given back.
         Err(error) => {
-            tracing::warn!(%error, "what was there before the release cannot be read");
-            BTreeMap::new()
+            let summary = "What was there before the release was not given back, since what it was cannot be read";
+            return diagnostic(&error, summary).into();
         }
     };
+    let taken = std::mem::take(&mut run.journal.content.taken_over);
+    let (still, back): (Vec<_>, Vec<_>) = taken.into_iter().partition(of_release);
+    run.journal.content.taken_over = still;
     let mut diagnostics = Diagnostics::new();
     for one in back {
-        let before = contents.get(&one.uid).and_then(|data| unpacked(&data.0));
-        if let Err(error) = restore(&run.cluster, &one, before).await {
+        // What was too large to be kept stays as the release made it.
+        let before = contents.get(&one.uid).map(|data| unpacked(&data.0)).transpose();
+        let given = match before {
+            Ok(before) => restore(&run.cluster, &one, before).await,
+            Err(unreadable) => Err(unreadable),
+        };
+        if let Err(error) = given {
             let summary =
                 format!("{} was there before the release, and could not be given back as it was", one.reference());
             let mut told = diagnostic(&error, &summary);
@@ -258,16 +263,13 @@ pub(crate) async fn give_back(run: &mut Run, now: &Manifest) -> Diagnostics {
 }
 
 /// Before it is as it was, the release's name goes; what cannot be put back (a claim that has grown) stays as it is.
-async fn restore(cluster: &Cluster, one: &TakenOver, before: Option<Json>) -> Result<(), Error> {
+async fn restore(cluster: &Cluster, one: &TakenOver, before: Option<DynamicObject>) -> Result<(), Error> {
     let Some(live) = cluster.find_ref(&one.reference()).await? else { return Ok(()) };
     if live.metadata.uid.as_deref() != Some(one.uid.as_str()) {
         return Ok(());
     }
-    let before = before.and_then(|mut value| {
-        value["metadata"]["resourceVersion"] = live.metadata.resource_version.clone()?.into();
-        serde_json::from_value::<DynamicObject>(value).ok()
-    });
-    if let Some(before) = before {
+    if let Some(mut before) = before {
+        before.metadata.resource_version = live.metadata.resource_version;
         match cluster.replace_ref(&before).await {
             Err(error) if error.kind() == Kind::Invalid => {
                 tracing::warn!(%error, object = %one.reference(), "its content stays as the release made it");

@@ -3,8 +3,7 @@
 use ffe_cluster::drift::{Difference, differences};
 use ffe_cluster::kube::api::DynamicObject;
 use ffe_cluster::{Cluster, Error};
-use ffe_helm::manifest::{Manifest, ManifestError};
-use ffe_helm::records::Release as HelmRelease;
+use ffe_helm::manifest::Manifest;
 use futures::StreamExt;
 use serde_json::Value as Json;
 use tfplugin::Redactor;
@@ -19,7 +18,7 @@ const AT_ONCE: usize = 8;
 /// What a comparison needs.
 pub(super) struct Check<'a> {
     cluster: &'a Cluster,
-    manifest: Manifest,
+    manifest: &'a Manifest,
     namespace: &'a str,
     redactor: Redactor,
     ignored: &'a Ignored,
@@ -47,17 +46,14 @@ pub(super) struct Doubts {
 
 impl<'a> Check<'a> {
     /// A comparison with what a record says.
-    ///
-    /// # Errors
-    /// When its manifest is none.
     pub(super) fn new(
         cluster: &'a Cluster,
-        release: &HelmRelease,
+        manifest: &'a Manifest,
         namespace: &'a str,
         redactor: Redactor,
         ignored: &'a Ignored,
-    ) -> Result<Check<'a>, ManifestError> {
-        Ok(Check { cluster, manifest: release.parsed_manifest()?, namespace, redactor, ignored })
+    ) -> Check<'a> {
+        Check { cluster, manifest, namespace, redactor, ignored }
     }
 
     /// Compares those at these positions, and notes what is found.
@@ -84,7 +80,7 @@ impl<'a> Check<'a> {
     }
 
     async fn compare(&self, watch: &Watch) -> Result<Verdict, Error> {
-        let Some(applied) = applied(&self.manifest, watch, self.namespace) else { return Ok(Verdict::default()) };
+        let Some(applied) = applied(self.manifest, watch, self.namespace) else { return Ok(Verdict::default()) };
         let Some(live) = self.cluster.find_ref(&watch.reference()).await? else {
             let found = if may_be_gone(applied) { Vec::new() } else { vec![Found::gone()] };
             return Ok(Verdict { gone: true, found, ..Verdict::default() });

@@ -4,11 +4,12 @@
 //! database is none of what Helm applied.
 
 use ffe_cluster::Cluster;
-use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
+use ffe_helm::records::{RecordKey, Records, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
 use super::ignored::Ignored;
 use super::{AppliedRecord, Mode, find_drift, lines, shown};
+use crate::journal::helm_revision::HelmRevision;
 use crate::rendering::changes::Change;
 use crate::settings::model::{Drifted, Release};
 
@@ -103,7 +104,7 @@ pub(crate) struct Deployed<'a> {
     /// The record after it.
     pub after: Option<&'a RecordKey>,
     /// The same, opened.
-    pub release: Option<&'a HelmRelease>,
+    pub revision: Option<&'a HelmRevision>,
     /// Whether the run was to put drift right.
     pub correction: Correction,
     /// The run has done what was planned.
@@ -138,7 +139,7 @@ pub(crate) async fn after(
         return Diagnostics::new();
     }
     let (mut found, mut noted) = (state.clone(), private.clone());
-    let applied = AppliedRecord { cluster: run.cluster, records: run.records, key, opened: run.release.cloned() };
+    let applied = AppliedRecord { cluster: run.cluster, records: run.records, key, opened: run.revision.cloned() };
     let mut warnings = find_drift(applied, &mut found, &mut noted).await;
     match found.drifted.known().map(Vec::as_slice) {
         Some(left @ [_, ..]) => warnings.push(Diagnostic::warning(

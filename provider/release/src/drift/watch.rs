@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ffe_cluster::kube::api::ObjectMeta;
 use ffe_cluster::{Cluster, Error, ObjectRef, Query};
 use ffe_helm::manifest::{Manifest, ObjectId};
-use ffe_helm::records::Release as HelmRelease;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
@@ -64,8 +63,7 @@ impl Watched {
     }
 
     /// Those of a record, none of them compared yet.
-    pub(super) fn of(record: &str, ignored: &Ignored, release: &HelmRelease, namespace: &str) -> Watched {
-        let manifest = release.parsed_manifest().unwrap_or_default();
+    pub(super) fn of(record: &str, ignored: &Ignored, manifest: &Manifest, namespace: &str) -> Watched {
         let objects = manifest.ids().filter(|id| !id.name.is_empty() && !ignored.object(&id.kind, &id.name));
         let mut objects: Vec<Watch> = objects.map(|id| Watch::new(id, namespace)).collect();
         // Rendered twice, it is one object.

@@ -5,6 +5,7 @@ use ffe_helm::records::Records;
 use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Redactor, Value};
 
+use crate::journal::helm_revision::HelmRevision;
 use crate::journal::{Journal, Restored};
 use crate::rendering::changes::{Change, lines};
 use crate::settings::model::Release;
@@ -33,10 +34,8 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
             format!("Looked for Helm's release records on {}. helm list -A shows what is there.", cluster.server()),
         ));
     };
-    let release = records.open(key).await;
-    let release =
-        release.map_err(|error| Diagnostics::error(format!("The release {id} cannot be read"), error.to_string()))?;
-    let release = release
+    let revision = HelmRevision::open(records, key)
+        .await?
         .ok_or_else(|| Diagnostics::error(format!("The release {id} changed while it was read"), "Try again."))?;
     let journal = Journal::find(cluster, namespace, name).await;
     let journal =
@@ -44,6 +43,7 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     let identity = cluster.identity().await.map_err(|error| diagnostic(&error, "The cluster cannot be identified"))?;
 
     let good = journal.as_ref().and_then(Journal::good_revision) == Some(key.revision);
+    let HelmRevision { release, manifest } = &revision;
     let recorded = good.then_some(&release.config);
     let Restored { config, missing } =
         journal.as_ref().map(|journal| journal.written().restored(recorded)).unwrap_or_default();
@@ -56,14 +56,13 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     seen.first_deployed = release.first_deployed;
     seen.adopted = journal.as_ref().is_some_and(|journal| journal.mark.adopted);
     let has_secrets = journal.as_ref().is_some_and(|journal| journal.content.applied.set_wo_revision.is_some());
-    from_record(&mut state, &release, (!has_secrets).then(Redactor::default).as_ref());
+    from_record(&mut state, &revision, (!has_secrets).then(Redactor::default).as_ref());
     if let Some(journal) = &journal {
         apply_defaults(&mut state);
         from_journal(&mut state, journal);
         let digests = cluster.find_digests(namespace, &journal.mark.owner).await;
         let digests = digests.map_err(|error| diagnostic(&error, "The key of the journal's digests cannot be read"))?;
-        let manifest = release.parsed_manifest().unwrap_or_default();
-        if journal.has_applied(&manifest, digests.as_ref()) {
+        if journal.has_applied(manifest, digests.as_ref()) {
             seen.applied_digest = manifest.digest();
         }
         // A run that failed before it deployed has made no revision: the one before it stands.

@@ -3,28 +3,28 @@
 use std::collections::BTreeMap;
 
 use ffe_helm::manifest::Manifest;
-use ffe_helm::records::Release as HelmRelease;
 use tfplugin::{Attr, Redactor};
 
+use crate::journal::helm_revision::HelmRevision;
 use crate::journal::{Journal, Outcome, PhaseRecord, RunRecord};
 use crate::rendering::changes::display;
 use crate::settings::model::{Release, ServiceOutput};
 
 /// Fills in what Helm's record says. Notes may show any value of the release: without a redactor that knows its write-only
 /// values they are left out.
-pub(crate) fn from_record(model: &mut Release, release: &HelmRelease, redactor: Option<&Redactor>) {
+pub(crate) fn from_record(model: &mut Release, revision: &HelmRevision, redactor: Option<&Redactor>) {
+    let HelmRevision { release, manifest } = revision;
     model.revision = Attr::Known(i64::from(release.revision));
     model.status = Attr::Known(release.status.to_string());
     model.app_version = release.app_version().map(str::to_owned).into();
     model.chart_version = Attr::Known(release.chart.version.clone());
-    let manifest = release.parsed_manifest().unwrap_or_default();
     let notes = Some(release.notes.trim_end()).filter(|notes| !notes.is_empty());
     let kept_secret = Redactor::new(manifest.secret_texts());
     model.notes = redactor.zip(notes).map(|(redactor, notes)| kept_secret.clean(&redactor.clean(notes))).into();
     model.manifest_digest = Attr::Known(manifest.digest());
     let objects = manifest.objects.iter().map(|object| Attr::Known(display(&object.id, &release.namespace)));
     model.resources = Attr::Known(objects.collect());
-    model.services = Attr::Known(services(&manifest, &release.namespace));
+    model.services = Attr::Known(services(manifest, &release.namespace));
 }
 
 fn services(manifest: &Manifest, namespace: &str) -> BTreeMap<String, ServiceOutput> {

@@ -17,5 +17,6 @@ mod standin;
 mod status;
 mod trouble;
 mod truth;
+mod unreadable;
 mod whose;
 mod world;

@@ -175,6 +175,15 @@ pub(crate) fn read_record(api: &FakeApi, name: &str, revision: u32) -> Json {
     serde_json::from_str(&release).unwrap()
 }
 
+/// Makes the manifest of a revision one that cannot be read, everything else as it was.
+pub(crate) fn spoil_record(api: &FakeApi, name: &str, revision: u32) {
+    let old = read_record(api, name, revision);
+    let text = |value: &Json| value.as_str().unwrap().to_owned();
+    let info = (text(&old["info"]["first_deployed"]), text(&old["info"]["description"]));
+    let status = text(&old["info"]["status"]);
+    put_record_of(api, name, revision, &status, "---\nkind: [\n", &old["config"], (&info.0, &info.1));
+}
+
 /// Puts the objects of a manifest there.
 pub(crate) fn put_objects(api: &FakeApi, manifest: &str) {
     for object in Manifest::parse(manifest).unwrap().objects {

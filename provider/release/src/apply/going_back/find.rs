@@ -108,10 +108,8 @@ async fn candidates(run: &Run, wanted: &str, current: &[String]) -> Result<Vec<S
     let journal = there.chain(last).filter_map(|one| one.image.clone());
     let runs = match &run.before {
         Some(key) => {
-            let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's record cannot be read");
-            let release = run.kit.records.open(key).await.map_err(unreadable)?;
-            let manifest = release.and_then(|release| release.parsed_manifest().ok());
-            manifest.and_then(|manifest| of_workloads(&manifest.workloads(&run.inputs.namespace)).ok())
+            // A chart with several images does not tell which of them migrates.
+            of_workloads(&run.manifest_of(key).await?.workloads(&run.inputs.namespace)).ok()
         }
         None => None,
     };

@@ -42,9 +42,7 @@ async fn newer_version(run: &Run, older: &Manifest, back: &GoingBack) -> Result<
     let revisions = [run.record().revision_before, run.journal.last_verified()];
     let mut newer = BTreeSet::from([back.image.clone()]);
     for key in history.iter().filter(|key| revisions.contains(&Some(key.revision))) {
-        let release = run.kit.records.open(key).await.map_err(unreadable)?;
-        let manifest = release.and_then(|release| release.parsed_manifest().ok());
-        newer.extend(manifest.map(|manifest| images(&manifest, namespace)).unwrap_or_default());
+        newer.extend(images(&run.manifest_of(key).await?, namespace));
     }
     Ok(Version::new(newer, &images(older, namespace)))
 }

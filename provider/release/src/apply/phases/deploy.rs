@@ -6,7 +6,6 @@ mod definitions;
 use ffe_cluster::ObjectRef;
 use ffe_helm::binary::{Cause, Held};
 use ffe_helm::manifest::Manifest;
-use ffe_helm::records::Release as HelmRelease;
 use tfplugin::logging::redacted;
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -15,6 +14,7 @@ use crate::apply::run::{Made, Run};
 use crate::apply::stop::Stop;
 use crate::apply::{deployment, taken_over};
 use crate::journal::Outcome;
+use crate::journal::helm_revision::HelmRevision;
 
 /// How often a record that is replaced while it is read is looked for.
 const READINGS: u32 = 3;
@@ -74,22 +74,17 @@ async fn read_record(run: &mut Run) -> Result<Deployed, Stop> {
                 "The record may be kept by another storage driver: see helm.driver of the provider.",
             )));
         };
-        let Some(release) = run.kit.records.open(&key).await.map_err(unreadable)? else { continue };
+        let Some(revision) = HelmRevision::open(&run.kit.records, &key).await.map_err(Stop::failed)? else { continue };
         run.note(|record| record.revision_after = Some(key.revision));
-        run.journal.content.first_deployed = release.first_deployed;
-        let manifest = manifest(&release);
-        run.made = Some(Made { key, release: Some(release) });
-        return Ok(Deployed { manifest: manifest? });
+        run.journal.content.first_deployed = revision.release.first_deployed;
+        let manifest = revision.manifest.clone();
+        run.made = Some(Made { key, revision });
+        return Ok(Deployed { manifest });
     }
     Err(Stop::failed(Diagnostic::error(
         "The release's record cannot be read",
         "It is replaced again and again: somebody else is at work on the release.",
     )))
-}
-
-fn manifest(release: &HelmRelease) -> Result<Manifest, Stop> {
-    let parsed = Manifest::parse(&release.manifest);
-    parsed.map_err(|error| Stop::helm(&error.into(), "The release's record cannot be read"))
 }
 
 /// Helm's error, and for hooks that failed what they have said.

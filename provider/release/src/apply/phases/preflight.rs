@@ -15,7 +15,9 @@ use crate::apply::going_back::GoesBack;
 use crate::apply::migration::migrator::{Inspected, Migrator};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
+use crate::apply::way_back::ground;
 use crate::journal::Outcome;
+use crate::journal::helm_revision::HelmRevision;
 use crate::rendering::changes::{Change, is_nothing, object_changes, unstable_fields};
 use crate::rendering::crds::{self, definition_changes};
 use crate::rendering::promise::changed_since_plan;
@@ -83,9 +85,10 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
     if errors.has_errors() {
         return Err(Stop::Failed(errors));
     }
+    ground::require_readable(run).await?;
     let deployed = deployed(run).await?;
-    let before = deployed.as_ref().and_then(|release| release.parsed_manifest().ok());
-    dry_run::try_changes(run, before.as_ref(), manifest).await?;
+    let before = deployed.as_ref().map(|revision| &revision.manifest);
+    dry_run::try_changes(run, before, manifest).await?;
     let (migration, goes_back) = match migrator.filter(|_| run.migration().is_some()) {
         Some(migrator) => {
             let (migration, goes_back) = inspect::inspect(run, migrator, manifest).await?;
@@ -94,10 +97,10 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
         None => (None, None),
     };
 
-    let mut changes = object_changes(before.as_ref(), &rendering, &run.inputs.namespace, true);
+    let mut changes = object_changes(before, &rendering, &run.inputs.namespace, true);
     let unstable = unstable_fields(&rendering, &run.inputs.namespace);
     let in_place =
-        !run.planned.correction.is_wanted() && deployed.is_some_and(|release| is_in_place(run, &release, &changes));
+        !run.planned.correction.is_wanted() && deployed.is_some_and(|revision| is_in_place(run, &revision.release, &changes));
     changes.extend(crds::changes(&definitions));
     let deployer = match held {
         _ if in_place => Deployer::Nobody,
@@ -131,9 +134,9 @@ async fn rendered(run: &Run, held: Option<&Held>) -> Result<Rendering, Stop> {
 }
 
 /// The release as it is before this run.
-async fn deployed(run: &Run) -> Result<Option<HelmRelease>, Stop> {
+async fn deployed(run: &Run) -> Result<Option<HelmRevision>, Stop> {
     let Some(key) = &run.before else { return Ok(None) };
-    run.kit.records.open(key).await.map_err(|error| Stop::helm(&error, "The release's record cannot be read"))
+    HelmRevision::require(&run.kit.records, key).await.map(Some).map_err(Stop::failed)
 }
 
 /// Whether what is deployed is already what the configuration says: then no new revision is made. So it is when an adopted

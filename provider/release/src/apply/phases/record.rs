@@ -78,8 +78,7 @@ async fn write(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<
         jobs::strike_off(run, &job);
     }
     let nothing = Map::new();
-    let deployment = run.made.as_ref().and_then(|made| made.release.as_ref());
-    let values = deployment.map_or(&nothing, |release| &release.config);
+    let values = run.made.as_ref().map_or(&nothing, |made| &made.revision.release.config);
     run.journal.content.written = Some(Written::of(&run.inputs.config, values));
     run.journal.content.inputs.clear();
     let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(unkept)?;

@@ -4,7 +4,8 @@ use ffe_cluster::Kind;
 use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::apply::run::{Made, Run};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::journal::Outcome;
 use crate::rendering::workloads::workloads;
 
@@ -17,12 +18,7 @@ pub(crate) async fn wait_until_ready(run: &Run, release_back: Option<Outcome>) -
     if release_back == Some(Outcome::Uninstalled) {
         return Ok(());
     }
-    let release = match (&run.made, &run.before) {
-        (Some(Made { release: Some(release), .. }), _) => Some(release.clone()),
-        (_, Some(key)) => run.kit.records.open(key).await.unwrap_or_default(),
-        (_, None) => None,
-    };
-    let Some(manifest) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(()) };
+    let Some(manifest) = run.deployed_now().await.map_err(Stop::into_diagnostics)? else { return Ok(()) };
     let objects = workloads(&manifest, &run.inputs.namespace, false);
     match run.cluster.wait_all(&objects, &run.wait(run.inputs.timeout)).await {
         Ok(()) => Ok(()),

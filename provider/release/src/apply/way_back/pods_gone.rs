@@ -19,7 +19,7 @@ use tfplugin::Diagnostics;
 
 use crate::apply::migration::job::POD_LABEL;
 use crate::apply::migration::migrator::Migrator;
-use crate::apply::run::{Made, Run};
+use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::schema_back;
 use crate::journal::Outcome;
@@ -63,7 +63,7 @@ pub(crate) async fn end_failed_version(
     if !schema_back::can_go_back(run, migrator, release).await {
         return Ok(());
     }
-    let version = failed_version(run, new).await?;
+    let version = failed_version(run, new, release).await?;
     end_pods(run, &version).await
 }
 
@@ -95,17 +95,15 @@ pub(crate) async fn end_pods(run: &Run, version: &Version) -> Result<(), Diagnos
 }
 
 /// What the failed version runs. Where the way back had nothing to do, what was there before still is.
-async fn failed_version(run: &Run, new: &Manifest) -> Result<Version, Diagnostics> {
+async fn failed_version(run: &Run, new: &Manifest, release: Option<Outcome>) -> Result<Version, Diagnostics> {
     let namespace = run.inputs.namespace.as_str();
-    let unreadable =
-        |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
-    let old = match (&run.made, &run.before) {
-        (Some(Made { release: Some(release), .. }), _) => Some(release.clone()),
-        (_, Some(key)) => run.kit.records.open(key).await.map_err(unreadable)?,
-        (_, None) => None,
+    let kept = match release {
+        Some(Outcome::Uninstalled) => BTreeSet::new(),
+        _ => {
+            let old = run.deployed_now().await.map_err(Stop::into_diagnostics)?;
+            old.map(|manifest| images(&manifest, namespace)).unwrap_or_default()
+        }
     };
-    let old = old.and_then(|release| release.parsed_manifest().ok());
-    let kept = old.map(|manifest| images(&manifest, namespace)).unwrap_or_default();
     Ok(Version::new(images(new, namespace), &kept))
 }
 

@@ -14,6 +14,7 @@ use crate::apply::run::{Made, Run};
 use crate::apply::stop::Stop;
 use crate::apply::{taken_over, uninstall};
 use crate::journal::Outcome;
+use crate::journal::helm_revision::HelmRevision;
 
 /// Rolls back or uninstalls, as `remediation` says; `None`: the release was left as it is. `new` is the manifest of the version that
 /// goes, and `in_place` says that this run has deployed nothing.
@@ -54,22 +55,29 @@ enum Target {
     Nothing,
 }
 
-/// The last verified revision, if Helm still has it. A release that was there before our runs (adopted, imported) goes back to the
-/// newest of its revisions that was deployed, and is never uninstalled. Else there is nothing to go back to.
+/// Whether there was a good release before this run. What an unfinished create of ours left is none, even if Helm calls it deployed.
+fn was_good(run: &Run) -> bool {
+    run.managed.is_some() || run.journal.is_complete() || run.journal.mark.adopted
+}
+
+/// Of what Helm has, the last verified revision. A release that was there before our runs (adopted, imported) goes back to the
+/// newest of its revisions that was deployed. `None`: Helm has nothing to go back to.
+pub(super) fn revision_to_go_back_to(run: &Run, history: &[RecordKey]) -> Option<u32> {
+    let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
+    let ran = |key: &&RecordKey| matches!(key.status, Status::Deployed | Status::Superseded);
+    let stood = run.journal.stood_before().filter(|_| was_good(run));
+    let stood = stood.and_then(|stood| history.iter().rev().filter(|key| key.revision <= stood).find(ran));
+    let before = run.before.as_ref().filter(|key| was_good(run) && key.status == Status::Deployed);
+    run.journal.last_verified().filter(kept).or(stood.or(before).map(|key| key.revision).filter(kept))
+}
+
+/// The revision to go back to. A release that was there before our runs is never uninstalled.
 async fn rollback_target(run: &Run) -> Result<Target, Diagnostics> {
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await;
     let history =
         history.map_err(|error| Diagnostics::error("The release's history cannot be read", error.to_string()))?;
-    let kept = |revision: &u32| history.iter().any(|key| key.revision == *revision);
-    // What an unfinished create of ours left is nothing to go back to, even if Helm calls it deployed.
-    let was_good = run.managed.is_some() || run.journal.is_complete() || run.journal.mark.adopted;
-    let ran = |key: &&RecordKey| matches!(key.status, Status::Deployed | Status::Superseded);
-    let stood = run.journal.stood_before().filter(|_| was_good);
-    let stood = stood.and_then(|stood| history.iter().rev().filter(|key| key.revision <= stood).find(ran));
-    let before = run.before.as_ref().filter(|key| was_good && key.status == Status::Deployed);
-    let before = stood.or(before).map(|key| key.revision).filter(kept);
-    let Some(revision) = run.journal.last_verified().filter(kept).or(before) else {
-        if was_good {
+    let Some(revision) = revision_to_go_back_to(run, &history) else {
+        if was_good(run) {
             return Err(Diagnostics::error(
                 "There is no revision to roll back to",
                 format!(
@@ -91,6 +99,7 @@ async fn rollback_target(run: &Run) -> Result<Target, Diagnostics> {
 /// When Helm fails.
 pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> Result<Outcome, Diagnostics> {
     tracing::info!(release = %run.inputs.name, revision, "rolling back");
+    let old = manifest_at(run, revision).await.map_err(Stop::into_diagnostics)?;
     let helm = run.kit.helm.clone();
     recover_pending(run).await.map_err(Stop::into_diagnostics)?;
     let request = RollbackRequest {
@@ -98,7 +107,7 @@ pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> R
         force_conflicts: true,
         ..RollbackRequest::new(&run.inputs.name, &run.inputs.namespace, revision, run.inputs.timeout)
     };
-    spare(run, revision).await?;
+    spare(run, &old).await?;
     let mut done = helm.rollback(&request, &run.cancel).await;
     if done.as_ref().is_err_and(|error| !error.is_cancelled()) {
         // Too much hangs on it to give it up at once; and what a Helm that died has begun must not stay.
@@ -109,7 +118,7 @@ pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> R
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = done {
         let words = redacted(&error.to_string()).into_owned();
-        match but_for_claims(run, revision, new, &words).await? {
+        match but_for_claims(run, &old, new, &words).await? {
             Some(warning) => run.warnings.push(warning),
             None => {
                 return Err(Diagnostics::error(
@@ -125,18 +134,27 @@ pub(crate) async fn roll_back(run: &mut Run, revision: u32, new: &Manifest) -> R
         history.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
     let Some(key) = history.into_iter().next_back() else { return Ok(Outcome::RolledBack) };
     run.note(|record| record.revision_after = Some(key.revision));
-    let release = run.kit.records.open(&key).await;
-    let release =
-        release.map_err(|error| Diagnostics::error("The release's record cannot be read", error.to_string()))?;
-    let made = Made { key, release };
-    let now = made.manifest().unwrap_or_default();
-    run.made = Some(made);
-    let problems = taken_over::give_back(run, &now).await;
+    let made = HelmRevision::require(&run.kit.records, &key).await?;
+    run.made = Some(Made { key, revision: made });
+    let problems = taken_over::give_back(run, &old).await;
     if problems.has_errors() { Err(problems) } else { Ok(Outcome::RolledBack) }
 }
 
-/// What was there before the release is not Helm's to delete, where the revision to go back to does not have it.
-async fn spare(run: &Run, revision: u32) -> Result<(), Diagnostics> {
+/// What a revision that Helm has to go back to has deployed.
+async fn manifest_at(run: &Run, revision: u32) -> Result<Manifest, Stop> {
+    let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's history cannot be read");
+    let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
+    match history.iter().find(|key| key.revision == revision) {
+        Some(key) => run.manifest_of(key).await,
+        None => Err(Stop::failed(Diagnostic::error(
+            format!("The release could not be rolled back to revision {revision}"),
+            "Its record is gone: somebody else is at work on the release. Apply again once they have ended.",
+        ))),
+    }
+}
+
+/// What was there before the release is not Helm's to delete, where the manifest to go back to does not have it.
+async fn spare(run: &Run, target: &Manifest) -> Result<(), Diagnostics> {
     if run.journal.content.taken_over.is_empty() {
         return Ok(());
     }
@@ -144,34 +162,21 @@ async fn spare(run: &Run, revision: u32) -> Result<(), Diagnostics> {
         Diagnostics::error("The release was not rolled back: its record cannot be rewritten", error.to_string())
     };
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(failed)?;
-    let target = match history.iter().find(|key| key.revision == revision) {
-        Some(key) => run.kit.records.open(key).await.map_err(failed)?,
-        None => None,
-    };
-    let target = target.and_then(|release| release.parsed_manifest().ok());
-    // Without the target it is not known what stays; then Helm cannot go back to it either.
-    let (Some(newest), Some(target)) = (history.last(), target) else { return Ok(()) };
-    taken_over::spare(&run.kit.records, newest, &run.journal, &target).await.map_err(failed)
+    let Some(newest) = history.last() else { return Ok(()) };
+    taken_over::spare(&run.kit.records, newest, &run.journal, target).await.map_err(failed)
 }
 
 /// The warning about a rollback that failed over nothing but a claim that cannot shrink.
 async fn but_for_claims(
     run: &Run,
-    revision: u32,
+    old: &Manifest,
     new: &Manifest,
     words: &str,
 ) -> Result<Option<Diagnostic>, Diagnostics> {
     if !claims::is_about_claims(words) {
         return Ok(None);
     }
-    let unreadable =
-        |error: ffe_helm::Error| Diagnostics::error("The release's record cannot be read", error.to_string());
-    let (namespace, name) = (&run.inputs.namespace, &run.inputs.name);
-    let history = run.kit.records.history_now(namespace, name).await.map_err(unreadable)?;
-    let Some(key) = history.iter().find(|key| key.revision == revision) else { return Ok(None) };
-    let release = run.kit.records.open(key).await.map_err(unreadable)?;
-    let Some(old) = release.and_then(|release| release.parsed_manifest().ok()) else { return Ok(None) };
-    let found = claims::all_but_claims(run, &old, new, words).await;
+    let found = claims::all_but_claims(run, old, new, words).await;
     found.map_err(|error| diagnostic(&error, "What runs after the rollback cannot be looked at").into())
 }
 

@@ -6,7 +6,7 @@
 //! name.
 
 use ffe_helm::manifest::Manifest;
-use ffe_helm::records::{Release as HelmRelease, Status};
+use ffe_helm::records::Status;
 use tfplugin::Diagnostic;
 
 use crate::apply::migration::inspection::Inspection;
@@ -60,8 +60,7 @@ pub(crate) async fn take_back(
     tracing::warn!(run = %left.run, to = ?left.base, "an earlier run has left the schema ahead: taking it back");
     let Some(good) = Box::pin(release(run, new, &left)).await? else { return Ok(false) };
     let namespace = run.inputs.namespace.as_str();
-    let kept = good.and_then(|release| release.parsed_manifest().ok());
-    let kept = kept.map(|manifest| pods_gone::images(&manifest, namespace)).unwrap_or_default();
+    let kept = good.map(|manifest| pods_gone::images(&manifest, namespace)).unwrap_or_default();
     pods_gone::end_pods(run, &Version::new([left.image.clone()].into(), &kept)).await.map_err(Stop::Failed)?;
     Box::pin(schema_back::downgrade(run, &mover, &way)).await?;
     run.journal.settle_schema_of_earlier(&left.base);
@@ -94,26 +93,25 @@ fn left(run: &RunRecord) -> Option<Left> {
     })
 }
 
-/// Rolls the release back to the last good revision, unless that is what is deployed; the record of that revision. The outer `None`:
-/// Helm has no revision to go back to.
-async fn release(run: &mut Run, new: &Manifest, left: &Left) -> Result<Option<Option<HelmRelease>>, Stop> {
+/// Rolls the release back to the last good revision, unless that is what is deployed; what that revision has deployed. The outer
+/// `None`: Helm has no revision to go back to.
+async fn release(run: &mut Run, new: &Manifest, left: &Left) -> Result<Option<Option<Manifest>>, Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's records cannot be read");
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
     let Some(newest) = history.last().cloned() else { return Ok(Some(None)) };
-    let current = run.kit.records.open(&newest).await.map_err(unreadable)?;
+    let current = run.manifest_of(&newest).await?;
     if Some(newest.revision) == left.revision_before && newest.status == Status::Deployed {
-        return Ok(Some(current));
+        return Ok(Some(Some(current)));
     }
     let Some(verified) = run.journal.last_verified() else { return Ok(None) };
     let Some(key) = history.iter().find(|key| key.revision == verified) else { return Ok(None) };
-    let good = run.kit.records.open(key).await.map_err(unreadable)?;
-    let same = good.as_ref().zip(current.as_ref()).is_some_and(|(good, current)| good.manifest == current.manifest);
+    let good = run.manifest_of(key).await?;
     // Of one that failed it is not known how far it came.
-    if !same || newest.status != Status::Deployed {
+    if good != current || newest.status != Status::Deployed {
         release_back::roll_back(run, verified, new).await.map_err(Stop::Failed)?;
         begin_attempt(run).await?;
     }
-    Ok(Some(good))
+    Ok(Some(Some(good)))
 }
 
 #[cfg(test)]
