@@ -30,7 +30,7 @@ mod phase;
 pub(crate) mod remains;
 mod written;
 
-pub(crate) use going_back::{GoingBack, Rows, between, older};
+pub(crate) use going_back::{Behind, GoingBack, Rows, between, older};
 pub(crate) use pending::{Pending, names};
 pub(crate) use phase::Phase;
 pub(crate) use written::{Restored, Written};
@@ -168,6 +168,8 @@ pub(crate) struct RunRecord {
     pub verified: bool,
     /// What it undoes, where it goes back to an older version.
     pub back: Option<GoingBack>,
+    /// Where it has found the schema, if that was behind `schema_before`.
+    pub behind: Option<Behind>,
 }
 
 /// What an import needs beside the inputs.

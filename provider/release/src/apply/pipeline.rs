@@ -100,10 +100,11 @@ enum Undo {
 }
 
 /// The way back: each step with the phase from whose failure on it applies.
-const WAY_BACK: [(Undo, Phase); 4] = [
+const WAY_BACK: [(Undo, Phase); 5] = [
     (Undo::ReleaseBack, Phase::Deploy),
     (Undo::PodsGone, Phase::Deploy),
     (Undo::SchemaBack, Phase::Migrate),
+    (Undo::SchemaAhead, Phase::Deploy),
     (Undo::OldRollout, Phase::Migrate),
 ];
 
@@ -378,11 +379,11 @@ async fn take_back(
         (Undo::ReleaseBack, _) => *release = release_back::roll_back_or_uninstall(run, new, in_place).await?,
         (Undo::PodsGone, Some(migrator)) => pods_gone::end_failed_version(run, migrator, new, *release).await?,
         (Undo::SchemaBack, Some(migrator)) => schema_back::undo_migrations(run, migrator, *release).await?,
-        (Undo::SchemaAhead, _) => {
-            if let Some(back) = &checked.goes_back {
-                going_back::ahead_again::migrate(run, back).await?;
-            }
-        }
+        (Undo::SchemaAhead, migrator) => match (&checked.goes_back, migrator) {
+            (Some(back), _) => going_back::ahead_again::migrate(run, back).await?,
+            (None, Some(migrator)) => going_back::ahead_again::catch_up(run, migrator, *release).await?,
+            (None, None) => {}
+        },
         (Undo::OldRollout, _) => old_rollout::wait_until_ready(run, *release).await?,
         (Undo::PodsGone | Undo::SchemaBack, None) => {}
     }
@@ -393,6 +394,9 @@ async fn take_back(
 fn aftermath(run: &Run, reached: &Reached, failed: Phase, outcome: Outcome, release_lost: bool) -> Diagnostic {
     let release = format!("{}/{}", run.inputs.namespace, run.inputs.name);
     let schema = match (&run.record().schema_before, &run.record().schema_after) {
+        (Some(_), Some(after)) if run.record().behind.as_ref().is_some_and(|behind| behind.at == *after) => {
+            format!(" The database's schema stays at {}, where a run that was interrupted had left it.", names(after))
+        }
         (Some(before), Some(after)) if before == after => {
             format!(" The database's schema is at {}, as before.", names(after))
         }

@@ -22,6 +22,29 @@ pub(crate) struct GoingBack {
     pub rows: Vec<Rows>,
 }
 
+/// Where a run has found the schema that an earlier one had begun to take back when it died: behind what the version stands on that
+/// had passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Behind {
+    /// The revisions that it has found.
+    pub at: Vec<String>,
+    /// The image that knows the way to the run's `schema_before` again: the one that had passed.
+    pub image: String,
+}
+
+impl Behind {
+    /// As found; `None`: the schema is not where a run that was to go so far back can have left it. `stands_on` says whether the
+    /// database stands on where that run began, if the engine can tell.
+    pub(crate) fn find(back: &GoingBack, found: &[String], stands_on: Option<bool>) -> Option<Behind> {
+        let is_behind = match stands_on {
+            Some(stands_on) => !stands_on && found != back.from,
+            None => found == back.to && found != back.from,
+        };
+        is_behind.then(|| Behind { at: found.to_vec(), image: back.image.clone() })
+    }
+}
+
 /// How many rows go with something that is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rows {

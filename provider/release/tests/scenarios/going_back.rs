@@ -499,6 +499,92 @@ async fn after_a_run_that_died_an_even_older_version_can_be_wanted() {
     assert_eq!(controller.schema().at, 2);
 }
 
+/// What the release shows now.
+fn shown(world: &World) -> Json {
+    let map = ObjectRef::new("v1", "ConfigMap", Some(NAMESPACE), "one");
+    world.api.get(&map).unwrap()["data"]["text"].clone()
+}
+
+/// A third version comes after a run that died while it went back, and fails: the version that had passed runs again, on its own
+/// schema.
+#[tokio::test]
+async fn a_third_version_that_fails_behind_a_run_that_died_leads_back_to_what_had_passed() {
+    for (from, job, works, stuck, third) in [
+        (4, "downgrade", true, None, 5),
+        (4, "downgrade", false, None, 5),
+        // Half-way, and the third version has what is left, or more, or less.
+        (6, "downgrade", true, Some(5), 5),
+        (6, "downgrade", true, Some(5), 7),
+        (6, "downgrade", true, Some(5), 4),
+        // An image that has never run here, with the schema of the older version.
+        (4, "downgrade", true, None, 33),
+    ] {
+        let world = World::with_helm();
+        let (mut tf, controller) = passed(&world, &[from]).await;
+        controller.schema().images = [("app:33".to_owned(), 3)].into();
+        controller.schema().stuck_at = stuck;
+        killed_at(&world, &mut tf, &controller, version(&world, 3, json!({})), job, works).await;
+        controller.schema().stuck_at = None;
+        let told = format!("from {from} by {job} {works} {stuck:?}, then {third}");
+        let done = tf.apply(RELEASE, "one", version(&world, third, failing())).await;
+        done.expect_error("verify.path", "failed its checks");
+        done.expect_warning("", &format!("The database's schema is at {}, as before", revision(from)));
+        assert_eq!((controller.schema().at, shown(&world)), (from, json!(format!("version app:{from}"))), "{told}");
+        assert_eq!(outcome(&world), "rolled_back", "{told}");
+        // Nothing is left to be done about it.
+        tf.assert_empty_plan(RELEASE, "one", version(&world, from, json!({}))).await;
+        tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await.expect_ok();
+        assert_eq!(controller.schema().at, 3, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_third_version_that_passes_behind_a_run_that_died_is_what_the_next_way_back_leads_to() {
+    let world = World::with_helm();
+    let (mut tf, controller) = passed(&world, &[4]).await;
+    killed_at(&world, &mut tf, &controller, version(&world, 3, json!({})), "downgrade", true).await;
+    tf.apply(RELEASE, "one", version(&world, 5, json!({}))).await.expect_ok();
+    assert_eq!(controller.schema().at, 5);
+    tf.apply(RELEASE, "one", version(&world, 6, failing())).await.expect_error("verify.path", "failed its checks");
+    assert_eq!((controller.schema().at, shown(&world)), (5, json!("version app:5")));
+}
+
+#[tokio::test]
+async fn a_third_version_whose_migration_fails_leaves_release_and_schema_as_the_run_that_died() {
+    let world = World::with_helm();
+    let (mut tf, controller) = passed(&world, &[4]).await;
+    killed_at(&world, &mut tf, &controller, version(&world, 3, json!({})), "downgrade", true).await;
+    world.helm().calls();
+    controller.schema().stuck_ahead_at = Some(4);
+    let done = tf.apply(RELEASE, "one", version(&world, 5, json!({}))).await;
+    done.expect_error("migration", "The database migration failed");
+    done.expect_warning("", &format!("stays at {}, where a run that was interrupted had left it", revision(3)));
+    assert_eq!((controller.schema().at, shown(&world)), (3, json!("version app:3")));
+    assert_eq!(world.helm().calls(), Vec::<String>::new());
+    // Whatever is wanted next: it is still known what had passed.
+    controller.schema().stuck_ahead_at = None;
+    tf.apply(RELEASE, "one", version(&world, 5, failing())).await.expect_error("verify.path", "failed its checks");
+    assert_eq!((controller.schema().at, shown(&world)), (4, json!("version app:4")));
+    tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await.expect_ok();
+    assert_eq!(controller.schema().at, 3);
+}
+
+#[tokio::test]
+async fn two_runs_that_died_one_behind_the_other_are_gone_on_with() {
+    for (wanted, schema) in [(6, 4), (4, 4), (3, 4)] {
+        let world = World::with_helm();
+        let (mut tf, controller) = passed(&world, &[4]).await;
+        killed_at(&world, &mut tf, &controller, version(&world, 3, json!({})), "downgrade", true).await;
+        killed_at(&world, &mut tf, &controller, version(&world, 5, json!({})), "migrate", true).await;
+        assert_eq!(controller.schema().at, 5);
+        let done = tf.apply(RELEASE, "one", version(&world, wanted, failing())).await;
+        done.expect_error("verify.path", "failed its checks");
+        assert_eq!((controller.schema().at, shown(&world)), (schema, json!("version app:4")), "{wanted}");
+        tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await.expect_ok();
+        assert_eq!(controller.schema().at, 3, "{wanted}");
+    }
+}
+
 /// The same with commands.
 fn by_command(world: &World, image: usize, more: Json) -> Json {
     let mut config = version(world, image, json!({}));
@@ -536,6 +622,27 @@ async fn a_command_goes_back_with_the_image_that_the_journal_knows_to_be_newer()
     config["verify"] = failing()["verify"].clone();
     tf.apply(RELEASE, "one", config).await.expect_error("verify.path", "failed its checks");
     assert_eq!(controller.schema().at, 4);
+}
+
+#[tokio::test]
+async fn with_commands_a_third_version_behind_a_run_that_died_migrates_and_leads_back_to_what_had_passed() {
+    let world = World::with_helm();
+    let controller = Controller::new(&world.api, 3);
+    let mut tf = world.terraform().await;
+    for image in [3, 4] {
+        tf.apply(RELEASE, "one", by_command(&world, image, json!({}))).await.expect_ok();
+    }
+    killed_at(&world, &mut tf, &controller, by_command(&world, 3, json!({})), "downgrade", true).await;
+    assert_eq!(controller.schema().at, 3);
+    let mut config = by_command(&world, 5, json!({}));
+    config["verify"] = failing()["verify"].clone();
+    controller.jobs();
+    tf.apply(RELEASE, "one", config).await.expect_error("verify.path", "failed its checks");
+    let jobs = controller.jobs();
+    assert!(jobs.starts_with(&["inspect".to_owned(), "migrate".to_owned()]), "{jobs:?}");
+    assert_eq!((controller.schema().at, shown(&world)), (4, json!("version app:4")), "{jobs:?}");
+    tf.apply(RELEASE, "one", by_command(&world, 5, json!({}))).await.expect_ok();
+    assert_eq!((controller.schema().at, shown(&world)), (5, json!("version app:5")));
 }
 
 #[tokio::test]

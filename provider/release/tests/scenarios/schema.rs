@@ -29,6 +29,8 @@ pub(crate) struct Schema {
     pub(crate) absent: Vec<String>,
     /// Where a downgrade fails on its way.
     pub(crate) stuck_at: Option<usize>,
+    /// Where an upgrade fails on its way.
+    pub(crate) stuck_ahead_at: Option<usize>,
     /// The kind of Job that stays unfinished, and whether it has done its work by then.
     pub(crate) held: Option<(String, bool)>,
     /// Such a Job was met.
@@ -196,8 +198,17 @@ fn run(schema: &mut Schema, container: &Json, log: &mut String) -> i32 {
     let (mark, request): (&str, Json) = (words[3], serde_json::from_str(words[4]).unwrap());
     let place = |base: &Json| (0..=has).find(|at| *at > 0 && revision(*at) == *base).unwrap_or(0);
     match request["mode"].as_str().unwrap() {
-        "upgrade" => schema.at = has,
-        "forward" => schema.at = place(&request["to"][0]),
+        "upgrade" => {
+            schema.at = schema.stuck_ahead_at.unwrap_or(has);
+            if schema.stuck_ahead_at.is_some() {
+                log.push_str("FAILED: relation \"t5\" already exists\n");
+                return 1;
+            }
+        }
+        "forward" => match place(&request["to"][0]) {
+            0 => return 1,
+            at => schema.at = at,
+        },
         "back" => {
             schema.at = place(&request["base"][0]);
             if let Some(stuck) = schema.stuck_at {
@@ -227,7 +238,9 @@ fn run(schema: &mut Schema, container: &Json, log: &mut String) -> i32 {
                     facts.extend((schema.at + 1..=has).map(|at| ("pending", told(at))));
                 }
                 if let Some(base) = request["base"].as_array() {
-                    let base = base.first().map_or(0, place);
+                    let stands = base.iter().all(|one| (1..=schema.at).contains(&place(one)));
+                    facts.extend(base.iter().filter(|_| !stands).map(|one| ("astray", one.clone())));
+                    let base = base.first().filter(|_| stands).map_or(if stands { 0 } else { schema.at }, place);
                     facts.extend((base + 1..=schema.at).map(|at| ("ran", told(at))));
                     if request["rows"] == true {
                         facts.extend((base + 1..=schema.at).map(|at| {

@@ -9,12 +9,12 @@ use crate::apply::migration::inspection::Inspection;
 use crate::apply::migration::job::POD_LABEL;
 use crate::apply::migration::migrator::Migrator;
 use crate::apply::migration::names;
-use crate::apply::migration::task::Task;
+use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::open_way::OpenWay;
 use crate::journal::remains::is_of;
-use crate::journal::{GoingBack, Pending, RunRecord};
+use crate::journal::{Behind, GoingBack, Pending, RunRecord};
 use crate::rendering::migration_image::of_workloads;
 
 /// For the engine `alembic`: the image that is wanted does not have the revisions that the database stands at.
@@ -70,15 +70,37 @@ pub(crate) async fn known_to_be_ahead(
 /// Where a run that died while it went back has taken the schema to where the image has it: then this one goes back as well, and
 /// knows where to if it fails.
 pub(crate) fn gone_back_already(run: &mut Run, migrator: &Migrator, found: &Inspection) -> Option<GoesBack> {
-    let own = run.record().back.clone();
-    let dead = || run.journal.base_of_failures().and_then(|first| first.back.clone());
-    let back = own.or_else(dead)?;
-    if back.to != found.current || back.image == migrator.image || !found.pending.is_empty() {
+    let (of, back) = going_back_of(run)?;
+    let arrived = if is_alembic(&migrator.settings) {
+        found.pending.is_empty() && behind(migrator, &back, found).is_some()
+    } else {
+        // What is pending a command does not tell: only the image that was wanted then is known to be the older one.
+        back.to == found.current && of.as_ref() == Some(&migrator.image)
+    };
+    if !arrived || back.image == migrator.image {
         return None;
     }
+    let back = GoingBack { to: found.current.clone(), ..back };
     note(run, &migrator.image, &back);
     let mover = migrator.with_image(&back.image);
     Some(GoesBack { back, way: None, mover })
+}
+
+/// Where a run that died while it went back has left the schema, for a version that does not go back itself.
+pub(crate) fn left_behind(run: &Run, migrator: &Migrator, found: &Inspection) -> Option<Behind> {
+    let (_, back) = going_back_of(run)?;
+    behind(migrator, &back, found)
+}
+
+/// What this run undoes, or the one that died while it went back; and the older version's image.
+fn going_back_of(run: &Run) -> Option<(Option<String>, GoingBack)> {
+    let of = |record: &RunRecord| Some((record.image.clone(), record.back.clone()?));
+    of(run.record()).or_else(|| of(run.journal.base_of_failures()?))
+}
+
+fn behind(migrator: &Migrator, back: &GoingBack, found: &Inspection) -> Option<Behind> {
+    let stands_on = is_alembic(&migrator.settings).then(|| found.astray.is_empty());
+    Behind::find(back, &found.current, stands_on)
 }
 
 fn note(run: &mut Run, image: &str, back: &GoingBack) {

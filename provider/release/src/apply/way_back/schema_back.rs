@@ -9,11 +9,11 @@ use crate::apply::jobs;
 use crate::apply::migration::inspection::Inspection;
 use crate::apply::migration::migrator::Migrator;
 use crate::apply::migration::names;
-use crate::apply::migration::task::Task;
+use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::open_way::OpenWay;
-use crate::journal::{Outcome, Phase};
+use crate::journal::{Outcome, Phase, RunRecord};
 use crate::settings::model::Migration;
 
 /// Undoes what has been migrated since the last good release; `release` is what the way back has made of the release.
@@ -25,11 +25,12 @@ pub(crate) async fn undo_migrations(
     migrator: &Migrator,
     release: Option<Outcome>,
 ) -> Result<(), Diagnostics> {
-    let Some(before) = run.record().schema_before.clone() else { return Ok(()) };
+    let Some(before) = leads_to(run.record(), release).cloned() else { return Ok(()) };
     if run.record().schema_after.as_ref() == Some(&before) {
+        run.journal.settle_schema(&before);
         return Ok(());
     }
-    let found = standing(run, migrator).await?;
+    let (before, found) = way_there(run, migrator, before).await?;
     let now = found.current.clone();
     if now == before {
         run.journal.settle_schema(&before);
@@ -51,7 +52,7 @@ pub(crate) async fn undo_migrations(
     if before.is_empty() {
         return Ok(());
     }
-    let way = match OpenWay::find(&migrator.settings, run.record(), &found) {
+    let way = match OpenWay::to(&migrator.settings, before.clone(), run.record().apart, &found) {
         Ok(way) => way,
         Err(why) => {
             run.note(|record| record.one_way = true);
@@ -60,8 +61,35 @@ pub(crate) async fn undo_migrations(
     };
     downgrade(run, migrator, &way).await.map_err(Stop::into_diagnostics)?;
     tracing::info!(from = ?now, to = ?before, "the schema is back");
+    run.note(|record| record.schema_after = Some(before.clone()));
     run.journal.settle_schema(&before);
     Ok(())
+}
+
+/// Where the way back leads. A run that has found the schema behind, as one that died while it went back has left it, and leaves the
+/// release as that one has, leaves the schema so too.
+fn leads_to(record: &RunRecord, release: Option<Outcome>) -> Option<&Vec<String>> {
+    match &record.behind {
+        Some(behind) if release.is_none() => Some(&behind.at),
+        _ => record.schema_before.as_ref(),
+    }
+}
+
+/// Where the database stands, and what has run since where the way back leads. Where the image does not know the way from there, it
+/// leads to where this run has found the schema; from there the image that had passed brings it on (`ahead_again`).
+async fn way_there(
+    run: &mut Run,
+    migrator: &Migrator,
+    before: Vec<String>,
+) -> Result<(Vec<String>, Inspection), Diagnostics> {
+    let found = standing(run, migrator).await?;
+    let Some(behind) = run.record().behind.clone() else { return Ok((before, found)) };
+    let knows = is_alembic(&migrator.settings) && found.astray.is_empty();
+    if found.current == before || (knows && run.record().schema_before.as_ref() == Some(&before)) {
+        return Ok((before, found));
+    }
+    let since = migrator.look_from(run, Some(&behind.at)).await.map_err(Stop::into_diagnostics)?;
+    Ok((behind.at, since))
 }
 
 /// Whether the version that has come back ran on the schema as it is.
@@ -71,7 +99,7 @@ fn suits_the_release(run: &Run, release: Option<Outcome>, now: &[String]) -> boo
 }
 
 /// Why the schema stays, if it is to: the user has said so, or the new version has been deployed and stays too.
-fn kept_by_choice(run: &Run, settings: &Migration) -> Option<&'static str> {
+pub(crate) fn kept_by_choice(run: &Run, settings: &Migration) -> Option<&'static str> {
     if settings.on_failure.as_str() == Some("keep") {
         return Some("migration.on_failure is keep");
     }
@@ -110,15 +138,17 @@ pub(crate) async fn end_migrations(run: &mut Run) -> Result<(), Stop> {
 
 /// Whether the schema goes back as far as can be told before the pods have made room for it: if not, they need not.
 pub(crate) async fn can_go_back(run: &mut Run, migrator: &Migrator, release: Option<Outcome>) -> bool {
-    let (before, after) = (run.record().schema_before.clone(), run.record().schema_after.clone());
-    if before.is_none() || before == after || kept_by_choice(run, &migrator.settings).is_some() {
+    let Some(before) = leads_to(run.record(), release).cloned() else { return false };
+    if run.record().schema_after.as_ref() == Some(&before) || kept_by_choice(run, &migrator.settings).is_some() {
         return false;
     }
     // What goes wrong here is told by the step that moves the schema.
-    let Ok(found) = standing(run, migrator).await else { return false };
-    before != Some(found.current.clone())
-        && !suits_the_release(run, release, &found.current)
-        && OpenWay::find(&migrator.settings, run.record(), &found).is_ok()
+    let Ok((to, found)) = way_there(run, migrator, before.clone()).await else { return false };
+    if found.current == before || suits_the_release(run, release, &found.current) {
+        return false;
+    }
+    // It is where this run has found it, and the version that comes back has it further on.
+    found.current == to || OpenWay::to(&migrator.settings, to, run.record().apart, &found).is_ok()
 }
 
 fn stays(run: &Run, now: &[String], why: &str) -> Diagnostics {

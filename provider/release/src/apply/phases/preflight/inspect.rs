@@ -18,6 +18,7 @@ use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::unfinished;
+use crate::journal::{Behind, Pending};
 use crate::settings::model::Migration;
 
 /// How often a database that cannot be reached is asked.
@@ -69,8 +70,9 @@ pub(crate) async fn inspect(
     }
     warn(run, settings, &found);
     run.journal.settle_schema_of_earlier(&found.current);
+    let behind = find::left_behind(run, &migrator, &found);
     // Somebody else has moved the schema where the database does not stand on that base any more.
-    let inherited = base.filter(|base| *base != found.current && found.astray.is_empty());
+    let inherited = base.filter(|base| behind.is_some() || (*base != found.current && found.astray.is_empty()));
     let apart = match &inherited {
         Some(_) => run.journal.base_of_failures().is_some_and(|first| first.apart),
         None => found.apart,
@@ -80,13 +82,23 @@ pub(crate) async fn inspect(
         record.image = Some(image.to_owned());
         if record.schema_before.is_none() {
             let ran = if inherited.is_some() { found.ran } else { Vec::new() };
+            record.pending = match (&behind, &inherited) {
+                (Some(_), Some(base)) => beyond(base, found.pending),
+                _ => ran.into_iter().chain(found.pending).collect(),
+            };
             record.schema_before = Some(inherited.unwrap_or(found.current));
             record.apart = apart;
-            record.pending = ran.into_iter().chain(found.pending).collect();
+            record.behind = behind;
         }
     });
     run.save().await?;
     Ok((Inspected { migrator, found: Some(stands_at) }, None))
+}
+
+/// Those of the revisions, which are in order, that come after all of the base.
+fn beyond(base: &[String], pending: Vec<Pending>) -> Vec<Pending> {
+    let last = pending.iter().rposition(|one| base.contains(&one.revision));
+    pending.into_iter().skip(last.map_or(0, |last| last + 1)).collect()
 }
 
 /// Asks the database, through a Job. `None`: the engine has no way to tell. A pooler that refuses `PGOPTIONS` is noted in the
@@ -242,6 +254,19 @@ mod tests {
         assert!(log("connection to server at \"10.0.0.1\", port 5432 failed: Connection refused"));
         assert!(!log("FAILED: password authentication failed for user \"ffe\""));
         assert!(!log("FAILED: No module named 'app'"));
+    }
+
+    #[test]
+    fn what_is_beyond_the_base_alone_is_undone_on_the_way_there() {
+        let names = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let found = |base: &[&str], pending: &[&str]| {
+            let pending = pending.iter().map(|name| Pending { revision: (*name).to_owned(), ..Pending::default() });
+            beyond(&names(base), pending.collect()).into_iter().map(|one| one.revision).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["4"], &["4", "5"]), ["5"]);
+        assert_eq!(found(&["4", "b"], &["4", "b", "5"]), ["5"]);
+        assert_eq!(found(&["4"], &["4b"]), ["4b"], "another branch");
+        assert!(found(&["4"], &["3", "4"]).is_empty());
     }
 
     #[test]
