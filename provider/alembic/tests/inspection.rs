@@ -140,6 +140,7 @@ fn the_script_tells_where_the_database_stands_and_changes_nothing() {
     forward(&postgres);
     tenants(&postgres);
     configurations(&postgres);
+    sections(&postgres);
     locks(&postgres);
     invalid_indexes(&postgres);
     failures(&postgres);
@@ -437,6 +438,62 @@ fn configurations(postgres: &Postgres) {
         image.rename("elsewhere.ini", "unused.ini");
         image.write("pyproject.toml", "[tool.alembic]\nscript_location = \"alembic\"\nprepend_sys_path = [\".\"]\n");
         assert_eq!(told(&look(&image, &url, "head"), "head"), ["0003_positions"]);
+    }
+}
+
+/// Two databases in one configuration file, each by the name of its section: here two schemas, so that it shows which one has moved.
+fn sections(postgres: &Postgres) {
+    let url = postgres.database("sections");
+    let image = Image::assemble("1.0.0", &["none"]);
+    image.write(
+        "alembic.ini",
+        "[DEFAULT]\nprepend_sys_path = .\n\n[orders]\nscript_location = orders\nschema = sold\n\n[users]\nscript_location = \
+         users\nschema = people\n",
+    );
+    let env = "import os\nfrom alembic import context\nfrom sqlalchemy import create_engine, text\nschema = \
+               context.config.get_main_option('schema')\nengine = \
+               create_engine(os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg2:'))\nwith engine.connect() as \
+               connection:\n    with connection.begin():\n        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \
+               {schema}'))\n        connection.execute(text(f'SET search_path TO {schema}'))\n        \
+               context.configure(connection=connection, version_table_schema=schema)\n        context.run_migrations()\n";
+    for (section, revisions) in [("orders", ["o1", "o2"]), ("users", ["u1", "u2"])] {
+        fs::create_dir_all(image.root().join(section).join("versions")).unwrap();
+        image.write(&format!("{section}/env.py"), env);
+        for (at, name) in revisions.iter().enumerate() {
+            let down = if at == 0 { "None".to_owned() } else { format!("\"{}\"", revisions[at - 1]) };
+            let text = format!(
+                "revision = \"{name}\"\ndown_revision = {down}\nfrom alembic import op\n\n\ndef upgrade():\n    \
+                 op.execute(\"CREATE TABLE t_{name} (id int)\")\n\n\ndef downgrade():\n    op.execute(\"DROP TABLE t_{name}\")\n"
+            );
+            image.write(&format!("{section}/versions/{name}.py"), &text);
+        }
+    }
+    let of = |section: &str, mut request: Value| {
+        request["section"] = section.into();
+        request
+    };
+    let at = |section: &str| {
+        let found = facts(&image.job(&url, &of(section, json!({ "mode": "look", "target": "head" }))));
+        (told(&found, "database"), revisions(&found, "pending"))
+    };
+    assert_eq!(at("orders"), (vec![json!([])], vec!["o1".to_owned(), "o2".to_owned()]));
+    done(&image, &url, &of("orders", json!({ "mode": "upgrade", "target": "head" })));
+    assert_eq!(at("orders"), (vec![json!(["o2"])], Vec::new()));
+    assert_eq!(at("users"), (vec![json!([])], vec!["u1".to_owned(), "u2".to_owned()]), "the other one has not moved");
+    done(&image, &url, &of("users", json!({ "mode": "upgrade", "target": "u1" })));
+    done(&image, &url, &of("orders", json!({ "mode": "back", "base": ["o1"] })));
+    assert_eq!((at("orders").0, at("users").0), (vec![json!(["o1"])], vec![json!(["u1"])]));
+    done(&image, &url, &of("orders", json!({ "mode": "forward", "to": ["o2"] })));
+    assert_eq!((at("orders").0, at("users").0), (vec![json!(["o2"])], vec![json!(["u1"])]));
+    // As the command itself has it.
+    let command = image.python(&url, &["-m", "alembic", "-n", "orders", "current"]);
+    assert!(text(&command).contains("o2 (head)"), "{}", text(&command));
+    // No section of that name, and none named where the file has no section `alembic`.
+    for request in [of("nothing", json!({ "mode": "look" })), json!({ "mode": "look" })] {
+        let output = image.job(&url, &request);
+        let log = text(&output);
+        assert!(!output.status.success() && log.contains("script_location"), "{log}");
+        assert!(!log.contains("Traceback"), "{log}");
     }
 }
 

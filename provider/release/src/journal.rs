@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) mod claim;
+mod format;
 mod going_back;
 pub(crate) mod helm_revision;
 pub(crate) mod ownership;
@@ -30,6 +31,7 @@ mod phase;
 pub(crate) mod remains;
 mod written;
 
+pub(crate) use format::Format;
 pub(crate) use going_back::{Behind, GoingBack, Rows, between, older};
 pub(crate) use pending::{Pending, names};
 pub(crate) use phase::Phase;
@@ -190,9 +192,9 @@ pub(crate) struct Applied {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Content {
-    /// The inputs as an earlier version of the provider has kept them: with all values in clear.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub inputs: String,
+    /// Its format; in place of the first one's inputs.
+    #[serde(rename = "inputs")]
+    pub format: Format,
     /// The inputs as the last successful run had them, without what is secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<Written>,
@@ -314,7 +316,14 @@ fn content(data: &BTreeMap<String, ByteString>) -> Result<Content, String> {
         (None, Some(plain)) => serde_json::from_slice(&plain.0),
         (None, None) => return Err(format!("it has neither the key {DATA_KEY} nor {PACKED_KEY}")),
     };
-    read.map_err(|error| format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()))
+    let read: Content = read
+        .map_err(|error| format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()))?;
+    read.format.check()?;
+    // None is written without its format and without the run that writes it.
+    if read.format == Format::None && read.runs.is_empty() {
+        return Err("it names neither its format nor a run".to_owned());
+    }
+    Ok(read)
 }
 
 fn packed(plain: &[u8]) -> Vec<u8> {
@@ -368,6 +377,7 @@ impl Journal {
     /// When somebody else wrote in between, or the cluster refuses; see [`Journal::catch_up`].
     pub(crate) async fn save(&mut self, cluster: &Cluster) -> Result<(), Error> {
         self.drop_surplus();
+        self.content.format = self.content.format.to_write();
         let data = self.data();
         let mut metadata = ObjectMeta {
             namespace: Some(self.namespace.clone()),
@@ -455,7 +465,7 @@ impl Journal {
 
     /// The configuration of the last run that succeeded, as an import needs it.
     pub(crate) fn written(&self) -> Written {
-        self.content.written.clone().unwrap_or_else(|| Written::plain(&self.content.inputs))
+        self.content.written.clone().unwrap_or_else(|| Written::plain(self.content.format.plain()))
     }
 
     /// Removes it from the cluster.

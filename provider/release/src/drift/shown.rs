@@ -7,14 +7,12 @@ use tfplugin::Redactor;
 
 use super::watch::Found;
 use crate::settings::model::Drifted;
+use crate::settings::telltale::{holds_a_secret, is_telltale};
 
 /// Stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 /// Characters of a value that are shown.
 const LENGTH: usize = 160;
-/// Names of settings whose values are not for everybody's eyes.
-const SENSITIVE: [&str; 10] =
-    ["pass", "secret", "token", "credential", "private", "key", "auth", "dsn", "database_url", "connection"];
 
 /// One difference.
 pub(super) fn shown(kind: &str, difference: &Difference, redactor: &Redactor) -> Found {
@@ -23,7 +21,10 @@ pub(super) fn shown(kind: &str, difference: &Difference, redactor: &Redactor) ->
         && matches!(difference.steps.first(), Some(Step::Field(name)) if name == "data" || name == "stringData");
     let hide = hide
         || is_sensitive(&difference.steps)
-        || [Some(&difference.was), difference.is.as_ref()].into_iter().flatten().any(holds_settings);
+        || [Some(&difference.was), difference.is.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|value| holds_settings(value) || holds_a_secret(value));
     let was = text(&difference.was);
     let clean = redactor.clean(&was);
     // What replaces a secret may be one.
@@ -53,18 +54,18 @@ fn leaves(value: Option<&Json>, texts: &mut Vec<String>) {
     }
 }
 
-/// Whether the field is a setting whose name says that its value is secret: an environment variable, or an entry of a map.
+/// Whether the field is a setting whose name says that its value is secret: an environment variable, or any other.
 fn is_sensitive(steps: &[Step]) -> bool {
     let variable = steps.windows(2).any(|pair| match pair {
         [Step::Field(env), Step::Element(_, told)] if env == "env" => {
-            told.get("name").and_then(Json::as_str).is_some_and(sounds_sensitive)
+            told.get("name").and_then(Json::as_str).is_some_and(is_telltale)
         }
         _ => false,
     });
-    let entry = matches!(steps, [Step::Field(data), Step::Field(name), ..] if data == "data" && sounds_sensitive(name));
+    let named = steps.iter().rev().find_map(Step::field).is_some_and(is_telltale);
     // The whole list of variables, or the whole of such a map, may hold any of them.
     let list = matches!(steps.last().and_then(Step::field), Some("env" | "data"));
-    variable || entry || list
+    variable || named || list
 }
 
 /// Whether it is a whole that has settings in it, such as a container with its variables.
@@ -76,11 +77,6 @@ fn holds_settings(value: &Json) -> bool {
         Json::Array(items) => items.iter().any(holds_settings),
         _ => false,
     }
-}
-
-fn sounds_sensitive(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SENSITIVE.iter().any(|part| name.contains(part))
 }
 
 /// A text as it is, anything else as JSON.
@@ -170,6 +166,31 @@ mod tests {
                 (format!("{at}/image"), "info".into(), "debug".into()),
             ]
         );
+    }
+
+    #[test]
+    fn names_tell_of_a_secret_as_they_do_in_a_plan() {
+        let map = |data: Json| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": data });
+        let found = all(
+            &map(json!({ "STRIPE_KEY": "one", "topologyKey": "zone", "AUTHOR": "one", "URL": "http://h/d" })),
+            &map(json!({ "STRIPE_KEY": "two", "topologyKey": "host", "AUTHOR": "two", "URL": "http://u:pass@h/d" })),
+            &[],
+        );
+        let hidden = |path: &str| (path.to_owned(), HIDDEN.to_owned(), HIDDEN.to_owned());
+        assert_eq!(
+            found,
+            [
+                ("/data/AUTHOR".into(), "one".into(), "two".into()),
+                hidden("/data/STRIPE_KEY"),
+                hidden("/data/URL"),
+                ("/data/topologyKey".into(), "zone".into(), "host".into()),
+            ]
+        );
+        let custom = |password: &str, mode: &str| {
+            json!({ "apiVersion": "a/v1", "kind": "App", "metadata": {}, "spec": { "auth": { "password": password, "mode": mode } } })
+        };
+        let found = all(&custom("one", "a"), &custom("two", "b"), &[]);
+        assert_eq!(found, [("/spec/auth/mode".into(), "a".into(), "b".into()), hidden("/spec/auth/password")]);
     }
 
     #[test]

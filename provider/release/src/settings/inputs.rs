@@ -9,7 +9,7 @@ use ffe_helm::Secret;
 use ffe_helm::chart::{ChartRef, Source};
 use ffe_helm::values::{Inputs as ValueInputs, Note, Origin, SetItem, SetList, Values, ValuesError, merge};
 use sha2::{Digest as _, Sha256};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Model as _, Path, Redactor, Schema, logging, plan};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Model as _, Path, Redactor, Schema, Value, logging, plan};
 use tfplugin_redaction::passwords;
 
 use crate::settings::model::{self, Release};
@@ -17,6 +17,9 @@ use crate::settings::telltale::is_telltale;
 
 /// What a digest with a key begins with.
 pub(crate) const KEYED: &str = "keyed:";
+/// What a configuration did not have yet where a digest has no key. One in which it is set is another configuration.
+const YOUNGER: [&[&str]; 3] =
+    [&["undone_revisions"], &["migration", "allow_downgrade"], &["migration", "config_section"]];
 
 /// A wholly known configuration, read once.
 #[derive(Clone, Debug)]
@@ -109,7 +112,8 @@ impl Inputs {
     }
 
     fn digest_without_key(&self, chart_digest: &str, schema: &Schema) -> String {
-        let written = plan::without_write_only(schema, &self.config.to_value());
+        let mut written = plan::without_write_only(schema, &self.config.to_value());
+        YOUNGER.into_iter().for_each(|path| leave_out(&mut written, path));
         let mut hash = Sha256::new();
         hash.update(format!("{written:?}"));
         hash.update([0]);
@@ -117,6 +121,22 @@ impl Inputs {
         hash.update([0]);
         hash.update(self.values.digest());
         hex::encode(&hash.finalize()[..16])
+    }
+}
+
+/// Takes an attribute out that is not set.
+fn leave_out(value: &mut Value, path: &[&str]) {
+    let Value::Map(entries) = value else { return };
+    match path {
+        [name] if entries.get(*name).is_some_and(Value::is_null) => {
+            entries.remove(*name);
+        }
+        [name, rest @ ..] if !rest.is_empty() => {
+            if let Some(inner) = entries.get_mut(*name) {
+                leave_out(inner, rest);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -232,6 +232,10 @@ pub struct Migration {
     /// `alembic.ini` and `pyproject.toml` in the working directory.
     #[attr(optional)]
     pub config: Attr<String>,
+    /// The section of Alembic's configuration file (engine `alembic`), as `alembic --name` takes it: where one file has several
+    /// databases, the one that this release migrates. Default `alembic`.
+    #[attr(optional, check = section())]
+    pub config_section: Attr<String>,
     /// The working directory. Default: the image's.
     #[attr(optional)]
     pub working_dir: Attr<String>,
@@ -539,6 +543,16 @@ pub struct ServiceOutput {
 
 fn not_blank() -> Check {
     Check::text("a chart", |text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) })
+}
+
+fn section() -> Check {
+    Check::text("the name of a section, without its brackets", |text| {
+        if text.trim().is_empty() || text.contains(['[', ']', '\n']) || text.starts_with('-') {
+            Err(format!("\"{text}\" is none"))
+        } else {
+            Ok(())
+        }
+    })
 }
 
 fn lock_timeout() -> Check {

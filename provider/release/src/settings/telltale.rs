@@ -1,5 +1,6 @@
 //! Values that are secret, by the names of their keys or by their look: Terraform does not tell which come from sensitive
-//! variables.
+//! variables. The one rule for what a plan shows of values, what drift shows of objects, what the journal keeps and what is learned
+//! from Secrets.
 
 use serde_json::{Map, Value as Json};
 use tfplugin::Redactor;
@@ -9,6 +10,7 @@ const TELLTALES: &[&str] = &[
     "password",
     "passwd",
     "passphrase",
+    "passcode",
     "pwd",
     "secret",
     "token",
@@ -20,11 +22,44 @@ const TELLTALES: &[&str] = &[
     "masterkey",
     "jwtkey",
     "tlskey",
+    "sshkey",
+    "licensekey",
     "credential",
     "dsn",
     "connectionstring",
     "webhookurl",
     "htpasswd",
+];
+/// Words that say so where a key ends with one of them: `STRIPE_KEY`, `basicAuth`. In front of others they say nothing:
+/// `keyPrefix`, `authMode`.
+const LAST_WORDS: &[&str] = &["key", "keys", "auth", "private", "connection"];
+/// What stands before the word `key` where it names something that is no secret. Nothing at all does too: `key` by itself is what
+/// Kubernetes calls the name of a label, of a taint, or of an entry of a Secret.
+const OF_PLAIN_KEYS: &[&str] = &[
+    "public",
+    "primary",
+    "foreign",
+    "sort",
+    "partition",
+    "shard",
+    "hash",
+    "range",
+    "index",
+    "group",
+    "routing",
+    "cache",
+    "topology",
+    "label",
+    "annotation",
+    "config",
+    "field",
+    "column",
+    "object",
+    "map",
+    "tag",
+    "idempotency",
+    "authorized",
+    "known",
 ];
 /// Ends of a key that names a Secret, or something in one, and is no secret itself.
 const REFERENCES: &[&str] = &["name", "names", "ref", "refs", "keyref", "type", "enabled"];
@@ -33,7 +68,36 @@ const REFERENCES: &[&str] = &["name", "names", "ref", "refs", "keyref", "type", 
 pub(crate) fn is_telltale(key: &str) -> bool {
     let plain = plain(key);
     let pass = plain.ends_with("pass") && !plain.ends_with("bypass") && !plain.ends_with("compass");
-    !refers(&plain) && (pass || TELLTALES.iter().any(|word| plain.contains(word)))
+    !refers(&plain) && (pass || ends_tellingly(key) || TELLTALES.iter().any(|word| plain.contains(word)))
+}
+
+/// Whether the last word of a key is one of [`LAST_WORDS`] that tells.
+fn ends_tellingly(key: &str) -> bool {
+    let words = words(key);
+    match words.iter().map(String::as_str).rev().collect::<Vec<_>>().as_slice() {
+        ["key" | "keys"] => false,
+        ["key" | "keys", before, ..] => !OF_PLAIN_KEYS.contains(before),
+        [last, ..] => LAST_WORDS.contains(last),
+        [] => false,
+    }
+}
+
+/// The words of a key, in small letters: `awsSecretKey`, `STRIPE_KEY` and `s3.access-key` have them apart.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small_before = false;
+    for letter in key.chars() {
+        let begins = letter.is_uppercase() && small_before;
+        if begins || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            words.last_mut().into_iter().for_each(|word| word.extend(letter.to_lowercase()));
+        }
+        small_before = letter.is_lowercase() || letter.is_numeric();
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Whether everything below a key is secret: `credentials`, `tokens`, and not `tokenService`.
@@ -139,4 +203,45 @@ pub(crate) fn at<'a>(values: &'a Map<String, Json>, steps: &[String]) -> Option<
         Json::Array(items) => items.get(step.parse::<usize>().ok()?),
         _ => None,
     })
+}
+
+/// Whether anything within a value is secret, at whatever depth.
+pub(crate) fn holds_a_secret(value: &Json) -> bool {
+    match value {
+        Json::Object(map) => !secrets_in(map).is_empty(),
+        Json::Array(items) => items.iter().any(holds_a_secret),
+        Json::String(text) => looks_secret(text),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_told_from_those_of_other_things() {
+        for key in [
+            "password", "DB_PASSWORD", "rootPass", "PASSPHRASE", "passcode", "API_TOKEN", "awsSecretKey", "STRIPE_KEY", "s3.access-key",
+            "ENCRYPTION_KEY", "licenseKey", "SSH_KEYS", "basicAuth", "_auth", "NPM_AUTH", "PRIVATE", "wireguard.private", "SENTRY_DSN",
+            "connectionString", "AZURE_CONNECTION", "apiKeys",
+        ] {
+            assert!(is_telltale(key), "{key}");
+        }
+        for key in [
+            "key", "keys", "monkey", "publicKey", "PRIMARY_KEY", "topologyKey", "authorizedKeys", "keyPrefix", "KEYCLOAK_URL", "authMode",
+            "author", "AUTHORITY", "authEnabled", "privateSubnets", "connectionTimeout", "maxConnections", "bypass", "compass",
+            "existingSecret", "secretName", "passwordKeyRef", "DATABASE_URL", "level",
+        ] {
+            assert!(!is_telltale(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_within_counts_at_whatever_depth() {
+        use serde_json::json;
+        assert!(holds_a_secret(&json!([{ "a": { "apiKey": "x" } }])));
+        assert!(holds_a_secret(&json!({ "url": "postgres://u:p@h/d" })));
+        assert!(!holds_a_secret(&json!({ "secretKeyRef": { "name": "db", "key": "url" }, "topologyKey": "zone" })));
+    }
 }

@@ -45,6 +45,7 @@ fn check_migration(migration: &Migration) -> Diagnostics {
     };
     only("alembic", !migration.target.is_null(), "target");
     only("alembic", !migration.config.is_null(), "config");
+    only("alembic", !migration.config_section.is_null(), "config_section");
     only("alembic", !migration.scripts.is_null(), "scripts");
     only("command", !migration.upgrade_command.is_null(), "upgrade_command");
     only("command", !migration.current_command.is_null(), "current_command");

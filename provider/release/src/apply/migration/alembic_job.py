@@ -57,7 +57,8 @@ class Reader(CommandLine):
 
 def config_of(settings, command):
     """What follows reads the arguments as if it were the command."""
-    arguments = (["-c", settings["config"]] if settings.get("config") else []) + command
+    arguments = [word for flag, name in (("-c", "config"), ("-n", "section")) if settings.get(name) for word in (flag, settings[name])]
+    arguments += command
     sys.argv = ["alembic", *arguments]
     reader = Reader(prog="alembic")
     reader.main(arguments)

@@ -76,8 +76,10 @@ impl Terms<'_> {
         self.settings.target.as_str().unwrap_or("head")
     }
 
-    fn config(&self) -> Option<&str> {
-        self.settings.config.as_str()
+    /// Which configuration Alembic reads.
+    fn configured(&self, request: &mut Json) {
+        request["config"] = self.settings.config.as_str().into();
+        request["section"] = self.settings.config_section.as_str().into();
     }
 
     /// Our script in the application's Python.
@@ -92,14 +94,14 @@ impl Terms<'_> {
     /// A look that is to find out more.
     fn look_for(&self, part: Part, target: Option<&str>, mut request: Json) -> (Part, Vec<String>) {
         request["mode"] = "look".into();
-        request["config"] = self.config().into();
+        self.configured(&mut request);
         request["target"] = target.into();
         request["base"] = self.base.into();
         (part, self.alembic(&request))
     }
 
     fn moving(&self, mut request: Json) -> Vec<String> {
-        request["config"] = self.config().into();
+        self.configured(&mut request);
         request["lock_timeout"] = self.lock_timeout().into();
         request["lock_timeout_is_said"] = self.settings.lock_timeout.is_known().into();
         self.alembic(&request)
@@ -304,6 +306,7 @@ mod tests {
     fn alembic_is_asked_by_one_script_with_the_base_of_the_way_back() {
         let settings = Migration {
             config: Attr::Known("db/alembic.ini".to_owned()),
+            config_section: Attr::Known("orders".to_owned()),
             target: Attr::Known("+1".to_owned()),
             ..Migration::for_tests("alembic")
         };
@@ -316,6 +319,9 @@ mod tests {
         let upgrade = Task::upgrade(terms(&settings, &base));
         let moving = request(&upgrade.parts, 0);
         assert_eq!(moving["mode"], "upgrade");
+        for one in [&moving, &request(&upgrade.parts, 1)] {
+            assert_eq!((&one["config"], &one["section"]), (&json!("db/alembic.ini"), &json!("orders")));
+        }
         assert_eq!((&moving["target"], &moving["lock_timeout"]), (&json!("+1"), &json!("30000ms")));
         let look = request(&upgrade.parts, 1);
         assert_eq!((&look["target"], &look["base"]), (&Json::Null, &json!(["a", "b"])), "no steps are left");

@@ -14,7 +14,7 @@ use crate::apply::phases::preflight::Checked;
 use crate::apply::run::{Run, now};
 use crate::apply::stop::Stop;
 use crate::apply::taken_over;
-use crate::journal::{Journal, Outcome, Written, keyed};
+use crate::journal::{Format, Journal, Outcome, Written, keyed};
 use crate::settings::write_only::{SET_WO, write_only};
 
 /// How long the journal is tried to be written, and how often: the release is in, so there is time.
@@ -80,7 +80,7 @@ async fn write(run: &mut Run, checked: &Checked, deployed: &Deployed) -> Result<
     let nothing = Map::new();
     let values = run.made.as_ref().map_or(&nothing, |made| &made.revision.release.config);
     run.journal.content.written = Some(Written::of(&run.inputs.config, values));
-    run.journal.content.inputs.clear();
+    run.journal.content.format = Format::current();
     let mut digests = run.cluster.digests(&run.inputs.namespace, &run.journal.mark).await.map_err(unkept)?;
     run.journal.content.applied.chart_digest.clone_from(&run.chart.digest);
     run.journal.content.applied.manifest_digest = keyed(&digests, &deployed.manifest);

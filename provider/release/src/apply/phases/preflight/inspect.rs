@@ -134,6 +134,11 @@ async fn ask(run: &mut Run, migrator: &mut Migrator, base: Option<&[String]>) ->
     }
 }
 
+/// What Alembic says where it has no configuration file, or the section of it that is asked for is not there.
+fn lacks_configuration(line: &str) -> bool {
+    line.contains("No 'script_location' key found") || (line.contains("No config file") && line.contains("found"))
+}
+
 /// What PgBouncer, and poolers like it, say to a client with `PGOPTIONS`.
 fn refuses_options(line: &str) -> bool {
     line.contains("unsupported startup parameter")
@@ -156,17 +161,20 @@ fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
     let what = "Nothing was changed; where the database's schema stands could not be found out";
     let mut error = outcome.failure("The database cannot be migrated", what, image);
     let why = outcome.standing.clone().known().err().filter(|_| outcome.succeeded);
-    let log = outcome.logs.values().flatten();
+    let said = |says: fn(&str) -> bool| outcome.logs.values().flatten().any(|line| says(line));
     let advice = if let Some(why) = &why {
         error.detail.push_str(&format!("\n\nThe Job ended well, but {why}."));
         "See that migration.current_command prints one revision a line and nothing else, that env.py comes to \
          context.run_migrations(), and that the Job's log can be read; then apply again."
-    } else if log.into_iter().any(|line| refuses_options(line)) {
+    } else if said(refuses_options) {
         "A pooler before the database refuses what PGOPTIONS of migration.database_secret or migration.env says. Take it out, \
          or connect the migration to the database itself; then apply again."
     } else if outcome.lacks_shell() {
         "The engine command runs its commands by sh, which the image does not have. Name an image with sh and the tool in \
          migration.image; then apply again."
+    } else if said(lacks_configuration) {
+        "See that migration.config names Alembic's configuration file as seen from migration.working_dir, and \
+         migration.config_section a section of it that has script_location; then apply again."
     } else {
         "See that the database runs and lets the user in that migration.database_secret names, and that the image has its \
          migrations where migration.config says; then apply again."
@@ -254,6 +262,13 @@ mod tests {
         assert!(log("connection to server at \"10.0.0.1\", port 5432 failed: Connection refused"));
         assert!(!log("FAILED: password authentication failed for user \"ffe\""));
         assert!(!log("FAILED: No module named 'app'"));
+    }
+
+    #[test]
+    fn a_configuration_that_alembic_does_not_find_is_known_by_its_words() {
+        assert!(lacks_configuration("FAILED: No 'script_location' key found in configuration"));
+        assert!(lacks_configuration("FAILED: No config file 'elsewhere.ini' found, or file has no '[alembic]' section"));
+        assert!(!lacks_configuration("FAILED: password authentication failed for user \"ffe\""));
     }
 
     #[test]
