@@ -100,6 +100,18 @@ pub(crate) fn changed_since_plan(release: &str, what: &[String]) -> Diagnostic {
     )
 }
 
+/// The error for a Helm that was started once more, behind what preflight has looked at, and would deploy something else.
+pub(crate) fn not_as_checked(release: &str, what: &[String]) -> Diagnostic {
+    Diagnostic::error(
+        format!("The release {release} has changed since plan"),
+        format!(
+            "The Helm that was to deploy it had ended, and the one that was started in its place renders something else than what was \
+             planned and checked:\n\n  - {}\n\nIt was not deployed. Plan again, and apply that plan.",
+            what.join("\n  - ")
+        ),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -351,3 +351,56 @@ async fn the_job_of_a_run_that_died_is_waited_for_also_without_a_migration() {
     let job = ffe_cluster::ObjectRef::new("batch/v1", "Job", Some(NAMESPACE), "ffe-migrate-aaaaaaaaaaaa");
     assert!(world.api.get(&job).is_none(), "and is removed");
 }
+
+/// The Helm that preflight has looked at dies while the schema is migrated, and meanwhile the chart finds something else in the
+/// cluster, or does not. Behind it another Helm is started.
+async fn with_helm_killed_in_migrate(looked_up: Option<&str>) -> (World, Controller, Terraform, tfplugin_testing::Outcome) {
+    let world = World::with_helm();
+    world.helm().look_up("one");
+    let (mut tf, controller) = installed(&world).await;
+    controller.schema().held = Some(("migrate".to_owned(), true));
+    let meanwhile = async {
+        while !controller.schema().reached {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        tokio::task::block_in_place(|| world.helm().kill_waiting());
+        if let Some(text) = looked_up {
+            world.helm().look_up(text);
+        }
+        controller.schema().held = None;
+    };
+    let (done, ()) = tokio::join!(tf.apply(RELEASE, "one", version(&world, 4, json!({}))), meanwhile);
+    (world, controller, tf, done)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_helm_goes_on_where_the_one_that_waited_has_died() {
+    let (world, controller, tf, done) = with_helm_killed_in_migrate(None).await;
+    done.expect_ok();
+    assert_eq!((controller.schema().at, world.helm().calls()), (4, vec!["upgrade".to_owned()]));
+    assert_eq!(tf.state(RELEASE, "one")["revision"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_helm_deploys_nothing_that_was_not_confirmed() {
+    let (world, controller, mut tf, done) = with_helm_killed_in_migrate(Some("two")).await;
+    done.expect_error("", "The release ffe/one has changed since plan");
+    done.expect_error("", "ConfigMap/one is rendered differently");
+    done.expect_warning("", &format!("The database's schema is at {}, as before", revision(3)));
+    assert_eq!((controller.schema().at, world.helm().calls()), (3, Vec::<String>::new()));
+    // What is said to be done.
+    tf.apply(RELEASE, "one", version(&world, 4, json!({}))).await.expect_ok();
+    assert_eq!((controller.schema().at, world.helm().calls()), (4, vec!["upgrade".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_again_is_what_was_confirmed() {
+    let world = World::with_helm();
+    world.helm().look_up("one");
+    let (mut tf, controller) = installed(&world).await;
+    world.helm().fail("upgrade", "the server is busy");
+    world.helm().look_up_after("upgrade", "two");
+    let done = tf.apply(RELEASE, "one", version(&world, 4, json!({ "remediation": { "retries": 1 } }))).await;
+    done.expect_error("", "has changed since plan");
+    assert_eq!(controller.schema().at, 3);
+}

@@ -1,7 +1,7 @@
 //! Stands for Helm: a program that hands each call over to the test, which does to the API in memory what Helm would do to
 //! a cluster. A chart renders to one ConfigMap with the value `text`, or to the value `manifest` as it is.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,10 @@ struct State {
     failing: Mutex<Vec<(String, String)>>,
     /// What happens right after an operation.
     after: Mutex<Vec<(String, After)>>,
+    /// What the chart looks up in the cluster.
+    looked_up: Arc<Mutex<Option<String>>>,
+    /// Whoever waits is killed.
+    kills: AtomicBool,
 }
 
 type After = Box<dyn Fn(&FakeApi) + Send>;
@@ -84,6 +88,25 @@ impl StandIn {
         self.state.after.lock().unwrap().push((operation.to_owned(), Box::new(then)));
     }
 
+    /// The chart looks this up from now on, and renders it.
+    pub(crate) fn look_up(&self, text: &str) {
+        *self.state.looked_up.lock().unwrap() = Some(text.to_owned());
+    }
+
+    /// The same after the next call of an operation.
+    pub(crate) fn look_up_after(&self, operation: &str, text: &'static str) {
+        let looked_up = Arc::clone(&self.state.looked_up);
+        self.on(operation, move |_| *looked_up.lock().unwrap() = Some(text.to_owned()));
+    }
+
+    /// Kills the Helm that waits before its first write, and comes back once it is dead.
+    pub(crate) fn kill_waiting(&self) {
+        self.state.kills.store(true, Ordering::Relaxed);
+        while self.state.kills.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// What it was called for since the last time, without rendering.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.state.calls.lock().unwrap())
@@ -119,8 +142,9 @@ fn answer(api: &FakeApi, state: &State, call: &Path, arguments: &[String], value
     // Helm writes its record before anything else; where it is led through a door, it may be told to wait with that, for ever.
     if deploys
         && server.starts_with("http://")
-        && !announce(server, &record(name, 99, "pending", &rendered(values), values, ORDINARY))
+        && !announce(state, server, &record(name, 99, "pending", &rendered(state, values), values, ORDINARY))
     {
+        std::fs::write(call.with_extension("code"), "137").unwrap();
         return;
     }
     let (code, out, err) = match carry_out(api, state, arguments, values) {
@@ -139,8 +163,8 @@ fn server(kubeconfig: &str) -> String {
     json["clusters"][0]["cluster"]["server"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Sends a record; whether it was let through, whatever became of it.
-fn announce(server: &str, record: &Json) -> bool {
+/// Sends a record; whether it was let through, whatever became of it. It waits for ever, or is killed.
+fn announce(state: &State, server: &str, record: &Json) -> bool {
     let (address, key) = server.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
     let body = record.to_string();
@@ -148,22 +172,38 @@ fn announce(server: &str, record: &Json) -> bool {
         "POST /{key}/api/v1/namespaces/{NAMESPACE}/secrets HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    let mut answer = String::new();
-    let said = stream.write_all((head + &body).as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
-    said.is_ok() && answer.starts_with("HTTP/1.1")
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    if stream.write_all((head + &body).as_bytes()).is_err() {
+        return false;
+    }
+    let mut answer = Vec::new();
+    loop {
+        let mut piece = [0; 1024];
+        match stream.read(&mut piece) {
+            Ok(0) => return answer.starts_with(b"HTTP/1.1"),
+            Ok(count) => answer.extend_from_slice(&piece[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if state.kills.swap(false, Ordering::Relaxed) {
+                    return false;
+                }
+            }
+            Err(_) => return false,
+        }
+    }
 }
 
-fn rendered(values: &Json) -> String {
+fn rendered(state: &State, values: &Json) -> String {
+    let found = state.looked_up.lock().unwrap().as_ref().map(|text| format!("  found: {text}\n")).unwrap_or_default();
     match values["manifest"].as_str() {
         Some(text) => text.to_owned(),
-        None => manifest(values["text"].as_str().unwrap_or("hello")),
+        None => manifest(values["text"].as_str().unwrap_or("hello")) + &found,
     }
 }
 
 fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) -> Result<String, String> {
     let (operation, name) = (arguments[0].as_str(), arguments[1].as_str());
     if arguments.iter().any(|argument| argument == "--dry-run=server") {
-        return Ok(json!({ "manifest": rendered(values), "hooks": [], "info": { "notes": "" } }).to_string());
+        return Ok(json!({ "manifest": rendered(state, values), "hooks": [], "info": { "notes": "" } }).to_string());
     }
     state.calls.lock().unwrap().push(operation.to_owned());
     let mut failing = state.failing.lock().unwrap();
@@ -173,7 +213,7 @@ fn carry_out(api: &FakeApi, state: &State, arguments: &[String], values: &Json) 
         "install" | "upgrade" => {
             let described = arguments.iter().skip_while(|argument| *argument != "--description").nth(1);
             let described = described.map_or("Upgrade complete", String::as_str);
-            deploy(api, name, newest, &rendered(values), values, (described, words))
+            deploy(api, name, newest, &rendered(state, values), values, (described, words))
         }
         "rollback" => {
             let to: u32 = arguments[2].parse().unwrap();

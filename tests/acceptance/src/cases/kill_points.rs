@@ -14,8 +14,8 @@ use crate::gate::Moment::{self, After, Before};
 use crate::{Case, When};
 use At::{Ask, Begin, Close, Helm, Note};
 use Next::{Good, Old};
-use Story::{First, FirstFails, Upgrade, UpgradeFails};
-use Who::{Helm as HelmDies, Provider, Terraform, User};
+use Story::{Back, BackFails, First, FirstFails, Upgrade, UpgradeFails};
+use Who::{Helm as HelmDies, Provider, Terraform, User, WaitingHelm};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "kill_points::a_handful", when: When::Always, run: |stage| play::all(stage, |point| point.always) },
@@ -39,6 +39,12 @@ pub(super) const CASES: &[Case] = &[
         when: When::Full,
         run: |stage| play::story(stage, UpgradeFails, 1, 2),
     },
+    Case { name: "kill_points::back_to_an_older_version", when: When::Full, run: |stage| play::story(stage, Back, 0, 1) },
+    Case {
+        name: "kill_points::back_to_an_older_version_fails",
+        when: When::Full,
+        run: |stage| play::story(stage, BackFails, 0, 1),
+    },
     Case { name: "kill_points::first_install", when: When::Full, run: |stage| play::story(stage, First, 0, 1) },
     Case {
         name: "kill_points::first_install_fails",
@@ -54,6 +60,10 @@ enum Story {
     Upgrade,
     /// The same, and its check fails: release and schema go back.
     UpgradeFails,
+    /// An older version, which takes the schema back.
+    Back,
+    /// The same, and its check fails: the newer version comes back with its schema.
+    BackFails,
     /// Nothing was there before.
     First,
     /// Nothing was there before, and the check fails: it is uninstalled.
@@ -67,6 +77,8 @@ enum Who {
     Provider,
     /// Helm alone: the provider sees it and goes its way back.
     Helm,
+    /// Helm alone, while it waits to deploy: another goes on in its place.
+    WaitingHelm,
     /// Terraform: the provider ends by itself.
     Terraform,
     /// Nobody: the user presses Ctrl-C.
@@ -114,6 +126,8 @@ const fn row(story: Story, who: Who, moment: Moment, at: At) -> Point {
     let (next, moves): (Next, &[&str]) = match story {
         Upgrade => (Good, &["0004_feedback"]),
         UpgradeFails => (Old, &["0004_feedback", "0003_positions"]),
+        Back => (Good, &["0003_positions"]),
+        BackFails => (Old, &["0003_positions", "0004_feedback"]),
         First | FirstFails => (Good, &[]),
     };
     Point { story, who, moment, at, next, moves, always: false }
@@ -153,6 +167,7 @@ const POINTS: &[Point] = &[
     row(Upgrade, Provider, Before, Ask("migrate", "POST", "/jobs", "ffe-migrate-")),
     always(row(Upgrade, Provider, After, Ask("migrate", "POST", "/jobs", "ffe-migrate-"))),
     row(Upgrade, Terraform, After, Ask("migrate", "POST", "/jobs", "ffe-migrate-")),
+    always(row(Upgrade, WaitingHelm, After, Ask("migrate", "POST", "/jobs", "ffe-migrate-"))),
     always(row(Upgrade, User, After, Ask("migrate", "POST", "/jobs", "ffe-migrate-"))),
     always(row(Upgrade, Provider, Before, Note("schema_after"))),
     row(Upgrade, Provider, After, Note("schema_after")),
@@ -205,6 +220,40 @@ const POINTS: &[Point] = &[
     row(UpgradeFails, Provider, Before, Close("rolled_back")),
     row(UpgradeFails, Provider, After, Close("rolled_back")),
     then(Good, BACK_AND_FORTH, row(UpgradeFails, Provider, After, Close("rolled_back"))),
+
+    // An older version: the deployment comes first, then the newer version's pods end, then the schema goes back.
+    row(Back, Provider, After, Ask("preflight", "POST", "/jobs", "ffe-rows-")),
+    row(Back, Provider, Before, Note("back")),
+    row(Back, Provider, After, Note("back")),
+    row(Back, WaitingHelm, After, Begin("backup")),
+    row(Back, Provider, Before, Begin("deploy")),
+    row(Back, Provider, After, Helm("POST", "/secrets", "pending-upgrade")),
+    row(Back, Provider, After, Helm("PATCH", "/deployments/", "")),
+    row(Back, Terraform, After, Helm("PATCH", "/deployments/", "")),
+    then(Good, &["0003_positions"], row(Back, HelmDies, After, Helm("PATCH", "/deployments/", ""))),
+    row(Back, Provider, Before, Begin("migrate")),
+    row(Back, Provider, After, Ask("migrate", "PATCH", "/replicasets/", "")),
+    row(Back, Provider, After, Ask("migrate", "DELETE", "/pods/", "")),
+    always(row(Back, Provider, Before, Ask("migrate", "POST", "/jobs", "ffe-downgrade-"))),
+    always(row(Back, Provider, After, Ask("migrate", "POST", "/jobs", "ffe-downgrade-"))),
+    then(Old, &["0003_positions", "0004_feedback"], row(Back, Provider, After, Ask("migrate", "POST", "/jobs", "ffe-downgrade-"))),
+    row(Back, Terraform, After, Ask("migrate", "POST", "/jobs", "ffe-downgrade-")),
+    row(Back, User, After, Ask("migrate", "POST", "/jobs", "ffe-downgrade-")),
+    row(Back, Provider, Before, Note("schema_after")),
+    row(Back, Provider, After, Note("schema_after")),
+    then(Old, &["0003_positions", "0004_feedback"], row(Back, Provider, After, Begin("rollout"))),
+    row(Back, Provider, Before, Begin("verify")),
+    row(Back, Provider, Before, Close("succeeded")),
+    row(Back, User, After, Close("succeeded")),
+    // It fails, and the newer version comes back.
+    row(BackFails, Provider, After, Ask("migrate", "POST", "/jobs", "ffe-downgrade-")),
+    row(BackFails, Provider, After, Note("unwinding")),
+    row(BackFails, Provider, After, Helm("POST", "/secrets", "pending-rollback")),
+    row(BackFails, HelmDies, After, Helm("PATCH", "/deployments/", "ffe-backend:1.1.0")),
+    row(BackFails, Provider, After, Ask("way back", "POST", "/jobs", "ffe-migrate-")),
+    row(BackFails, User, After, Ask("way back", "POST", "/jobs", "ffe-migrate-")),
+    then(Good, &["0003_positions", "0004_feedback", "0003_positions"], row(BackFails, Provider, After, Ask("way back", "POST", "/jobs", "ffe-migrate-"))),
+    row(BackFails, Provider, After, Close("rolled_back")),
 
     // The first install, and a first install that fails.
     row(First, Provider, After, Begin("lock")),

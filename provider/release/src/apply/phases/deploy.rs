@@ -46,11 +46,11 @@ pub(crate) async fn deploy(run: &mut Run, checked: &Checked, deployer: Deployer)
             // Nothing was done: it begins anew, upon what is there now.
             Err(error) if error.failure().is_some_and(|failure| failure.cause == Cause::Outrun) => {
                 tracing::warn!(release = %run.inputs.name, "somebody else has made a revision meanwhile");
-                deployment::by_another_helm(run).await
+                deployment::by_another_helm(run, &checked.promise).await?
             }
             deployed => deployed,
         },
-        None => deployment::by_another_helm(run).await,
+        None => deployment::by_another_helm(run, &checked.promise).await?,
     };
     run.kit.records.invalidate(&run.inputs.namespace);
     if let Err(error) = deployed {

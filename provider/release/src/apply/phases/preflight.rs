@@ -20,7 +20,7 @@ use crate::journal::Outcome;
 use crate::journal::helm_revision::HelmRevision;
 use crate::rendering::changes::{Change, is_nothing, object_changes, unstable_fields};
 use crate::rendering::crds::{self, definition_changes};
-use crate::rendering::promise::changed_since_plan;
+use crate::rendering::promise::{Promise, changed_since_plan};
 use crate::rendering::render::{Rendering, render, render_to_promise};
 
 /// What preflight has found: what will be deployed, and what that changes.
@@ -31,6 +31,8 @@ pub(crate) struct Checked {
     pub changes: Vec<Change>,
     /// What is different in each rendering, as objects and fields.
     pub unstable: Vec<String>,
+    /// What of it is certain: another Helm that is started later deploys no other.
+    pub promise: Promise,
     /// The migration, and where the database stands; `None` where this run has nothing to do with a database.
     pub migration: Option<Inspected>,
     /// How the schema goes back, where an older version is deployed.
@@ -107,7 +109,8 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
         Some(held) => Deployer::Held(held),
         None => Deployer::Another,
     };
-    let checked = Checked { manifest: rendering.manifest, changes, unstable, migration, goes_back };
+    let promise = run.planned.promise.clone().unwrap_or_else(|| Promise::of(&run.chart.digest, &rendering));
+    let checked = Checked { manifest: rendering.manifest, changes, unstable, promise, migration, goes_back };
     Ok((Outcome::Succeeded, (checked, deployer)))
 }
 

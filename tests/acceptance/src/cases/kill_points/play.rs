@@ -48,7 +48,7 @@ fn play(stage: &mut Stage, points: &[&Point]) -> Result<()> {
 }
 
 fn wanted(tag: &'static str, point: &str) -> Wanted {
-    Wanted { tag, point: point.to_owned(), good: true, backup: false, stable_for: "null" }
+    Wanted { tag, point: point.to_owned(), good: true, backup: false, goes_back: false, stable_for: "null" }
 }
 
 /// The release and the database as the point's story begins.
@@ -74,6 +74,19 @@ fn prepare(scene: &mut Scene<'_>, point: &Point, name: &str, before: &mut Option
             }
             scene.forget_moves()
         }
+        Story::Back | Story::BackFails => {
+            if before.as_ref().is_none_or(|before| before.tag != "1.1.0") {
+                let first = before.is_none();
+                let old = wanted("1.1.0", &format!("before-{name}"));
+                scene.configure(Some(&old))?;
+                scene.stage.apply()?.ok()?;
+                if first {
+                    scene.seed()?;
+                }
+                *before = Some(old);
+            }
+            scene.forget_moves()
+        }
         Story::First | Story::FirstFails => {
             if before.take().is_some() {
                 scene.configure(None)?;
@@ -88,14 +101,16 @@ fn prepare(scene: &mut Scene<'_>, point: &Point, name: &str, before: &mut Option
 /// What is asked for when somebody dies, and what next.
 fn wishes(point: &Point, name: &str, before: Option<&Wanted>) -> Result<(Wanted, Wanted)> {
     let is_first = matches!(point.story, Story::First | Story::FirstFails);
-    let tag = if is_first { "1.0.0" } else { "1.1.0" };
+    let goes_back = matches!(point.story, Story::Back | Story::BackFails);
+    let tag = if is_first || goes_back { "1.0.0" } else { "1.1.0" };
     let good = Wanted {
         backup: matches!(point.at, At::Begin("backup") | At::Ask("backup", ..) | At::Note("backup")),
         // The user's wish reaches the provider a moment after terraform: the check must not be over by then.
         stable_for: if matches!((point.who, point.at), (Who::User, At::Ask("verify", ..))) { "\"5s\"" } else { "null" },
+        goes_back,
         ..wanted(tag, name)
     };
-    let first = Wanted { good: matches!(point.story, Story::Upgrade | Story::First), ..good.clone() };
+    let first = Wanted { good: matches!(point.story, Story::Upgrade | Story::First | Story::Back), ..good.clone() };
     let next = match point.next {
         Next::Good => good,
         Next::Old => before.cloned().context("nothing was there before")?,
@@ -157,12 +172,13 @@ fn die(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
             processes::kill(provider.pid)?;
             scene.gate.let_go(Then::Drop);
         }
-        Who::Helm => {
+        Who::Helm | Who::WaitingHelm => {
             let is_helm = |process: &&processes::Process| {
                 [" upgrade ", " install ", " rollback "].iter().any(|word| process.arguments.contains(word))
             };
             processes::kill(below.iter().find(is_helm).context("no helm")?.pid)?;
-            scene.gate.let_go(Then::Drop);
+            // The request is Helm's own, or the provider's, which goes on.
+            scene.gate.let_go(if point.who == Who::Helm { Then::Drop } else { Then::Pass });
         }
         Who::Terraform => {
             processes::kill(terraform.id())?;
@@ -181,8 +197,12 @@ fn die(scene: &mut Scene<'_>, point: &Point) -> Result<()> {
     if point.who == Who::User {
         return stopped(scene, point);
     }
-    // Once all is recorded, only the notice is lost.
     let told = scene.stage.started_log();
+    if point.who == Who::WaitingHelm {
+        ensure!(ended.success(), "no other Helm went on:\n{told}");
+        return Ok(());
+    }
+    // Once all is recorded, only the notice is lost.
     ensure!(!ended.success(), "terraform succeeded although somebody was killed:\n{told}");
     Ok(())
 }

@@ -17,6 +17,8 @@ pub(super) struct Wanted {
     pub(super) good: bool,
     /// A dump is taken before a migration.
     pub(super) backup: bool,
+    /// It may take the schema back.
+    pub(super) goes_back: bool,
     /// How long its check must go on to pass, in HCL.
     pub(super) stable_for: &'static str,
 }
@@ -104,6 +106,7 @@ resource "ffe_release" "backend" {{
     database_secret = ffe_environment.this.database_secret
     timeout         = "2m"
     backup          = "{backup}"
+    allow_downgrade = {goes_back}
     backup_to       = {{ storage = {{ size = "64Mi" }} }}
   }}
   verify = {{ path = "{path}", timeout = "{timeout}", stable_for = {stable_for} }}
@@ -113,6 +116,7 @@ resource "ffe_release" "backend" {{
             tag = wanted.tag,
             stable_for = wanted.stable_for,
             point = wanted.point,
+            goes_back = wanted.goes_back,
             backup = if wanted.backup { "always" } else { "never" },
         )
     }
