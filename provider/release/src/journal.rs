@@ -539,6 +539,11 @@ impl Journal {
         self.mark.state == MarkState::Complete
     }
 
+    /// Whether the newest run may have made objects that are there still.
+    pub(crate) fn may_have_left_objects(&self) -> bool {
+        self.content.runs.last().is_some_and(|run| run.outcome != Outcome::Uninstalled)
+    }
+
     /// The run that is going on, or died, or was stopped.
     pub(crate) fn unfinished(&self) -> Option<&RunRecord> {
         self.content.runs.last().filter(|run| run.is_open() && !run.unwinding)

@@ -100,6 +100,7 @@ pub(crate) async fn whose(records: &Records, namespace: &str, name: &str, known:
     // A record may be pruned between the list and the reading.
     for _ in 0..3 {
         let Some(key) = records.history_now(namespace, name).await?.pop() else { return Ok(Whose::Nobodys) };
+        refuse_newer_elsewhere(records, &key).await?;
         let Some(release) = records.open(&key).await? else { continue };
         return Ok(if is_ours(&key, &release, known) {
             Whose::Ours(Owned { key })
@@ -110,6 +111,27 @@ pub(crate) async fn whose(records: &Records, namespace: &str, name: &str, known:
     Err(Error::Record {
         object: format!("{namespace}/{name}"),
         problem: "its newest record is replaced again and again: somebody else is at work on it".to_owned(),
+    })
+}
+
+/// Somebody who uses another storage driver sees no release of the name, and installs one: its objects are then theirs. What that
+/// driver has of old says nothing.
+async fn refuse_newer_elsewhere(records: &Records, key: &RecordKey) -> Result<(), Error> {
+    let RecordKey { namespace, name, .. } = key;
+    let Some((driver, other)) = records.elsewhere(namespace, name).await? else { return Ok(()) };
+    if other.written <= key.written {
+        return Ok(());
+    }
+    let (theirs, ours) = (driver.as_str(), records.driver().as_str());
+    Err(Error::Record {
+        object: format!("{namespace}/{}", key.object),
+        problem: format!(
+            "the storage driver {theirs} has a newer one, {namespace}/{}: somebody has installed a release of the same name by it, and \
+             with it the objects. Nothing was changed. What to do: to have theirs, set helm.driver = \"{theirs}\" in the provider's \
+             configuration; to have ours again, remove the records of theirs, which leaves the objects: kubectl -n {namespace} delete \
+             {theirs}s -l owner=helm,name={name} (the provider reads the driver {ours})",
+            other.object
+        ),
     })
 }
 

@@ -404,3 +404,44 @@ async fn what_is_tried_again_is_what_was_confirmed() {
     done.expect_error("", "has changed since plan");
     assert_eq!(controller.schema().at, 3);
 }
+
+#[tokio::test]
+async fn the_job_of_a_run_that_died_is_over_with_its_own_containers() {
+    let world = World::with_helm();
+    let (mut tf, controller) = installed(&world).await;
+    let name = "ffe-migrate-aaaaaaaaaaaa";
+    world.edit_journal("one", |journal| {
+        let mut dead = journal["runs"][0].clone();
+        (dead["id"], dead["outcome"], dead["jobs"]) = ("aaaaaaaaaaaa".into(), "interrupted".into(), json!([name]));
+        journal["runs"].as_array_mut().unwrap().push(dead);
+    });
+    let job = ffe_cluster::ObjectRef::new("batch/v1", "Job", Some(NAMESPACE), name);
+    let containers = json!([{ "name": "upgrade", "image": "app:3" }]);
+    world.api.put(json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": name, "namespace": NAMESPACE },
+        "spec": {
+            "selector": { "matchLabels": { "batch.kubernetes.io/job-name": name } },
+            "template": { "spec": { "containers": containers } },
+        },
+        "status": { "active": 1 },
+    }));
+    let uid = world.api.get(&job).unwrap()["metadata"]["uid"].clone();
+    // A mesh has added a container, which knows nothing of an end.
+    world.api.put(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": "migrates", "namespace": NAMESPACE,
+            "labels": { "batch.kubernetes.io/job-name": name, "batch.kubernetes.io/controller-uid": uid },
+            "ownerReferences": [{ "apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid, "controller": true }],
+        },
+        "spec": { "containers": [{ "name": "upgrade", "image": "app:3" }, { "name": "istio-proxy", "image": "proxy" }] },
+        "status": { "phase": "Running", "containerStatuses": [
+            { "name": "upgrade", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+              "state": { "terminated": { "exitCode": 0 } } },
+            { "name": "istio-proxy", "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": { "running": {} } },
+        ] },
+    }));
+    tf.apply(RELEASE, "one", version(&world, 4, json!({ "timeout": "5s" }))).await.expect_ok();
+    assert_eq!(controller.schema().at, 4);
+    assert!(world.api.get(&job).is_none(), "and is removed");
+}

@@ -165,6 +165,60 @@ async fn records_of_another_storage_driver_are_named() {
     assert!(world.helm().calls().is_empty());
 }
 
+/// The record of a release in the other storage driver's place, written then.
+fn elsewhere(world: &World, written: &str) {
+    let mut record = crate::world::record("one", 1, "deployed", &manifest("theirs"), &json!({}), THEIRS);
+    record["kind"] = "ConfigMap".into();
+    record["data"] = json!({ "release": "x" });
+    record["metadata"]["labels"]["createdAt"] = written.into();
+    record["metadata"]["labels"]["modifiedAt"] = written.into();
+    world.api.put(record);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_installs_by_another_storage_driver_has_the_objects() {
+    let world = World::with_helm();
+    let (mut tf, _) = installed(&world).await;
+    let wanted = world.release("one", json!({ "set": [{ "name": "text", "value": "new" }] }));
+    // What was left of a driver that is not used any more says nothing.
+    elsewhere(&world, "1700000000");
+    later().await;
+    tf.apply(RELEASE, "one", wanted.clone()).await.expect_ok();
+    assert_eq!(world.helm().calls(), ["upgrade"]);
+    elsewhere(&world, "4000000000");
+    later().await;
+    let wanted = world.release("one", json!({ "set": [{ "name": "text", "value": "newer" }] }));
+    for diagnosed in [tf.apply(RELEASE, "one", wanted.clone()).await, tf.destroy(RELEASE, "one").await] {
+        diagnosed.expect_error("", "the storage driver configmap has a newer one");
+        diagnosed.expect_error("", "kubectl -n ffe delete configmaps -l owner=helm,name=one");
+    }
+    assert!(world.helm().calls().is_empty() && world.api.get(&config_map("one")).is_some());
+    // What the message says.
+    world.api.remove(&config_map(&record_of("one", 1).name));
+    later().await;
+    tf.apply(RELEASE, "one", wanted).await.expect_ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_installs_by_another_driver_after_our_first_install_was_taken_back_keeps_his_objects() {
+    let world = World::with_helm();
+    let mut tf = world.terraform().await;
+    let failed = tf.apply(RELEASE, "one", failing(&world, json!({}))).await;
+    failed.expect_error("verify.path", "failed its checks");
+    assert_eq!(world.helm().calls(), ["install", "uninstall"]);
+    world.api.put(of_release("ConfigMap", "one", json!({})));
+    elsewhere(&world, "4000000000");
+    later().await;
+    let refused = tf.apply(RELEASE, "one", world.release("one", json!({}))).await;
+    refused.expect_error("name", "helm.driver = \"configmap\"");
+    // Helm's driver `sql` keeps its records outside of the cluster: the objects tell.
+    world.api.remove(&config_map(&record_of("one", 1).name));
+    later().await;
+    let refused = tf.apply(RELEASE, "one", world.release("one", json!({}))).await;
+    refused.expect_error("name", "Helm has no record of the release ffe/one, and its objects exist");
+    assert!(world.helm().calls().is_empty() && world.api.get(&config_map("one")).is_some());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_adopted_is_left_running_also_without_its_journal() {
     let world = World::with_helm();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
-use ffe_cluster::{Kind, ObjectRef};
+use ffe_cluster::{JobOptions, Kind};
 use ffe_helm::manifest::Manifest;
 use tfplugin::{Diagnostic, Path};
 
@@ -230,12 +230,10 @@ pub(crate) async fn finish_jobs_of_earlier_runs(run: &mut Run) -> Result<(), Sto
     for job in &older {
         let found = run.cluster.find::<Job>(Some(&run.inputs.namespace), job).await;
         let found = found.map_err(|error| Stop::cluster(&error, "The Job of an earlier run cannot be looked at"))?;
-        if found.is_none() {
-            continue;
-        }
+        let Some(found) = found else { continue };
         tracing::info!(%job, "waiting for the Job of an earlier run");
-        let object = ObjectRef::of::<Job>(Some(&run.inputs.namespace), job);
-        match run.cluster.wait_rollout(&object, &run.wait(run.inputs.timeout)).await {
+        // The end of its own containers decides: one that a mesh has added may never end.
+        match run.cluster.await_job(&found, true, &JobOptions::new(run.wait(run.inputs.timeout))).await {
             Err(error) if error.kind() == Kind::Cancelled => return Err(Stop::Cancelled),
             Err(error) if error.kind() == Kind::Timeout => {
                 return Err(Stop::cluster(&error, "The Job of an earlier run is still going on"));
