@@ -252,3 +252,102 @@ async fn a_journal_of_an_earlier_version_loses_its_secrets_at_the_next_run() {
     let journal = text(&world);
     assert!(!journal.contains("canary") && !journal.contains("0123456789abcdef"), "{journal}");
 }
+
+/// What a version of the provider has left that knew the first format of the journal alone: its journal, and Helm's records. Made by
+/// that version, at commit c303231.
+fn left_by_the_first_format(world: &World, objects: &str) {
+    for object in serde_json::from_str::<Vec<Json>>(objects).unwrap() {
+        world.api.put(object);
+    }
+    let format = world.read_journal("one")["inputs"].clone();
+    assert!(format.is_string(), "{format}");
+}
+
+/// A run that died in its first install, behind the migration from 3 to 4.
+const OPEN: &str = include_str!("fixtures/first_format_open.json");
+/// A release that is well.
+const CLOSED: &str = include_str!("fixtures/first_format_closed.json");
+
+/// The configuration of those: with a chart that lies in the same place whoever runs it.
+fn of_the_first_format(world: &World, image: usize) -> Json {
+    let mut config = version(world, image, json!({}));
+    config["chart"] = "tests/scenarios/fixtures/one".into();
+    config
+}
+
+#[tokio::test]
+async fn a_run_that_an_earlier_version_has_begun_is_gone_on_with() {
+    let world = World::with_helm();
+    left_by_the_first_format(&world, OPEN);
+    let id = world.read_journal("one")["runs"][0]["id"].clone();
+    let controller = Controller::new(&world.api, 4);
+    let mut tf = world.terraform().await;
+    tf.apply(RELEASE, "one", of_the_first_format(&world, 4)).await.expect_ok();
+    let journal = world.read_journal("one");
+    let journalled = journal["runs"].as_array().unwrap();
+    assert_eq!((journalled.len(), &journalled[0]["id"], &journalled[0]["outcome"]), (1, &id, &json!("succeeded")));
+    assert_eq!(controller.jobs(), ["inspect"], "what it has migrated is not migrated again");
+    assert_eq!(world.helm().calls(), Vec::<String>::new(), "what it has installed is not installed again");
+    assert_eq!((&journal["inputs"], journal["written"].is_object()), (&json!(2), true));
+    tf.assert_empty_plan(RELEASE, "one", of_the_first_format(&world, 4)).await;
+}
+
+#[tokio::test]
+async fn a_run_that_an_earlier_version_has_begun_is_taken_back_where_something_else_is_wanted() {
+    let world = World::with_helm();
+    left_by_the_first_format(&world, OPEN);
+    let controller = Controller::new(&world.api, 4);
+    let mut tf = world.terraform().await;
+    let mut config = of_the_first_format(&world, 5);
+    config["verify"] = failing()["verify"].clone();
+    tf.apply(RELEASE, "one", config).await.expect_error("verify.path", "failed its checks");
+    assert_eq!(controller.schema().at, 3, "where that run began");
+    let outcomes: Vec<Json> = runs(&world).iter().map(|run| run["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["interrupted", "uninstalled"]);
+    tf.apply(RELEASE, "one", of_the_first_format(&world, 3)).await.expect_ok();
+}
+
+#[tokio::test]
+async fn an_attribute_that_an_earlier_version_did_not_know_is_another_run() {
+    let world = World::with_helm();
+    left_by_the_first_format(&world, OPEN);
+    let _controller = Controller::new(&world.api, 4);
+    let mut tf = world.terraform().await;
+    let mut config = of_the_first_format(&world, 4);
+    config["migration"]["allow_downgrade"] = true.into();
+    tf.apply(RELEASE, "one", config).await.expect_ok();
+    assert_eq!(runs(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_release_of_an_earlier_version_is_imported_and_deployed_over() {
+    let world = World::with_helm();
+    left_by_the_first_format(&world, CLOSED);
+    let controller = Controller::new(&world.api, 3);
+    let mut tf = world.terraform().await;
+    let config = of_the_first_format(&world, 3);
+    // Not in the state: it is ours, and is not taken over unasked.
+    tf.apply(RELEASE, "one", config.clone()).await.expect_error("name", "terraform import ffe_release.<name> ffe/one");
+    tf.import(RELEASE, "one", "ffe/one", config.clone()).await.expect_action(Action::NoOp).expect_silence();
+    tf.apply(RELEASE, "one", of_the_first_format(&world, 4)).await.expect_ok();
+    assert_eq!((controller.schema().at, world.helm().calls()), (4, vec!["upgrade".to_owned()]));
+    assert_eq!(world.read_journal("one")["inputs"], 2);
+}
+
+#[tokio::test]
+async fn a_journal_of_a_later_format_is_refused() {
+    let world = World::with_helm();
+    let (mut tf, _controller) = installed(&world).await;
+    world.helm().calls();
+    let was = world.read_journal("one");
+    world.edit_journal("one", |journal| journal["inputs"] = 3.into());
+    let done = tf.apply(RELEASE, "one", version(&world, 4, json!({}))).await;
+    done.expect_error("", "it has the format 3, and this version of the provider reads formats up to 2");
+    done.expect_error("", "It may be of a newer version of the provider");
+    // Nor is one that says nothing an empty one.
+    world.edit_journal("one", |journal| *journal = json!({}));
+    tf.destroy(RELEASE, "one").await.expect_error("", "it names neither its format nor a run");
+    assert_eq!(world.helm().calls(), Vec::<String>::new());
+    world.edit_journal("one", |journal| *journal = was);
+    tf.apply(RELEASE, "one", version(&world, 4, json!({}))).await.expect_ok();
+}
