@@ -4,6 +4,7 @@ mod backups;
 mod bad_input;
 mod clusters;
 mod commands;
+mod confined;
 mod data;
 mod diagnosis;
 mod drift;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Case> {
         failures::CASES,
         going_back::CASES,
         remedies::CASES,
+        confined::CASES,
         guide::CASES,
         diagnosis::CASES,
         pipeline::CASES,

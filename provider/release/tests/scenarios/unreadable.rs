@@ -76,7 +76,7 @@ async fn one_that_is_there_when_it_is_planned_and_not_when_it_is_applied_stops_t
     planned.expect_ok();
     spoil_record(&world.api, "one", 2);
     let done = tf.apply_planned(planned, with_text(&world, "third", json!({}))).await;
-    assert!(done.diagnostics().has_errors(), "{done}");
+    assert!(done.diagnostics().has_errors(), "{done:?}");
     assert_eq!((world.helm().calls(), text_of(&world)), (Vec::new(), json!("second")));
 }
 
@@ -186,7 +186,7 @@ async fn the_schema_does_not_go_back_under_pods_that_nobody_knows() {
     });
     let done = tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await;
     done.expect_error("", LOST);
-    assert_eq!(controller.schema().at, 4, "under pods of version 4: {done}");
+    assert_eq!(controller.schema().at, 4, "under pods of version 4: {done:?}");
     assert!(!controller.jobs().iter().any(|job| job.starts_with("downgrade")));
     assert!(pod(&world, "new").is_some());
 }
@@ -254,6 +254,6 @@ async fn content_that_is_kept_and_cannot_be_read_is_not_no_content() {
     });
     let done = tf.apply(RELEASE, "one", config).await;
     done.expect_error("", "could not be given back as it was");
-    done.expect_error("", "The content that is kept of it");
+    done.expect_error("", "content that is kept of it is not usable");
     assert!(world.api.get(&kept()).is_some());
 }

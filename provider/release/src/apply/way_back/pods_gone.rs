@@ -170,8 +170,12 @@ impl Revisions {
         let namespace = Some(run.inputs.namespace.as_str());
         let mut revisions = Revisions::default();
         for one in run.cluster.list::<Deployment>(namespace, &Query::default()).await? {
-            let seen = one.status.and_then(|status| status.observed_generation);
             let now = annotation(&one.metadata, OF_REPLICA_SETS);
+            // One that is paused from the beginning gets no revision, and has no pods.
+            if now.is_none() && one.spec.paused == Some(true) {
+                continue;
+            }
+            let seen = one.status.and_then(|status| status.observed_generation);
             revisions.note(run, "Deployment", &one.metadata, seen, OF_REPLICA_SETS, now);
         }
         for one in run.cluster.list::<StatefulSet>(namespace, &Query::default()).await? {
@@ -205,10 +209,12 @@ impl Revisions {
         if !is_releases(metadata, run) {
             return;
         }
-        if seen.unwrap_or(0) < metadata.generation.unwrap_or(0) {
-            self.unseen.push(format!("{kind}/{}", metadata.name.as_deref().unwrap_or_default()));
-        } else if let (Some(uid), Some(now)) = (metadata.uid.clone(), now) {
-            self.now.insert(uid, (key, now));
+        // Without its revision nothing can be told of its pods: Kubernetes has not come to it yet.
+        match (metadata.uid.clone(), now) {
+            (Some(uid), Some(now)) if seen.unwrap_or(0) >= metadata.generation.unwrap_or(0) => {
+                self.now.insert(uid, (key, now));
+            }
+            _ => self.unseen.push(format!("{kind}/{}", metadata.name.as_deref().unwrap_or_default())),
         }
     }
 

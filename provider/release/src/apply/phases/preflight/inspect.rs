@@ -18,7 +18,7 @@ use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::unfinished;
-use crate::journal::{Behind, Pending};
+use crate::journal::Pending;
 use crate::settings::model::Migration;
 
 /// How often a database that cannot be reached is asked.
