@@ -253,8 +253,8 @@ async fn a_journal_of_an_earlier_version_loses_its_secrets_at_the_next_run() {
     assert!(!journal.contains("canary") && !journal.contains("0123456789abcdef"), "{journal}");
 }
 
-/// What a version of the provider has left that knew the first format of the journal alone: its journal, and Helm's records. Made by
-/// that version, at commit c303231.
+/// What a version of the provider has left that knew the first format of the journal alone: its journal as that version serializes it
+/// (commit c303231), with its digests without a key, and Helm's records.
 fn left_by_the_first_format(world: &World, objects: &str) {
     for object in serde_json::from_str::<Vec<Json>>(objects).unwrap() {
         world.api.put(object);
