@@ -206,11 +206,11 @@ async fn plan_deployment(
 
     if replaces {
         let running = match &key {
-            Some(key) => kit.records.open(key).await.map_err(unreadable)?,
+            Some(key) => HelmRevision::open(&kit.records, key).await?,
             None => None,
         };
-        let manifest = running.as_ref().and_then(|release| release.parsed_manifest().ok());
-        diagnostics.push(replacement::warning(&inputs.namespace, &inputs.name, manifest.as_ref()));
+        let manifest = running.as_ref().map(|revision| &revision.manifest);
+        diagnostics.push(replacement::warning(&inputs.namespace, &inputs.name, manifest));
     }
     // By then it is uninstalled.
     let key = key.filter(|_| !replaces);

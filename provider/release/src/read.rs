@@ -94,7 +94,8 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
             Err(why) => {
                 return kept(
                     request,
-                    Diagnostic::error(why.summary, format!("{}\n\nThe state of the last run is kept.", why.detail)).into(),
+                    Diagnostic::error(why.summary, format!("{}\n\nThe state of the last run is kept.", why.detail))
+                        .into(),
                 );
             }
         };

@@ -186,9 +186,7 @@ mod tests {
                 ("/data/topologyKey".into(), "zone".into(), "host".into()),
             ]
         );
-        let custom = |password: &str, mode: &str| {
-            json!({ "apiVersion": "a/v1", "kind": "App", "metadata": {}, "spec": { "auth": { "password": password, "mode": mode } } })
-        };
+        let custom = |password: &str, mode: &str| json!({ "apiVersion": "a/v1", "kind": "App", "metadata": {}, "spec": { "auth": { "password": password, "mode": mode } } });
         let found = all(&custom("one", "a"), &custom("two", "b"), &[]);
         assert_eq!(found, [("/spec/auth/mode".into(), "a".into(), "b".into()), hidden("/spec/auth/password")]);
     }

@@ -49,7 +49,8 @@ pub(crate) async fn find_claim(
         Whose::Foreign(foreign) if is_installed(&foreign.key) => (foreign.key, foreign.first_deployed),
         _ => {
             // What a create of ours has made before it died is taken over by the next. One that was uninstalled has left nothing.
-            let ours = journal.as_ref().is_some_and(|journal| !journal.is_complete() && journal.may_have_left_objects());
+            let ours =
+                journal.as_ref().is_some_and(|journal| !journal.is_complete() && journal.may_have_left_objects());
             let takes = config.take_ownership.known() == Some(&true);
             let lost = remains::refusal(cluster, &kit.records, namespace, name, takes || ours).await?;
             return Ok(lost.map_or(Claim::Ours(journal), |lost| Claim::Refused(lost.at(Path::attribute("name")))));

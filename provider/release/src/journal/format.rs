@@ -49,9 +49,9 @@ impl Format {
     /// With what is wrong.
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Format::Numbered(number) if *number > CURRENT => {
-                Err(format!("it has the format {number}, and this version of the provider reads formats up to {CURRENT}"))
-            }
+            Format::Numbered(number) if *number > CURRENT => Err(format!(
+                "it has the format {number}, and this version of the provider reads formats up to {CURRENT}"
+            )),
             Format::Plain(_) | Format::Numbered(_) | Format::None => Ok(()),
         }
     }

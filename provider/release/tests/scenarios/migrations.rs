@@ -354,7 +354,9 @@ async fn the_job_of_a_run_that_died_is_waited_for_also_without_a_migration() {
 
 /// The Helm that preflight has looked at dies while the schema is migrated, and meanwhile the chart finds something else in the
 /// cluster, or does not. Behind it another Helm is started.
-async fn with_helm_killed_in_migrate(looked_up: Option<&str>) -> (World, Controller, Terraform, tfplugin_testing::Outcome) {
+async fn with_helm_killed_in_migrate(
+    looked_up: Option<&str>,
+) -> (World, Controller, Terraform, tfplugin_testing::Outcome) {
     let world = World::with_helm();
     world.helm().look_up("one");
     let (mut tf, controller) = installed(&world).await;

@@ -107,7 +107,10 @@ async fn a_number_that_helm_gives_again_is_not_the_revision_that_had_passed() {
     let done = tf.apply(RELEASE, "one", with_text(&world, "third", failing())).await;
     done.expect_error("verify.path", "failed its checks");
     done.expect_warning("", "It was rolled back to the last revision that passed its checks");
-    assert_eq!((world.helm().calls(), text_of(&world)), (vec!["upgrade".to_owned(), "rollback".to_owned()], json!("first")));
+    assert_eq!(
+        (world.helm().calls(), text_of(&world)),
+        (vec!["upgrade".to_owned(), "rollback".to_owned()], json!("first"))
+    );
 }
 
 /// A Deployment of two containers: the application, and one whose image is another in each version.

@@ -54,7 +54,11 @@ fn no_room(stage: &mut Stage) -> Result<()> {
             .to_string()
     };
     let quota = of("ResourceQuota", "small", json!({ "hard": { "pods": "1" } }));
-    let range = of("LimitRange", "small", json!({ "limits": [{ "type": "Container", "max": { "cpu": "500m" }, "default": { "cpu": "200m" } }] }));
+    let range = of(
+        "LimitRange",
+        "small",
+        json!({ "limits": [{ "type": "Container", "max": { "cpu": "500m" }, "default": { "cpu": "200m" } }] }),
+    );
     stage.kube.apply(&quota)?;
     stage.kube.until("the quota to be counted", LIMIT, |kube| {
         let quota = kube.get(&["resourcequota", "-n", &stage.name, "small"])?;
@@ -87,7 +91,8 @@ fn images(stage: &mut Stage) -> Result<()> {
     stage.configure(&release(stage, &chart, "two", bare))?;
     stage.apply()?.failed_with(&["\"sh\"", "an image with sh and the tool"])?;
     expect_untouched(stage)?;
-    let alembic = release(stage, &chart, "two", "image = \"ffe-testbed.local/pause:1\"").replace("\"command\"", "\"alembic\"");
+    let alembic =
+        release(stage, &chart, "two", "image = \"ffe-testbed.local/pause:1\"").replace("\"command\"", "\"alembic\"");
     stage.configure(&alembic)?;
     stage.apply()?.failed_with(&["python3", "What to do: "])?;
     expect_untouched(stage)?;

@@ -39,7 +39,11 @@ pub(super) const CASES: &[Case] = &[
         when: When::Full,
         run: |stage| play::story(stage, UpgradeFails, 1, 2),
     },
-    Case { name: "kill_points::back_to_an_older_version", when: When::Full, run: |stage| play::story(stage, Back, 0, 1) },
+    Case {
+        name: "kill_points::back_to_an_older_version",
+        when: When::Full,
+        run: |stage| play::story(stage, Back, 0, 1),
+    },
     Case {
         name: "kill_points::back_to_an_older_version_fails",
         when: When::Full,

@@ -99,7 +99,7 @@ fn going_back_of(run: &Run) -> Option<(Option<String>, GoingBack)> {
 }
 
 fn behind(migrator: &Migrator, back: &GoingBack, found: &Inspection) -> Option<Behind> {
-    let stands_on = is_alembic(&migrator.settings).then(|| found.astray.is_empty());
+    let stands_on = is_alembic(&migrator.settings).then_some(found.astray.is_empty());
     Behind::find(back, &found.current, stands_on)
 }
 

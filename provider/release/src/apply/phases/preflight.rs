@@ -101,8 +101,8 @@ pub(crate) async fn check(run: &mut Run) -> Result<(Outcome, (Checked, Deployer)
 
     let mut changes = object_changes(before, &rendering, &run.inputs.namespace, true);
     let unstable = unstable_fields(&rendering, &run.inputs.namespace);
-    let in_place =
-        !run.planned.correction.is_wanted() && deployed.is_some_and(|revision| is_in_place(run, &revision.release, &changes));
+    let in_place = !run.planned.correction.is_wanted()
+        && deployed.is_some_and(|revision| is_in_place(run, &revision.release, &changes));
     changes.extend(crds::changes(&definitions));
     let deployer = match held {
         _ if in_place => Deployer::Nobody,

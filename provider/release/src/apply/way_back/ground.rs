@@ -11,8 +11,7 @@ use crate::apply::way_back::release_back::revision_to_go_back_to;
 pub(crate) async fn require_readable(run: &Run) -> Result<(), Stop> {
     let unreadable = |error: ffe_helm::Error| Stop::helm(&error, "The release's records cannot be read");
     let history = run.kit.records.history_now(&run.inputs.namespace, &run.inputs.name).await.map_err(unreadable)?;
-    let needed =
-        [run.record().revision_before, run.journal.last_verified(), revision_to_go_back_to(run, &history)];
+    let needed = [run.record().revision_before, run.journal.last_verified(), revision_to_go_back_to(run, &history)];
     for key in history.iter().filter(|key| needed.contains(&Some(key.revision))) {
         run.manifest_of(key).await?;
     }

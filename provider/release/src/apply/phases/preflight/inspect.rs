@@ -265,7 +265,9 @@ mod tests {
     #[test]
     fn a_configuration_that_alembic_does_not_find_is_known_by_its_words() {
         assert!(lacks_configuration("FAILED: No 'script_location' key found in configuration"));
-        assert!(lacks_configuration("FAILED: No config file 'elsewhere.ini' found, or file has no '[alembic]' section"));
+        assert!(lacks_configuration(
+            "FAILED: No config file 'elsewhere.ini' found, or file has no '[alembic]' section"
+        ));
         assert!(!lacks_configuration("FAILED: password authentication failed for user \"ffe\""));
     }
 
