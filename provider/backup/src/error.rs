@@ -74,6 +74,8 @@ pub enum Reason {
     Upload,
     /// The volume or bucket cannot be used
     Storage,
+    /// The container that carries dumps to the storage was killed, most likely for memory
+    Memory,
     /// There is a backup of this name
     Exists,
     /// The pod never ran, was killed, or ran out of time
@@ -94,6 +96,7 @@ impl Reason {
             "verification" => Self::Verification,
             "upload" => Self::Upload,
             "storage" => Self::Storage,
+            "memory" => Self::Memory,
             "exists" => Self::Exists,
             _ => Self::Pod,
         }
@@ -117,6 +120,9 @@ impl Reason {
             Self::Verification => "Nothing was kept as a backup. Check the storage, then run again.",
             Self::Upload | Self::Storage => {
                 "Check the storage's settings and the permissions of its credentials (list, put, get, delete)."
+            }
+            Self::Memory => {
+                "Let rclone keep less at once: chunk_size = \"8Mi\" and upload_concurrency = \"1\" in backup_to.rclone.options (with backend = \"s3\" for a bucket). Nothing was kept as a backup, and nothing was restored."
             }
             Self::Exists => "Choose another name for the backup: an existing one is never overwritten.",
             Self::Pod => "Correct what keeps the Job's pod from running to its end, then run again.",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::{
     Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    PodSpec, PodTemplateSpec, SecretKeySelector, SecurityContext, Volume as PodVolume, VolumeMount,
+    PodSpec, PodTemplateSpec, SecretKeySelector, SecretVolumeSource, SecurityContext, Volume as PodVolume, VolumeMount,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use ffe_cluster::{Mark, MarkState, every_key_of, one_shot_job};
@@ -23,6 +23,14 @@ const NAME_LABEL: &str = "app.kubernetes.io/name";
 const CONTAINER: &str = "backup";
 /// Where both containers see the same files.
 const EXCHANGE: &str = "/exchange";
+/// Where the other container sees those of the database's: certificates that the connection names.
+const DATABASE: &str = "/database";
+/// Where rclone's container sees the keys of its Secret as files.
+const SETTINGS: &str = "/settings";
+
+/// What keeps rclone from making a bucket that is not there, where it would.
+pub const NOT_MADE: [&str; 3] =
+    ["RCLONE_S3_NO_CHECK_BUCKET", "RCLONE_GCS_NO_CHECK_BUCKET", "RCLONE_AZUREBLOB_NO_CHECK_CONTAINER"];
 
 /// What differs between Jobs of one place.
 #[derive(Debug, Clone, Default)]
@@ -47,14 +55,24 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         ..ObjectMeta::default()
     };
     Mark { state: MarkState::Complete, ..place.mark.clone() }.write(&mut metadata);
-    let (volumes, mounts) = volumes(place);
+    let (mut volumes, mounts) = volumes(place);
+    let mut own = mounts.clone();
+    if let Some(secret) = task.database_secret {
+        volumes.push(files_of("database", secret));
+        own.push(VolumeMount { read_only: Some(true), ..mount("database", DATABASE) });
+    }
     let backup = Container {
         env_from: task.database_secret.map(every_key_of),
         env: Some(env(place, task)),
-        ..container(CONTAINER, &place.image, script(work, &place.storage), &mounts)
+        ..container(CONTAINER, &place.image, script(work, &place.storage), &own)
     };
     let mut containers = vec![backup];
     if let Some(settings) = storage_settings(place)? {
+        let mut mounts = mounts;
+        if let Some(secret) = settings.secret {
+            volumes.push(files_of("settings", secret));
+            mounts.push(VolumeMount { read_only: Some(true), ..mount("settings", SETTINGS) });
+        }
         containers.push(Container {
             env_from: settings.secret.map(every_key_of),
             env: Some(settings.env),
@@ -71,6 +89,21 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         }),
     };
     Ok(one_shot_job(metadata, place.timeout, pod))
+}
+
+/// A Secret's keys as files, which the pod's group may read. Where it is missing, the variables tell so by its name.
+fn files_of(volume: &str, secret: &str) -> PodVolume {
+    let source = SecretVolumeSource {
+        secret_name: Some(secret.to_owned()),
+        default_mode: Some(0o440),
+        optional: Some(true),
+        ..SecretVolumeSource::default()
+    };
+    PodVolume { name: volume.to_owned(), secret: Some(source), ..PodVolume::default() }
+}
+
+fn mount(name: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
 }
 
 /// A container that runs a script.
@@ -131,7 +164,8 @@ struct StorageSettings<'a> {
 fn storage_settings(place: &Place) -> Result<Option<StorageSettings<'_>>, Error> {
     let setting = |name: &str, value: &str| plain(&format!("RCLONE_CONFIG_STORE_{}", name.to_uppercase()), value);
     // No file of settings, nothing outside of the scratch volume, and a bucket that is not there is not made.
-    let mut env = vec![plain("RCLONE_CONFIG", ""), plain("RCLONE_S3_NO_CHECK_BUCKET", "true"), plain("HOME", EXCHANGE)];
+    let mut env = vec![plain("RCLONE_CONFIG", ""), plain("HOME", EXCHANGE)];
+    env.extend(NOT_MADE.map(|name| plain(name, "true")));
     env.push(plain("RCLONE_RETRIES", "3"));
     match &place.storage {
         Storage::Volume(_) => Ok(None),
@@ -177,11 +211,6 @@ fn credentials(s3: &S3) -> Vec<EnvVar> {
 }
 
 fn volumes(place: &Place) -> (Vec<PodVolume>, Vec<VolumeMount>) {
-    let mount = |name: &str, path: &str| VolumeMount {
-        name: name.to_owned(),
-        mount_path: path.to_owned(),
-        ..VolumeMount::default()
-    };
     let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
     if !matches!(place.storage, Storage::Volume(_)) {
         // Pipes and, for a restore, the dump.

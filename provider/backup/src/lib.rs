@@ -60,11 +60,20 @@ pub mod scripts {
         in_remote(Work::Restore)
     }
 
+    /// Lists what is there.
+    #[must_use]
+    pub fn list_remote() -> String {
+        in_remote(Work::List)
+    }
+
     /// Removes what is too old there.
     #[must_use]
     pub fn prune_remote() -> String {
         in_remote(Work::Prune)
     }
+
+    /// What keeps rclone from making a bucket.
+    pub use crate::job::NOT_MADE;
 
     /// What runs beside them.
     #[must_use]

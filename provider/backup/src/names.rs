@@ -92,9 +92,9 @@ fn check_rclone(rclone: &Rclone) -> Result<(), Error> {
         let message = format!("`{name}` is no setting; expected rclone's name of one, such as account");
         return Err(invalid("storage.rclone.options", message));
     }
-    let plain = rclone.path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'));
+    let plain = rclone.path.chars().all(|c| c.is_ascii_alphanumeric() || " ._-+~@/".contains(c));
     if !plain || rclone.path.contains("//") || rclone.path.contains("..") {
-        let message = format!("`{}`: expected letters, digits and . _ - with / between", rclone.path);
+        let message = format!("`{}`: expected letters, digits, spaces and . _ - + ~ @ with / between", rclone.path);
         return Err(invalid("storage.rclone.path", message));
     }
     Ok(())

@@ -56,7 +56,9 @@ pub struct Rclone {
     pub path: String,
     /// Settings of this kind by rclone's names, without secrets, for instance `account`.
     pub options: BTreeMap<String, String>,
-    /// A Secret of the namespace with settings that are secret: its keys are `RCLONE_CONFIG_STORE_<OPTION>`.
+    /// A Secret of the namespace with settings that are secret. rclone's container sees its keys as variables
+    /// (`RCLONE_CONFIG_STORE_<OPTION>`, `HTTPS_PROXY`), and as files in `/settings`, of which `rclone.conf`, `known_hosts` and
+    /// `ca.pem` have a meaning.
     pub secret: Option<String>,
 }
 

@@ -124,6 +124,17 @@ fn storage_is_told_by_variables_and_a_volume_is_mounted() {
     assert_eq!(variable(&job, 1, "RCLONE_CONFIG_STORE_ACCOUNT").unwrap()["value"], "shop");
     assert_eq!(variable(&job, 0, "FFE_REMOTE").unwrap()["value"], "container/c0ffee/ffe/shop");
     assert_eq!(containers[1]["securityContext"], containers[0]["securityContext"]);
+    // The Secret is files besides, of which the other container sees none.
+    let settings = json!({ "name": "settings", "mountPath": "/settings", "readOnly": true });
+    let mounts = |container: usize| containers[container]["volumeMounts"].as_array().unwrap();
+    assert!(mounts(1).contains(&settings) && !mounts(0).contains(&settings), "{containers}");
+    let volumes = job["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    let files =
+        json!({ "name": "settings", "secret": { "secretName": "azure", "defaultMode": 0o440, "optional": true } });
+    assert!(volumes.contains(&files), "{volumes:?}");
+    for name in ["RCLONE_GCS_NO_CHECK_BUCKET", "RCLONE_AZUREBLOB_NO_CHECK_CONTAINER", "RCLONE_S3_NO_CHECK_BUCKET"] {
+        assert_eq!(variable(&job, 1, name).unwrap()["value"], "true");
+    }
 
     let job = take(&place());
     let pod = &job["spec"]["template"]["spec"];

@@ -56,6 +56,22 @@ fn names_that_would_lead_elsewhere_are_refused_with_the_field() {
         let storage = Storage::S3(S3 { prefix: prefix.to_owned(), ..s3() });
         assert_eq!(field(&|r| r.place.storage = storage.clone()), "storage.s3.prefix");
     }
+    let rclone = |path: &str| {
+        Storage::Rclone(Rclone {
+            kind: "webdav".to_owned(),
+            path: path.to_owned(),
+            options: std::collections::BTreeMap::new(),
+            secret: None,
+        })
+    };
+    for path in ["a//b", "../a", "a\nb", "a\"b", "a$b", "a:b"] {
+        assert_eq!(field(&|r| r.place.storage = rclone(path)), "storage.rclone.path");
+    }
+    for path in ["", "/srv/my backups", "files/me@example.com", "~app+x"] {
+        let mut request = request();
+        request.place.storage = rclone(path);
+        assert_eq!(check_request(&request).map_err(|error| error.to_string()), Ok(()));
+    }
     let storage = Storage::S3(S3 { region: String::new(), ..s3() });
     assert_eq!(field(&|r| r.place.storage = storage.clone()), "storage.s3.region");
 }

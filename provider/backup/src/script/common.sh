@@ -9,7 +9,7 @@ TAB=$(printf '\t')
 child=
 watcher=
 session=
-partial=
+begun=
 new=
 on_stop=
 ready=
@@ -33,7 +33,7 @@ finish() {
 cleanup() {
   [ -z "$watcher" ] || kill "$watcher" 2> /dev/null
   [ -z "$session" ] || { : > "$TMP/dumped" && kill "$session" 2> /dev/null; }
-  [ -z "$partial" ] || rm -f "$partial"
+  [ -z "$begun" ] || store_undo
   [ -z "$new" ] || drop_new
 }
 
@@ -45,6 +45,7 @@ fail() {
 }
 
 stopped() {
+  trap '' TERM INT
   [ -z "$child" ] || kill "$child" 2> /dev/null
   child=
   [ -z "$on_stop" ] || $on_stop
@@ -92,7 +93,16 @@ whole_entry() {
   grep -q '^{"name":".*"series":".*"taken_at":"[0-9].*}$'
 }
 
-# Before this moment backups are too old; as `moment` gives it.
-oldest_kept() {
-  date -u -d "@$(($(date +%s) - FFE_RETENTION))" +%Y%m%d%H%M%S
+# What says that a dump was begun, and by whom, until it has a description.
+begun_entry() {
+  printf '{"name":"%s","series":"%s","begun_at":"%s"}\n' "$FFE_BACKUP" "$FFE_SERIES" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+}
+
+whole_begun() {
+  grep -q '^{"name":".*","series":".*","begun_at":"[0-9].*"}$'
+}
+
+# The moment so many seconds ago, as `moment` gives it.
+ago() {
+  date -u -d "@$(($(date +%s) - $1))" +%Y%m%d%H%M%S
 }

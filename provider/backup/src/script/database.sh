@@ -149,14 +149,29 @@ from_url() {
   parameter PGDATABASE "${PGUSER:-}"
 }
 
-# Certificates that the URL names are files of the application's image, which this pod does not have.
+# Certificates that the URL names are files of the application's image. This pod has those that the database's Secret has
+# under the same name.
 check_certificates() {
   for variable in PGSSLROOTCERT PGSSLCERT PGSSLKEY PGSSLCRL; do
     eval "file=\${$variable:-}"
     case $file in '' | system) continue ;; esac
-    [ -f "$file" ] ||
-      fail config "the connection asks for the certificate file $file ($variable, or the parameter of that name in DATABASE_URL), which is not in the backup's pod. Use sslrootcert=system where a public authority has signed the server's certificate, sslmode=require, or an image that has the file (migration.backup_to.image)"
+    [ ! -f "$file" ] || continue
+    here=${FFE_DATABASE_FILES:-/database}/${file##*/}
+    [ -f "$here" ] ||
+      fail config "the connection asks for the certificate file $file ($variable, or the parameter of that name in DATABASE_URL), which is not in the backup's pod. Put it into the database's Secret under the key ${file##*/}, or use sslrootcert=system where a public authority has signed the server's certificate, or an image that has the file (migration.backup_to.image)"
+    eval "$variable=\$here" && export "${variable?}"
   done
+}
+
+# Whether what is set in one session is found in another one, or lost: then a pooler gives every transaction a session of
+# its own choice, and what pg_dump sets (an empty search_path) would reach the application's.
+check_pooler() {
+  word=ffe$(date +%s)
+  run psql -XAtqw -c "SET ffe_backup.probe = '$word'" -c "SELECT current_setting('ffe_backup.probe', true)" || return 0
+  kept=$(cat "$TMP/said")
+  run psql -XAtqw -c "SELECT current_setting('ffe_backup.probe', true)" -c "RESET ffe_backup.probe" || return 0
+  [ "$kept" = "$word" ] && [ "$(cat "$TMP/said")" != "$word" ] ||
+    fail config "a pooler (PgBouncer) in transaction mode stands before the database: what pg_dump and pg_restore set for their session would reach the application's. Let PGHOST and PGPORT in the Secret point at the server itself, or at a pool with pool_mode = session"
 }
 
 # Asks the server for its version; a server that is not there yet is given a little time.
@@ -176,7 +191,7 @@ connect() {
   export PGAPPNAME PGCONNECT_TIMEOUT
   tries=1
   ask="SELECT current_setting('server_version_num') || ' ' || pg_database_size(current_database()) || ' ' || current_setting('server_version')"
-  until run psql -XAtqw -c "$ask"; do
+  until run psql -XAtqw -c "$ask" -c '\echo :HOST :PORT'; do
     message=$(cat "$TMP/error")
     case $message in
       *"unsupported startup parameter"*)
@@ -191,8 +206,16 @@ connect() {
     sleep 3 &
     wait $!
   done
-  read -r number database_bytes server_version more < "$TMP/said"
+  {
+    read -r number database_bytes server_version more
+    read -r found_host found_port || found_host=
+  } < "$TMP/said"
   server_major=$((number / 10000))
+  # Of several hosts, all that follows goes to the one that has answered: a snapshot is known to its server only.
+  case $PGHOST in
+    *,*) [ -z "$found_host" ] || [ -n "${PGHOSTADDR:-}" ] || { PGHOST=$found_host PGPORT=$found_port && export PGHOST PGPORT; } ;;
+  esac
+  check_pooler
 }
 
 # pg_dump and pg_restore refuse what is newer than themselves.

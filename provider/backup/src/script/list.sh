@@ -5,4 +5,7 @@ while read -r name; do
   store_entry "$name" > "$TMP/entry" || fail storage "the description of $name cannot be read"
   say "backup $(cat "$TMP/entry")"
 done < "$TMP/names"
+store_unfinished | while read -r name; do
+  say "unfinished $name: it has no description, and is no backup"
+done
 finish '{"outcome":"listed"}'

@@ -44,6 +44,15 @@ AND (NOT has_schema_privilege(n.oid, 'USAGE') OR EXISTS (
 SQL
 }
 
+# The tables whose rows are counted.
+counted_tables() {
+  cat << SQL
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+  WHERE relkind = 'r' AND relpersistence <> 't' AND $OTHERS_SCHEMAS AND NOT $(in_extension pg_class c.oid)
+  AND nspname NOT IN (SELECT nspname FROM ($(left_schemas)) AS them) ORDER BY nspname, relname
+SQL
+}
+
 # The questions, for psql. Whether rows may be read is not for a policy to say: what it hides is an error, as for pg_dump.
 manifest_questions() {
   cat << SQL
@@ -80,9 +89,7 @@ SELECT format('COPY (SELECT %L, %L, %L, version_num, %L, %L FROM %I.%I ORDER BY 
   AND EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = c.oid AND attname = 'version_num') ORDER BY nspname \gexec
 SELECT format('COPY (SELECT %L, %L, %L, %L, count(*), %s FROM ONLY %I.%I) TO STDOUT', 'table', nspname, relname,
     pg_get_userbyid(relowner), pg_total_relation_size(c.oid), nspname, relname)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-  WHERE relkind = 'r' AND relpersistence <> 't' AND $OTHERS_SCHEMAS AND NOT $(in_extension pg_class c.oid)
-  AND nspname NOT IN (SELECT nspname FROM ($(left_schemas)) AS them) ORDER BY nspname, relname \gexec
+  $(counted_tables) \gexec
 SQL
 }
 

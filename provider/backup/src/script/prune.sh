@@ -1,3 +1,4 @@
 store_ready
 prune || fail storage "$warning"
+[ -z "$warning" ] || say "note: $warning"
 finish "{\"outcome\":\"pruned\",\"pruned\":$pruned}"

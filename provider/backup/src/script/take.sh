@@ -17,7 +17,11 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot();
 \o :folder/left
 SQL
-  printf '%s;\n\\o\n\\! : > "$FFE_FOLDER/ready"\n' "$(left_schemas)"
+  printf '%s;\n\\o\n' "$(left_schemas)"
+  # As pg_dump does: a snapshot does not see that a table was emptied (TRUNCATE) or dropped since.
+  printf "SET lock_timeout = '%ss';\n" "${FFE_LOCK_WAIT:-60}"
+  printf 'SELECT format($f$LOCK TABLE ONLY %%I.%%I IN ACCESS SHARE MODE$f$, nspname, relname)\n%s \\gexec\n' "$(counted_tables)"
+  printf '\\! : > "$FFE_FOLDER/ready"\n'
   manifest_questions
   printf '\\! while [ ! -e "$FFE_FOLDER/dumped" ]; do sleep 1; done\nCOMMIT;\n'
 }
@@ -25,7 +29,7 @@ rm -f "$TMP/ready" "$TMP/dumped" "$TMP/snapshot" "$TMP/left"
 session_questions > "$TMP/questions.sql"
 FFE_FOLDER=$TMP
 export FFE_FOLDER
-psql -XAtqw -F "$TAB" -v ON_ERROR_STOP=1 -v folder="$TMP" -f "$TMP/questions.sql" > "$TMP/manifest" 2> "$TMP/session.error" &
+psql -XAtqwb -F "$TAB" -v ON_ERROR_STOP=1 -v folder="$TMP" -f "$TMP/questions.sql" > "$TMP/manifest" 2> "$TMP/session.error" &
 session=$!
 while [ ! -e "$TMP/ready" ]; do
   kill -0 "$session" 2> /dev/null || fail dump "the database cannot be looked through: $(cat "$TMP/session.error")"
@@ -33,9 +37,10 @@ while [ ! -e "$TMP/ready" ]; do
   wait $!
 done
 
+store_begin
 # Its sleep holds nothing of ours open.
 while sleep 15 > /dev/null 2>&1; do
-  [ ! -f "$partial" ] || say "$(size "$partial") bytes so far"
+  store_so_far
 done &
 watcher=$!
 set --
@@ -45,22 +50,19 @@ while IFS=$TAB read -r schema owner; do
   left="$left, $schema of $owner"
 done < "$TMP/left"
 # A lock held by somebody else does not keep it waiting for ever.
-store_dump pg_dump --format=custom --no-password --lock-wait-timeout=60s --snapshot="$(cat "$TMP/snapshot")" "$@"
+store_dump pg_dump --format=custom --no-password --lock-wait-timeout="${FFE_LOCK_WAIT:-60}s" --snapshot="$(cat "$TMP/snapshot")" "$@"
 code=$?
 kill "$watcher" 2> /dev/null
 watcher=
 : > "$TMP/dumped"
 if [ "$code" -ne 0 ]; then
-  cp "$TMP/error" "$TMP/dump.error"
-  store_undo
-  cp "$TMP/dump.error" "$TMP/error"
   case $(cat "$TMP/error") in
     *"No space left on device"* | *"Disk quota exceeded"*) fail space "the dump does not fit: $(cat "$TMP/error")" ;;
     *"server version mismatch"*) fail image_older "$(cat "$TMP/error")" ;;
     *) fail dump "pg_dump ended with exit code $code: $(cat "$TMP/error" "$TMP/session.error")" ;;
   esac
 fi
-wait "$session" || { store_undo; fail dump "the rows could not be counted: $(cat "$TMP/session.error")"; }
+wait "$session" || fail dump "the rows could not be counted: $(cat "$TMP/session.error")"
 session=
 printf 'version\tpg_dump\t%s\t\t\t\n' "$tool_version" >> "$TMP/manifest"
 manifest_end "$TMP/manifest"

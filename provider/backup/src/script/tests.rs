@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,7 +20,11 @@ const PSQL: &str = r#"case "$*" in
     while [ ! -e "$FFE_FOLDER/dumped" ]; do sleep 0.1; done
     exit ;;
 esac
-echo "150018 8000000 15.18 (Debian)"; env | grep '^PG' | sort > "$STATE/connection""#;
+case "$*" in
+  *"SET ffe_backup.probe = '"*) word=${*#*probe = \'}; echo "${word%%\'*}" | tee "$STATE/word"; exit ;;
+  *ffe_backup.probe*) echo; exit ;;
+esac
+echo "150018 8000000 15.18 (Debian)"; echo "${ANSWERS:-db 5432}"; env | grep '^PG' | sort > "$STATE/connection""#;
 const PG_DUMP: &str = r#"[ "$1" != --version ] || { echo "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0)"; exit; }
 printf '%s\n' "$*" > "$STATE/dumped_with"
 for word in "$@"; do case $word in --file=*) printf content > "${word#--file=}" ;; esac; done"#;
@@ -82,12 +86,17 @@ impl Pod {
     }
 
     fn run(&self, work: Work, storage: &Storage) -> End {
+        self.end(&self.command(work, storage).output().unwrap())
+    }
+
+    fn command(&self, work: Work, storage: &Storage) -> Command {
         let at = |name: &str| self.folder.path().join(name);
         // Another shell and its programs can be tried, for instance a folder with busybox under all of its names.
         let tools = std::env::var("FFE_TEST_TOOLS").unwrap_or_else(|_| "/usr/bin:/bin".to_owned());
         let path = format!("{}:{tools}", at("bin").display());
         let shell = std::env::split_paths(&tools).map(|folder| folder.join("sh")).find(|shell| shell.exists());
-        let output = Command::new(shell.unwrap())
+        let mut command = Command::new(shell.unwrap());
+        command
             .args(["-c", &script(work, storage)])
             .env_clear()
             .env("PATH", path)
@@ -98,12 +107,21 @@ impl Pod {
             .env("FFE_TRIES", "1")
             .env("FFE_TERMINATION", at("told"))
             .envs(self.env.clone())
-            .output()
-            .unwrap();
-        let log = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        let told = std::fs::read_to_string(at("told")).unwrap_or_default();
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn end(&self, output: &Output) -> End {
+        let log = String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned();
+        let told = std::fs::read_to_string(self.folder.path().join("told")).unwrap_or_default();
         let told = serde_json::from_str(&told).unwrap_or_else(|error| unreadable(&told, &log, &error));
         End { succeeded: output.status.success(), told, log }
+    }
+
+    /// Does it about another backup.
+    fn of(&self, name: &str, work: Work) -> End {
+        self.end(&self.command(work, &place().storage).env("FFE_BACKUP", name).output().unwrap())
     }
 
     fn take(&self) -> End {
@@ -127,15 +145,22 @@ impl Pod {
     fn earlier(&self, name: &str, series: &str, days: i64) {
         let folder = self.folder.path().join("backups/shop");
         std::fs::create_dir_all(&folder).unwrap();
-        let when = Command::new("date").args(["-u", "-d", &format!("{days} days ago"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
-        let when = String::from_utf8(when.unwrap().stdout).unwrap();
         let entry = format!(
             r#"{{"name":"{name}","series":"{series}","location":"l","size_bytes":9000000,"sha256":"x","server_version":"15","taken_at":"{}","seconds":1}}"#,
-            when.trim()
+            days_ago(days)
         );
         for (end, content) in [("dump", "x"), ("manifest", "end\t0\n"), ("json", entry.as_str())] {
             std::fs::write(folder.join(format!("{name}.{end}")), content).unwrap();
         }
+    }
+
+    /// What a run that was killed has left: a dump, and the note that says who has begun it.
+    fn unfinished(&self, folder: &str, name: &str, series: &str, days: i64) {
+        let folder = self.folder.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let note = format!("{{\"name\":\"{name}\",\"series\":\"{series}\",\"begun_at\":\"{}\"}}\n", days_ago(days));
+        std::fs::write(folder.join(format!("{name}.begun")), note).unwrap();
+        std::fs::write(folder.join(format!("{name}.dump")), "cont").unwrap();
     }
 
     /// Names of the dumps.
@@ -147,6 +172,11 @@ impl Pod {
         let text = std::fs::read_to_string(self.folder.path().join("connection")).unwrap();
         text.lines().map(str::to_owned).collect()
     }
+}
+
+fn days_ago(days: i64) -> String {
+    let when = Command::new("date").args(["-u", "-d", &format!("{days} days ago"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
+    String::from_utf8(when.unwrap().stdout).unwrap().trim().to_owned()
 }
 
 fn unreadable(told: &str, log: &str, error: &serde_json::Error) -> Value {
@@ -204,6 +234,10 @@ for word in "$@"; do case $word in --file=*) : > "${word#--file=}" ;; esac; done
 for word in "$@"; do case $word in --file=*) printf cont > "${word#--file=}" ;; esac; done
 echo 'pg_dump: error: could not write: No space left on device' >&2; exit 1"#;
     let truncated = r#"case $1 in --list) ;; *) echo 'pg_restore: error: unexpected end of file' >&2; exit 1 ;; esac"#;
+    // A pooler that gives each transaction another session loses what one has set, or shows it to another client.
+    let loses = PSQL.replace("| tee \"$STATE/word\"", "> \"$STATE/word\"");
+    let keeps = PSQL.replace("*ffe_backup.probe*) echo; exit", "*ffe_backup.probe*) cat \"$STATE/word\"; exit");
+    assert!(loses != PSQL && keeps != PSQL);
     for (program, body, reason, message) in [
         ("pg_dump", nothing, "verification", "wrote nothing"),
         ("pg_dump", full, "space", "No space left"),
@@ -212,6 +246,8 @@ echo 'pg_dump: error: could not write: No space left on device' >&2; exit 1"#;
         ("psql", "echo 'FATAL:  password authentication failed for user \"a\\b\"' >&2; exit 2", "refused", "\"a"),
         ("psql", "echo 'could not translate host name' >&2; exit 2", "unreachable", "host name"),
         ("psql", "echo 'FATAL:  unsupported startup parameter: options' >&2; exit 2", "config", "PgBouncer"),
+        ("psql", &loses, "config", "PgBouncer"),
+        ("psql", &keeps, "config", "pool_mode = session"),
     ] {
         let pod = Pod::new();
         pod.program(program, body);
@@ -278,6 +314,15 @@ fn a_url_is_taken_apart_where_there_are_no_variables() {
     for pod in [Pod::new().with("PGHOST", "").with("DATABASE_URL", url), Pod::new().with("DATABASE_URL", url)] {
         expect_failure(&pod.take(), "config", "/etc/app/ca.pem");
     }
+    // But for those that the database's Secret has under the same name.
+    let pod = Pod::new().with("PGHOST", "").with("DATABASE_URL", url);
+    let files = pod.folder.path().join("database");
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(files.join("ca.pem"), "PEM").unwrap();
+    let pod = pod.with("FFE_DATABASE_FILES", files.to_str().unwrap());
+    assert!(pod.take().succeeded);
+    let expected = format!("PGSSLROOTCERT={}/ca.pem", files.display());
+    assert!(pod.connection().contains(&expected), "{:?}", pod.connection());
     // Variables say where, the URL how, where it speaks of the same server.
     let url = "postgresql://app:x@db:5432/shop?sslrootcert=system&options=-c%20search_path%3Dshop";
     let pod = Pod::new().with("DATABASE_URL", url);
@@ -364,10 +409,15 @@ fn what_the_role_may_not_read_is_left_out_and_said() {
 
 /// An rclone whose storage is a folder.
 const RCLONE_STUB: &str = r#"echo "$*" >> "$STATE/rclone_asked"
+env | grep RCLONE >> "$STATE/rclone_env"
 [ -z "${RCLONE_SAYS:-}" ] || { echo "2026/05/08 10:00:00 ERROR : $RCLONE_SAYS" >&2; exit 1; }
 work=$1; shift
 while :; do case $1 in --s3-*) shift 2 ;; --files-only) shift ;; --format) shift 2; size=1 ;; *) break ;; esac; done
 at=$STATE/store/${1#store:}
+# The container is killed, or ends by itself, while this is being done.
+[ "$work" != "${KILLED_AT:-}" ] || { kill -9 "$PPID"; exit 1; }
+[ "$work $1" != "${KILLED_ALONE_AT:-}" ] || kill -9 "$$"
+[ ! -e "$STATE/slow" ] || case $work:$1 in rcat:*.dump) mkdir -p "${at%/*}"; head -c 4 > "$at"; : > "$STATE/uploading"; exec sleep 60 ;; esac
 case $work in
   lsf) [ -e "$at" ] || { echo "2026/05/08 10:00:00 ERROR : directory not found" >&2; exit 3; }
     if [ -n "${size:-}" ]; then wc -c < "$at"; else ls "$at"; fi ;;
@@ -393,22 +443,36 @@ impl Pod {
         pod.with("FFE_REMOTE", "bucket/shop").with("FFE_EXCHANGE", exchange.to_str().unwrap())
     }
 
-    fn run_remote(&self, work: Work) -> End {
+    fn beside(&self) -> Child {
         for entry in std::fs::read_dir(self.folder.path().join("exchange")).unwrap().flatten() {
             std::fs::remove_file(entry.path()).unwrap();
         }
         let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
-        let mut beside = Command::new("/bin/sh")
+        Command::new("/bin/sh")
             .args(["-c", RCLONE])
             .env("PATH", path)
             .env("STATE", self.folder.path())
+            .env("FFE_SETTINGS", self.folder.path().join("settings"))
             .envs(self.env.clone())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn run_remote(&self, work: Work) -> End {
+        let mut beside = self.beside();
         let end = self.run(work, &Storage::S3(s3()));
         // It ends with the other one, and never with an error of its own.
         assert!(beside.wait().unwrap().success(), "{}", end.log);
         end
+    }
+
+    /// As a key of the storage's Secret.
+    fn setting(self, name: &str, value: &str) -> Self {
+        let folder = self.folder.path().join("settings");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), value).unwrap();
+        // Kubernetes leaves out what cannot be a variable.
+        if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') { self.with(name, value) } else { self }
     }
 
     fn stored(&self) -> Vec<String> {
@@ -470,4 +534,186 @@ fn what_breaks_off_on_the_way_to_a_storage_is_no_backup() {
         expect_failure(&pod.run_remote(work), "storage", "SignatureDoesNotMatch");
     }
     assert!(!pod.read("rclone_asked").contains("deletefile"));
+}
+
+const YEARS: &str = "999999999";
+
+#[test]
+fn a_dump_without_a_description_is_no_backup_and_goes_when_it_is_ours() {
+    let pod = Pod::new().with("FFE_RETENTION", YEARS).backup("next");
+    pod.unfinished("backups/shop", "killed", "shop", 2);
+    pod.unfinished("backups/shop", "late", "shop", 0);
+    pod.unfinished("backups/shop", "theirs", "shop-2", 40);
+    // Nobody says whose it is; a note under another's name says nothing of it.
+    pod.unfinished("backups/shop", "renamed", "shop", 40);
+    let note = pod.folder.path().join("backups/shop/renamed.begun");
+    std::fs::rename(&note, pod.folder.path().join("backups/shop/other.begun")).unwrap();
+    pod.earlier("whole", "shop", 3);
+    std::fs::write(pod.folder.path().join("backups/shop/whole.begun"), "the note was left").unwrap();
+
+    let end = pod.run(Work::List, &place().storage);
+    let listed: Vec<&str> = end.log.lines().filter(|line| line.starts_with("backup ")).collect();
+    assert!(listed.len() == 1 && listed[0].contains("whole"), "{}", end.log);
+    for name in ["killed", "late", "theirs", "renamed"] {
+        assert!(end.log.contains(&format!("unfinished {name}: ")), "{}", end.log);
+        let end = pod.of(name, Work::Restore);
+        expect_failure(&end, "storage", "there is no backup");
+    }
+    let end = pod.take();
+    assert!(end.succeeded, "{}", end.log);
+    assert_eq!(end.told["pruned"], 0, "it was no backup: {}", end.log);
+    let warning = end.told["warning"].as_str().unwrap();
+    assert!(warning.contains("other.dump, renamed.dump, theirs.dump"), "{warning}");
+    assert!(!warning.contains("late") && !warning.contains("whole") && !warning.contains("killed"), "{warning}");
+    assert_eq!(pod.dumps(), ["late", "next", "renamed", "theirs", "whole"]);
+    assert!(!pod.kept().contains(&"killed.begun".to_owned()), "{:?}", pod.kept());
+}
+
+#[test]
+fn a_pod_that_is_killed_in_the_middle_leaves_what_the_next_one_finds() {
+    let pod = Pod::remote().with("FFE_RETENTION", YEARS);
+    std::fs::write(pod.folder.path().join("slow"), "").unwrap();
+    let mut beside = pod.beside();
+    let mut dumping = pod.command(Work::Take, &Storage::S3(s3())).spawn().unwrap();
+    while !pod.folder.path().join("uploading").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    for child in [&mut beside, &mut dumping] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(pod.stored(), ["one.begun", "one.dump"]);
+    std::fs::remove_file(pod.folder.path().join("slow")).unwrap();
+    let end = pod.run_remote(Work::List);
+    assert!(!end.log.contains("backup {") && end.log.contains("unfinished one: "), "{}", end.log);
+    expect_failure(&pod.run_remote(Work::Restore), "storage", "there is no backup");
+
+    // Somebody may still be at work on it.
+    let pod = pod.backup("two");
+    let end = pod.run_remote(Work::Take);
+    assert!(end.succeeded && end.told["warning"] == "", "{} {}", end.told, end.log);
+    assert_eq!(pod.stored(), ["one.begun", "one.dump", "two.dump", "two.json", "two.manifest"]);
+    pod.unfinished("store/bucket/shop", "one", "shop", 2);
+    pod.unfinished("store/bucket/shop", "theirs", "shop-2", 2);
+    let end = pod.backup("three").run_remote(Work::Prune);
+    assert!(end.succeeded, "{} {}", end.told, end.log);
+    assert!(end.log.contains("nothing says") && end.log.contains("theirs.dump"), "{}", end.log);
+}
+
+#[test]
+fn a_pod_that_is_told_to_stop_takes_away_what_it_has_uploaded() {
+    let pod = Pod::remote();
+    std::fs::write(pod.folder.path().join("slow"), "").unwrap();
+    let mut beside = pod.beside();
+    let dumping = pod.command(Work::Take, &Storage::S3(s3())).spawn().unwrap();
+    while !pod.folder.path().join("uploading").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let stored = pod.stored();
+    assert_eq!(stored, ["one.begun", "one.dump"]);
+    for id in [beside.id(), dumping.id()] {
+        assert!(Command::new("kill").arg(id.to_string()).status().unwrap().success());
+    }
+    let end = pod.end(&dumping.wait_with_output().unwrap());
+    expect_failure(&end, "stopped", "told to stop");
+    assert!(beside.wait().unwrap().success());
+    assert_eq!(pod.stored(), [""; 0]);
+}
+
+#[test]
+fn a_container_beside_that_is_killed_ends_it_at_once_and_by_name() {
+    for (work, at) in [(Work::Take, "lsf"), (Work::Take, "rcat"), (Work::Restore, "copyto"), (Work::Restore, "cat")] {
+        let pod = Pod::remote();
+        assert!(pod.run_remote(Work::Take).succeeded);
+        let pod = if work == Work::Take { pod.backup("two") } else { pod }.with("KILLED_AT", at);
+        let mut beside = pod.beside();
+        let end = pod.run(work, &Storage::S3(s3()));
+        expect_failure(&end, "memory", "the container rclone was killed: most likely it took more memory");
+        assert!(end.told["message"].as_str().unwrap().contains("kubectl describe pod "), "{}", end.told);
+        assert!(!beside.wait().unwrap().success());
+    }
+    // Where the kernel ends the program alone, its container goes on, and what was begun is taken away.
+    let pod = Pod::remote().with("KILLED_ALONE_AT", "rcat store:bucket/shop/one.dump");
+    expect_failure(&pod.run_remote(Work::Take), "upload", "rclone was killed: most likely it took more memory");
+    assert_eq!(pod.stored(), [""; 0]);
+}
+
+#[test]
+fn a_storages_secret_is_variables_and_files() {
+    let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n-----END OPENSSH PRIVATE KEY-----\n";
+    let sftp = |pod: Pod| pod.with("RCLONE_CONFIG_STORE_TYPE", "sftp");
+    let pod = sftp(Pod::remote()).setting("RCLONE_CONFIG_STORE_KEY_PEM", key).setting("known_hosts", "host key");
+    let pod = pod.setting("ca.pem", "PEM").setting("rclone.conf", "[base]\n");
+    assert!(pod.run_remote(Work::Take).succeeded);
+    let seen = pod.read("rclone_env");
+    let folder = pod.folder.path().join("settings").display().to_string();
+    for (name, value) in [
+        ("RCLONE_CONFIG_STORE_KEY_PEM", key.replace('\n', "\\n")),
+        ("RCLONE_CONFIG_STORE_KNOWN_HOSTS_FILE", format!("{folder}/known_hosts")),
+        ("RCLONE_CA_CERT", format!("{folder}/ca.pem")),
+        ("RCLONE_CONFIG", format!("{folder}/rclone.conf")),
+    ] {
+        assert!(seen.lines().any(|line| line == format!("{name}={value}")), "{name}: {seen}");
+    }
+    // A server that cannot be told from others is refused, unless somebody says that it does not matter.
+    expect_failure(&sftp(Pod::remote()).run_remote(Work::Take), "config", "ssh-keyscan -p PORT HOST");
+    let pod = sftp(Pod::remote()).with("RCLONE_CONFIG_STORE_KNOWN_HOSTS_FILE", "");
+    assert!(pod.run_remote(Work::Take).succeeded);
+    let pod = sftp(Pod::remote()).setting("rclone.conf", "[store]\nknown_hosts_file = /settings/hosts\n");
+    assert!(pod.run_remote(Work::Take).succeeded);
+}
+
+#[test]
+fn parts_are_as_large_as_the_database_needs_unless_they_are_set() {
+    let pod = Pod::remote();
+    assert!(pod.run_remote(Work::Take).succeeded);
+    for name in ["RCLONE_S3_CHUNK_SIZE=8Mi", "RCLONE_AZUREBLOB_CHUNK_SIZE=8Mi", "RCLONE_S3_UPLOAD_CONCURRENCY=2"] {
+        assert!(pod.read("rclone_env").lines().any(|line| line == name), "{name}");
+    }
+    // As the advice says where memory is short.
+    let pod = Pod::remote().with("RCLONE_CONFIG_STORE_CHUNK_SIZE", "5Mi").with("RCLONE_CONFIG_STORE_UPLOAD_CONCURRENCY", "1");
+    assert!(pod.run_remote(Work::Take).succeeded);
+    let seen = pod.read("rclone_env");
+    assert!(!seen.contains("RCLONE_S3_") && seen.contains("STORE_CHUNK_SIZE=5Mi"), "{seen}");
+}
+
+#[test]
+fn what_a_storages_secret_holds_is_in_no_message() {
+    let says = "Put \"https://u:hunter2hunter2@h/c?sv=1&sig=ab%2Bc%3D&x=1\": pass hunter2 and AccountKey is \
+                bG9uZ2xvbmdsb25nbG9uZ2xvbmc= line MIIEvQIBADANBgkq of it: 403";
+    let pod = Pod::remote()
+        .setting("RCLONE_CONFIG_STORE_PASS", "hunter2")
+        .setting("RCLONE_CONFIG_STORE_CONNECTION_STRING", "Proto=https;AccountKey=bG9uZ2xvbmdsb25nbG9uZ2xvbmc=;")
+        .setting("key.json", "{\n \"private_key\": \"-----BEGIN-----\\nxx\"\n}\nMIIEvQIBADANBgkq\n")
+        .with("RCLONE_SAYS", says);
+    let end = pod.run_remote(Work::Take);
+    expect_failure(&end, "storage", "line *** of it: 403");
+    for secret in ["hunter2", "ab%2B", "bG9uZ2", "MIIEv"] {
+        assert!(!end.log.contains(secret) && !end.told.to_string().contains(secret), "{secret}: {}", end.log);
+    }
+}
+
+#[test]
+fn a_storage_that_gives_nothing_away_is_told_with_its_words() {
+    let pod = Pod::remote();
+    assert!(pod.run_remote(Work::Take).succeeded);
+    let first = pod.read("store/bucket/shop/one.json").replace("\"taken_at\":\"2", "\"taken_at\":\"1");
+    std::fs::write(pod.folder.path().join("store/bucket/shop/one.json"), first).unwrap();
+    let refuses = RCLONE_STUB.replace("deletefile) rm \"$at\"", "deletefile) echo 'ERROR : AccessDenied' >&2; exit 1");
+    assert_ne!(refuses, RCLONE_STUB);
+    pod.program("rclone", &refuses);
+    // The dump is kept, and what is too old too.
+    let pod = pod.backup("two").with("FFE_RETENTION", "0");
+    let end = pod.run_remote(Work::Take);
+    assert!(end.succeeded, "{} {}", end.told, end.log);
+    let warning = end.told["warning"].as_str().unwrap();
+    assert!(warning.contains("one is too old and could not be removed: ERROR : AccessDenied"), "{warning}");
+    assert!(pod.stored().contains(&"two.json".to_owned()) && pod.stored().contains(&"one.json".to_owned()));
+    // What failed and could not be taken away either is found again by its note.
+    std::fs::write(pod.folder.path().join("breaks"), "").unwrap();
+    let pod = pod.backup("three");
+    let end = pod.run_remote(Work::Take);
+    expect_failure(&end, "dump", "connection lost");
+    assert!(end.log.contains("could not be removed, and is no backup (three.begun tells whose it is)"), "{}", end.log);
+    assert!(pod.stored().contains(&"three.begun".to_owned()), "{:?}", pod.stored());
 }

@@ -13,7 +13,17 @@ store_check() {
   [ ! -e "$dump" ] || fail exists "there is a backup of this name already: $FFE_LOCATION"
   # What runs that were killed have left.
   find "$folder" -name '*.partial' -mtime +1 -exec rm -f {} \;
+}
+
+# Beside what has no description yet lies a note that says whose it is.
+store_begin() {
+  begun=$folder/$FFE_BACKUP.begun
   partial=$dump.partial
+  begun_entry 2> "$TMP/error" > "$begun" || fail space "the volume cannot be written to: there is no room on it"
+}
+
+store_so_far() {
+  [ ! -f "$partial" ] || say "$(size "$partial") bytes so far"
 }
 
 # Where the next dump may not fit, what is too old goes before it is taken: it is expected to be as large as the last.
@@ -41,9 +51,11 @@ store_dump() {
   sha256=$(digest "$partial")
 }
 
-# What was begun goes when the script ends.
+# Takes away what was begun, when something goes wrong: the note about it goes last.
 store_undo() {
-  :
+  rm -f "${dump%.dump}.json" "${dump%.dump}.json.partial" "${dump%.dump}.manifest" "${dump%.dump}.manifest.partial"
+  rm -f "$dump" "$partial" && rm -f "$begun"
+  begun=
 }
 
 # sync of a file or folder, or of everything where sync does not take names.
@@ -61,9 +73,10 @@ store_keep() {
     safe "$file"
     mv "$file" "${file%.partial}" || fail storage "${file##*/} could not be renamed on the volume"
   done
-  partial=
   safe "$folder"
   [ "$(size "$dump")" = "$bytes" ] || fail verification "the dump has another size on the volume than it was written with"
+  rm -f "$begun"
+  begun=
 }
 
 store_look() {
@@ -84,9 +97,24 @@ store_entry() {
   cat "$folder/$1.json" 2> /dev/null
 }
 
-# The description goes last: until then what is left can be found again.
+# Names of what has none.
+store_unfinished() {
+  [ ! -d "$folder" ] || find "$folder" -maxdepth 1 '(' -name '*.dump' -o -name '*.begun' ')' -type f | while read -r path; do
+    name=${path##*/}
+    name=${name%.*}
+    case $name in *[!A-Za-z0-9._-]* | '') continue ;; esac
+    [ -e "$folder/$name.json" ] || printf '%s\n' "$name"
+  done | sort -u
+}
+
+store_begun() {
+  cat "$folder/$1.begun" 2> /dev/null
+}
+
+# The description, or the note, goes last: until then what is left can be found again.
 store_remove() {
-  rm -f "$folder/$1.dump" "$folder/$1.manifest" && rm -f "$folder/$1.json"
+  rm -f "$folder/$1.dump" "$folder/$1.dump.partial" "$folder/$1.manifest" 2> "$TMP/error" &&
+    rm -f "$folder/$1.begun" "$folder/$1.json" 2> "$TMP/error"
 }
 
 store_fetch() {

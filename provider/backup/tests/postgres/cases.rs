@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::world::{ADMINISTRATOR, OBJECTS, SPOIL, SUPERUSER, World};
 
-type Case = fn(&World<'_>);
+pub(crate) type Case = fn(&World<'_>);
 
 pub(crate) const ALL: &[(&str, Case)] = &[
     ("a_superuser_swaps", superuser),
@@ -24,6 +24,10 @@ pub(crate) const ALL: &[(&str, Case)] = &[
     ("an_extension_that_is_missing", extension),
     ("told_to_stop", stopped),
     ("a_manifest_of_one_snapshot", snapshot),
+    ("a_table_that_is_locked", locked),
+    ("a_table_that_would_be_emptied", emptied),
+    ("a_volume_that_is_full", full),
+    ("several_hosts", several_hosts),
 ];
 
 /// Takes, spoils and restores; what was there is there again.
@@ -44,7 +48,7 @@ fn comes_back(world: &World<'_>, role: &str, env: &[(&str, &str)]) -> crate::wor
 }
 
 #[track_caller]
-fn assert_same(now: &str, before: &str) {
+pub(crate) fn assert_same(now: &str, before: &str) {
     let differs: Vec<(&str, &str)> = now.lines().zip(before.lines()).filter(|(a, b)| a != b).take(5).collect();
     assert!(now == before, "{} and {} lines: {differs:#?}", now.lines().count(), before.lines().count());
 }
@@ -292,6 +296,100 @@ fn stopped(world: &World<'_>) {
         assert_same(&world.content(), &before);
     }
 }
+
+/// By another session's lock, for longer than is waited for.
+fn locked(world: &World<'_>) {
+    world.database("boss", "");
+    let hold = "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)";
+    let mut other = Command::new(world.server.bin.join("psql"))
+        .args(["-X", "-d", &world.database, "-c", hold])
+        .env("PGHOST", world.server.folder.path())
+        .env("PGUSER", "boss")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'orders'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+    while world.boss(held) == "0" {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    world.take_with("boss", &[("FFE_LOCK_WAIT", "1")]).failed_with(&["lock timeout", "orders"]);
+    assert!(!world.file("dump").exists() && !world.file("begun").exists());
+    let end = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'BEGIN; LOCK%'",
+        world.database
+    );
+    world.server.sql("postgres", "boss", &end);
+    other.wait().unwrap();
+    world.take("boss").succeeded();
+}
+
+/// TRUNCATE is seen by older snapshots too: what is being counted and dumped is held.
+fn emptied(world: &World<'_>) {
+    world.create("boss", "");
+    world.boss("CREATE TABLE t AS SELECT generate_series(1, 100) AS x");
+    world.program(
+        "pg_dump",
+        "[ \"$1\" = --version ] || ! \"$REAL/psql\" -Xqc \"SET lock_timeout = '500ms'\" -c 'TRUNCATE t' || exit 77\nexec \"$REAL/pg_dump\" \"$@\"",
+    );
+    let taken = world.take("boss");
+    assert_eq!(taken.succeeded().told["backup"]["rows"], 100, "{}", taken.log);
+}
+
+/// The device that is always full stands for the volume.
+fn full(world: &World<'_>) {
+    world.database("boss", "");
+    let dump = world.file("dump");
+    let folder = dump.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.join("one.dump.partial")).unwrap();
+    let end = world.take("boss");
+    end.failed_with(&["the dump does not fit", "No space left on device"]);
+    assert_eq!(end.text("reason"), "space");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+    world.take("boss").succeeded();
+}
+
+/// The first of them is away.
+fn several_hosts(world: &World<'_>) {
+    world.database("boss", "");
+    let hosts = format!("/nowhere,{}", world.server.folder.path().display());
+    // All that follows asks the one that has answered.
+    world.program("pg_dump", "[ \"$1\" = --version ] || echo \"at $PGHOST\" >&2\nexec \"$REAL/pg_dump\" \"$@\"");
+    let taken = world.take_with("boss", &[("PGHOST", &hosts)]);
+    let at = format!("at {}\n", world.server.folder.path().display());
+    assert!(taken.succeeded().log.contains(&at), "{}", taken.log);
+    world.boss(SPOIL);
+    world.restore_with("boss", &[("PGHOST", &hosts)]).succeeded();
+    assert_eq!(world.boss("SELECT count(*) FROM orders"), "500");
+}
+
+/// Needs PgBouncer besides.
+pub(crate) const POOLER: (&str, Case) = ("a_pooler", |world| {
+    world.database("boss", "");
+    let through = |pooler: &crate::server::Pooler| pooler.folder.path().display().to_string();
+    let transactions = world.server.pooler("transaction");
+    let host = through(&transactions);
+    let application = || {
+        let mut psql = Command::new(world.server.bin.join("psql"));
+        psql.args(["-XAtq", "-d", &world.database, "-c", "SELECT count(*) FROM orders"]);
+        let output = psql.env("PGHOST", &host).env("PGPORT", "5432").env("PGUSER", "boss").output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert_eq!(application(), "500\n");
+    world.take_with("boss", &[("PGHOST", &host)]).failed_with(&["transaction mode", "pool_mode = session"]);
+    // The application's sessions are what they were.
+    for _ in 0..5 {
+        assert_eq!(application(), "500\n");
+    }
+    // As the message says: the server itself, or a pool of sessions.
+    let sessions = world.server.pooler("session");
+    let host = through(&sessions);
+    world.take_with("boss", &[("PGHOST", &host)]).succeeded();
+    let before = world.content();
+    world.boss(SPOIL);
+    world.restore_with("boss", &[("PGHOST", &host)]).succeeded();
+    assert_same(&world.content(), &before);
+});
 
 /// Needs rclone besides.
 pub(crate) const RCLONE: (&str, Case) = ("through_rclone", |world| {

@@ -6,8 +6,10 @@
 
 mod cases;
 mod server;
+mod storages;
 mod world;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -18,18 +20,38 @@ use crate::server::Server;
 
 fn main() -> ExitCode {
     let bin = server::programs();
-    let rclone = std::path::Path::new("/usr/bin/rclone").exists();
     let there = |there: bool, what: &str| if there { Ok(()) } else { Err(format!("{what} is not installed")) };
     let postgres = Needs::variables(&[]).and("postgresql", there(bin.is_some(), "PostgreSQL's server"));
-    let both = postgres.clone().and("rclone", there(rclone, "rclone"));
+    let program = |needs: &Needs, path: &'static str| needs.clone().and(path, there(Path::new(path).exists(), path));
+    let rclone = program(&postgres, "/usr/bin/rclone");
+    // The same, where a variable leads to something: who leaves it out does not need what runs it.
+    let by_variable = |name: &'static str, runs_it: &'static str| {
+        let needs = Needs::variables(&[name]);
+        if needs.get(name).is_empty() {
+            return needs;
+        }
+        let needs = needs.and("postgresql", there(bin.is_some(), "PostgreSQL's server"));
+        program(&program(&needs, "/usr/bin/rclone"), runs_it)
+    };
+    let ssh = program(&program(&rclone, "/usr/bin/ssh-keygen"), "/usr/bin/ssh-keyscan");
+    let openssl = program(&rclone, "/usr/bin/openssl");
+    let gcs = by_variable("FFE_GCS", "/usr/bin/python3");
+    let more = [
+        (rclone, cases::RCLONE),
+        (program(&postgres, "/usr/sbin/pgbouncer"), cases::POOLER),
+        (ssh, storages::SFTP),
+        (openssl, storages::WEBDAV),
+        (program(&program(&gcs, "/usr/bin/openssl"), "/usr/bin/curl"), storages::GOOGLE_CLOUD_STORAGE),
+        (by_variable("FFE_AZURITE", "/usr/bin/node"), storages::AZURE_BLOB_STORAGE),
+    ];
     let shared: Arc<OnceLock<Server>> = Arc::new(OnceLock::new());
     let trials = cases::ALL
         .iter()
-        .map(|case| (&postgres, case))
-        .chain([(&both, &cases::RCLONE)])
+        .map(|case| (postgres.clone(), *case))
+        .chain(more)
         .map(|(needs, (name, case))| {
             let (shared, bin) = (Arc::clone(&shared), bin.clone());
-            needs.trial(*name, move || {
+            needs.trial(name, move || {
                 let bin = bin.ok_or("no PostgreSQL")?;
                 case(&world::World::new(shared.get_or_init(|| Server::start(&bin)), name));
                 Ok(())

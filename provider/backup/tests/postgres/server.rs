@@ -58,13 +58,30 @@ impl Server {
         self.program("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "stop"]);
     }
 
-    fn program(&self, name: &str, arguments: &[&str]) {
-        let mut command = Command::new(if is_root() { "setpriv".into() } else { self.bin.join(name) });
-        if is_root() {
-            let nobody = NOBODY.to_string();
-            command.args([format!("--reuid={nobody}"), format!("--regid={nobody}"), "--clear-groups".into()]);
-            command.arg(self.bin.join(name));
+    /// A pooler before it, which gives each transaction or each session a connection of its own choice; it ends with its handle.
+    pub(crate) fn pooler(&self, pool_mode: &str) -> Pooler {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, server) = (folder.path().display(), self.folder.path().display());
+        let settings = format!(
+            "[databases]\n* = host={server}\n[pgbouncer]\nunix_socket_dir = {at}\nlisten_port = 5432\nauth_type = trust\n\
+             auth_file = {at}/users\npool_mode = {pool_mode}\ndefault_pool_size = 2\n"
+        );
+        for (name, content) in [("settings.ini", settings.as_str()), ("users", "\"boss\" \"\"\n\"app\" \"\"\n")] {
+            std::fs::write(folder.path().join(name), content).unwrap();
         }
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let mut command = as_nobody(Path::new("/usr/sbin/pgbouncer"));
+        let child = command.arg(folder.path().join("settings.ini")).stderr(Stdio::null()).spawn().unwrap();
+        while !folder.path().join(".s.PGSQL.5432").exists() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        Pooler { folder, child }
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) {
+        let mut command = as_nobody(&self.bin.join(name));
         let said = self.folder.path().join(format!("{name}.said"));
         let file = std::fs::File::create(&said).unwrap();
         // Not a pipe: the server would hold it open.
@@ -110,6 +127,28 @@ impl Server {
         command.env("PGHOST", self.folder.path()).env("PGUSER", role);
         command
     }
+}
+
+pub(crate) struct Pooler {
+    pub(crate) folder: TempDir,
+    child: std::process::Child,
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// PostgreSQL's programs refuse to run as root.
+fn as_nobody(program: &Path) -> Command {
+    let mut command = Command::new(if is_root() { Path::new("setpriv") } else { program });
+    if is_root() {
+        let nobody = NOBODY.to_string();
+        command.args([format!("--reuid={nobody}"), format!("--regid={nobody}"), "--clear-groups".into()]).arg(program);
+    }
+    command
 }
 
 fn is_root() -> bool {

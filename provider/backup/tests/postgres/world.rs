@@ -26,6 +26,37 @@ pub(crate) struct End {
     pub(crate) log: String,
 }
 
+/// A storage, as the release has it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    options: Vec<(String, String)>,
+    secret: Vec<(String, String)>,
+    path: String,
+}
+
+impl Store {
+    pub(crate) fn new(backend: &str, path: &str) -> Store {
+        Store { options: Vec::new(), secret: Vec::new(), path: path.to_owned() }.option("type", backend)
+    }
+
+    pub(crate) fn option(mut self, name: &str, value: &str) -> Store {
+        self.options.push((format!("RCLONE_CONFIG_STORE_{}", name.to_uppercase()), value.to_owned()));
+        self
+    }
+
+    /// A key of its Secret.
+    pub(crate) fn secret(mut self, name: &str, value: &str) -> Store {
+        self.secret.retain(|(known, _)| known != name);
+        self.secret.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Store {
+        self.secret.retain(|(known, _)| known != name);
+        self
+    }
+}
+
 impl End {
     #[track_caller]
     pub(crate) fn succeeded(&self) -> &Self {
@@ -147,6 +178,10 @@ impl<'a> World<'a> {
         self.end(&self.command(role, &ffe_backup::scripts::take()).output().unwrap())
     }
 
+    pub(crate) fn take_with(&self, role: &str, env: &[(&str, &str)]) -> End {
+        self.end(&self.command(role, &ffe_backup::scripts::take()).envs(env.iter().copied()).output().unwrap())
+    }
+
     pub(crate) fn restore(&self, role: &str) -> End {
         self.restore_with(role, &[])
     }
@@ -157,25 +192,57 @@ impl<'a> World<'a> {
 
     /// Runs a script beside the real rclone, whose storage is a folder.
     pub(crate) fn beside_rclone(&self, role: &str, script: &str, env: &[(&str, &str)]) -> End {
-        let exchange = self.folder.path().join("exchange");
-        let _ = std::fs::remove_dir_all(&exchange);
-        std::fs::create_dir(&exchange).unwrap();
-        let mut beside = Command::new("/bin/sh")
+        let remote = self.folder.path().join("volume").display().to_string();
+        self.beside(role, script, env, &Store::new("alias", "").option("remote", &remote))
+    }
+
+    /// Runs a script beside the real rclone.
+    pub(crate) fn beside(&self, role: &str, script: &str, env: &[(&str, &str)], store: &Store) -> End {
+        let at = |name: &str| self.folder.path().join(name);
+        for name in ["exchange", "settings"] {
+            let _ = std::fs::remove_dir_all(at(name));
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        let exchange = at("exchange");
+        let mut beside = Command::new("/bin/sh");
+        beside
             .args(["-c", ffe_backup::scripts::rclone()])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", &exchange)
             .env("FFE_EXCHANGE", &exchange)
+            .env("FFE_SETTINGS", at("settings"))
             .env("RCLONE_CONFIG", "")
-            .env("RCLONE_CONFIG_STORE_TYPE", "alias")
-            .env("RCLONE_CONFIG_STORE_REMOTE", self.folder.path().join("volume"))
-            .spawn()
-            .unwrap();
+            .env("RCLONE_RETRIES", "3")
+            .envs(store.options.iter().map(|(name, value)| (name, value)));
+        for name in ffe_backup::scripts::NOT_MADE {
+            beside.env(name, "true");
+        }
+        for (name, value) in &store.secret {
+            std::fs::write(at("settings").join(name), value).unwrap();
+            // Kubernetes leaves out what cannot be a variable.
+            if name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                beside.env(name, value);
+            }
+        }
+        let mut beside = beside.spawn().unwrap();
         let mut command = self.command(role, script);
-        command.env("FFE_EXCHANGE", &exchange).env("FFE_REMOTE", "c0ffee/ffe/shop").envs(env.iter().copied());
+        let remote = format!("{}/c0ffee/ffe/shop", store.path).trim_start_matches('/').to_owned();
+        command.env("FFE_EXCHANGE", &exchange).env("FFE_REMOTE", remote).envs(env.iter().copied());
         let end = self.end(&command.output().unwrap());
         assert!(beside.wait().unwrap().success(), "{}", end.log);
+        for (name, value) in &store.secret {
+            let shown = value.lines().find(|line| line.len() >= 6 && end.log.contains(line));
+            assert!(shown.is_none() || name == "known_hosts" || name == "ca.pem", "{name} is shown: {}", end.log);
+        }
         end
+    }
+
+    /// A folder of the case's.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
     }
 
     pub(crate) fn begin_restore(&self, role: &str, into: &str) -> Child {

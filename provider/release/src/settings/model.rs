@@ -342,7 +342,8 @@ pub struct BackupRclone {
     #[attr(optional)]
     pub options: Attr<BTreeMap<String, Attr<String>>>,
     /// A Secret of the namespace with the settings that are. Its keys are `RCLONE_CONFIG_STORE_` and the setting in capitals, such
-    /// as `RCLONE_CONFIG_STORE_KEY`, or other variables that rclone reads.
+    /// as `RCLONE_CONFIG_STORE_KEY`, or other variables that rclone reads. They are files in `/settings` too, of which `rclone.conf`,
+    /// `known_hosts` (needed for SFTP) and `ca.pem` are used by themselves.
     #[attr(optional, check = checks::dns_subdomain())]
     pub secret: Attr<String>,
 }

@@ -30,6 +30,27 @@ pub(crate) fn validate(config: &Release) -> Diagnostics {
     diagnostics
 }
 
+/// What rclone's settings of any kind of storage call a secret.
+const SECRET_OPTIONS: &[&str] = &[
+    "access_token",
+    "api_key",
+    "bearer_token",
+    "client_secret",
+    "connection_string",
+    "key",
+    "key_file_pass",
+    "key_pem",
+    "pass",
+    "passphrase",
+    "password",
+    "password2",
+    "sas_url",
+    "secret_access_key",
+    "service_account_credentials",
+    "session_token",
+    "token",
+];
+
 fn check_migration(migration: &Migration) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let mut only = |engine: &str, set: bool, name: &str| {
@@ -106,6 +127,22 @@ fn check_migration(migration: &Migration) -> Diagnostics {
                     "Backups go to one place: a volume, a bucket, or another storage of rclone; remove the others.",
                 )
                 .at(Path::attribute("backup_to").child(second)),
+            );
+        }
+    }
+    if let Some(rclone) = migration.backup_to.known().and_then(|to| to.rclone.known()) {
+        let options = rclone.options.known().into_iter().flatten();
+        for (name, _) in options.filter(|(name, _)| SECRET_OPTIONS.contains(&name.as_str())) {
+            diagnostics.push(
+                Diagnostic::error(
+                    format!("{name} is a secret"),
+                    format!(
+                        "What stands in options is kept in the state and in the Job. Put it into the Secret of \
+                         backup_to.rclone.secret, under the key RCLONE_CONFIG_STORE_{}.",
+                        name.to_uppercase()
+                    ),
+                )
+                .at(Path::attribute("backup_to").child("rclone").child("options")),
             );
         }
     }

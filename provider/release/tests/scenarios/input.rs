@@ -58,6 +58,12 @@ async fn bad_input_is_named_with_its_path() {
             "migration.resources.limits.memory",
             "quantity",
         ),
+        (
+            json!({ "migration": { "engine": "alembic", "backup_to": { "rclone": {
+                "backend": "b2", "path": "x", "options": { "account": "a", "key": "s3cret" } } } } }),
+            "migration.backup_to.rclone.options",
+            "RCLONE_CONFIG_STORE_KEY",
+        ),
         (json!({ "migration": { "engine": "alembic", "timeout": "0s" } }), "migration.timeout", "it is zero"),
         (json!({ "verify": { "url": "example.com" } }), "verify.url", "URL"),
         (
