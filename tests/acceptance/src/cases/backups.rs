@@ -1,5 +1,7 @@
 //! The dump before a migration, in a bucket: taken, recorded, pruned, brought back; and nothing changes without it.
 
+mod sftp;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,6 +15,7 @@ use crate::{Case, Stage, When};
 pub(super) const CASES: &[Case] = &[
     Case { name: "backups::s3_failing_changes_nothing", when: When::Always, run: failing },
     Case { name: "backups::s3_taken_pruned_and_restored", when: When::Always, run: taken },
+    Case { name: "backups::sftp_with_host_keys", when: When::Always, run: sftp::with_host_keys },
 ];
 
 /// The S3 server, from the environment (`FFE_S3_*`).
