@@ -12,7 +12,10 @@ tick=1
 
 store_ready() {
   [ -z "$ready" ] || return 0
+  since=$(date +%s)
   while [ ! -p "$X/ask" ]; do
+    [ $(($(date +%s) - since)) -lt "${FFE_BESIDE_WAIT:-600}" ] ||
+      fail storage "the container rclone does not start (\"kubectl describe pod $(uname -n)\" says why)"
     sleep "$tick" &
     wait $!
   done

@@ -632,6 +632,9 @@ fn a_container_beside_that_is_killed_ends_it_at_once_and_by_name() {
         assert!(end.told["message"].as_str().unwrap().contains("kubectl describe pod "), "{}", end.told);
         assert!(!beside.wait().unwrap().success());
     }
+    // One that never starts is not waited for until the deadline.
+    let end = Pod::remote().with("FFE_BESIDE_WAIT", "1").run(Work::Restore, &Storage::S3(s3()));
+    expect_failure(&end, "storage", "the container rclone does not start");
     // Where the kernel ends the program alone, its container goes on, and what was begun is taken away.
     let pod = Pod::remote().with("KILLED_ALONE_AT", "rcat store:bucket/shop/one.dump");
     expect_failure(&pod.run_remote(Work::Take), "upload", "rclone was killed: most likely it took more memory");
@@ -671,7 +674,8 @@ fn parts_are_as_large_as_the_database_needs_unless_they_are_set() {
         assert!(pod.read("rclone_env").lines().any(|line| line == name), "{name}");
     }
     // As the advice says where memory is short.
-    let pod = Pod::remote().with("RCLONE_CONFIG_STORE_CHUNK_SIZE", "5Mi").with("RCLONE_CONFIG_STORE_UPLOAD_CONCURRENCY", "1");
+    let pod =
+        Pod::remote().with("RCLONE_CONFIG_STORE_CHUNK_SIZE", "5Mi").with("RCLONE_CONFIG_STORE_UPLOAD_CONCURRENCY", "1");
     assert!(pod.run_remote(Work::Take).succeeded);
     let seen = pod.read("rclone_env");
     assert!(!seen.contains("RCLONE_S3_") && seen.contains("STORE_CHUNK_SIZE=5Mi"), "{seen}");
