@@ -46,4 +46,4 @@ pub use release::{Released, release_challenges};
 pub use renew::{Renewal, abandon, renew, retry, retry_issuer};
 pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};
 pub use wait::{wait_certificate, wait_issuer};
-pub use webhook::{WebhookTrouble, apply, webhook_trouble};
+pub use webhook::{WebhookTrouble, apply, put, webhook_trouble};

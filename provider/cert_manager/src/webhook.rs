@@ -61,11 +61,31 @@ pub async fn apply(
     how: ApplyOptions,
     options: &WaitOptions,
 ) -> Result<DynamicObject, Error> {
+    patiently(object, options, || cluster.apply_value(object, how)).await
+}
+
+/// The same for an object that was looked at: made where there was none, else applied to the one that has this UID.
+///
+/// # Errors
+/// The same, and those of [`Cluster::put`].
+pub async fn put(
+    cluster: &Cluster,
+    object: &Value,
+    uid: Option<&str>,
+    options: &WaitOptions,
+) -> Result<DynamicObject, Error> {
+    patiently(object, options, || cluster.put(object, uid)).await
+}
+
+async fn patiently<F>(object: &Value, options: &WaitOptions, write: impl Fn() -> F) -> Result<DynamicObject, Error>
+where
+    F: Future<Output = ffe_cluster::Result<DynamicObject>>,
+{
     let started = Instant::now();
     let patience = Patience::System.lasts().filter(|_| options.fail_fast.enabled).unwrap_or(options.timeout);
     let deadline = started + patience.min(options.timeout);
     loop {
-        let error = match cluster.apply_value(object, how).await {
+        let error = match write().await {
             Ok(applied) => return Ok(applied),
             Err(error) => error,
         };

@@ -58,6 +58,8 @@ pub enum Error {
         records: Vec<Record>,
         /// Whether adopting would help.
         adoptable: bool,
+        /// The other owner of our kind that one of them belongs to.
+        another: Option<String>,
     },
     /// Cloudflare refuses.
     #[error("Cloudflare refused to {operation}: {message}")]
@@ -179,6 +181,12 @@ impl Error {
             Error::NoZone { .. } => {
                 "Check dns.zone, and that the token has the permission Zone / Zone / Read for that zone (Cloudflare \
                  dashboard, My Profile, API Tokens)."
+            }
+            Error::Refused { another: Some(name), .. } => {
+                return Some(format!(
+                    "It belongs to the endpoint {name}. Remove dns there first; or, to move it here while it serves, remove the \
+                     other records of the host, if there are any, and set dns.adopt_from = \"{name}\"."
+                ));
             }
             Error::Refused { adoptable: true, .. } => {
                 "Set dns.adopt = true to take the record over (it is then changed, and released but not deleted on destroy), \

@@ -22,7 +22,7 @@ pub mod standin;
 mod zones;
 
 pub use client::{BASE_URL, Cloudflare};
-pub use decision::{Decision, decide};
+pub use decision::{Adopt, Decision, decide};
 pub use error::{Error, Reason};
 pub use owner::{Holder, Owner};
 pub use patience::RetryOptions;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
 use crate::client::{Call, Cloudflare};
-use crate::decision::{Decision, decide};
+use crate::decision::{Adopt, Decision, decide};
 use crate::error::{Error, Reason};
 use crate::name;
 use crate::owner::{Holder, Owner};
@@ -92,7 +92,7 @@ impl Cloudflare {
         zone: &Zone,
         wish: &Wish,
         owner: &Owner,
-        adopt: bool,
+        adopt: &Adopt,
         cancel: &CancellationToken,
     ) -> Result<Ensured, Error> {
         let mut patience = self.patience();
@@ -102,8 +102,8 @@ impl Cloudflare {
             let existing = self.list(zone, wish.name(), &mut patience, cancel).await?;
             let written = match decide(&existing, wish, owner, adopt) {
                 Decision::Nothing(record) => return Ok(Ensured { record, change }),
-                Decision::Refused { records, adoptable } => {
-                    return Err(Error::Refused { name: wish.name().to_owned(), records, adoptable });
+                Decision::Refused { records, adoptable, another } => {
+                    return Err(Error::Refused { name: wish.name().to_owned(), records, adoptable, another });
                 }
                 Decision::Create { comment } => {
                     change = Change::Created;

@@ -57,11 +57,15 @@ async fn the_token_is_in_no_error_and_no_log() {
             // Only the one that gets no answer waits that long; its POST comes after a GET that must be answered.
             let (standin, zone, client) = place(Duration::from_secs(3));
             standin.fail_on(method, 1, fault.clone());
-            let error = client.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap_err();
+            let error =
+                client.ensure(&zone, &wish, &owner, &ffe_cloudflare::Adopt::default(), &cancel).await.unwrap_err();
             shown += &format!("{error:?} {error} {:?}\n", error.remedy());
         }
     }
-    shown += &format!("{:?}", patient.ensure(&zone, &wish, &owner, false, &cancel).await.unwrap());
+    shown += &format!(
+        "{:?}",
+        patient.ensure(&zone, &wish, &owner, &ffe_cloudflare::Adopt::default(), &cancel).await.unwrap()
+    );
     shown += &format!("{:?}", patient.release(&zone, "a.example.com", &owner, &cancel).await.unwrap());
     assert!(shown.contains("the token (redacted) is not valid"), "{shown}");
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();

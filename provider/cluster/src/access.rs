@@ -230,7 +230,12 @@ impl Cluster {
         Ok(made)
     }
 
-    async fn send_merge(&self, api: &Api<DynamicObject>, object: &ObjectRef, patch: &Value) -> Result<DynamicObject> {
+    pub(crate) async fn send_merge(
+        &self,
+        api: &Api<DynamicObject>,
+        object: &ObjectRef,
+        patch: &Value,
+    ) -> Result<DynamicObject> {
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             field_validation: Some(ValidationDirective::Strict),

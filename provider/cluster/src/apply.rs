@@ -4,9 +4,9 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, ValidationDi
 use kube::core::Request;
 use serde_json::Value;
 
-use crate::access::{typed, untyped};
+use crate::access::{absent_is_none, typed, untyped};
 use crate::cluster::Cluster;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::object::{Object, ObjectRef};
 
 /// The name that we own fields under.
@@ -53,7 +53,7 @@ impl Cluster {
     pub async fn apply<K: Object>(&self, object: &K, options: ApplyOptions) -> Result<K> {
         let (named, api) = self.place_of(object).await?;
         let body = clean(untyped(&named, object)?);
-        let applied = self.send(&api, &named, &body, options).await?;
+        let applied = self.send(&api, &named, body, None, options).await?;
         typed(&named, applied)
     }
 
@@ -64,7 +64,16 @@ impl Cluster {
     /// As [`Cluster::apply`], and [`crate::Kind::NotServed`].
     pub async fn apply_value(&self, object: &Value, options: ApplyOptions) -> Result<DynamicObject> {
         let (named, api, body) = self.placed(object).await?;
-        self.send(&api, &named, &body, options).await
+        self.send(&api, &named, body, None, options).await
+    }
+
+    /// The same for an object that was looked at: only if it is still this very one.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply_value`], and [`Error::Remade`].
+    pub async fn apply_to(&self, object: &Value, uid: &str, options: ApplyOptions) -> Result<DynamicObject> {
+        let (named, api, body) = self.placed(object).await?;
+        self.send(&api, &named, body, Some(uid), options).await
     }
 
     /// What would come of applying an object by force, with admission and defaults, of any kind that the server serves.
@@ -90,17 +99,8 @@ impl Cluster {
         let (named, api, body) = self.placed(object).await?;
         let failed = |error| self.failed("try to create", &named, error);
         let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let request = serde_json::to_vec(&body)
-            .map_err(kube::Error::SerdeError)
-            .and_then(|body| Request::new(api.resource_url()).create(&params, body).map_err(kube::Error::BuildRequest))
-            .and_then(|mut request| {
-                // kube's own parameters have no word for it
-                let strict = if lenient { "Ignore" } else { "Strict" };
-                let uri = format!("{}&fieldValidation={strict}", request.uri());
-                *request.uri_mut() = uri.parse().map_err(|error| kube::Error::HttpError(http::Error::from(error)))?;
-                Ok(request)
-            })
-            .map_err(failed)?;
+        let strictness = if lenient { "Ignore" } else { "Strict" };
+        let request = creation(&api, &params, &body, strictness).map_err(failed)?;
         self.client().await?.request::<DynamicObject>(request).await.map(drop).map_err(failed)
     }
 
@@ -121,7 +121,7 @@ impl Cluster {
         tried.map(drop).map_err(|error| self.failed("try to change", &named, error))
     }
 
-    async fn placed(&self, object: &Value) -> Result<(ObjectRef, Api<DynamicObject>, DynamicObject)> {
+    pub(crate) async fn placed(&self, object: &Value) -> Result<(ObjectRef, Api<DynamicObject>, DynamicObject)> {
         let mut named = ObjectRef::from_value(object)?;
         let served = self.serves(&named).await?;
         if !served.namespaced {
@@ -131,26 +131,52 @@ impl Cluster {
         }
         let api = self.api_of(&served, named.namespace.as_deref()).await?;
         let body: DynamicObject = serde_json::from_value(object.clone())
-            .map_err(|error| crate::error::Error::Malformed { what: named.to_string(), message: error.to_string() })?;
+            .map_err(|error| Error::Malformed { what: named.to_string(), message: error.to_string() })?;
         Ok((named, api, clean(body)))
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         api: &Api<DynamicObject>,
         named: &ObjectRef,
-        body: &DynamicObject,
+        mut body: DynamicObject,
+        uid: Option<&str>,
         options: ApplyOptions,
     ) -> Result<DynamicObject> {
+        body.metadata.uid = uid.map(str::to_owned);
         let applied = api
-            .patch(&named.name, &options.params(), &Patch::Apply(body))
+            .patch(&named.name, &options.params(), &Patch::Apply(&body))
             .await
-            .map_err(|error| self.failed(if options.dry_run { "try out" } else { "apply" }, named, error))?;
-        if !options.dry_run {
-            self.lists().invalidate_kind(&named.api_version, &named.kind, named.namespace.as_deref());
+            .map_err(|error| self.failed(if options.dry_run { "try out" } else { "apply" }, named, error));
+        let applied = match (applied, uid) {
+            (Err(error), Some(uid)) if matches!(error.kind(), Kind::Conflict | Kind::Invalid | Kind::NotFound) => {
+                let there =
+                    absent_is_none(api.get(&named.name).await.map_err(|error| self.failed("read", named, error)))?;
+                let is_same = there.is_some_and(|there| there.metadata.uid.as_deref() == Some(uid));
+                return Err(if is_same { error } else { Error::Remade { object: Box::new(named.clone()) } });
+            }
+            (applied, _) => applied?,
+        };
+        if options.dry_run {
+            return Ok(applied);
         }
-        Ok(applied)
+        self.lists().invalidate_kind(&named.api_version, &named.kind, named.namespace.as_deref());
+        self.let_maker_go(api, named, applied).await
     }
+}
+
+/// The request that makes an object. kube's own parameters have no word for the validation of fields.
+pub(crate) fn creation(
+    api: &Api<DynamicObject>,
+    params: &PostParams,
+    body: &DynamicObject,
+    strictness: &str,
+) -> Result<http::Request<Vec<u8>>, kube::Error> {
+    let body = serde_json::to_vec(body).map_err(kube::Error::SerdeError)?;
+    let mut request = Request::new(api.resource_url()).create(params, body).map_err(kube::Error::BuildRequest)?;
+    let uri = format!("{}&fieldValidation={strictness}", request.uri());
+    *request.uri_mut() = uri.parse().map_err(|error| kube::Error::HttpError(http::Error::from(error)))?;
+    Ok(request)
 }
 
 /// What an apply must not carry: the server's own bookkeeping, which a read object has.

@@ -27,6 +27,8 @@ pub struct DeleteOptions {
     pub propagation: Propagation,
     /// Only if it is still this very object
     pub uid: Option<String>,
+    /// Only if nobody has changed it since
+    pub resource_version: Option<String>,
     /// How long pods get to end, in whole seconds; None: what they ask for
     pub grace_period: Option<Duration>,
     /// Only ask whether it would be allowed
@@ -64,14 +66,17 @@ impl Cluster {
                 Propagation::Foreground => PropagationPolicy::Foreground,
                 Propagation::Orphan => PropagationPolicy::Orphan,
             }),
-            preconditions: options.uid.clone().map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+            preconditions: (options.uid.is_some() || options.resource_version.is_some()).then(|| Preconditions {
+                uid: options.uid.clone(),
+                resource_version: options.resource_version.clone(),
+            }),
         };
         let result = api.delete(&object.name, &params).await.map_err(|error| self.failed("delete", object, error));
         self.lists().invalidate_kind(&object.api_version, &object.kind, object.namespace.as_deref());
         match result {
             Ok(_) => Ok(Deleted::Accepted),
             Err(error) if error.is_not_found() => Ok(Deleted::WasGone),
-            // a UID that differs is a conflict: the object that was meant is gone
+            // a UID that differs is a conflict: the object that was meant is gone; a version that differs is one too
             Err(error) if error.kind() == Kind::Conflict && options.uid.is_some() => {
                 match self.find_ref(object).await? {
                     Some(found) if found.metadata.uid == options.uid => Err(error),

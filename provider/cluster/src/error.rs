@@ -157,6 +157,15 @@ pub enum Error {
     #[error(transparent)]
     Shared(Arc<Error>),
 
+    /// An object was deleted after it had been looked at, and perhaps made anew by somebody else.
+    #[error(
+        "{object} is not the one any more that was looked at: it was deleted since, or somebody has made another one in its place; nothing was written to it"
+    )]
+    Remade {
+        /// The object
+        object: Box<ObjectRef>,
+    },
+
     /// An object or an answer that does not have the shape that it must have.
     #[error("the {what} is not usable: {message}")]
     Malformed {
@@ -174,7 +183,7 @@ impl Error {
             Self::Shared(error) => error.kind(),
             Self::Config { .. } => Kind::Config,
             Self::Request { kind, .. } => *kind,
-            Self::FieldConflict { .. } => Kind::Conflict,
+            Self::FieldConflict { .. } | Self::Remade { .. } => Kind::Conflict,
             Self::Timeout { .. } => Kind::Timeout,
             Self::Failed(_) => Kind::Failed,
             Self::Cancelled { .. } => Kind::Cancelled,
@@ -195,7 +204,7 @@ impl Error {
     /// The object that it is about.
     pub fn object(&self) -> Option<&ObjectRef> {
         match self {
-            Self::Request { object, .. } | Self::FieldConflict { object, .. } => Some(object),
+            Self::Request { object, .. } | Self::FieldConflict { object, .. } | Self::Remade { object } => Some(object),
             Self::Timeout { object, .. } => object.as_deref(),
             Self::Failed(diagnosis) => Some(&diagnosis.object),
             Self::Shared(error) => error.object(),

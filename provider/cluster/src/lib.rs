@@ -29,6 +29,7 @@ pub mod namespace;
 mod object;
 pub mod portforward;
 mod quantity;
+mod standing;
 pub mod wait;
 
 #[cfg(any(test, feature = "testing"))]
@@ -53,6 +54,7 @@ pub use mark::{Mark, MarkState, Owner, Ownership, ownership};
 pub use object::{Object, ObjectRef};
 pub use portforward::{Forwarded, HttpAnswer, ServicePort};
 pub use quantity::{Quantity, QuantityError};
+pub use standing::{Adopted, Made, Originals, Standing, was_applied};
 pub use wait::{FailFast, Progress, WaitOptions};
 
 pub use k8s_openapi;

@@ -1,9 +1,16 @@
 //! Namespaces, and why one of them does not go away.
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Patch, PatchParams};
+use kube::client::Body;
+use kube::core::Request;
+use serde_json::json;
 
+use crate::apply::FIELD_MANAGER;
 use crate::cluster::Cluster;
+use crate::discovery::Served;
 use crate::error::Result;
+use crate::object::ObjectRef;
 
 /// Label of a Pod Security level, with `enforce`, `warn` or `audit` after the slash.
 pub const POD_SECURITY: &str = "pod-security.kubernetes.io";
@@ -16,6 +23,50 @@ impl Cluster {
     pub async fn namespace(&self, name: &str) -> Result<Option<Namespace>> {
         self.find(None, name).await
     }
+}
+
+impl Cluster {
+    /// What the API server says of the pods of a namespace that a Pod Security level would not admit: a line for each kind of
+    /// violation, with the names of pods. Nothing is changed.
+    ///
+    /// # Errors
+    /// Those of a patch.
+    pub async fn pods_not_admitted(&self, namespace: &str, level: &str) -> Result<Vec<String>> {
+        let object = ObjectRef::of::<Namespace>(None, namespace);
+        let failed = |error| self.failed("try to change", &object, error);
+        let api = self.api_of(&Served::typed::<Namespace>(None), None).await?;
+        let params =
+            PatchParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = json!({ "metadata": { "labels": { format!("{POD_SECURITY}/enforce"): level } } });
+        let request = Request::new(api.resource_url()).patch(namespace, &params, &Patch::Merge(&patch));
+        let request = request.map_err(|error| failed(kube::Error::BuildRequest(error)))?;
+        let answer = self.client().await?.send(request.map(Body::from)).await.map_err(failed)?;
+        if !answer.status().is_success() {
+            // The same once more, for its error.
+            return self
+                .try_merge(
+                    &json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+                    &patch,
+                    true,
+                )
+                .await
+                .map(|()| Vec::new());
+        }
+        let warnings = answer.headers().get_all(http::header::WARNING).iter();
+        Ok(warnings.filter_map(|value| warning_text(value.to_str().ok()?)).filter(|text| names_pods(text)).collect())
+    }
+}
+
+/// The text of a warning (RFC 7234, 5.5): `299 - "text"`.
+fn warning_text(header: &str) -> Option<String> {
+    let (_, quoted) = header.split_once('"')?;
+    let text = quoted.rsplit_once('"').map_or(quoted, |(text, _)| text);
+    Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+/// The first one announces the others: `existing pods in namespace "a" violate the new PodSecurity enforce level …`.
+fn names_pods(text: &str) -> bool {
+    !text.starts_with("existing pods in namespace")
 }
 
 /// True while a namespace is being deleted: nothing can be made in it any more.
@@ -42,6 +93,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn warnings_are_read_as_the_api_server_sends_them() {
+        let text = r#"299 - "web-0 (and 2 other pods): allowPrivilegeEscalation != false, \"runAsNonRoot\" != true""#;
+        let read = warning_text(text).unwrap();
+        assert_eq!(read, r#"web-0 (and 2 other pods): allowPrivilegeEscalation != false, "runAsNonRoot" != true"#);
+        assert!(names_pods(&read));
+        let announcement = r#"299 - "existing pods in namespace \"a\" violate the new PodSecurity enforce level""#;
+        assert!(!names_pods(&warning_text(announcement).unwrap()));
+    }
 
     #[test]
     fn says_what_remains() {

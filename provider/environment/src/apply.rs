@@ -2,11 +2,14 @@
 
 pub(crate) mod database;
 pub(crate) mod secrets;
+pub(crate) mod server;
 
 use std::time::{Duration, Instant};
 
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
-use ffe_cluster::{Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Ownership, WaitOptions};
+use ffe_cluster::{
+    Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Originals, Ownership, WaitOptions,
+};
 use serde_json::json;
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -36,6 +39,8 @@ pub(crate) struct Run<'a> {
     pub(crate) inputs: String,
     pub(crate) run_id: String,
     pub(crate) terms: Terms,
+    /// The revision of the write-only values where the plan knew that they stay.
+    pub(crate) promised: Option<String>,
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Instant,
 }
@@ -43,12 +48,12 @@ pub(crate) struct Run<'a> {
 /// What a run has done so far.
 #[derive(Default)]
 pub(crate) struct Done {
-    /// Objects that were made or changed.
+    /// Objects of ours that were made or changed.
     pub(crate) objects: Vec<ObjectRef>,
+    /// Objects of somebody else's that were taken over.
+    pub(crate) taken: Vec<ObjectRef>,
     /// Steps that are through.
     pub(crate) steps: Vec<Step>,
-    /// Whether the namespace was taken over.
-    pub(crate) adopted: bool,
     pub(crate) secrets_revision: Option<String>,
     pub(crate) database_status: Option<DatabaseStatus>,
     /// The StatefulSet's revision that the server's version was asked of.
@@ -72,11 +77,9 @@ impl Run<'_> {
     pub(crate) async fn run(&self, done: &mut Done) -> Result<(), Diagnostics> {
         self.wait_for_the_namespace_to_be_free().await?;
         let mut claimed = self.claim_all().await?;
+        self.same_server().await?;
+        self.keep_the_promise().await?;
         let namespace = claimed.remove(0);
-        done.adopted = namespace.mark.adopted;
-        if namespace.found.live.is_none() {
-            self.make_namespace(&namespace, done).await?;
-        }
         self.apply(&namespace, done).await?;
         done.steps.push(Step::Namespace);
 
@@ -130,6 +133,14 @@ impl Run<'_> {
             .map_err(failed("The namespace of that name is being deleted and does not go away"))
     }
 
+    /// A server that is there already goes on only as what it is.
+    async fn same_server(&self) -> Result<(), Diagnostics> {
+        let Some(bundled) = self.spec.database.bundled() else { return Ok(()) };
+        let there = server::Server::find(self.cluster, &self.spec.names).await;
+        let there = there.map_err(failed("The database could not be looked at"))?;
+        there.and_then(|there| there.refusal(bundled)).map_or(Ok(()), |refused| Err(refused.into()))
+    }
+
     /// Looks at everything before anything is written, so that a refusal changes nothing.
     async fn claim_all(&self) -> Result<Vec<Claimed>, Diagnostics> {
         let found = find_all(self.cluster, objects::all(self.spec))
@@ -143,6 +154,13 @@ impl Run<'_> {
                 Err(diagnostic) => refused.push(diagnostic),
             }
         }
+        let resumes = claimed.first().is_some_and(|first: &Claimed| {
+            matches!(first.found.ownership(&self.spec.names.owner()), Ownership::OursUnfinished(_))
+        });
+        if self.terms.creating && !resumes {
+            let parts = claimed.iter().skip(1);
+            refused.extend(parts.filter_map(|part| claim::is_of_no_other_state(&part.found, &self.spec.names).err()));
+        }
         // The namespace alone says it when it is not ours: what is in it is not news.
         if let Some(first) =
             refused.iter().next().filter(|first| first.path == Some(tfplugin::Path::attribute("namespace")))
@@ -153,37 +171,31 @@ impl Run<'_> {
         Ok(claimed)
     }
 
-    /// A bare namespace with our mark, by a request that fails if somebody was faster. The rest is applied, so that
-    /// what is removed from the configuration later goes away.
-    async fn make_namespace(&self, namespace: &Claimed, done: &mut Done) -> Result<(), Diagnostics> {
-        let name = &self.spec.names.namespace;
-        let mut bare: Namespace = Namespace::default();
-        bare.metadata.name = Some(name.clone());
-        bare.metadata.annotations = Some(namespace.mark.annotations());
-        match self.cluster.create(&bare).await {
-            Ok(_) => {
-                done.objects.push(namespace.found.desired.reference.clone());
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let foreign = Ownership::Foreign { manager: None };
-                Err(claim::refuse(&namespace.found, &self.spec.names, &foreign).into())
-            }
-            Err(error) => Err(failed("The namespace could not be made")(error)),
-        }
-    }
-
     async fn apply(&self, claimed: &Claimed, done: &mut Done) -> Result<(), Diagnostics> {
-        self.apply_object(&claimed.found.desired, &claimed.mark, done).await
+        self.apply_object(&claimed.found.desired, claimed, done).await
     }
 
-    async fn apply_object(&self, desired: &Desired, mark: &Mark, done: &mut Done) -> Result<(), Diagnostics> {
+    /// Writes an object in the place that was looked at.
+    async fn apply_object(&self, desired: &Desired, place: &Claimed, done: &mut Done) -> Result<(), Diagnostics> {
         self.stop_here()?;
-        let reference = &desired.reference;
-        desired.apply(self.cluster, mark).await.map_err(failed(&format!("{reference} could not be applied")))?;
+        let (reference, mark) = (&desired.reference, &place.mark);
+        let uid = place.found.uid();
+        let originals = Originals::new(&self.spec.names.namespace, &self.spec.names.owner());
+        match desired.put(self.cluster, mark, uid.as_deref(), &originals).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // Somebody was faster.
+                let found = desired.clone().find(self.cluster).await;
+                let found = found.map_err(failed(&format!("{reference} could not be looked at")))?;
+                let whose = found.ownership(&self.spec.names.owner());
+                return Err(claim::refuse(&found, &self.spec.names, &whose).into());
+            }
+            Err(error) => return Err(failed(&format!("{reference} could not be applied"))(error)),
+        }
         tracing::debug!(object = %reference, "applied");
-        if !done.objects.contains(reference) {
-            done.objects.push(reference.clone());
+        let list = if mark.adopted { &mut done.taken } else { &mut done.objects };
+        if !list.contains(reference) {
+            list.push(reference.clone());
         }
         Ok(())
     }
@@ -221,24 +233,30 @@ pub(crate) fn failed(summary: &str) -> impl FnOnce(Error) -> Diagnostics + use<'
 
 /// What a create that failed leaves behind, and how to be rid of it.
 pub(crate) fn remains(done: &Done, spec: &Spec) -> Option<String> {
-    if done.objects.is_empty() {
+    let (namespace, name) = (&spec.names.namespace, &spec.names.environment);
+    let list = |objects: &[ObjectRef]| objects.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n");
+    let mut parts = vec!["Nothing is in the state.".to_owned()];
+    if !done.objects.is_empty() {
+        parts[0].push_str(&format!(
+            " These remain in the cluster, marked as an unfinished environment {name}:\n{}",
+            list(&done.objects)
+        ));
+    }
+    if !done.taken.is_empty() {
+        parts.push(format!(
+            "These were there before, and were taken over for it:\n{}\n\nWhat they were is kept. Once an apply has gone \
+             through, a destroy gives them back.",
+            list(&done.taken)
+        ));
+    }
+    if parts.len() == 1 && done.objects.is_empty() {
         return None;
     }
-    let (namespace, name) = (&spec.names.namespace, &spec.names.environment);
-    let list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
-    let remove = if done.adopted {
-        let objects = done.objects.iter().filter(|object| object.kind != "Namespace");
-        let objects: Vec<String> =
-            objects.map(|object| format!("{}/{}", object.kind.to_lowercase(), object.name)).collect();
-        format!("kubectl delete --namespace {namespace} {}", objects.join(" "))
-    } else {
-        format!("kubectl delete namespace {namespace}")
-    };
-    Some(format!(
-        "Nothing is in the state. These remain in the cluster, marked as an unfinished environment {name}:\n{}\n\nThe next \
-         apply finds them and goes on from there. To remove them instead:\n\n  {remove}",
-        list.join("\n")
-    ))
+    parts.push("The next apply finds them and goes on from there.".to_owned());
+    if done.taken.is_empty() {
+        parts.push(format!("To remove them instead:\n\n  kubectl delete namespace {namespace}"));
+    }
+    Some(parts.join("\n\n"))
 }
 
 /// The status of a workload, as far as it counts its ready instances.

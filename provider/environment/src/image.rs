@@ -1,5 +1,10 @@
 //! What an image's name tells.
 
+/// The number of the user `postgres` in images on Alpine.
+const ALPINE: i64 = 70;
+/// … and on Debian.
+const DEBIAN: i64 = 999;
+
 /// The tag, without a digest after it.
 pub(crate) fn tag(image: &str) -> Option<&str> {
     let name = image.split('@').next().unwrap_or_default();
@@ -18,15 +23,48 @@ pub(crate) fn major(image: &str) -> Option<u32> {
     ((9..100).contains(&major) && end.is_none_or(|c| "-._".contains(c))).then_some(major)
 }
 
+/// What an image is made from, as far as its tag tells: the C library sorts texts, and its version with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    Alpine,
+    /// With the release's name.
+    Debian(&'static str),
+    /// The tag does not tell: the official image is Debian's then.
+    Untold,
+}
+
+/// The base of an image.
+pub(crate) fn base(image: &str) -> Base {
+    const DEBIAN: [&str; 6] = ["stretch", "buster", "bullseye", "bookworm", "trixie", "forky"];
+    let tag = tag(image).unwrap_or_default();
+    if tag.contains("alpine") {
+        return Base::Alpine;
+    }
+    DEBIAN.into_iter().find(|name| tag.contains(name)).map_or(Base::Untold, Base::Debian)
+}
+
 /// The user and group that the official image's server runs as: Alpine's and Debian's differ, and neither can be asked
 /// for by name in a pod that must not run as root.
 pub(crate) fn user(image: &str) -> i64 {
-    if tag(image).is_some_and(|tag| tag.contains("alpine")) { 70 } else { 999 }
+    if base(image) == Base::Alpine { ALPINE } else { DEBIAN }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_tell_the_base_where_they_do() {
+        for (image, expected) in [
+            ("postgres:16-alpine3.20", Base::Alpine),
+            ("postgres:16.3-bookworm", Base::Debian("bookworm")),
+            ("postgres:16", Base::Untold),
+            ("alpine/postgres:16", Base::Untold),
+            ("postgres@sha256:00", Base::Untold),
+        ] {
+            assert_eq!(base(image), expected, "{image}");
+        }
+    }
 
     #[test]
     fn tags_tell_major_and_user() {

@@ -5,9 +5,11 @@ use ffe_cluster::{Cluster, Query};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
 use crate::apply::failed;
+use crate::apply::server::Server;
 use crate::model::Environment;
 use crate::names::Names;
 use crate::objects::{ENVIRONMENT_LABEL, INPUTS};
+use crate::plan;
 use crate::resource::private;
 use crate::settle::{Defaults, settle};
 
@@ -35,6 +37,7 @@ pub(crate) async fn import(
     let state = match ours.as_ref().map(|config| inputs(config, &names)) {
         Some(Some(config)) => {
             let mut state = config.clone();
+            as_it_is(cluster, &names, &mut state).await.map_err(failed(SUMMARY))?;
             settle(&config, &mut state, defaults);
             state
         }
@@ -51,10 +54,34 @@ pub(crate) async fn import(
                 ));
             }
             private::set_taken_over(&mut private, true);
-            foreign(&names)?
+            let namespace = cluster.namespace(&names.namespace).await.map_err(failed(SUMMARY))?;
+            let mut state = foreign(&names)?;
+            // One of ours that lost what it knew is nobody's site to be left as it is.
+            if unknown.is_none() {
+                state.pod_security_before = namespace.as_ref().map(plan::told::level_before).into();
+                let level = state.pod_security_before.as_str().filter(|level| !level.is_empty()).map(str::to_owned);
+                state.pod_security = level.into();
+            }
+            state
         }
     };
     Ok(Imported { state, private, diagnostics })
+}
+
+/// What the configuration may leave out and the cluster knows: the level of a namespace that was there before, and what the
+/// database runs.
+async fn as_it_is(cluster: &Cluster, names: &Names, state: &mut Environment) -> ffe_cluster::Result<()> {
+    let namespace = cluster.namespace(&names.namespace).await?;
+    let was_there = |found: &Namespace| ffe_cluster::Mark::read(&found.metadata).is_some_and(|mark| mark.adopted);
+    if let Some(found) = namespace.filter(was_there) {
+        state.pod_security_before = plan::told::level_before(&found).into();
+    }
+    if let Some(database) = state.database.known_mut()
+        && let Some(server) = Server::find(cluster, names).await?
+    {
+        database.initial_image = server.image.into();
+    }
+    Ok(())
 }
 
 /// `environment`, `namespace`, or `namespace/environment`.
@@ -107,6 +134,12 @@ fn inputs(config: &ConfigMap, names: &Names) -> Option<Environment> {
     let with_defaults = tfplugin::plan::propose(&schema, &model.to_value(), &model.to_value());
     model = Environment::from_value(&with_defaults, &Path::root()).ok()?;
     model.namespace = model.namespace.or(Attr::Known(names.namespace.clone()));
+    if model.config.is_null() {
+        // Not kept a second time: annotations have little room.
+        let data = config.data.iter().flatten().map(|(key, value)| (key.clone(), Attr::Known(value.clone())));
+        let data: std::collections::BTreeMap<_, _> = data.collect();
+        model.config = Some(data).filter(|data| !data.is_empty()).into();
+    }
     Some(model)
 }
 

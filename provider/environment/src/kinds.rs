@@ -6,8 +6,8 @@ use ffe_cluster::k8s_openapi::api::core::v1::{
 };
 use ffe_cluster::k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{ApplyOptions, Cluster, Error, Object, ObjectRef, Owner, Ownership, Result, ownership};
-use serde_json::{Map, Value as Json, json};
+use ffe_cluster::{Cluster, Error, Mark, Object, ObjectRef, Originals, Owner, Ownership, Result, ownership};
+use serde_json::{Value as Json, json};
 
 macro_rules! kinds {
     ($($kind:ident),*) => {
@@ -27,10 +27,6 @@ macro_rules! kinds {
 
             async fn find(self, cluster: &Cluster, object: &ObjectRef) -> Result<Option<Json>> {
                 match self { $(Kind::$kind => find::<$kind>(cluster, object).await),* }
-            }
-
-            async fn apply(self, cluster: &Cluster, object: &ObjectRef, json: Json) -> Result<Json> {
-                match self { $(Kind::$kind => apply::<$kind>(cluster, object, json).await),* }
             }
 
             /// Whether the JSON is an object of this kind, field by field.
@@ -63,12 +59,6 @@ kinds!(
 async fn find<K: Object>(cluster: &Cluster, object: &ObjectRef) -> Result<Option<Json>> {
     let found = cluster.find::<K>(object.namespace.as_deref(), &object.name).await?;
     found.map(|found| to_json(object, &found)).transpose()
-}
-
-async fn apply<K: Object>(cluster: &Cluster, object: &ObjectRef, json: Json) -> Result<Json> {
-    let typed: K = serde_json::from_value(json).map_err(|_| malformed(object))?;
-    let applied = cluster.apply(&typed, ApplyOptions::forced()).await?;
-    to_json(object, &applied)
 }
 
 fn to_json<K: Object>(object: &ObjectRef, found: &K) -> Result<Json> {
@@ -118,18 +108,21 @@ impl Desired {
         Ok(Found { desired: self, live })
     }
 
-    /// Applies it, with a mark.
-    pub(crate) async fn apply(&self, cluster: &Cluster, mark: &ffe_cluster::Mark) -> Result<Json> {
+    /// Writes it under a mark: made where there was none, else applied to the one that has this UID. What somebody else's
+    /// object has is kept first. Returns its UID.
+    pub(crate) async fn put(
+        &self,
+        cluster: &Cluster,
+        mark: &Mark,
+        uid: Option<&str>,
+        originals: &Originals,
+    ) -> Result<Option<String>> {
+        if mark.adopted {
+            originals.keep(cluster, &self.object, &mark.run_id).await?;
+        }
         let mut object = self.object.clone();
         mark.write_value(&mut object);
-        self.kind.apply(cluster, &self.reference, object).await
-    }
-
-    /// Gives up every field that was applied: those that nobody else owns go away.
-    pub(crate) async fn unapply(&self, cluster: &Cluster) -> Result<()> {
-        let Desired { kind, reference, .. } = self;
-        let empty = Desired::new(*kind, reference.namespace.as_deref(), &reference.name, Json::Object(Map::new()));
-        kind.apply(cluster, reference, empty.object).await.map(drop)
+        cluster.put(&object, uid).await.map(|written| written.metadata.uid)
     }
 }
 

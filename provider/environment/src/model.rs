@@ -33,7 +33,8 @@ pub struct Environment {
     #[attr(optional, computed, replace, check = dns_label())]
     pub namespace: Attr<String>,
     /// Take over a namespace, and objects in it, that exist already and belong to nobody else. They stay when the
-    /// environment is destroyed.
+    /// environment is destroyed, and get back what they had before: what they were is kept in the Secret
+    /// `ffe-originals-…` of the namespace. An environment that is complete and in another state is not taken over; it is imported.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
     /// Labels of the namespace.
@@ -46,7 +47,8 @@ pub struct Environment {
     #[attr(default = "10m", check = duration())]
     pub timeout: Attr<String>,
     /// Pod Security level of the namespace (enforced, audited and warned of). Default: `restricted`; `baseline` in
-    /// preset `dev`.
+    /// preset `dev`; in a namespace that is taken over the level that it has, which may be none. The plan names the pods that a
+    /// level would not admit any more.
     #[attr(optional, computed, one_of("privileged", "baseline", "restricted"))]
     pub pod_security: Attr<String>,
     /// What the namespace may use at most: a ResourceQuota, and a LimitRange that gives containers without limits
@@ -98,6 +100,10 @@ pub struct Environment {
     /// `initContainers`, `ingress` (off), `securityHeaders` and `vault`.
     #[attr(computed)]
     pub values: Attr<String>,
+    /// The Pod Security level that a namespace had before it was taken over, empty where it had none: it stays where
+    /// `pod_security` is left out. Null for a namespace that was made here.
+    #[attr(computed, keep)]
+    pub pod_security_before: Attr<String>,
     /// What the preset says for the TLS endpoint.
     #[attr(computed)]
     pub tls: Attr<TlsDefaults>,
@@ -134,12 +140,20 @@ pub struct Database {
     #[attr(default = "bundled", one_of("bundled", "external"))]
     pub mode: Attr<String>,
     /// Major version of PostgreSQL. Default: what the image's tag says, else `16`. Cannot be changed later.
-    #[attr(optional, computed, check = postgres_version())]
+    #[attr(optional, computed, keep, check = postgres_version())]
     pub version: Attr<String>,
     /// Image that keeps the contract of the official `postgres` image. Default: `postgres:<version>-alpine`, or what
-    /// the environment variable `FFE_DATABASE_IMAGE` says.
+    /// the environment variable `FFE_DATABASE_IMAGE` says, when the database is made; later the one that it was made with. An
+    /// image of another flavour (Alpine, Debian) is refused: the data belongs to another user there, and is sorted differently.
     #[attr(optional, computed, check = image())]
     pub image: Attr<String>,
+    /// The image that the database was made with, which it runs where `image` is left out.
+    #[attr(computed, keep)]
+    pub initial_image: Attr<String>,
+    /// User and group that the server runs as: the number of the image's user `postgres`. Default: 70 where the image's tag
+    /// says `alpine`, else 999. Cannot be changed later.
+    #[attr(optional, computed, check = Check::between(1, 2_147_483_647))]
+    pub run_as_user: Attr<i64>,
     /// Name of the database. Default: `ffe`. Cannot be changed later.
     #[attr(optional, computed, check = identifier())]
     pub name: Attr<String>,
@@ -147,8 +161,8 @@ pub struct Database {
     /// cluster and stays there.
     #[attr(optional, computed, check = identifier())]
     pub user: Attr<String>,
-    /// Size of the application's connection pool, passed on in `values`. Default: the preset's. A bundled database
-    /// admits as many connections as the preset's most replicas can open.
+    /// Size of the application's connection pool, passed on in `values`: each of a replica's four workers has one. Default: the
+    /// preset's, or less where a bundled database has no memory for the connections of the preset's most replicas.
     #[attr(optional, computed, check = Check::between(1, 10_000))]
     pub pool_size: Attr<i64>,
     /// Number of instances: 1.

@@ -71,11 +71,12 @@ pub(crate) mod tests {
             preset: PRODUCTION,
             labels: [("team".to_owned(), "core".to_owned())].into(),
             annotations: [("note".to_owned(), "hello".to_owned())].into(),
-            pod_security: "restricted".to_owned(),
+            pod_security: Some("restricted".to_owned()),
             quota: QuotaSpec { cpu: "32".to_owned(), memory: "48Gi".to_owned(), pods: 80, storage: None },
             config: [("LOG_LEVEL".to_owned(), "info".to_owned())].into(),
             database: DatabaseSpec::Bundled(Box::new(Bundled {
                 image: "postgres:16-alpine".to_owned(),
+                run_as: 70,
                 name: "ffe".to_owned(),
                 user: "ffe".to_owned(),
                 size: "20Gi".to_owned(),

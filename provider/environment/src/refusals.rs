@@ -5,7 +5,7 @@
 use ffe_cluster::Quantity;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
-use crate::image;
+use crate::image::{self, Base};
 use crate::model::{Database, Environment};
 
 /// Everything that is refused about going from `prior` to `planned` in place.
@@ -76,6 +76,7 @@ fn changes(before: &Database, after: &Database, prior: &Environment, at: &Path, 
         return;
     }
     major_version(before, after, prior, at, diagnostics);
+    flavour(before, after, at, diagnostics);
     for (attribute, old, new) in [("name", &before.name, &after.name), ("user", &before.user, &after.user)] {
         if let (Some(old), Some(new)) = (old.as_str(), new.as_str())
             && old != new
@@ -147,6 +148,53 @@ fn major_version(before: &Database, after: &Database, prior: &Environment, at: &
     }
 }
 
+/// A server that runs as another user does not start on the data, and one on another C library sorts texts differently, so
+/// that indexes lie. By the user, and by what the tags of both images tell.
+fn flavour(before: &Database, after: &Database, at: &Path, diagnostics: &mut Diagnostics) {
+    let (Some(old), Some(new)) = (before.image.as_str(), after.image.as_str()) else { return };
+    if let (Some(old_user), Some(new_user)) = (before.run_as_user.known(), after.run_as_user.known())
+        && old_user != new_user
+    {
+        let attribute = if old == new { "run_as_user" } else { "image" };
+        diagnostics.push(other_user((old, *old_user), (new, *new_user), at.child(attribute)));
+    } else if old != new
+        && let Some(doubt) = other_collations(old, new)
+    {
+        diagnostics.push(doubt.at(at.child("image")));
+    }
+}
+
+/// The refusal of an image whose server runs as another user than the one that the data belongs to.
+pub(crate) fn other_user((old, old_user): (&str, i64), (new, new_user): (&str, i64), at: Path) -> Diagnostic {
+    let detail = format!(
+        "The data belongs to user {old_user}, as the image {old} has it, and {new} runs as user {new_user}: the server would not \
+         start. Alpine's images and Debian's also sort texts differently, so that indexes of texts would be wrong.\n\nKeep the \
+         flavour: set database.image to one like {old}. Where {new} is of the same flavour and its tag does not tell, set \
+         database.run_as_user = {old_user}. To change the flavour, make another environment, restore a dump there, and destroy \
+         this one."
+    );
+    Diagnostic::error(format!("The database cannot go from user {old_user} to user {new_user}"), detail).at(at)
+}
+
+/// The warning for an image whose C library may be another one.
+fn other_collations(old: &str, new: &str) -> Option<Diagnostic> {
+    let (Base::Debian(before), Base::Debian(after)) = (image::base(old), image::base(new)) else {
+        let differ = (image::base(old) == Base::Alpine) != (image::base(new) == Base::Alpine);
+        return differ.then(|| collations(format!("{old} says Alpine and {new} does not, or the other way round")));
+    };
+    (before != after).then(|| collations(format!("{old} is made from Debian {before}, {new} from Debian {after}")))
+}
+
+fn collations(cause: String) -> Diagnostic {
+    Diagnostic::warning(
+        "The database's new image may sort texts differently",
+        format!(
+            "By their tags {cause}. Where the C library is another one, indexes of texts are wrong until they are built anew. \
+             After the apply, in the database:\n\n  REINDEX DATABASE;\n  ALTER DATABASE <name> REFRESH COLLATION VERSION;"
+        ),
+    )
+}
+
 fn quantity(text: &Attr<String>) -> Option<Quantity> {
     text.as_str()?.parse().ok()
 }
@@ -173,6 +221,9 @@ mod tests {
             "storage": { "size": "1Gi" },
         });
         database.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        if database["run_as_user"].is_null() {
+            database["run_as_user"] = image::user(database["image"].as_str().unwrap()).into();
+        }
         database
     }
 
@@ -188,8 +239,7 @@ mod tests {
             json!({ "pool_size": 9 }),
             json!({ "storage": { "size": "1024Mi" } }),
             json!({ "storage": { "size": "2Gi" } }),
-            json!({ "image": "registry:5000/postgres:15.6" }),
-            json!({ "image": "postgis:latest-of-ours" }),
+            json!({ "image": "registry:5000/postgres:15.6-alpine3.20" }),
         ] {
             assert_eq!(refused(bundled(json!({})), bundled(after.clone())), Vec::<String>::new(), "{after}");
         }
@@ -199,9 +249,35 @@ mod tests {
 
     #[test]
     fn an_image_of_another_major_is_refused_by_what_the_server_said_of_itself() {
-        let before = bundled(json!({ "image": "ours:stable" }));
+        let before = bundled(json!({ "image": "ours:stable", "run_as_user": 999 }));
         assert_eq!(refused(before.clone(), bundled(json!({ "image": "postgres:16" }))), ["database.image"]);
         assert!(refused(before, bundled(json!({ "image": "postgres:15" }))).is_empty());
+    }
+
+    #[test]
+    fn an_image_of_another_flavour_is_refused_or_doubted() {
+        let alpine = || json!({ "image": "postgres:15-alpine" });
+        let refused = |before: Json, after: Json| {
+            let (prior, planned) = (environment(bundled(before), None), environment(bundled(after), None));
+            let told: Vec<Diagnostic> = refusals(&prior, &planned).into_iter().collect();
+            told.iter()
+                .map(|one| (one.path.clone().unwrap_or_default().to_string(), one.is_error()))
+                .collect::<Vec<_>>()
+        };
+        let (image, user) =
+            (|error: bool| vec![("database.image".to_owned(), error)], "database.run_as_user".to_owned());
+        assert_eq!(refused(alpine(), json!({ "image": "postgres:15.6" })), image(true));
+        assert_eq!(refused(json!({ "image": "postgres:15" }), alpine()), image(true));
+        assert_eq!(refused(alpine(), json!({ "image": "postgis:latest-of-ours" })), image(true));
+        // A mirror whose tags do not tell, and the word of whoever knows it.
+        assert_eq!(refused(alpine(), json!({ "image": "mirror/postgres:15", "run_as_user": 70 })), image(false));
+        assert_eq!(refused(alpine(), json!({ "image": "postgres:15-alpine", "run_as_user": 999 })), [(user, true)]);
+        assert_eq!(
+            refused(json!({ "image": "postgres:15-bullseye" }), json!({ "image": "postgres:15-bookworm" })),
+            image(false)
+        );
+        assert_eq!(refused(json!({ "image": "postgres:15.4" }), json!({ "image": "postgres:15.6" })), []);
+        assert_eq!(refused(alpine(), json!({ "image": "postgres:15.6-alpine3.20" })), []);
     }
 
     #[test]

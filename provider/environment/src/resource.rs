@@ -16,7 +16,7 @@ use crate::drift::{NOT_READY, drift};
 use crate::model::Environment;
 use crate::names::TYPE_NAME;
 use crate::refusals::{protection, refusals};
-use crate::settle::{Defaults, settle};
+use crate::settle::{Defaults, pod_security, settle};
 use crate::spec::Spec;
 use crate::{delete, import, objects, plan, read, validate};
 
@@ -50,6 +50,7 @@ pub(crate) mod private {
     const SERVER: &str = "server";
     const TAKEN_OVER: &str = "take_over";
     const DATABASE_REVISION: &str = "database_revision";
+    const PROMISED: &str = "promised_secrets";
 
     /// The UID of the cluster's namespace kube-system.
     pub(crate) fn cluster(private: &Private) -> Option<String> {
@@ -73,6 +74,18 @@ pub(crate) mod private {
 
     pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
         if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
+    }
+
+    /// The revision of the secrets that this plan knows to stay; a state never has it.
+    pub(crate) fn promised(private: &Private) -> Option<String> {
+        private.get(PROMISED)
+    }
+
+    pub(crate) fn set_promised(private: &mut Private, revision: Option<&str>) {
+        match revision {
+            Some(revision) => private.set(PROMISED, &revision),
+            None => private.remove(PROMISED),
+        }
     }
 
     /// The StatefulSet's revision whose server said its version.
@@ -115,14 +128,18 @@ impl Resource for EnvironmentResource {
     async fn create(&self, cx: &Context, request: Create<Environment>) -> Applied<Environment> {
         let mut done = Done::default();
         let terms = Terms { creating: true, ..Terms::default() };
-        match self.make(cx, &request.config, &request.planned, terms, &mut done).await {
+        let planned = match self.with_level(&request.config, request.planned).await {
+            Ok(planned) => planned,
+            Err(diagnostics) => return Applied::failed(diagnostics),
+        };
+        match self.make(cx, &request.config, &planned, terms, &mut done).await {
             Ok((cluster, server)) => {
                 let mut private = Private::default();
                 private::set_cluster(&mut private, &cluster, &server);
-                finished(request.planned, private, done)
+                finished(planned, private, done)
             }
             Err(mut diagnostics) => {
-                let remains = Spec::of(&request.planned).and_then(|spec| remains(&done, &spec));
+                let remains = Spec::of(&planned).and_then(|spec| remains(&done, &spec));
                 if let Some(remains) = remains {
                     diagnostics = with_detail(diagnostics, &remains);
                 }
@@ -148,6 +165,7 @@ impl Resource for EnvironmentResource {
             known: known.into_iter().map(|desired| desired.reference).collect(),
         };
         let mut private = request.private;
+        private::set_promised(&mut private, None);
         let checked = self.same_cluster(&private).await;
         let made = match checked {
             Ok(()) => self.make(cx, &request.config, &request.planned, terms, &mut done).await,
@@ -204,14 +222,33 @@ impl EnvironmentResource {
             cluster: &cluster,
             spec: &spec,
             config,
-            inputs: ffe_session::inputs::to_text(&config.to_value(), &Environment::schema()),
+            // The content of the ConfigMap is there itself.
+            inputs: {
+                let is_empty = config.config.known().is_some_and(std::collections::BTreeMap::is_empty);
+                let kept = if is_empty { config.config.clone() } else { Attr::Null };
+                let config = Environment { config: kept, ..config.clone() };
+                ffe_session::inputs::to_text(&config.to_value(), &Environment::schema())
+            },
             run_id: new_run_id(),
+            promised: planned.secrets_revision.as_str().map(str::to_owned),
             terms: Terms { adopt: terms.adopt || planned.adopt == Attr::Known(true), ..terms },
             cancel: guard.token(),
             deadline: Instant::now() + timeout(planned),
         };
         run.run(done).await?;
         Ok((identity, cluster.server().to_owned()))
+    }
+
+    /// A level that the plan left open: what the namespace has by now, or the preset's where there is none.
+    async fn with_level(&self, config: &Environment, planned: Environment) -> Result<Environment, Diagnostics> {
+        if !planned.pod_security_before.is_unknown() {
+            return Ok(planned);
+        }
+        let name = planned.namespace.as_str().unwrap_or_default();
+        let found = self.cluster()?.namespace(name).await.map_err(failed("The namespace could not be looked at"))?;
+        let found = found.filter(|found| !ffe_cluster::namespace::is_terminating(found));
+        let before = Attr::from(found.as_ref().map(plan::told::level_before));
+        Ok(Environment { pod_security: pod_security(config, &before), pod_security_before: before, ..planned })
     }
 
     async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {
@@ -245,9 +282,11 @@ fn timeout(model: &Environment) -> Duration {
 /// The state after a run that went through.
 fn finished(planned: Environment, mut private: Private, done: Done) -> Applied<Environment> {
     private::set_database_revision(&mut private, done.database_revision.as_deref());
+    // What was promised stays; the next refresh says what has become of it.
+    let kept = planned.database_status.is_known();
     let state = Environment {
         secrets_revision: done.secrets_revision.unwrap_or_default().into(),
-        database_status: done.database_status.into(),
+        database_status: if kept { planned.database_status } else { done.database_status.into() },
         ..planned
     };
     Applied::done(state, private).with(done.warnings)
@@ -263,6 +302,7 @@ fn partial(prior: Environment, planned: Environment, done: &Done) -> Environment
                 state.labels = planned.labels.clone();
                 state.annotations = planned.annotations.clone();
                 state.pod_security = planned.pod_security.clone();
+                state.pod_security_before = planned.pod_security_before.clone();
             }
             Step::Quota => state.quota = planned.quota.clone(),
             Step::Config => {

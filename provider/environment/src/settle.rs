@@ -10,6 +10,7 @@ use tfplugin::Attr;
 use crate::image;
 use crate::model::{Database, Environment, Quota, Storage, TlsDefaults};
 use crate::names::Names;
+use crate::objects::database::fitting_pool;
 use crate::presets::{CONTENT_SECURITY_POLICY, FRAME_OPTIONS, Preset, UNNAMED};
 use crate::values::{self, Inputs};
 
@@ -41,10 +42,15 @@ pub(crate) fn settle(config: &Environment, planned: &mut Environment, defaults: 
     let name = |of: fn(&Names) -> String| config.name.as_ref().map(|name| of(&Names::new(name, "")));
 
     planned.namespace = namespace;
-    planned.pod_security = config.pod_security.clone().or(preset.map(|preset| preset.pod_security.to_owned()));
+    if planned.pod_security_before.is_unknown() {
+        // Taking over is a matter of the plan, which looks at what is there.
+        planned.pod_security_before = Attr::Null;
+    }
+    planned.pod_security = pod_security(config, &planned.pod_security_before);
     planned.deletion_protection = config.deletion_protection.or(preset.map(|preset| preset.deletion_protection));
     planned.quota = quota(&config.quota, preset);
-    planned.database = config.database.as_ref().map(|given| database(given, preset, defaults));
+    let before = planned.database.known().cloned();
+    planned.database = config.database.as_ref().map(|given| database(given, before.as_ref(), preset, defaults));
 
     planned.service_account = name(Names::base);
     planned.config_map = name(Names::config_map);
@@ -69,6 +75,17 @@ pub(crate) fn settle(config: &Environment, planned: &mut Environment, defaults: 
     {
         planned.database_status = Attr::Null;
     }
+}
+
+/// The Pod Security level: as it is written, else what a namespace had that was taken over (none, perhaps), else the preset's.
+pub(crate) fn pod_security(config: &Environment, before: &Attr<String>) -> Attr<String> {
+    let default = match before {
+        Attr::Unknown => Attr::Unknown,
+        Attr::Known(none) if none.is_empty() => Attr::Null,
+        Attr::Known(level) => Attr::Known(level.clone()),
+        Attr::Null => preset(&config.preset).map(|preset| preset.pod_security.to_owned()),
+    };
+    config.pod_security.clone().or(default)
 }
 
 /// The revision of a configuration: changes when the content does.
@@ -113,26 +130,32 @@ fn quota(configured: &Attr<Quota>, preset: Attr<&Preset>) -> Attr<Quota> {
     })
 }
 
-fn database(given: &Database, preset: Attr<&Preset>, defaults: &Defaults) -> Database {
-    let pool_size = given.pool_size.or(preset.map(|preset| preset.pool_size));
+/// `before` is what the state has: a default that has become another one since changes no database that exists.
+fn database(given: &Database, before: Option<&Database>, preset: Attr<&Preset>, defaults: &Defaults) -> Database {
     let mode = given.mode.clone().or("bundled".into());
     if mode.as_str() == Some("external") {
+        let pool_size = given.pool_size.or(preset.map(|preset| preset.pool_size));
         return Database { mode, pool_size, ..given.clone() };
     }
+    let pool_size = given.pool_size.or(if mode.is_known() { preset.map(fitting_pool) } else { Attr::Unknown });
+    let kept = |of: fn(&Database) -> &Attr<String>| match before.map(of) {
+        Some(Attr::Known(text)) => Attr::Known(text.clone()),
+        _ => Attr::Null,
+    };
     // Whether an attribute has a default at all depends on the mode.
     let bundled = mode.is_known();
     let fill =
         |given: &Attr<String>, default: Attr<String>| given.clone().or(if bundled { default } else { Attr::Unknown });
-    let image_given = given.image.clone().or(defaults.database_image.clone().into());
+    let initial = kept(|before| &before.initial_image);
+    let image_given = given.image.clone().or(initial.clone()).or(defaults.database_image.clone().into());
     let version = fill(
         &given.version,
         match &image_given {
             Attr::Unknown => Attr::Unknown,
-            image => image
-                .as_str()
-                .and_then(image::major)
-                .map_or_else(|| DATABASE_VERSION.to_owned(), |major| major.to_string())
-                .into(),
+            image => {
+                let told = image.as_str().and_then(image::major).map(|major| major.to_string());
+                Attr::from(told).or(kept(|before| &before.version)).or(DATABASE_VERSION.into())
+            }
         },
     );
     let image = fill(&image_given, version.as_ref().map(|version| format!("postgres:{version}-alpine")));
@@ -147,6 +170,8 @@ fn database(given: &Database, preset: Attr<&Preset>, defaults: &Defaults) -> Dat
         Attr::Known(storage) => Attr::Known(Storage { size, class: storage.class.clone() }),
     };
     Database {
+        initial_image: initial.or(image.clone()),
+        run_as_user: given.run_as_user.or(image.as_ref().map(|image| image::user(image))),
         name: fill(&given.name, "ffe".into()),
         user: fill(&given.user, "ffe".into()),
         instances: given.instances.or(if bundled { Attr::Known(1) } else { Attr::Unknown }),

@@ -18,7 +18,8 @@ pub(crate) struct Spec {
     pub(crate) preset: Preset,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
-    pub(crate) pod_security: String,
+    /// None where a namespace that was taken over has none.
+    pub(crate) pod_security: Option<String>,
     pub(crate) quota: QuotaSpec,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) database: DatabaseSpec,
@@ -45,6 +46,8 @@ pub(crate) enum DatabaseSpec {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bundled {
     pub(crate) image: String,
+    /// User and group of the server.
+    pub(crate) run_as: i64,
     pub(crate) name: String,
     pub(crate) user: String,
     pub(crate) size: String,
@@ -74,7 +77,10 @@ impl Spec {
             names: Names::new(model.name.as_str()?, model.namespace.as_str()?),
             labels: texts(&model.labels)?,
             annotations: texts(&model.annotations)?,
-            pod_security: model.pod_security.as_str()?.to_owned(),
+            pod_security: match &model.pod_security {
+                Attr::Unknown => return None,
+                level => level.as_str().map(str::to_owned),
+            },
             quota: QuotaSpec {
                 cpu: quota.cpu.as_str()?.to_owned(),
                 memory: quota.memory.as_str()?.to_owned(),
@@ -104,6 +110,7 @@ fn database_spec(database: &Database, preset: &Preset) -> Option<DatabaseSpec> {
     let storage = database.storage.known()?;
     Some(DatabaseSpec::Bundled(Box::new(Bundled {
         image: database.image.as_str()?.to_owned(),
+        run_as: *database.run_as_user.known()?,
         name: database.name.as_str()?.to_owned(),
         user: database.user.as_str()?.to_owned(),
         size: storage.size.as_str()?.to_owned(),

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration beyond single attributes. Unknowns pass: they are looked at again when known.
 
+use std::collections::BTreeMap;
+
 use ffe_cluster::Quantity;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
@@ -8,6 +10,9 @@ use crate::model::{Database, Environment};
 
 pub(crate) fn validate(config: &Environment) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    too_large("config", &config.config, OBJECT, &mut diagnostics);
+    too_large("secrets_wo", &config.secrets_wo, OBJECT, &mut diagnostics);
+    too_large("annotations", &config.annotations, ANNOTATIONS, &mut diagnostics);
     if let Attr::Known(database) = &config.database {
         let at = Path::attribute("database");
         match database.mode.as_str() {
@@ -17,6 +22,28 @@ pub(crate) fn validate(config: &Environment) -> Diagnostics {
         }
     }
     diagnostics
+}
+
+/// What a ConfigMap or a Secret may hold, and the annotations of an object, all keys and values together (Kubernetes' own bounds,
+/// less what is ours there).
+const OBJECT: usize = 1 << 20;
+const ANNOTATIONS: usize = (256 << 10) - (16 << 10);
+
+fn too_large(name: &str, map: &Attr<BTreeMap<String, Attr<String>>>, bound: usize, diagnostics: &mut Diagnostics) {
+    let entries = map.known().into_iter().flatten();
+    let size: usize = entries.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if size > bound {
+        diagnostics.push(
+            Diagnostic::error(
+                format!("{name} is too large"),
+                format!(
+                    "Its keys and values have {size} bytes; Kubernetes keeps at most {bound} in one object. Put large files \
+                     into the image, a volume or object storage."
+                ),
+            )
+            .at(Path::attribute(name)),
+        );
+    }
 }
 
 fn external(database: &Database, at: &Path, diagnostics: &mut Diagnostics) {
@@ -46,10 +73,11 @@ fn external(database: &Database, at: &Path, diagnostics: &mut Diagnostics) {
             }
         }
     }
-    let Database { version, image, name, user, instances, storage, .. } = database;
+    let Database { version, image, run_as_user, name, user, instances, storage, .. } = database;
     for (attribute, given) in [
         ("version", !version.is_null()),
         ("image", !image.is_null()),
+        ("run_as_user", !run_as_user.is_null()),
         ("name", !name.is_null()),
         ("user", !user.is_null()),
         ("instances", !instances.is_null()),

@@ -12,7 +12,7 @@ mod cloudflare;
 mod config;
 mod errors;
 pub mod inputs;
-mod ownership;
+pub mod ownership;
 mod session;
 
 pub use cancel::{CancelGuard, cancellation};

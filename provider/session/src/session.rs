@@ -107,8 +107,9 @@ impl Session {
     }
 
     fn configure_cluster(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
-        let config = &ProviderConfig { cloudflare: Attr::Null, ..config.clone() };
-        if !config.to_value().is_wholly_known() {
+        // A plan tells nobody anything: what it does not know of a channel takes nothing from it.
+        let needed = ProviderConfig { cloudflare: Attr::Null, notifications: Attr::Null, ..config.clone() };
+        if !needed.to_value().is_wholly_known() {
             tracing::info!(
                 "the provider's configuration has values that are not known yet; planning without a cluster"
             );

@@ -1,7 +1,7 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-use ffe_cluster::{Cancel, Cluster, Holder, Kind, LeaseOptions, Mark, ObjectRef, Owner};
+use ffe_cluster::{Cancel, Cluster, Holder, Kind, LeaseOptions, Mark, ObjectRef};
 use ffe_routing::GatewayRef;
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -100,7 +100,7 @@ async fn end(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Ca
     let alert = remove::alert_object(names);
     // One that nobody asked for may never have been made.
     let asked_for = if spec.alert.as_ref().is_some_and(|alert| alert.demanded) { known.as_slice() } else { &[] };
-    take_away(cluster, &alert, &owner, asked_for).await.map_err(failed("The alert could not be removed"))?;
+    take_away(cluster, &alert, names, asked_for).await.map_err(failed("The alert could not be removed"))?;
     let mut warnings = outside(session, cluster, what, cancel).await?;
     let memory = memory(cluster, names).await?;
     let routes = ffe_routing::names(&names.namespace, &names.name).into_iter();
@@ -125,7 +125,11 @@ async fn end(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Ca
     cluster.delete_digests(&names.namespace, &owner).await.map_err(failed(summary))?;
     // Last: until it is gone, a delete that was interrupted is still ours to finish.
     let record = remove::record_object(names);
-    remove_ours(cluster, &record, &owner).await.map_err(failed("The record could not be removed"))?;
+    objects::originals(names)
+        .remove(cluster)
+        .await
+        .map_err(failed("What is kept of objects that were given back could not be removed"))?;
+    remove_ours(cluster, &record, names).await.map_err(failed("The record could not be removed"))?;
     if spec.keep_secret {
         tracing::info!(secret = %spec.certificate.secret_name, namespace = %names.namespace, "the Secret with the certificate is kept");
     }
@@ -136,13 +140,13 @@ async fn end(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Ca
 async fn take_away(
     cluster: &Cluster,
     object: &ObjectRef,
-    owner: &Owner,
+    names: &Names,
     known: &[ObjectRef],
 ) -> Result<(), ffe_cluster::Error> {
     if known.contains(object) {
-        remove_ours(cluster, object, owner).await
+        remove_ours(cluster, object, names).await
     } else {
-        remove_stray(cluster, object, owner).await
+        remove_stray(cluster, object, names).await
     }
 }
 

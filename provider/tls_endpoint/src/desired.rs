@@ -1,8 +1,8 @@
 //! One object as it should be, beside what is there in its place.
 
 use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
-use ffe_cluster::{ApplyOptions, Cluster, Error, Kind, Mark, ObjectRef, Owner, Ownership, Result, ownership};
-use serde_json::{Value as Json, json};
+use ffe_cluster::{Cluster, Error, Kind, Mark, ObjectRef, Owner, Ownership, Result, ownership};
+use serde_json::Value as Json;
 
 /// Labels that only describe.
 pub(crate) const DESCRIPTIVE: [&str; 2] = ["app.kubernetes.io/part-of", "app.kubernetes.io/component"];
@@ -44,14 +44,6 @@ impl Desired {
     pub(crate) async fn find(self, cluster: &Cluster) -> Result<Found> {
         let live = find(cluster, &self.reference).await?;
         Ok(Found { desired: self, live })
-    }
-
-    /// Applies it, with a mark.
-    ///
-    /// # Errors
-    /// Those of a request.
-    pub(crate) async fn apply(&self, cluster: &Cluster, mark: &Mark) -> Result<()> {
-        cluster.apply_value(&self.marked(mark), ApplyOptions::forced()).await.map(drop)
     }
 
     /// With a mark.
@@ -119,25 +111,6 @@ pub(crate) async fn is_there_and_ours(cluster: &Cluster, object: &ObjectRef, own
 /// Those of a request.
 pub(crate) async fn find_all(cluster: &Cluster, desired: Vec<Desired>) -> Result<Vec<Found>> {
     futures::future::try_join_all(desired.into_iter().map(|desired| desired.find(cluster))).await
-}
-
-/// Gives an object back: labels and annotations of ours go, and the mark. What it does stays as it is: whoever has it from
-/// now on decides about that, and until then it serves.
-///
-/// # Errors
-/// Those of a request.
-pub(crate) async fn give_back(cluster: &Cluster, object: &ObjectRef) -> Result<()> {
-    let Some(live) = find(cluster, object).await? else { return Ok(()) };
-    let mut bare = json!({ "apiVersion": object.api_version, "kind": object.kind,
-        "metadata": { "name": object.name, "labels": {}, "annotations": {} } });
-    if let Some(namespace) = &object.namespace {
-        bare["metadata"]["namespace"] = Json::from(namespace.clone());
-    }
-    for (field, value) in live.data.as_object().into_iter().flatten().filter(|(field, _)| *field != "status") {
-        bare[field] = value.clone();
-    }
-    cluster.apply_value(&bare, ApplyOptions::forced()).await?;
-    cluster.release_mark(object).await
 }
 
 /// The answer of a request, none where the kind is not served.

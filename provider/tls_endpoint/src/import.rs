@@ -86,7 +86,7 @@ pub(crate) async fn import(cluster: &Cluster, id: &str) -> Result<Imported<TlsEn
 fn refuse_of_release(names: &Names, described: &Described) -> Result<(), Diagnostics> {
     let meta = ObjectMeta { annotations: Some(described.annotations.clone()), ..ObjectMeta::default() };
     let object = ObjectRef::of::<Ingress>(Some(&names.namespace), &names.name);
-    match claim::release_of(Some(&meta)) {
+    match claim::release_of(&meta) {
         Some(release) => Err(claim::refuse_of_release(&object, &release).into()),
         None => Ok(()),
     }

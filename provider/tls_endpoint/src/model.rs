@@ -59,9 +59,14 @@ pub struct TlsEndpoint {
     #[attr(default = "Prefix", one_of("Prefix", "Exact", "ImplementationSpecific"))]
     pub path_type: Attr<String>,
     /// Take over an ingress or route, a Certificate and an issuer that exist already under these names and belong to
-    /// nobody else. They stay when the endpoint is destroyed.
+    /// nobody else. They stay when the endpoint is destroyed, and get back what they had before: what they were is kept in the
+    /// Secret `ffe-originals-…` of the namespace. An endpoint that is complete and in another state is imported instead.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
+    /// Let a Secret named `secret_name` that cert-manager did not write be overwritten, with the certificate and the key in it. Keep
+    /// a copy: nothing brings it back.
+    #[attr(default = false)]
+    pub overwrite_secret: Attr<bool>,
     /// Keep the Secrets with the certificate and with the ACME account's key when the endpoint is destroyed or replaced.
     /// They are lost with their namespace, as when the `ffe_environment` that made it is destroyed.
     #[attr(default = true)]
@@ -174,9 +179,14 @@ pub struct Dns {
     /// How long resolvers may remember a record, in seconds; 1 leaves it to Cloudflare, as `proxied` demands.
     #[attr(default = 1, check = record_ttl())]
     pub ttl: Attr<i64>,
-    /// Take over records of these names that exist already. They stay when the endpoint is destroyed.
+    /// Take over records of these names that exist already and were not made by another endpoint. They stay when the endpoint is
+    /// destroyed.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
+    /// Take over the record of another endpoint, by the name that the record's comment gives it, such as `ffe/api@1a2b3c4d`: to
+    /// move a host from one cluster to another. Remove it after the apply.
+    #[attr(optional)]
+    pub adopt_from: Attr<String>,
 }
 
 /// What goes for every request.

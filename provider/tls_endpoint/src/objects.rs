@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ffe_cert_manager::{Acme, IssuerKind, IssuerSpec, SecretKey, Solver, Tsig};
-use ffe_cluster::Result;
+use ffe_cluster::{Originals, Result};
 use ffe_routing::Resolved;
 use serde_json::{Value as Json, json};
 
@@ -251,6 +251,11 @@ fn labelled(spec: &Spec, mut object: Json) -> Json {
 /// Whether the issuer's Secrets are in the endpoint's own namespace.
 pub(crate) fn reads_here(spec: &Spec) -> bool {
     spec.issuer.kind == IssuerKind::Issuer
+}
+
+/// Where it is kept what objects were before the endpoint took them over.
+pub(crate) fn originals(names: &Names) -> Originals {
+    Originals::new(&names.namespace, &names.owner())
 }
 
 /// What the endpoint's record remembers.

@@ -285,7 +285,7 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
         let looked = async {
             let zone = client.zone_of(host, dns.zone.as_deref(), cancel).await?;
             let records = client.records(&zone, host, cancel).await?;
-            Ok::<_, ffe_cloudflare::Error>(decide(&records, &dns::wish(dns, host, &target)?, &owner, dns.adopt))
+            Ok::<_, ffe_cloudflare::Error>(decide(&records, &dns::wish(dns, host, &target)?, &owner, &dns.adopt))
         };
         match looked.await {
             Ok(Decision::Update { record, .. }) if hosts_first && record.content != target => {

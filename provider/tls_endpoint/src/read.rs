@@ -370,14 +370,24 @@ impl Eye<'_> {
                 }
             };
             let wish = target.as_deref().and_then(|target| dns::wish(dns, host, target).ok());
-            match wish.map(|wish| decide(&records, &wish, &owner, dns.adopt)) {
-                Some(Decision::Nothing(record)) => {
-                    ids.insert(host.clone(), Attr::Known(record.id));
-                }
+            let decision = wish.map(|wish| decide(&records, &wish, &owner, &dns.adopt));
+            match &decision {
+                Some(Decision::Nothing(_)) | None => {}
                 Some(Decision::Create { .. }) => self.drifted.push(drift(format!("DNS record {host}"), MISSING)),
                 Some(_) => self.drifted.push(drift(format!("DNS record {host}"), "content")),
-                None => {}
             }
+            // One of ours that somebody has edited is ours still: a destroy has to find it.
+            let ours = match decision {
+                Some(
+                    Decision::Nothing(record)
+                    | Decision::Update { record, adopts: false, .. }
+                    | Decision::Tidy { keep: record, .. },
+                ) => Some(record.id),
+                Some(Decision::Replace { mut records, adopts: false, .. }) => records.pop().map(|record| record.id),
+                Some(_) => None,
+                None => state.dns_records.known().and_then(|ids| ids.get(host)?.as_str().map(str::to_owned)),
+            };
+            ids.extend(ours.map(|id| (host.clone(), Attr::Known(id))));
         }
         state.dns_records = ids.into();
     }

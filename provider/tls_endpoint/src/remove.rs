@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ffe_cert_manager::{API, IssuerKind, IssuerRef, Released, certificate_ref};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::kube::api::DynamicObject;
+use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
 use ffe_cluster::{
-    Cancel, Cluster, DeleteOptions, Deleted, Kind, Mark, ObjectRef, Owner, Ownership, Result, WaitOptions, ownership,
+    Cancel, Cluster, DeleteOptions, Deleted, Kind, Mark, ObjectRef, Owner, Result, Standing, WaitOptions,
 };
 use serde_json::{Value as Json, json};
 use tfplugin::{Diagnostic, Diagnostics};
 
-use crate::desired::{find, give_back, unserved};
+use crate::desired::{find, unserved};
 use crate::errors::cert_manager;
 use crate::names::{self, Names};
 use crate::objects::{self, TakenOff};
@@ -32,18 +32,17 @@ const CLEANED_UP: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// Those of requests.
-pub(crate) async fn remove_ours(cluster: &Cluster, object: &ObjectRef, owner: &Owner) -> Result<()> {
-    let Some(found) = find(cluster, object).await? else { return Ok(()) };
-    match ownership(Some(&found.metadata), owner) {
-        Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) if mark.adopted => {
-            give_back(cluster, object).await?;
+pub(crate) async fn remove_ours(cluster: &Cluster, object: &ObjectRef, names: &Names) -> Result<()> {
+    match cluster.standing(object, &names.owner()).await? {
+        Standing::Adopted(adopted) => {
+            adopted.give_back(cluster, &objects::originals(names)).await?;
             tracing::info!(%object, "given back");
         }
-        Ownership::OursComplete(_) | Ownership::OursUnfinished(_) => {
-            delete(cluster, object, found.metadata.uid).await?;
+        Standing::Made(made) => {
+            made.delete(cluster).await?;
             tracing::info!(%object, "removed");
         }
-        Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => {}
+        Standing::Absent | Standing::Others(_) => {}
     }
     Ok(())
 }
@@ -62,7 +61,7 @@ pub(crate) async fn hand_back(
     let found = find(cluster, object).await?.filter(|_| object.kind == "Ingress" && object.name == names.name);
     let adopted = found.as_ref().and_then(|found| Mark::read(&found.metadata));
     let adopted = adopted.is_some_and(|mark| mark.adopted && mark.owner == owner);
-    remove_ours(cluster, object, &owner).await?;
+    remove_ours(cluster, object, names).await?;
     let Some(found) = found.filter(|_| adopted && !taken_off.annotations.is_empty()) else { return Ok(false) };
     let mut patch = json!({ "metadata": { "annotations": taken_off.annotations } });
     if let Some(secret) = &taken_off.secret_name
@@ -83,8 +82,8 @@ pub(crate) async fn hand_back(
 ///
 /// # Errors
 /// The same but for that.
-pub(crate) async fn remove_stray(cluster: &Cluster, object: &ObjectRef, owner: &Owner) -> Result<()> {
-    match remove_ours(cluster, object, owner).await {
+pub(crate) async fn remove_stray(cluster: &Cluster, object: &ObjectRef, names: &Names) -> Result<()> {
+    match remove_ours(cluster, object, names).await {
         Err(error) if error.kind() == Kind::Forbidden => {
             tracing::info!(%error, %object, "not looked at");
             Ok(())
@@ -93,8 +92,10 @@ pub(crate) async fn remove_stray(cluster: &Cluster, object: &ObjectRef, owner: &
     }
 }
 
-async fn delete(cluster: &Cluster, object: &ObjectRef, uid: Option<String>) -> Result<Deleted> {
-    cluster.delete(object, &DeleteOptions { uid, ..DeleteOptions::default() }).await
+/// Deletes what cert-manager has written, as it was looked at.
+async fn delete(cluster: &Cluster, object: &ObjectRef, seen: ObjectMeta) -> Result<Deleted> {
+    let ObjectMeta { uid, resource_version, .. } = seen;
+    cluster.delete(object, &DeleteOptions { uid, resource_version, ..DeleteOptions::default() }).await
 }
 
 /// What is left of certificates, issuers and alerts once `spec` does not ask for them any more.
@@ -106,7 +107,7 @@ pub(crate) async fn superseded(run: &Run<'_>) -> std::result::Result<Diagnostics
     if spec.alert.is_none() {
         let alert = alert_object(&spec.names);
         let summary = "The former alert could not be removed";
-        remove_stray(run.cluster, &alert, &spec.names.owner()).await.map_err(failed(summary))?;
+        remove_stray(run.cluster, &alert, &spec.names).await.map_err(failed(summary))?;
     }
     let keep = Keep {
         certificate: Some(&spec.certificate.secret_name),
@@ -246,20 +247,16 @@ async fn owned(cluster: &Cluster, kind: &str, namespace: Option<&str>, owner: &O
 async fn remove_certificate(cluster: &Cluster, names: &Names, found: &DynamicObject, keep_secret: bool) -> Result<()> {
     let name = found.metadata.name.as_deref().unwrap_or_default();
     let object = certificate_ref(&names.namespace, name);
-    let mark = match ownership(Some(&found.metadata), &names.owner()) {
-        Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) => mark,
-        Ownership::Absent | Ownership::Foreign { .. } | Ownership::OtherResource(_) => return Ok(()),
+    let made = match cluster.standing(&object, &names.owner()).await? {
+        Standing::Made(made) => made,
+        Standing::Adopted(adopted) => return adopted.give_back(cluster, &objects::originals(names)).await,
+        Standing::Absent | Standing::Others(_) => return Ok(()),
     };
-    if mark.adopted {
-        let by_an_owner = found.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
-        // One that cert-manager made for an ingress has nothing of ours but the mark.
-        return if by_an_owner { cluster.release_mark(&object).await } else { give_back(cluster, &object).await };
-    }
     let secret = found.data["spec"]["secretName"].as_str().unwrap_or(name).to_owned();
     if keep_secret {
         release_secret(cluster, names, &secret, found.metadata.uid.as_deref()).await?;
     }
-    delete(cluster, &object, found.metadata.uid.clone()).await?;
+    made.delete(cluster).await?;
     tracing::info!(%object, "removed");
     if !keep_secret {
         remove_secret(cluster, &names.namespace, &secret, |annotations| {
@@ -297,7 +294,7 @@ async fn remove_secret(
     if found.metadata.annotations.as_ref().is_none_or(|annotations| !is_ours(annotations)) {
         return Ok(());
     }
-    delete(cluster, &ObjectRef::of::<Secret>(Some(namespace), name), found.metadata.uid).await.map(drop)
+    delete(cluster, &ObjectRef::of::<Secret>(Some(namespace), name), found.metadata).await.map(drop)
 }
 
 /// Removes an issuer of ours with its Secrets, unless it is to stay or other certificates use it.
@@ -307,7 +304,6 @@ async fn remove_issuer(
     issuer: &IssuerRef,
     keep: &Keep<'_>,
 ) -> std::result::Result<Option<Diagnostic>, Stop> {
-    let owner = names.owner();
     let stays = keep.issuer == Some(issuer);
     let secrets = match ffe_cert_manager::secret_namespace(cluster, issuer, &names.namespace).await {
         Ok(namespace) => Some(namespace),
@@ -321,7 +317,7 @@ async fn remove_issuer(
     let summary = format!("{issuer} could not be removed");
     if stays {
         if let Some(credentials) = credentials.filter(|_| !keep.credentials) {
-            remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
+            remove_ours(cluster, &credentials, names).await.map_err(failed(&summary))?;
         }
         return Ok(None);
     }
@@ -340,12 +336,12 @@ async fn remove_issuer(
         let adopted = Mark::read(&found.metadata).is_some_and(|mark| mark.adopted);
         !adopted && found.data["spec"]["acme"]["privateKeySecretRef"]["name"] == account.as_str()
     });
-    remove_ours(cluster, &object, &owner).await.map_err(failed(&summary))?;
+    remove_ours(cluster, &object, names).await.map_err(failed(&summary))?;
     if credentials.is_none() && has_secrets {
         return Ok(Some(secrets_left(issuer)));
     }
     if let Some(credentials) = credentials {
-        remove_ours(cluster, &credentials, &owner).await.map_err(failed(&summary))?;
+        remove_ours(cluster, &credentials, names).await.map_err(failed(&summary))?;
         if !keep.secrets && wrote_account {
             let account = ObjectRef::of::<Secret>(credentials.namespace.as_deref(), &account);
             remove_account(cluster, &account).await.map_err(failed(&summary))?;
@@ -357,10 +353,8 @@ async fn remove_issuer(
 /// cert-manager may not have heard yet that the issuer is gone, and makes a key anew for it.
 async fn remove_account(cluster: &Cluster, account: &ObjectRef) -> Result<()> {
     for _ in 0..3 {
-        if find(cluster, account).await?.is_none() {
-            return Ok(());
-        }
-        delete(cluster, account, None).await?;
+        let Some(found) = find(cluster, account).await? else { return Ok(()) };
+        delete(cluster, account, found.metadata).await?;
         tokio::time::sleep(HEARD).await;
     }
     Ok(())

@@ -133,13 +133,16 @@ impl Resource for TlsEndpointResource {
                 finished(request.planned, private, done)
             }
             Err(mut diagnostics) => {
-                let remains = Spec::of(&request.planned).and_then(|spec| remains(&done, &spec));
-                if let Some(remains) = remains.filter(|_| !done.replaces) {
+                // What it was to replace is there, and serves; records lie where nobody would find them without a state.
+                let is_kept = done.replaces || !done.dns_records.is_empty();
+                let spec = Spec::of(&request.planned);
+                if let Some(remains) = spec.as_ref().and_then(|spec| remains(&done, spec)).filter(|_| !is_kept) {
                     diagnostics = with_detail(diagnostics, &remains);
+                } else if !done.replaces && is_kept {
+                    diagnostics = with_detail(diagnostics, KEPT);
                 }
                 let mut applied = Applied::failed(diagnostics);
-                if done.replaces {
-                    // What it was to replace is there, and serves.
+                if is_kept {
                     applied.state = Some(as_far_as_known(request.planned, &done));
                 }
                 applied.with(done.warnings)
@@ -235,7 +238,7 @@ impl TlsEndpointResource {
             hosts_first: true,
             triggers: Default::default(),
             marks: Default::default(),
-            present: Default::default(),
+            looked_at: Default::default(),
             record: Recorded::default(),
             keeps_certificate: false,
             done: std::mem::take(done),
@@ -388,13 +391,16 @@ fn unfinished(mut state: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> Tls
     state
 }
 
+/// A create that failed after it had made records.
+const KEPT: &str = "The endpoint is in the state, as tainted, because it has DNS records already: the next apply goes on with what \
+                    is there, and a destroy removes all of it.";
+
 /// What a create that failed leaves behind, and how to be rid of it.
 fn remains(done: &Done, spec: &Spec) -> Option<String> {
     if done.objects.is_empty() {
         return None;
     }
     let mut list: Vec<String> = done.objects.iter().map(|object| format!("  {object}")).collect();
-    list.extend(done.dns_records.keys().map(|host| format!("  DNS record {host}")));
     list.push(format!("  Lease {}/{}", spec.names.namespace, spec.names.lease()));
     let mut places: Vec<Option<&str>> = done.objects.iter().map(|object| object.namespace.as_deref()).collect();
     places.sort_unstable();
@@ -419,10 +425,9 @@ fn remains(done: &Done, spec: &Spec) -> Option<String> {
     };
     Some(format!(
         "Nothing is in the state. These remain, marked as an unfinished endpoint {}:\n{}\n\nThe next apply finds them and \
-         goes on from there. To remove them instead{}:\n\n{commands}{adopted}",
+         goes on from there. To remove them instead:\n\n{commands}{adopted}",
         spec.names.import_id(),
         list.join("\n"),
-        if done.dns_records.is_empty() { "" } else { " (and the DNS records at their provider)" },
     ))
 }
 

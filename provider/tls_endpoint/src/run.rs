@@ -1,18 +1,18 @@
 //! One run over an endpoint: what the steps share, and what they have done so far.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, WaitOptions};
+use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Originals, WaitOptions};
 use ffe_session::{Session, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
 use tokio::time::Instant;
 
 use crate::change::Change;
-use crate::claim::Terms;
-use crate::desired::Desired;
+use crate::claim::{self, Terms};
+use crate::desired::{Desired, find};
 use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
-use crate::objects::{Memory, Surroundings};
+use crate::objects::{self, Memory, Surroundings};
 use crate::spec::Spec;
 use crate::steps::Step;
 
@@ -73,8 +73,8 @@ pub(crate) struct Run<'a> {
     pub(crate) triggers: BTreeMap<String, String>,
     /// The marks that the objects get, once it was looked whose they are.
     pub(crate) marks: BTreeMap<ObjectRef, Mark>,
-    /// The objects that were there already when it was looked.
-    pub(crate) present: BTreeSet<ObjectRef>,
+    /// The objects that were looked at, with the UID of what was there.
+    pub(crate) looked_at: BTreeMap<ObjectRef, Option<String>>,
     /// The record as it was found.
     pub(crate) record: Recorded,
     /// The Certificate is cert-manager's own, made by an ingress's annotations: it is used as it is.
@@ -157,10 +157,48 @@ impl Run<'_> {
     pub(crate) async fn apply(&mut self, desired: &Desired) -> Result<(), Stop> {
         self.stop_here()?;
         let reference = &desired.reference;
-        let applied = desired.apply(self.cluster, &self.mark(reference)).await;
-        applied.map_err(failed(&format!("{reference} could not be applied")))?;
-        self.note(reference);
+        let place = self.place(desired).await?;
+        let applied = self.cluster.put(&desired.marked(&self.mark(reference)), place.as_deref()).await;
+        match applied {
+            Ok(written) => self.written(reference, written.metadata.uid),
+            Err(error) => return Err(self.not_written(desired, error).await),
+        }
         Ok(())
+    }
+
+    /// What was in the place of an object when it was looked at, or is there now: its UID. What somebody else's has is kept.
+    async fn place(&self, desired: &Desired) -> Result<Option<String>, Stop> {
+        let reference = &desired.reference;
+        let summary = format!("{reference} could not be looked at");
+        let mark = self.mark(reference);
+        if mark.adopted {
+            let kept = self.originals().keep(self.cluster, &desired.wished(true), &mark.run_id).await;
+            kept.map_err(failed(&summary))?;
+        }
+        match self.looked_at.get(reference) {
+            Some(uid) => Ok(uid.clone()),
+            None => {
+                let found = find(self.cluster, reference).await.map_err(failed(&summary))?;
+                Ok(found.and_then(|found| found.metadata.uid))
+            }
+        }
+    }
+
+    /// Why an object was not written: where somebody was faster, it is theirs.
+    async fn not_written(&self, desired: &Desired, error: Error) -> Stop {
+        let names = &self.spec.names;
+        if error.kind() == Kind::AlreadyExists
+            && let Ok(found) = desired.clone().find(self.cluster).await
+        {
+            let whose = found.ownership(&names.owner());
+            return Stop::failed(claim::refuse(&found, names, &whose));
+        }
+        Stop::cluster(&error, &format!("{} could not be applied", desired.reference))
+    }
+
+    /// Where it is kept what objects were before they were taken over.
+    pub(crate) fn originals(&self) -> Originals {
+        objects::originals(&self.spec.names)
     }
 
     /// The same for cert-manager's kinds: its webhook is waited for where it is just starting.
@@ -169,14 +207,23 @@ impl Run<'_> {
     /// The same.
     pub(crate) async fn apply_by_webhook(&mut self, desired: &Desired) -> Result<(), Stop> {
         self.stop_here()?;
+        let place = self.place(desired).await?;
         let object = desired.marked(&self.mark(&desired.reference));
-        let options = ffe_cluster::ApplyOptions::forced();
-        let applied = ffe_cert_manager::apply(self.cluster, &object, options, &self.wait()).await;
-        applied.map_err(|error| {
-            crate::errors::cert_manager(&error, &format!("{} could not be applied", desired.reference))
-        })?;
-        self.note(&desired.reference);
+        let applied = ffe_cert_manager::put(self.cluster, &object, place.as_deref(), &self.wait()).await;
+        match applied {
+            Ok(written) => self.written(&desired.reference, written.metadata.uid),
+            Err(ffe_cert_manager::Error::Cluster(error)) => return Err(self.not_written(desired, error).await),
+            Err(error) => {
+                let summary = format!("{} could not be applied", desired.reference);
+                return Err(crate::errors::cert_manager(&error, &summary));
+            }
+        }
         Ok(())
+    }
+
+    fn written(&mut self, object: &ObjectRef, uid: Option<String>) {
+        self.looked_at.insert(object.clone(), uid);
+        self.note(object);
     }
 
     /// Notes that an object was written.

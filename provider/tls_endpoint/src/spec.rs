@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ffe_cert_manager::{CertificateSpec, IssuerKind, IssuerRef, KeyAlgorithm, PrivateKey, Rotation};
+use ffe_cloudflare::Adopt;
 use ffe_cluster::parse_duration;
 use ffe_routing::{Backend, Class, GatewayRef, PathType, Route, Security};
 use tfplugin::Attr;
@@ -81,7 +82,7 @@ pub(crate) struct DnsSpec {
     pub(crate) target: Option<String>,
     pub(crate) proxied: bool,
     pub(crate) ttl: u32,
-    pub(crate) adopt: bool,
+    pub(crate) adopt: Adopt,
 }
 
 /// The alert.
@@ -273,7 +274,10 @@ fn dns_spec(dns: &model::Dns) -> Option<DnsSpec> {
         target: (target != TARGET_INGRESS).then_some(target),
         proxied: dns.proxied.unwrap_or(false),
         ttl: dns.ttl.known().and_then(|ttl| u32::try_from(*ttl).ok()).unwrap_or(1),
-        adopt: dns.adopt.unwrap_or(false),
+        adopt: Adopt {
+            foreign: dns.adopt.unwrap_or(false),
+            from: dns.adopt_from.as_str().filter(|name| !name.is_empty()).map(str::to_owned),
+        },
     })
 }
 

@@ -23,7 +23,7 @@ fn wish() -> Wish {
 }
 
 fn decided(existing: &[Record], adopt: bool) -> Decision {
-    decide(existing, &wish(), &owner(), adopt)
+    decide(existing, &wish(), &owner(), &Adopt { foreign: adopt, from: None })
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn ours_is_left_updated_or_replaced() {
 
 #[test]
 fn somebody_elses_is_refused_even_where_it_says_the_same() {
-    for comment in [None, Some("web"), Some("managed by terraform-provider-ffe: ffe/other")] {
+    for comment in [None, Some("web")] {
         let theirs = record("1", "A", "203.0.113.7", comment);
         assert_eq!(
             decided(std::slice::from_ref(&theirs), false),
-            Decision::Refused { records: vec![theirs], adoptable: true }
+            Decision::Refused { records: vec![theirs], adoptable: true, another: None }
         );
     }
 }
@@ -70,7 +70,7 @@ fn one_of_somebody_else_beside_ours_is_refused_with_and_without_adopt() {
     for adopt in [false, true] {
         assert_eq!(
             decided(&[ours.clone(), theirs.clone()], adopt),
-            Decision::Refused { records: vec![theirs.clone()], adoptable: false }
+            Decision::Refused { records: vec![theirs.clone()], adoptable: false, another: None }
         );
     }
 }
@@ -87,10 +87,30 @@ fn adopt_takes_one_record_and_never_several() {
         Decision::Replace { records: vec![alias], comment: comment.clone(), adopts: true }
     );
     let both = [theirs.clone(), record("2", "A", "203.0.113.8", None)];
-    assert_eq!(decided(&both, true), Decision::Refused { records: both.to_vec(), adoptable: false });
+    assert_eq!(decided(&both, true), Decision::Refused { records: both.to_vec(), adoptable: false, another: None });
     // What was adopted is ours from then on.
     let after = Record { comment: Some(comment), ..theirs };
     assert_eq!(decided(std::slice::from_ref(&after), false), Decision::Nothing(after));
+}
+
+#[test]
+fn one_of_another_owner_is_taken_by_its_name_alone() {
+    let theirs = record("1", "A", "203.0.113.9", Some("managed by terraform-provider-ffe: ffe/other@1a2b3c4d"));
+    let take = |foreign: bool, from: Option<&str>| {
+        let adopt = Adopt { foreign, from: from.map(str::to_owned) };
+        decide(std::slice::from_ref(&theirs), &wish(), &owner(), &adopt)
+    };
+    let name = "ffe/other@1a2b3c4d";
+    for (foreign, from) in [(false, None), (true, None), (true, Some("ffe/other"))] {
+        let another = Some(name.to_owned());
+        let refused = Decision::Refused { records: vec![theirs.clone()], adoptable: false, another };
+        assert_eq!(take(foreign, from), refused);
+    }
+    assert!(matches!(take(false, Some(name)), Decision::Update { adopts: true, .. }));
+    // That name is no word about anybody else.
+    let by_hand = record("1", "A", "203.0.113.9", None);
+    let adopt = Adopt { foreign: false, from: Some(name.to_owned()) };
+    assert!(matches!(decide(&[by_hand], &wish(), &owner(), &adopt), Decision::Refused { adoptable: true, .. }));
 }
 
 #[test]

@@ -34,7 +34,8 @@ impl Site {
 
     async fn ensure(&self, target: &str, adopt: bool) -> Result<Ensured, Error> {
         let wish = Wish::new(HOST, target, false, None).unwrap();
-        self.client.ensure(&self.zone, &wish, &self.owner, adopt, &self.cancel).await
+        let adopt = Adopt { foreign: adopt, from: None };
+        self.client.ensure(&self.zone, &wish, &self.owner, &adopt, &self.cancel).await
     }
 
     async fn release(&self) -> Released {
@@ -191,7 +192,7 @@ async fn another_endpoint_is_somebody_else() {
     site.ensure("203.0.113.7", false).await.unwrap();
     let wish = Wish::new(HOST, "203.0.113.8", false, None).unwrap();
     let other = Owner::new("ffe", "other");
-    let error = site.client.ensure(&site.zone, &wish, &other, false, &site.cancel).await.unwrap_err();
+    let error = site.client.ensure(&site.zone, &wish, &other, &Adopt::default(), &site.cancel).await.unwrap_err();
     assert!(error.to_string().contains(MARK), "{error}");
     assert_eq!(site.client.release(&site.zone, HOST, &other, &site.cancel).await.unwrap().left.len(), 1);
     assert_eq!(site.one(), is("A", "203.0.113.7", MARK));
@@ -234,7 +235,7 @@ async fn proxied_records_and_times_to_live_are_written_as_wished() {
     let site = Site::new();
     let ensure = async |proxied, ttl| {
         let wish = Wish::new(HOST, "203.0.113.7", proxied, ttl).unwrap();
-        site.client.ensure(&site.zone, &wish, &site.owner, false, &site.cancel).await.unwrap()
+        site.client.ensure(&site.zone, &wish, &site.owner, &Adopt::default(), &site.cancel).await.unwrap()
     };
     for (proxied, ttl, expected, change) in [
         (true, None, (true, 1), Change::Created),
@@ -283,7 +284,7 @@ async fn permissions_zones_and_forms_are_refused_with_their_remedy() {
     assert!(error.remedy().unwrap().contains("dns.zone"));
     let site = Site::new();
     let wish = Wish { ttl: 7, ..Wish::new(HOST, "203.0.113.7", false, None).unwrap() };
-    let error = site.client.ensure(&site.zone, &wish, &site.owner, false, &site.cancel).await.unwrap_err();
+    let error = site.client.ensure(&site.zone, &wish, &site.owner, &Adopt::default(), &site.cancel).await.unwrap_err();
     assert_eq!((error.reason(), error.code()), (Some(Reason::Validation), Some(1004)));
     assert!(error.to_string().contains("Invalid TTL") && error.remedy().unwrap().contains("dns.ttl"), "{error}");
 }

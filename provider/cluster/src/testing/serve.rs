@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use kube::client::{Body, DynBody};
 use serde_json::{Value, json};
 
-use super::store::{Stored, merge, take_string_data};
+use super::store::{Stored, merge, own, take_string_data};
 use super::{Event, FakeApi, SeenRequest, State, What};
 use crate::object::ObjectRef;
 
@@ -206,6 +206,7 @@ impl State {
         if asked.dry_run() {
             return ok(&object);
         }
+        own(&mut object, asked.parameter("fieldManager"), "Update");
         ok(&self.store.write(named, object))
     }
 
@@ -231,6 +232,9 @@ impl State {
             return answer;
         }
         let mut object = if asked.applies {
+            if let Some(answer) = self.remade(&named, place, &asked.body) {
+                return answer;
+            }
             if asked.dry_run() {
                 let mut object = self.store.get(&named).cloned().unwrap_or_else(|| json!({}));
                 merge(&mut object, &asked.body);
@@ -245,6 +249,11 @@ impl State {
             }
             let mut object = before.clone();
             merge(&mut object, &asked.body);
+            if asked.body["metadata"]["managedFields"].is_array() && !asked.dry_run() {
+                let managed = object["metadata"]["managedFields"].as_array_mut();
+                managed.into_iter().for_each(|managed| managed.retain(|one| one["manager"].is_string()));
+                self.store.disowned(&named, &object);
+            }
             object
         };
         adorn(&mut object, &named);
@@ -265,10 +274,12 @@ impl State {
     fn delete(&mut self, place: &Place, asked: &Asked<'_>) -> Answer {
         let named = named(place);
         let Some(object) = self.store.get(&named).cloned() else { return not_found(place) };
-        let uid = &asked.body["preconditions"]["uid"];
-        if !uid.is_null() && *uid != object["metadata"]["uid"] {
-            let message = format!("the UID in the precondition ({uid}) does not match the UID in record");
-            return failure(StatusCode::CONFLICT, "Conflict", &message, details(place));
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &asked.body["preconditions"][field];
+            if !wanted.is_null() && *wanted != object["metadata"][field] {
+                let message = format!("the {field} in the precondition ({wanted}) does not match the one in record");
+                return failure(StatusCode::CONFLICT, "Conflict", &message, details(place));
+            }
         }
         if asked.body["dryRun"].is_array() {
             return ok(&object);
@@ -279,6 +290,22 @@ impl State {
             self.store.remove(&named);
         }
         ok(&object)
+    }
+
+    /// An apply with a UID is for that very object.
+    fn remade(&self, named: &ObjectRef, place: &Place, body: &Value) -> Option<Answer> {
+        let uid = body["metadata"]["uid"].as_str()?;
+        match self.store.get(named) {
+            Some(there) if there["metadata"]["uid"] == uid => None,
+            Some(_) => {
+                let message = "metadata.uid: Invalid value: field is immutable";
+                Some(failure(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, details(place)))
+            }
+            None => {
+                let message = "uid mismatch: the provided object specified a uid, and no existing object was found";
+                Some(failure(StatusCode::CONFLICT, "Conflict", message, details(place)))
+            }
+        }
     }
 
     /// A namespaced object needs its namespace.

@@ -130,8 +130,16 @@ impl Store {
             prune(&mut live, before, given);
         }
         merge(&mut live, given);
+        own(&mut live, manager, "Apply");
         self.applied.insert(key, given.clone());
         live
+    }
+
+    /// Field managers that have nothing of an object any more.
+    pub(super) fn disowned(&mut self, named: &ObjectRef, object: &Value) {
+        let managed = object["metadata"]["managedFields"].as_array();
+        let has = |manager: &str| managed.is_some_and(|all| all.iter().any(|one| one["manager"] == manager));
+        self.applied.retain(|(one, manager), _| one != named || has(manager));
     }
 
     pub(super) fn get(&self, object: &ObjectRef) -> Option<&Value> {
@@ -171,6 +179,18 @@ impl Store {
 
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+}
+
+/// Notes that a manager has fields of an object; which they are is not noted.
+pub(super) fn own(object: &mut Value, manager: &str, operation: &str) {
+    let managed = &mut object["metadata"]["managedFields"];
+    if !managed.is_array() {
+        *managed = json!([]);
+    }
+    let Some(managed) = managed.as_array_mut() else { return };
+    if !managed.iter().any(|one| one["manager"] == manager && one["operation"] == operation) {
+        managed.push(json!({ "manager": manager, "operation": operation, "fieldsType": "FieldsV1", "fieldsV1": {} }));
     }
 }
 

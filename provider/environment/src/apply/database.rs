@@ -1,9 +1,12 @@
 //! The step of the bundled database: password, connection Secret, service, volume, server; then its readiness, and its
 //! own word that the password is right.
 
+use std::time::Duration;
+
+use ffe_cluster::k8s_openapi::api::apps::v1::StatefulSet;
 use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use ffe_cluster::k8s_openapi::api::storage::v1::StorageClass;
-use ffe_cluster::{Cluster, Progress, Quantity};
+use ffe_cluster::{Cluster, Kind as ErrorKind, Progress, Quantity, WaitOptions};
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::Value as Json;
 use tfplugin::logging::redact;
@@ -17,6 +20,10 @@ use crate::names::Names;
 use crate::objects::{database, secrets};
 use crate::probe::{self, Answer};
 use crate::spec::Bundled;
+
+/// For how long it is waited, at most, that a volume grows while it is used.
+const PATIENCE: Duration = Duration::from_secs(60);
+const NOT_GROWN: &str = "The database's volume did not grow";
 
 /// Letters and digits: nothing to escape in a URL; about 190 bits.
 const PASSWORD_LENGTH: usize = 32;
@@ -51,27 +58,78 @@ impl Run<'_> {
         self.apply_content(claimed, secrets::connection(self.spec, Some(&keys)), done).await?;
         self.apply_content(claimed, database::service(self.spec), done).await?;
         self.apply_content(claimed, database::claim(self.spec, bundled), done).await?;
-        if claim.is_some_and(|claim| is_short(claim, &bundled.size)) {
-            self.wait_for_the_volume(bundled).await?;
+        let grows = claim.is_some_and(|claim| is_short(claim, &bundled.size));
+        let in_use = !grows || self.grew_in_use(bundled).await?;
+        if !in_use {
+            self.stop_the_server(claimed, bundled, done).await?;
         }
         self.apply_content(claimed, database::stateful_set(self.spec, bundled), done).await?;
-        self.wait_for_the_server(bundled, &password, done).await
+        self.wait_for_the_server(bundled, &password, done).await?;
+        if !in_use {
+            self.wait_for_the_volume(bundled, &self.wait(), growth).await.map_err(failed(NOT_GROWN))?;
+        }
+        Ok(())
     }
 
-    async fn wait_for_the_volume(&self, bundled: &Bundled) -> Result<(), Diagnostics> {
+    async fn wait_for_the_volume(
+        &self,
+        bundled: &Bundled,
+        wait: &WaitOptions,
+        how: fn(Option<&PersistentVolumeClaim>, &Quantity) -> Progress,
+    ) -> ffe_cluster::Result<()> {
         let names = &self.spec.names;
         let Ok(wanted) = bundled.size.parse::<Quantity>() else { return Ok(()) };
+        let (namespace, name, what) =
+            (Some(names.namespace.as_str()), names.database(), "the database's volume to grow");
         self.cluster
-            .wait_for::<PersistentVolumeClaim, _>(
-                Some(&names.namespace),
-                &names.database(),
-                "the database's volume to grow",
-                &self.wait(),
-                |claim| growth(claim, &wanted),
-            )
+            .wait_for::<PersistentVolumeClaim, _>(namespace, &name, what, wait, |claim| how(claim, &wanted))
             .await
             .map(drop)
-            .map_err(failed("The database's volume did not grow"))
+    }
+
+    /// Most drivers let a volume grow under a server that runs. Those that do not are noticed by their not doing it.
+    async fn grew_in_use(&self, bundled: &Bundled) -> Result<bool, Diagnostics> {
+        let whole = self.wait();
+        let wait = WaitOptions { timeout: (whole.timeout / 5).min(PATIENCE), ..whole };
+        match self.wait_for_the_volume(bundled, &wait, growth).await {
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(false),
+            grown => grown.map(|()| true).map_err(failed(NOT_GROWN)),
+        }
+    }
+
+    /// The volume grows while nobody uses it, as far as it can without a server.
+    async fn stop_the_server(
+        &self,
+        claimed: &[Claimed],
+        bundled: &Bundled,
+        done: &mut Done,
+    ) -> Result<(), Diagnostics> {
+        let names = &self.spec.names;
+        tracing::info!(volume = %names.database(), "it does not grow while it is used; the server is stopped");
+        done.warnings.push(Diagnostic::warning(
+            "The database was stopped for its volume to grow",
+            "The volume did not grow while it was used, as some storage drivers have it.",
+        ));
+        let mut stopped = database::stateful_set(self.spec, bundled);
+        stopped.object["spec"]["replicas"] = 0.into();
+        self.apply_content(claimed, stopped, done).await?;
+        let summary = "The database could not be stopped for its volume to grow";
+        let is_stopped = |server: Option<&StatefulSet>| match server.and_then(|server| server.status.as_ref()) {
+            Some(status) if status.replicas > 0 => Progress::Waiting("its pod is still there".to_owned()),
+            _ => Progress::Ready,
+        };
+        let (namespace, name, what) = (Some(names.namespace.as_str()), names.database(), "the database to stop");
+        let ended = self.cluster.wait_for::<StatefulSet, _>(namespace, &name, what, &self.wait(), is_stopped).await;
+        ended.map_err(failed(summary))?;
+        let grown = self.wait_for_the_volume(bundled, &self.wait(), growth_out_of_use).await;
+        // It runs again, whatever has become of the volume.
+        match grown {
+            Err(error) => {
+                self.apply_content(claimed, database::stateful_set(self.spec, bundled), done).await?;
+                Err(failed(NOT_GROWN)(error))
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     async fn wait_for_the_server(&self, bundled: &Bundled, password: &str, done: &mut Done) -> Result<(), Diagnostics> {
@@ -233,6 +291,16 @@ fn growth(claim: Option<&PersistentVolumeClaim>, wanted: &Quantity) -> Progress 
     }
 }
 
+/// The same without a server: the file system may be left to the next one that mounts it.
+fn growth_out_of_use(claim: Option<&PersistentVolumeClaim>, wanted: &Quantity) -> Progress {
+    let conditions = claim.and_then(|claim| claim.status.as_ref()).and_then(|status| status.conditions.as_deref());
+    let left_to_the_mount = conditions
+        .unwrap_or_default()
+        .iter()
+        .any(|condition| condition.type_ == "FileSystemResizePending" && condition.status == "True");
+    if left_to_the_mount { Progress::Ready } else { growth(claim, wanted) }
+}
+
 fn other_version(bundled: &Bundled, version: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("The database runs PostgreSQL {version}"),
@@ -300,6 +368,11 @@ mod tests {
         let bound = |size: &str| claim(json!({ "phase": "Bound", "capacity": { "storage": size } }));
         assert!(matches!(growth(Some(&bound("1Gi")), &wanted), Progress::Waiting(_)));
         assert!(matches!(growth(Some(&bound("2048Mi")), &wanted), Progress::Ready));
+        let pending = claim(json!({ "phase": "Bound", "capacity": { "storage": "1Gi" },
+            "conditions": [{ "type": "FileSystemResizePending", "status": "True" }] }));
+        assert!(matches!(growth(Some(&pending), &wanted), Progress::Waiting(_)));
+        assert!(matches!(growth_out_of_use(Some(&pending), &wanted), Progress::Ready));
+        assert!(matches!(growth_out_of_use(Some(&bound("1Gi")), &wanted), Progress::Waiting(_)));
         let failed = claim(
             json!({ "phase": "Bound", "allocatedResourceStatuses": { "storage": "ControllerResizeInfeasible" } }),
         );

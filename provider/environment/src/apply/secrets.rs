@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::{DeleteOptions, Mark};
+use ffe_cluster::{Comparison, Mark, Originals, Standing};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use super::{Claimed, Done, Run, failed};
@@ -16,6 +16,14 @@ use crate::spec::DatabaseSpec;
 pub(crate) const SECRETS: &str = "secrets_wo";
 /// See [`SECRETS`].
 pub(crate) const URL: &str = "database.url_wo";
+
+/// The error for secrets that a plan said to stay.
+pub(crate) fn changed_since_plan(what: &str) -> Diagnostic {
+    Diagnostic::error(
+        "The secrets have changed since plan",
+        format!("The plan said that they stay, and {what}. Nothing was changed. Plan and apply again."),
+    )
+}
 
 /// The values that an attribute's digest is made of.
 pub(crate) fn bytes<'a>(values: impl IntoIterator<Item = (&'a String, &'a String)>) -> BTreeMap<String, Vec<u8>> {
@@ -39,7 +47,7 @@ pub(crate) fn revision(digests: &ffe_cluster::Digests) -> Option<String> {
 impl Run<'_> {
     pub(super) async fn apply_secrets(&self, claimed: &[Claimed], done: &mut Done) -> Result<(), Diagnostics> {
         let names = &self.spec.names;
-        let content = crate::settle::known_texts(&self.config.secrets_wo).into_known().unwrap_or_default();
+        let content = self.secrets();
         self.apply_content(claimed, secrets::app(self.spec, Some(&content)), done).await?;
 
         let url = match self.spec.database {
@@ -72,6 +80,38 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn secrets(&self) -> BTreeMap<String, String> {
+        crate::settle::known_texts(&self.config.secrets_wo).into_known().unwrap_or_default()
+    }
+
+    /// Where a plan said that the secrets stay, they have to be the same now, before anything is written.
+    pub(super) async fn keep_the_promise(&self) -> Result<(), Diagnostics> {
+        if self.promised.is_none() {
+            return Ok(());
+        }
+        let names = &self.spec.names;
+        let digests = self.cluster.find_digests(&names.namespace, &names.owner()).await;
+        let digests = digests.map_err(failed("The digests of the secrets could not be read"))?;
+        let same = |attribute: &str, value: &BTreeMap<String, Vec<u8>>| {
+            digests.as_ref().is_some_and(|digests| digests.compare(attribute, value) == Comparison::Same)
+        };
+        let mut changed = Vec::new();
+        if !same(SECRETS, &bytes(&self.secrets())) {
+            changed.push(SECRETS);
+        }
+        if self.spec.database == DatabaseSpec::External && !same(URL, &url_bytes(&self.external_url()?)) {
+            changed.push(URL);
+        }
+        if changed.is_empty() && digests.as_ref().and_then(revision) == self.promised {
+            return Ok(());
+        }
+        let what = match changed.as_slice() {
+            [] => "their digests were changed in the cluster since".to_owned(),
+            changed => format!("{} has another value now", changed.join(" and ")),
+        };
+        Err(changed_since_plan(&what).into())
+    }
+
     /// Applies an object with its content, under the mark that was found for it without.
     pub(super) async fn apply_content(
         &self,
@@ -79,12 +119,12 @@ impl Run<'_> {
         desired: Desired,
         done: &mut Done,
     ) -> Result<(), Diagnostics> {
-        let of_the_same_name = |claimed: &&Claimed| claimed.found.desired.reference == desired.reference;
-        let mark = claimed
-            .iter()
-            .find(of_the_same_name)
-            .map_or_else(|| Mark::complete(self.spec.names.owner(), &self.run_id), |claimed| claimed.mark.clone());
-        self.apply_object(&desired, &mark, done).await
+        let place = claimed.iter().find(|claimed| claimed.found.desired.reference == desired.reference);
+        let place = place.ok_or_else(|| {
+            let summary = format!("{} was not looked at", desired.reference);
+            Diagnostics::error(summary, "This is a bug in the provider; please report it.")
+        })?;
+        self.apply_object(&desired, place, done).await
     }
 
     fn external_url(&self) -> Result<String, Diagnostics> {
@@ -103,14 +143,14 @@ impl Run<'_> {
     /// An external database was taken out of the configuration: its Secret goes. A bundled one cannot be.
     async fn remove_connection(&self) -> Result<(), Diagnostics> {
         let summary = "The Secret of the former database could not be removed";
-        let desired = secrets::connection(self.spec, None);
-        let found = desired.find(self.cluster).await.map_err(failed(summary))?;
-        if let ffe_cluster::Ownership::OursComplete(mark) = found.ownership(&self.spec.names.owner())
-            && !mark.adopted
-        {
-            let options = DeleteOptions { uid: found.uid(), ..DeleteOptions::default() };
-            self.cluster.delete(&found.desired.reference, &options).await.map_err(failed(summary))?;
-        }
-        Ok(())
+        let (object, owner) = (secrets::connection(self.spec, None).reference, self.spec.names.owner());
+        let removed = match self.cluster.standing(&object, &owner).await.map_err(failed(summary))? {
+            Standing::Made(made) => made.delete(self.cluster).await.map(drop),
+            Standing::Adopted(adopted) => {
+                adopted.give_back(self.cluster, &Originals::new(&self.spec.names.namespace, &owner)).await
+            }
+            Standing::Absent | Standing::Others(_) => Ok(()),
+        };
+        removed.map_err(failed(summary))
     }
 }

@@ -4,9 +4,9 @@
 //! server listens on port 5432 of all addresses once that is done, takes options as arguments, and runs as the user of
 //! the image's flavour when the pod says so; `pg_isready` is in the path.
 
+use ffe_cluster::Quantity;
 use serde_json::json;
 
-use crate::image;
 use crate::kinds::{Desired, Kind};
 use crate::objects::secrets::PASSWORD;
 use crate::objects::{ENVIRONMENT_LABEL, metadata};
@@ -51,21 +51,45 @@ pub(crate) fn claim(spec: &Spec, bundled: &Bundled) -> Desired {
     Desired::new(Kind::PersistentVolumeClaim, Some(&spec.names.namespace), &spec.names.database(), body)
 }
 
-/// What the server must admit: every worker's pool in the most replicas and the one more of a rolling update, and a few
-/// for migrations, backups and people; PostgreSQL's own default at least.
+/// For migrations, backups and people.
+const OTHERS: i64 = 20;
+/// PostgreSQL's own default.
+const DEFAULT: i64 = 100;
+
+/// Every pool that the application opens: one for each worker, in the most replicas and the one more of a rolling update.
+fn pools(preset: &Preset) -> i64 {
+    (preset.autoscaling.map_or(preset.replicas, |(_, most)| most) + 1) * WORKERS
+}
+
+/// The connections for which the server has memory: a process each, of a few MiB, beside what is the server's own. One
+/// more, and a busy day ends with the kernel killing the server.
+pub(crate) fn room(preset: &Preset) -> i64 {
+    const OWN: i128 = 256 << 20;
+    const EACH: i128 = 5 << 20;
+    let limit = preset.database.memory.limit.parse::<Quantity>().map_or(0, |limit| limit.units());
+    i64::try_from((limit - OWN) / EACH).unwrap_or(0).max(DEFAULT)
+}
+
+/// The preset's pool, or as much of it as the server has room for when the application is at its largest.
+pub(crate) fn fitting_pool(preset: &Preset) -> i64 {
+    preset.pool_size.min((room(preset) - OTHERS) / pools(preset)).max(1)
+}
+
+/// What the application opens at most, and a few more.
+pub(crate) fn wanted(preset: &Preset, pool_size: i64) -> i64 {
+    pools(preset) * pool_size + OTHERS
+}
+
+/// What the server admits.
 fn max_connections(preset: &Preset, pool_size: i64) -> i64 {
-    const OTHERS: i64 = 20;
-    const DEFAULT: i64 = 100;
-    let replicas = preset.autoscaling.map_or(preset.replicas, |(_, most)| most) + 1;
-    (replicas * WORKERS * pool_size + OTHERS).max(DEFAULT)
+    wanted(preset, pool_size).max(DEFAULT).min(room(preset))
 }
 
 /// The server.
 pub(crate) fn stateful_set(spec: &Spec, bundled: &Bundled) -> Desired {
     let names = &spec.names;
     let labels = json!({ ENVIRONMENT_LABEL: names.environment, COMPONENT: "database" });
-    let user = image::user(&bundled.image);
-    let Bundled { resources, .. } = bundled;
+    let Bundled { resources, run_as: user, .. } = bundled;
     // Over TCP: while the folder is initialised, a temporary server answers on the local socket only.
     let ready = json!({ "exec": { "command": [
         "pg_isready", "--host=127.0.0.1", format!("--port={PORT}"),
@@ -180,8 +204,22 @@ mod tests {
     #[test]
     fn the_server_admits_what_the_replicas_can_open() {
         use crate::presets::{DEV, PRODUCTION, STAGING};
-        let connections = [&DEV, &STAGING, &PRODUCTION].map(|preset| max_connections(preset, preset.pool_size));
-        assert_eq!(connections, [100, 140, 900]);
+        let fitting = [&DEV, &STAGING, &PRODUCTION].map(|preset| {
+            let pool = fitting_pool(preset);
+            (pool, max_connections(preset, pool))
+        });
+        assert_eq!(fitting, [(5, 100), (5, 140), (7, 328)]);
+    }
+
+    #[test]
+    fn more_connections_than_there_is_memory_for_are_not_admitted() {
+        use crate::presets::{DEV, PRODUCTION};
+        for preset in [&DEV, &PRODUCTION] {
+            let admitted = max_connections(preset, 1000);
+            assert_eq!(admitted, room(preset));
+            let memory: Quantity = preset.database.memory.limit.parse().unwrap();
+            assert!(i128::from(admitted) * (5 << 20) < memory.units());
+        }
     }
 
     #[test]

@@ -14,9 +14,10 @@ pub(crate) fn namespace(spec: &Spec) -> Desired {
     if let Some(preset) = &spec.preset_label {
         labels.insert(PRESET_LABEL.to_owned(), Json::from(preset.clone()));
     }
-    for mode in ["enforce", "audit", "warn"] {
-        labels
-            .insert(format!("{}/{mode}", ffe_cluster::namespace::POD_SECURITY), Json::from(spec.pod_security.clone()));
+    for (mode, level) in ["enforce", "audit", "warn"].into_iter().zip(std::iter::repeat(&spec.pod_security)) {
+        if let Some(level) = level {
+            labels.insert(format!("{}/{mode}", ffe_cluster::namespace::POD_SECURITY), Json::from(level.clone()));
+        }
     }
     let body = json!({ "metadata": { "labels": labels, "annotations": spec.annotations } });
     Desired::new(Kind::Namespace, None, &spec.names.namespace, body)

@@ -14,7 +14,7 @@ use crate::spec::Spec;
 pub(crate) const PASSWORD: &str = "password";
 
 /// Annotation of the connection's Secret: the image that the server runs.
-const DATABASE_IMAGE: &str = "ffe.three-rivers.tech/database-image";
+pub(crate) const DATABASE_IMAGE: &str = "ffe.three-rivers.tech/database-image";
 
 /// The application's secrets.
 pub(crate) fn app(spec: &Spec, content: Option<&BTreeMap<String, String>>) -> Desired {

@@ -31,6 +31,10 @@ struct Objects {
     faults: Vec<(String, u16)>,
     /// Writes so far.
     writes: u64,
+    /// Volumes grow only while nobody uses them.
+    grows_out_of_use: bool,
+    /// Pods that a stricter Pod Security level would not admit, as the API server says it.
+    violations: Vec<String>,
 }
 
 /// Plural, kind, and whether it lives in namespaces.
@@ -98,6 +102,16 @@ impl Fake {
         self.0.lock().unwrap().faults.clear();
     }
 
+    /// Volumes grow only while nobody uses them, from now on.
+    pub(crate) fn grow_only_out_of_use(&self) {
+        self.0.lock().unwrap().grows_out_of_use = true;
+    }
+
+    /// What the API server says when a namespace is to get another Pod Security level.
+    pub(crate) fn violate(&self, what: &str) {
+        self.0.lock().unwrap().violations.push(what.to_owned());
+    }
+
     /// How many writes there were.
     pub(crate) fn writes(&self) -> u64 {
         self.0.lock().unwrap().writes
@@ -127,12 +141,15 @@ impl Fake {
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
+        let is_level = body["metadata"]["labels"].get("pod-security.kubernetes.io/enforce").is_some();
         let (status, answer) = self.0.lock().unwrap().handle(&parts.method, parts.uri.path(), &query, body, apply);
-        Response::builder()
-            .status(status)
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(answer.to_string())))
-            .unwrap()
+        let mut response = Response::builder().status(status);
+        if is_level && status == 200 && parts.method == Method::PATCH {
+            for what in &self.0.lock().unwrap().violations {
+                response = response.header("warning", format!("299 - \"{what}\""));
+            }
+        }
+        response.header("content-type", "application/json").body(Full::new(Bytes::from(answer.to_string()))).unwrap()
     }
 }
 
@@ -151,7 +168,7 @@ impl Objects {
         if let Some((_, kinds)) = KINDS.iter().find(|(group, _)| *group == path) {
             return (200, discovery(path, kinds));
         }
-        if *method != Method::GET {
+        if *method != Method::GET && !query.contains_key("dryRun") {
             self.writes += 1;
         }
         match (method, is_collection(path)) {
@@ -162,16 +179,32 @@ impl Objects {
                 if self.live.contains_key(&path) {
                     return failure(409, "AlreadyExists", &format!("{path} already exists"));
                 }
+                let mut body = body;
+                own(&mut body, &query["fieldManager"], "Update");
                 (201, self.store(&path, body))
+            }
+            (&Method::PATCH, _) if apply && !self.is_same(path, &body["metadata"]["uid"]) => {
+                failure(409, "Conflict", "uid mismatch")
             }
             (&Method::PATCH, _) if apply => (200, self.apply(path, body)),
             (&Method::PATCH, _) => match self.live.get(path).cloned() {
                 None => missing(path),
                 Some(mut object) => {
+                    let version = &body["metadata"]["resourceVersion"];
+                    if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
+                        return failure(409, "Conflict", "the object has been modified");
+                    }
                     merge(&mut object, &body);
+                    if query.contains_key("dryRun") {
+                        return (200, object);
+                    }
+                    self.disown(path, &mut object);
                     (200, self.store(path, object))
                 }
             },
+            (&Method::DELETE, _) if !self.is_same(path, &body["preconditions"]["uid"]) => {
+                failure(409, "Conflict", "the UID in the precondition does not match")
+            }
             (&Method::DELETE, _) => {
                 let inside = format!("{path}/");
                 self.live.retain(|other, _| !other.starts_with(&inside) && !in_namespace(other, path));
@@ -182,10 +215,28 @@ impl Objects {
         }
     }
 
+    /// Whether an object is the one that is meant, where one is.
+    fn is_same(&self, path: &str, uid: &Json) -> bool {
+        uid.is_null() || self.live.get(path).is_some_and(|object| object["metadata"]["uid"] == *uid)
+    }
+
+    /// Managers that have nothing of an object any more.
+    fn disown(&mut self, path: &str, object: &mut Json) {
+        if let Some(managed) = object["metadata"]["managedFields"].as_array_mut() {
+            managed.retain(|one| one["manager"].is_string());
+            if !managed.iter().any(|one| one["operation"] == "Apply") {
+                self.applied.remove(path);
+            }
+        }
+    }
+
     fn store(&mut self, path: &str, mut object: Json) -> Json {
         self.counter += 1;
         let counter = self.counter;
         object["metadata"]["resourceVersion"] = json!(counter.to_string());
+        if object["metadata"]["uid"].is_null() && self.live.contains_key(path) {
+            object["metadata"]["uid"] = self.live[path]["metadata"]["uid"].clone();
+        }
         if object["metadata"]["uid"].is_null() {
             object["metadata"]["uid"] = json!(format!("00000000-0000-0000-0000-{counter:012}"));
             object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
@@ -200,14 +251,32 @@ impl Objects {
             let broken = object["spec"]["template"]["spec"]["containers"][0]["image"]
                 .as_str()
                 .is_some_and(|image| image.contains("broken"));
-            let ready = i64::from(!broken);
+            let replicas = object["spec"]["replicas"].as_i64().unwrap_or(1);
+            self.grow_out_of_use(path, replicas == 0);
+            let ready = if broken { 0 } else { replicas };
             object["status"] = json!({
-                "observedGeneration": 1, "replicas": 1, "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": 1,
+                "observedGeneration": 1, "replicas": replicas, "readyReplicas": ready, "availableReplicas": ready, "updatedReplicas": 1,
                 "currentReplicas": 1, "currentRevision": "r1", "updateRevision": "r1",
             });
         }
         self.live.insert(path.to_owned(), object.clone());
         object
+    }
+
+    /// A driver that lets a volume grow only while nobody uses it, and its file system when it is mounted.
+    fn grow_out_of_use(&mut self, server: &str, is_stopped: bool) {
+        if !self.grows_out_of_use {
+            return;
+        }
+        let path = server.replace("/apis/apps/v1/", "/api/v1/").replace("/statefulsets/", "/persistentvolumeclaims/");
+        let Some(claim) = self.live.get_mut(&path) else { return };
+        let is_pending = claim["status"]["conditions"].is_array();
+        if is_stopped {
+            claim["status"]["conditions"] = json!([{ "type": "FileSystemResizePending", "status": "True" }]);
+        } else if is_pending {
+            let asked = claim["spec"]["resources"]["requests"]["storage"].clone();
+            claim["status"] = json!({ "phase": "Bound", "capacity": { "storage": asked } });
+        }
     }
 
     fn apply(&mut self, path: &str, body: Json) -> Json {
@@ -216,6 +285,7 @@ impl Objects {
             remove(&mut object, &before, &body);
         }
         overlay(&mut object, &body);
+        own(&mut object, "terraform-provider-ffe", "Apply");
         self.store(path, object)
     }
 
@@ -232,6 +302,18 @@ impl Objects {
             .filter(|object| label.is_none_or(|(key, value)| object["metadata"]["labels"][key] == value))
             .collect();
         json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": self.counter.to_string() }, "items": items })
+    }
+}
+
+/// Notes that a manager has fields of an object; which they are is not noted.
+fn own(object: &mut Json, manager: &str, operation: &str) {
+    let managed = &mut object["metadata"]["managedFields"];
+    if !managed.is_array() {
+        *managed = json!([]);
+    }
+    let managed = managed.as_array_mut().unwrap();
+    if !managed.iter().any(|one| one["manager"] == manager && one["operation"] == operation) {
+        managed.push(json!({ "manager": manager, "operation": operation, "fieldsV1": {} }));
     }
 }
 

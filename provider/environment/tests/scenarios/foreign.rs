@@ -84,32 +84,236 @@ pub(crate) async fn a_foreign_namespace_is_imported_in_place_and_stays_when_dest
 pub(crate) async fn a_finished_environment_of_another_state_is_refused(place: Place) {
     let world = World::start(&place, "twice").await;
     let (mut first, mut second) = (world.terraform().await, world.terraform().await);
-    let config = world.environment(json!({}));
-    first.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
-    let refused = second.apply(ENVIRONMENT, "this", config).await;
-    refused.expect_error("namespace", "in another state");
-    assert_eq!(refused.state, Json::Null);
+    first.apply(ENVIRONMENT, "this", world.environment(json!({}))).await.expect_ok();
+    for adopt in [false, true] {
+        let refused = second.apply(ENVIRONMENT, "this", world.environment(json!({ "adopt": adopt }))).await;
+        refused.expect_error("namespace", "in another state").expect_error("namespace", "terraform import");
+        assert_eq!(refused.state, Json::Null);
+    }
+    first.assert_empty_plan(ENVIRONMENT, "this", world.environment(json!({}))).await;
     first.destroy(ENVIRONMENT, "this").await.expect_ok();
 }
 
-pub(crate) async fn an_object_of_somebody_else_in_the_namespace_is_refused_before_anything_is_written(place: Place) {
-    let world = World::start(&place, "inside").await;
-    namespace(&world, json!({})).await;
+pub(crate) async fn of_two_states_that_make_one_environment_one_wins(place: Place) {
+    let world = World::start(&place, "race").await;
+    let (mut first, mut second) = (world.terraform().await, world.terraform().await);
+    let config = |level: &str| world.environment(json!({ "config": { "LEVEL": level } }));
+    let (one, two) = tokio::join!(
+        first.apply(ENVIRONMENT, "this", config("one")),
+        second.apply(ENVIRONMENT, "this", config("two")),
+    );
+    let failed = [&one, &two].map(|applied| applied.diagnostics().has_errors());
+    assert!(failed[0] != failed[1], "{one}\n{two}");
     let name = world.namespace();
+    let live: ConfigMap = world.cluster.get(Some(&name), &format!("{name}-config")).await.unwrap();
+    assert_eq!(live.data.unwrap()["LEVEL"], if failed[0] { "two" } else { "one" });
+    remove(&world).await;
+}
+
+pub(crate) async fn what_lost_its_state_and_its_mark_is_imported_and_not_made_anew(place: Place) {
+    let world = World::start(&place, "lost").await;
+    let name = world.namespace();
+    let config = |adopt: bool| world.environment(json!({ "adopt": adopt, "config": { "A": "1" } }));
+    world.terraform().await.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
+    let bare = json!({ "metadata": { "annotations": {
+        "ffe.three-rivers.tech/resource": null, "ffe.three-rivers.tech/resource-type": null } } });
+    world.cluster.merge::<Namespace>(None, &name, &bare).await.unwrap();
+    let mut tf = world.terraform().await;
+    let refused = tf.apply(ENVIRONMENT, "this", config(true)).await;
+    refused.expect_error("name", "in another state").expect_error("name", &format!("{name}/{}", world.name));
+    // The remedy.
+    let id = format!("{name}/{}", world.name);
+    tf.import(ENVIRONMENT, "this", &id, config(false)).await.expect_ok();
+    tf.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
+    tf.assert_empty_plan(ENVIRONMENT, "this", config(false)).await;
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+    remove(&world).await;
+}
+
+pub(crate) async fn what_was_there_before_is_given_back_with_its_values(place: Place) {
+    let world = World::start(&place, "back").await;
+    let level = "pod-security.kubernetes.io/enforce";
+    let before = namespace(&world, json!({ "owner": "somebody", "team": "theirs", level: "baseline" })).await;
+    let name = world.namespace();
+    let (config_map, app) = (format!("{name}-config"), format!("{name}-app"));
     let theirs: ConfigMap = serde_json::from_value(json!({
-        "metadata": { "name": format!("{name}-config"), "namespace": name, "labels": { "app.kubernetes.io/managed-by": "Helm" } },
+        "metadata": { "name": config_map, "namespace": name, "labels": { "app.kubernetes.io/managed-by": "Helm" } },
+        "data": { "SAME": "1", "OTHER": "old", "THEIRS": "x" },
     }))
     .unwrap();
-    world.cluster.create(&theirs).await.unwrap();
-    // The namespace is taken over by an import; what is in it is asked for one by one.
+    let theirs = world.cluster.create(&theirs).await.unwrap();
+    let secret: Secret = serde_json::from_value(
+        json!({ "metadata": { "name": app, "namespace": name }, "type": "Opaque", "data": { "API_KEY": "b2xk" } }),
+    )
+    .unwrap();
+    let secret = world.cluster.create(&secret).await.unwrap();
+
     let mut tf = world.terraform().await;
-    let made = tf.apply(ENVIRONMENT, "this", world.environment(json!({ "adopt": true, "config": { "A": "1" } }))).await;
-    made.expect_ok();
-    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
-    let back: ConfigMap = world.cluster.get(Some(&name), &format!("{name}-config")).await.unwrap();
-    assert_eq!(back.metadata.labels.unwrap()["app.kubernetes.io/managed-by"], "Helm");
-    assert!(back.data.unwrap_or_default().is_empty());
+    let config = |more: Json| {
+        let mut config = world.environment(json!({
+            "adopt": true, "labels": { "team": "ours" }, "pod_security": "restricted",
+            "config": { "SAME": "1", "OTHER": "new" }, "secrets_wo": { "API_KEY": "new", "MORE": "1" },
+        }));
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    };
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    // A later setting of one more of theirs.
+    tf.apply(ENVIRONMENT, "this", config(json!({ "config": { "OTHER": "newer", "THEIRS": "y" } }))).await.expect_ok();
+    let live: ConfigMap = world.cluster.get(Some(&name), &config_map).await.unwrap();
+    assert_eq!(live.data.unwrap()["THEIRS"], "y");
+    // The state is lost meanwhile.
+    let mut other = world.terraform().await;
+    let same = config(json!({ "config": { "OTHER": "newer", "THEIRS": "y" } }));
+    other.import(ENVIRONMENT, "this", &format!("{name}/{}", world.name), same).await.expect_ok();
+
+    other.destroy(ENVIRONMENT, "this").await.expect_ok();
+    let back: Namespace = world.cluster.get(None, &name).await.unwrap();
+    assert_eq!(back.metadata.uid, before.metadata.uid);
+    assert_eq!(
+        (back.metadata.labels, back.metadata.annotations),
+        (before.metadata.labels, before.metadata.annotations)
+    );
+    let back: ConfigMap = world.cluster.get(Some(&name), &config_map).await.unwrap();
+    assert_eq!((back.data, back.metadata.labels), (theirs.data, theirs.metadata.labels));
+    let managed = back.metadata.managed_fields.unwrap_or_default();
+    assert!(!managed.iter().any(|one| one.manager.as_deref() == Some("terraform-provider-ffe")), "{managed:?}");
+    let back: Secret = world.cluster.get(Some(&name), &app).await.unwrap();
+    assert_eq!((back.data, back.metadata.annotations), (secret.data, secret.metadata.annotations));
+    let left = world.cluster.list_metadata::<Secret>(Some(&name), &ffe_cluster::Query::default()).await.unwrap();
+    assert_eq!(left.len(), 1, "{left:?}");
     remove(&world).await;
+}
+
+pub(crate) async fn what_somebody_made_anew_is_theirs_and_what_lost_its_mark_is_ours(place: Place) {
+    let world = World::start(&place, "anew").await;
+    let (name, mut tf) = (world.namespace(), world.terraform().await);
+    let config = |adopt: bool| world.environment(json!({ "adopt": adopt, "config": { "A": "1" } }));
+    tf.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
+    let config_map = format!("{name}-config");
+    let object = ObjectRef::of::<ConfigMap>(Some(&name), &config_map);
+    world.cluster.delete(&object, &DeleteOptions::default()).await.unwrap();
+    let theirs: ConfigMap = serde_json::from_value(
+        json!({ "metadata": { "name": config_map, "namespace": name }, "data": { "THEIRS": "x" } }),
+    )
+    .unwrap();
+    world.cluster.create(&theirs).await.unwrap();
+    let refused = tf.apply(ENVIRONMENT, "this", config(false)).await;
+    refused.expect_error("name", "is not the one that was made here");
+    let live: ConfigMap = world.cluster.get(Some(&name), &config_map).await.unwrap();
+    assert_eq!(live.data.unwrap().into_keys().collect::<Vec<_>>(), ["THEIRS"]);
+    // Each remedy: theirs is taken over, or goes.
+    tf.apply(ENVIRONMENT, "this", config(true)).await.expect_ok();
+    world.cluster.delete(&object, &DeleteOptions::default()).await.unwrap();
+    tf.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
+
+    let bare = json!({ "metadata": { "annotations": { "ffe.three-rivers.tech/resource": null } } });
+    world.cluster.merge::<ConfigMap>(Some(&name), &config_map, &bare).await.unwrap();
+    tf.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
+    tf.assert_empty_plan(ENVIRONMENT, "this", config(false)).await;
+    tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+pub(crate) async fn a_namespace_keeps_its_level_and_its_pods_are_named_where_it_does_not() {
+    let label = "pod-security.kubernetes.io/enforce";
+    let levels = [(json!({ label: "baseline" }), json!("baseline")), (json!({}), Json::Null)];
+    for (by_import, (labels, level)) in [false, true].into_iter().flat_map(|by| levels.clone().map(|level| (by, level)))
+    {
+        let world = World::fake("level").await;
+        let fake = world.fake.clone().unwrap();
+        fake.violate("web-0 (and 2 other pods): allowPrivilegeEscalation != false");
+        namespace(&world, labels).await;
+        let mut tf = world.terraform().await;
+        let config = |more: Json| {
+            let mut config = world.environment(json!({ "preset": "production", "deletion_protection": false }));
+            config["adopt"] = json!(!by_import);
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            config
+        };
+        if by_import {
+            let id = format!("{}/{}", world.namespace(), world.name);
+            tf.import(ENVIRONMENT, "this", &id, config(json!({}))).await.expect_ok();
+        }
+        let planned = tf.plan(ENVIRONMENT, "this", config(json!({}))).await;
+        assert_eq!(planned.after["pod_security"], level, "{planned}");
+        assert!(!planned.diagnostics().to_string().contains("web-0"), "{planned}");
+        let strict = config(json!({ "pod_security": "restricted" }));
+        let warned = tf.plan(ENVIRONMENT, "this", strict.clone()).await;
+        warned.expect_warning("pod_security", "web-0 (and 2 other pods)");
+
+        tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+        let enforced = async || {
+            let live: Namespace = world.cluster.get(None, &world.namespace()).await.unwrap();
+            live.metadata.labels.unwrap_or_default().get(label).cloned()
+        };
+        assert_eq!(json!(enforced().await), level);
+        tf.assert_empty_plan(ENVIRONMENT, "this", config(json!({}))).await;
+        // Written, and left out again.
+        tf.apply(ENVIRONMENT, "this", strict).await.expect_ok();
+        assert_eq!(enforced().await.as_deref(), Some("restricted"));
+        tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+        assert_eq!(json!(enforced().await), level);
+        tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+        assert_eq!(json!(enforced().await), level);
+    }
+}
+
+pub(crate) async fn a_namespace_that_comes_in_the_same_run_is_taken_over_as_it_is() {
+    let world = World::fake("later").await;
+    let mut tf = world.terraform().await;
+    let config = world.environment(json!({ "adopt": true }));
+    let planned = tf.plan(ENVIRONMENT, "this", config.clone()).await;
+    assert_eq!(planned.after["pod_security"], tfplugin_testing::unknown());
+    namespace(&world, json!({ "pod-security.kubernetes.io/enforce": "baseline" })).await;
+    let made = tf.apply(ENVIRONMENT, "this", config.clone()).await;
+    made.expect_ok();
+    assert_eq!(made.state["pod_security"], "baseline");
+    tf.assert_empty_plan(ENVIRONMENT, "this", config).await;
+
+    // And one that nobody makes is made with the preset's.
+    let alone = World::fake("alone").await;
+    let made = alone.terraform().await.apply(ENVIRONMENT, "this", alone.environment(json!({ "adopt": true }))).await;
+    made.expect_ok();
+    assert_eq!((&made.state["pod_security"], &made.state["pod_security_before"]), (&json!("restricted"), &Json::Null));
+}
+
+pub(crate) async fn an_object_of_somebody_else_in_the_namespace_is_refused_before_anything_is_written() {
+    let world = World::fake("inside").await;
+    let name = world.namespace();
+    namespace(&world, json!({})).await;
+    let theirs = |name: &str, more: Json| {
+        let mut object = json!({ "metadata": { "name": name, "namespace": world.namespace() } });
+        object["metadata"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value::<ConfigMap>(object).unwrap()
+    };
+    let of_helm =
+        json!({ "annotations": { "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": name } });
+    let controlled = json!({ "ownerReferences": [
+        { "apiVersion": "example.com/v1", "kind": "Thing", "name": "x", "uid": "u", "controller": true }] });
+    let other = json!({ "annotations": {
+        "ffe.three-rivers.tech/resource-type": ENVIRONMENT, "ffe.three-rivers.tech/resource": format!("{name}/other") } });
+    let config_map = format!("{name}-config");
+    let mut tf = world.terraform().await;
+    for (more, adopt, said) in [
+        (json!({ "labels": { "app.kubernetes.io/managed-by": "flux" } }), false, "managed by flux"),
+        (of_helm, true, "part of the Helm release"),
+        (controlled, true, "is made by Thing x"),
+        (other, true, "belongs to ffe_environment"),
+    ] {
+        world.cluster.create(&theirs(&config_map, more)).await.unwrap();
+        let before = world.fake.as_ref().unwrap().writes();
+        let config = world.environment(json!({ "adopt": adopt, "config": { "A": "1" } }));
+        let refused = tf.apply(ENVIRONMENT, "this", config).await;
+        if adopt {
+            refused.expect_error("name", said);
+        } else {
+            // The namespace says it for all.
+            refused.expect_error("namespace", "exists already");
+        }
+        assert_eq!(world.fake.as_ref().unwrap().writes(), before, "nothing was written");
+        let object = ObjectRef::of::<ConfigMap>(Some(&name), &config_map);
+        world.cluster.delete(&object, &DeleteOptions::default()).await.unwrap();
+    }
 }
 
 pub(crate) async fn what_does_not_exist_cannot_be_imported(place: Place) {

@@ -51,7 +51,7 @@ pub(crate) async fn an_environment_with_a_database_lives_and_dies(place: Place) 
         assert_eq!(changed.after[same], before[same], "{same}");
     }
     assert_ne!(changed.after["config_revision"], before["config_revision"]);
-    assert_eq!(changed.after["secrets_revision"], unknown());
+    assert_eq!(changed.unknown(), Vec::<String>::new(), "{changed}");
     let after = tf.apply(ENVIRONMENT, "this", config(json!({ "config": { "LOG_LEVEL": "debug" } }))).await;
     after.expect_ok();
     assert_eq!(after.state["secrets_revision"], before["secrets_revision"]);
@@ -240,6 +240,118 @@ pub(crate) async fn a_volume_grows_where_its_class_lets_it() {
     let planned = tf.plan(ENVIRONMENT, "this", config("3Gi")).await;
     planned.expect_action(Action::Update);
     assert_eq!(planned.before["drifted"][0]["field"], "status.capacity.storage");
+}
+
+pub(crate) async fn a_volume_that_grows_only_out_of_use_grows_while_the_server_is_stopped() {
+    let world = World::fake("offline").await;
+    let (namespace, name) = (world.namespace(), format!("ffe-{}-database", world.name));
+    let place = Some(namespace.as_str());
+    let class: StorageClass = serde_json::from_value(
+        json!({ "metadata": { "name": "slow" }, "provisioner": "example.com/disks", "allowVolumeExpansion": true }),
+    )
+    .unwrap();
+    world.cluster.create(&class).await.unwrap();
+    let mut tf = world.terraform().await;
+    let config = |size: &str, timeout: &str| {
+        let mut config =
+            world.environment(json!({ "preset": "dev", "database": { "storage": { "size": size, "class": "slow" } } }));
+        config["timeout"] = json!(timeout);
+        config
+    };
+    tf.apply(ENVIRONMENT, "this", config("1Gi", "3m")).await.expect_ok();
+    let bound = json!({ "status": { "phase": "Bound", "capacity": { "storage": "1Gi" } } });
+    world.cluster.merge::<PersistentVolumeClaim>(place, &name, &bound).await.unwrap();
+    world.fake.as_ref().unwrap().grow_only_out_of_use();
+    let planned = tf.plan(ENVIRONMENT, "this", config("2Gi", "10s")).await;
+    planned.expect_warning("database.storage.size", "is stopped while it grows");
+    let grown = tf.apply(ENVIRONMENT, "this", config("2Gi", "10s")).await;
+    grown.expect_ok().expect_warning("", "The database was stopped for its volume to grow");
+    let server: StatefulSet = world.cluster.get(place, &name).await.unwrap();
+    assert_eq!(server.spec.unwrap().replicas, Some(1));
+    tf.assert_empty_plan(ENVIRONMENT, "this", config("2Gi", "10s")).await;
+}
+
+pub(crate) async fn what_a_change_does_not_touch_stays_known() {
+    let world = World::fake("known").await;
+    let mut tf = world.terraform().await;
+    let config = |more: Json| {
+        let mut config = world.environment(json!({
+            "preset": "dev", "config": { "A": "1" }, "secrets_wo": { "KEY": "value" }, "database": {},
+        }));
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    };
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    for more in [
+        json!({ "labels": { "team": "core" } }),
+        json!({ "annotations": { "note": "x" } }),
+        json!({ "config": { "A": "2" } }),
+        json!({ "quota": { "pods": 30 } }),
+        json!({ "timeout": "4m" }),
+    ] {
+        let planned = tf.plan(ENVIRONMENT, "this", config(more.clone())).await;
+        planned.expect_action(Action::Update);
+        assert_eq!(planned.unknown(), Vec::<String>::new(), "{more}");
+        tf.apply(ENVIRONMENT, "this", config(more)).await.expect_ok();
+        tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    }
+    // What is touched is not known before it is done.
+    let planned = tf.plan(ENVIRONMENT, "this", config(json!({ "secrets_wo": { "KEY": "other" } }))).await;
+    assert_eq!(planned.unknown(), ["secrets_revision"]);
+    let planned = tf.plan(ENVIRONMENT, "this", config(json!({ "database": { "pool_size": 9 } }))).await;
+    assert_eq!(planned.unknown(), ["database_status"]);
+}
+
+pub(crate) async fn what_restarts_the_database_is_said() {
+    let world = World::fake("restart").await;
+    let mut tf = world.terraform().await;
+    let config = |preset: &str, more: Json| {
+        world.environment(json!({ "preset": preset, "deletion_protection": false, "database": more }))
+    };
+    let first = json!({ "storage": { "size": "20Gi" } });
+    tf.apply(ENVIRONMENT, "this", config("staging", first.clone())).await.expect_ok();
+    let with = |more: Json| {
+        let mut all = first.clone();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    };
+    for (preset, more, field) in [
+        ("staging", json!({ "image": "postgres:15.6-alpine" }), "spec.containers[postgres].image"),
+        ("staging", json!({ "pool_size": 4 }), "spec.containers[postgres].args"),
+        ("production", json!({}), "spec.containers[postgres].resources"),
+    ] {
+        let planned = tf.plan(ENVIRONMENT, "this", config(preset, with(more))).await;
+        planned.expect_warning("database", "The database restarts").expect_warning("database", field);
+    }
+    let large = tf.plan(ENVIRONMENT, "this", config("staging", with(json!({ "pool_size": 50 })))).await;
+    large.expect_warning("database.pool_size", "and the application may ask for 1220");
+    let mut labelled = config("staging", first);
+    labelled["labels"] = json!({ "team": "core" });
+    let planned = tf.plan(ENVIRONMENT, "this", labelled).await;
+    assert!(!planned.diagnostics().to_string().contains("restarts"), "{planned}");
+}
+
+pub(crate) async fn a_large_configuration_is_kept_once() {
+    let world = World::fake("large").await;
+    let mut tf = world.terraform().await;
+    // More than annotations may hold.
+    let config = world.environment(json!({ "config": { "LARGE": "x".repeat(300 << 10), "SMALL": "1" } }));
+    tf.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+    let name = world.namespace();
+    let live: ConfigMap = world.cluster.get(Some(&name), &format!("{name}-config")).await.unwrap();
+    let annotations = live.metadata.annotations.unwrap();
+    assert!(annotations.values().map(String::len).sum::<usize>() < 4096);
+    let mut other = world.terraform().await;
+    other.import(ENVIRONMENT, "this", &world.name, config).await.expect_action(Action::NoOp).expect_ok();
+    for empty in [json!({}), Json::Null] {
+        let world = World::fake("empty").await;
+        let config = world.environment(json!({ "config": empty }));
+        world.terraform().await.apply(ENVIRONMENT, "this", config.clone()).await.expect_ok();
+        let mut other = world.terraform().await;
+        other.import(ENVIRONMENT, "this", &world.name, config).await.expect_action(Action::NoOp).expect_ok();
+    }
+    let too_large = world.environment(json!({ "config": { "LARGE": "x".repeat(2 << 20) } }));
+    tf.validate(ENVIRONMENT, too_large).await.expect_error("config", "at most 1048576 in one object");
 }
 
 pub(crate) async fn deletion_protection_holds_against_destroy_and_replacement(place: Place) {

@@ -114,15 +114,15 @@ pub(crate) async fn an_update_that_fails_keeps_what_is_true_and_the_next_plan_go
         with_image(&world, image, json!({ "preset": "dev", "config": { "LEVEL": level } }))
     };
     tf.apply(ENVIRONMENT, "this", config(None, "info")).await.expect_ok();
-    let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;
+    let failed = tf.apply(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15-alpine"), "debug")).await;
     failed.expect_error("", "The database did not become ready");
     assert!(!failed.tainted);
     assert_eq!(failed.state["config"]["LEVEL"], "debug");
-    assert_eq!(failed.state["database"]["image"], "nowhere.invalid/broken:15");
+    assert_eq!(failed.state["database"]["image"], "nowhere.invalid/broken:15-alpine");
     assert_eq!(failed.state["database_status"]["ready_instances"], 0);
 
     // The same again is still to be done.
-    let again = tf.plan(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15"), "debug")).await;
+    let again = tf.plan(ENVIRONMENT, "this", config(Some("nowhere.invalid/broken:15-alpine"), "debug")).await;
     again.expect_action(Action::Update).expect_warning("", "is not ready");
     tf.apply(ENVIRONMENT, "this", config(None, "debug")).await.expect_ok();
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
@@ -245,6 +245,77 @@ pub(crate) async fn the_surroundings_image_is_named_when_it_contradicts_the_vers
     let planned = tf.plan(ENVIRONMENT, "this", config).await;
     planned.expect_action(Action::Create).expect_warning("database.version", "PostgreSQL 15, not 16");
     assert_eq!(planned.after["database"]["image"], "postgres:15-alpine");
+}
+
+pub(crate) async fn another_image_of_the_surroundings_changes_no_database_that_exists() {
+    let world = World::fake("kept").await;
+    let with = async |image: Option<&str>| world.surrounded_by(image).configure(world.config.clone()).await.unwrap();
+    let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
+    let mut tf = with(Some("postgres:15-alpine")).await;
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    for image in [None, Some("postgres:16"), Some("registry:5000/postgres:15")] {
+        let mut elsewhere = with(image).await;
+        elsewhere.set_state(ENVIRONMENT, "this", 0, tf.state(ENVIRONMENT, "this"), &tf.private(ENVIRONMENT, "this"));
+        elsewhere.assert_empty_plan(ENVIRONMENT, "this", config(json!({}))).await;
+        // Nor does it in a plan with another change, or after an import.
+        let planned = elsewhere.plan(ENVIRONMENT, "this", config(json!({ "pool_size": 4 }))).await;
+        planned.expect_action(Action::Update);
+        assert_eq!(planned.after["database"]["image"], "postgres:15-alpine", "{planned}");
+        let mut imported = with(image).await;
+        imported
+            .import(ENVIRONMENT, "this", &world.name, config(json!({})))
+            .await
+            .expect_action(Action::NoOp)
+            .expect_ok();
+    }
+    // What is written counts, and what is written no more is what it was made with.
+    tf.apply(ENVIRONMENT, "this", config(json!({ "image": "postgres:15.6-alpine" }))).await.expect_ok();
+    let back = tf.apply(ENVIRONMENT, "this", config(json!({}))).await;
+    back.expect_ok();
+    assert_eq!(back.state["database"]["image"], "postgres:15-alpine");
+}
+
+pub(crate) async fn an_image_of_another_flavour_is_refused() {
+    let world = World::fake("flavour").await;
+    let mut tf = world.terraform().await;
+    let config = |database: Json| world.environment(json!({ "preset": "dev", "database": database }));
+    tf.apply(ENVIRONMENT, "this", config(json!({}))).await.expect_ok();
+    let planned = tf.plan(ENVIRONMENT, "this", config(json!({ "image": "postgres:15.6" }))).await;
+    planned.expect_action(Action::Refused).expect_error("database.image", "would not start");
+    planned.expect_error("database.image", "database.run_as_user = 70");
+    // The remedy, for a mirror whose tags do not tell.
+    let mirror = config(json!({ "image": "registry:5000/postgres:15.6", "run_as_user": 70 }));
+    tf.apply(ENVIRONMENT, "this", mirror).await.expect_ok();
+    let name = format!("ffe-{}-database", world.name);
+    let server: StatefulSet = world.cluster.get(Some(&world.namespace()), &name).await.unwrap();
+    let pod = server.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.security_context.unwrap().run_as_user, Some(70));
+    let other = tf.plan(ENVIRONMENT, "this", config(json!({ "run_as_user": 999 }))).await;
+    other.expect_error("database.run_as_user", "from user 70 to user 999");
+
+    // A create that goes on over what an unfinished one has left, with a server that runs.
+    let mark = json!({ "metadata": { "annotations": { "ffe.three-rivers.tech/state": "creating" } } });
+    world.cluster.merge::<Namespace>(None, &world.namespace(), &mark).await.unwrap();
+    let mut lost = world.terraform().await;
+    let planned = lost.plan(ENVIRONMENT, "this", config(json!({ "image": "postgres:15.6" }))).await;
+    planned.expect_error("database.image", "would not start");
+    let another = lost.apply(ENVIRONMENT, "this", config(json!({ "image": "postgres:16-alpine" }))).await;
+    another.expect_error("database.image", "PostgreSQL 15");
+}
+
+pub(crate) async fn secrets_that_changed_since_the_plan_are_refused() {
+    let world = World::fake("since").await;
+    let mut tf = world.terraform().await;
+    let config = |label: &str, value: &str| {
+        world.environment(json!({ "labels": { "a": label }, "secrets_wo": { "KEY": value } }))
+    };
+    tf.apply(ENVIRONMENT, "this", config("1", "one")).await.expect_ok();
+    let before = world.fake.as_ref().unwrap().writes();
+    let changed = tf.apply_resolving(ENVIRONMENT, "this", config("2", "one"), config("2", "two")).await;
+    changed.expect_error("", "The secrets have changed since plan");
+    assert_eq!(world.fake.as_ref().unwrap().writes(), before);
+    // The remedy.
+    tf.apply(ENVIRONMENT, "this", config("2", "two")).await.expect_ok();
 }
 
 pub(crate) async fn an_unknown_provider_configuration_never_fails_a_plan() {

@@ -102,7 +102,12 @@ impl World {
 
     /// Terraform whose provider is not configured yet.
     pub(crate) fn unconfigured(&self) -> Terraform {
-        let defaults = Defaults { database_image: Some(self.image.clone()) };
+        self.surrounded_by(Some(&self.image))
+    }
+
+    /// The same where FFE_DATABASE_IMAGE says this.
+    pub(crate) fn surrounded_by(&self, image: Option<&str>) -> Terraform {
+        let defaults = Defaults { database_image: image.map(str::to_owned) };
         Terraform::new(FfeProvider { session: Session::new(), defaults })
     }
 

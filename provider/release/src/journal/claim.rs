@@ -42,7 +42,7 @@ pub(crate) async fn find_claim(
     let (newest, first_deployed) = match whose {
         Whose::Ours(owned) if is_installed(owned.newest()) => {
             return Ok(match journal {
-                Some(journal) if journal.is_complete() => complete(journal, config, namespace, name),
+                Some(journal) if journal.is_complete() => complete(journal, namespace, name),
                 journal => Claim::Ours(journal),
             });
         }
@@ -66,11 +66,8 @@ pub(crate) async fn find_claim(
     Ok(Claim::Adopt(journal))
 }
 
-/// A release of ours that is finished, and in no state: it is imported, or adopted.
-fn complete(journal: Journal, config: &Release, namespace: &str, name: &str) -> Claim {
-    if config.adopt.known() == Some(&true) {
-        return Claim::Adopt(journal.adopted());
-    }
+/// A release of ours that is finished, and in no state, or another one: it is imported.
+fn complete(journal: Journal, namespace: &str, name: &str) -> Claim {
     let mut refusal = refusal(&Ownership::OursComplete(journal.mark), namespace, name);
     refusal.detail.push_str(
         "\n\nIf the release is in this state and is being replaced, take create_before_destroy = true out of its lifecycle: two \

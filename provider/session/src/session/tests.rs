@@ -80,6 +80,22 @@ fn what_is_unknown_at_plan_is_no_error() {
 }
 
 #[test]
+fn a_channel_that_is_not_known_yet_takes_nothing_from_a_plan() {
+    let known = |notifications: Value| {
+        let block = Value::map([("host", Value::from("https://one:6443")), ("token", "t".into())]);
+        let whole = Value::map([("kubernetes", block), ("notifications", notifications)]);
+        ProviderConfig::from_value(&whole, &Path::root()).unwrap()
+    };
+    let channel = |url: Value| Value::List(vec![Value::map([("kind", "slack".into()), ("url", url)])]);
+    for notifications in [channel(Value::Unknown), Value::Unknown, channel("https://hooks.example.com/x".into())] {
+        let session = Session::new();
+        assert!(session.configure_in(&known(notifications), &nowhere()).is_empty());
+        assert_eq!(cluster_of(&session).server(), "https://one:6443");
+        assert_eq!(session.deferral(), None);
+    }
+}
+
+#[test]
 fn without_any_configuration_it_lists_what_it_looked_for() {
     let session = Session::new();
     let empty = ProviderConfig { kubernetes: Attr::Null, ..config(&[], Attr::Null) };

@@ -22,7 +22,7 @@ pub(super) async fn told(cluster: &Cluster, plan: &Plan<TlsEndpoint>, spec: &Spe
     let Ok(Some(live)) = find(cluster, &object).await else { return told };
     let whose = ownership(Some(&live.metadata), &spec.names.owner());
     let takes_over = matches!(whose, Ownership::Foreign { .. });
-    if let Some(release) = claim::release_of(Some(&live.metadata)).filter(|_| takes_over) {
+    if let Some(release) = claim::release_of(&live.metadata).filter(|_| takes_over) {
         told.push(claim::refuse_of_release(&object, &release).at(Path::attribute("name")));
         return told;
     }
@@ -31,7 +31,14 @@ pub(super) async fn told(cluster: &Cluster, plan: &Plan<TlsEndpoint>, spec: &Spe
         let annotations = live.metadata.annotations.clone().unwrap_or_default();
         told.extend(taken_off(cluster, spec, &plan.planned, &annotations).await);
     }
-    let Ok(resolved) = ffe_routing::inspect(cluster, &spec.route).await else { return told };
+    let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
+        Ok(resolved) => resolved,
+        Err(_) => {
+            told.extend(class_left_out(plan, None));
+            return told;
+        }
+    };
+    told.extend(class_left_out(plan, Some(&resolved)));
     let Ok(live) = serde_json::to_value(live) else { return told };
     let serving = Serving::of(&live, &resolved);
     told.extend(another_secret(spec, &serving, &plan.config));
@@ -78,6 +85,35 @@ async fn taken_off(
         )
         .at(Path::attribute("issuer")),
     )
+}
+
+/// A class that an imported ingress has and the configuration leaves out: then it gets the cluster's default.
+fn class_left_out(plan: &Plan<TlsEndpoint>, resolved: Option<&Resolved>) -> Option<Diagnostic> {
+    let imported = plan.prior.as_ref().filter(|prior| Spec::of(prior).is_none())?;
+    let class = imported.ingress_class.as_str()?;
+    if !plan.config.ingress_class.is_null() || !plan.config.gateway.is_null() {
+        return None;
+    }
+    let keep = format!("Write ingress_class = \"{class}\" to leave it as it is.");
+    let at = Path::attribute("ingress_class");
+    match resolved {
+        Some(Resolved::Ingress(served)) if served.class == class => None,
+        Some(Resolved::Ingress(served)) => Some(
+            Diagnostic::warning(
+                format!("The ingress goes from class {class} to {}", served.class),
+                format!("The configuration names no class, and {} is the cluster's default. {keep}", served.class),
+            )
+            .at(at),
+        ),
+        Some(_) => None,
+        None => Some(
+            Diagnostic::error(
+                format!("The ingress has the class {class}, and the configuration names none"),
+                format!("The cluster has no default class that could serve it. {keep}"),
+            )
+            .at(at),
+        ),
+    }
 }
 
 fn another_secret(spec: &Spec, serving: &Serving, config: &TlsEndpoint) -> Option<Diagnostic> {

@@ -47,7 +47,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         } else {
             None
         };
-        let ensured = client.ensure(&zone, &wish, &owner, dns.adopt, &run.cancel).await;
+        let ensured = client.ensure(&zone, &wish, &owner, &dns.adopt, &run.cancel).await;
         let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
         tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
         run.done.forgotten_at = run.done.forgotten_at.max(remembered.map(|long| Instant::now() + long));
@@ -108,15 +108,15 @@ pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Res
         let wish = wish(dns, host, target).map_err(|error| cloudflare(&error, &summary))?;
         let records = client.records(&zone, host, &run.cancel).await;
         let records = records.map_err(|error| cloudflare(&error, &summary))?;
-        refused.extend(refusal(host, decide(&records, &wish, &owner, dns.adopt)));
+        refused.extend(refusal(host, decide(&records, &wish, &owner, &dns.adopt)));
     }
     Ok(())
 }
 
 /// The error for records of somebody else.
 pub(crate) fn refusal(host: &str, decision: Decision) -> Option<Diagnostic> {
-    let Decision::Refused { records, adoptable } = decision else { return None };
-    let error = Error::Refused { name: host.to_owned(), records, adoptable };
+    let Decision::Refused { records, adoptable, another } = decision else { return None };
+    let error = Error::Refused { name: host.to_owned(), records, adoptable, another };
     Some(cloudflare_diagnostic(&error, &format!("The DNS record of {host} is somebody else's")))
 }
 

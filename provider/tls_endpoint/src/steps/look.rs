@@ -93,9 +93,8 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
             let whose = one.ownership(&run.spec.names.owner());
             run.done.replaces = run.record.inputs.is_some() && matches!(whose, Ownership::OursUnfinished(_));
         }
-        if one.live.is_some() {
-            run.present.insert(one.desired.reference.clone());
-        }
+        let uid = one.meta().and_then(|meta| meta.uid.clone());
+        run.looked_at.insert(one.desired.reference.clone(), uid);
         match claim::mark(one, &run.spec.names, &run.run_id, &run.terms) {
             Ok(mark) => {
                 run.marks.insert(one.desired.reference.clone(), mark);
@@ -114,6 +113,8 @@ async fn claim_interim(run: &mut Run<'_>, change: &Change, refused: &mut Diagnos
     // What stands there is of a run that got no further, or of somebody else.
     let terms = Terms { adopt: false, ..run.terms.clone() };
     for one in find_all(run.cluster, wished).await.map_err(failed(summary))? {
+        let uid = one.meta().and_then(|meta| meta.uid.clone());
+        run.looked_at.insert(one.desired.reference.clone(), uid);
         match claim::mark(&one, &run.spec.names, &run.run_id, &terms) {
             Ok(mark) => {
                 run.marks.insert(one.desired.reference.clone(), mark);
@@ -216,8 +217,8 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
     let Some(found) = found else { return Ok(None) };
     let by_cert_manager =
         found.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(CERTIFICATE_NAME));
-    // An import is no word that a key may be lost. What the state stands for already was asked about before.
-    let told = run.planned.adopt == Attr::Known(true);
+    // Neither an import nor adopt is a word that a key may be lost. What the state stands for already was asked about before.
+    let told = run.planned.overwrite_secret == Attr::Known(true);
     let known = run.prior.and_then(Spec::of).is_some_and(|prior| prior.certificate.secret_name == *secret);
     if by_cert_manager || told || known {
         return Ok(None);
@@ -226,7 +227,8 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
         Diagnostic::error(
             format!("Secret {}/{secret} exists already", names.namespace),
             "It was not written by cert-manager, which would overwrite it. Nothing was changed.\n\nChoose another \
-             secret_name, or set adopt = true, which lets its content be replaced by the certificate that is issued.",
+             secret_name; or, with a copy of it, set overwrite_secret = true, which lets its content be replaced by the \
+             certificate that is issued.",
         )
         .at(Path::attribute("secret_name")),
     ))

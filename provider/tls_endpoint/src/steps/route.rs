@@ -44,7 +44,7 @@ pub(crate) async fn put(run: &mut Run<'_>, stage: &Stage) -> Result<(), Stop> {
 async fn apply(run: &mut Run<'_>, wished: Vec<Desired>) -> Result<(), Stop> {
     let mut settled = true;
     for desired in &wished {
-        let is_present = run.present.contains(&desired.reference);
+        let is_present = run.looked_at.get(&desired.reference).is_some_and(Option::is_some);
         if desired.reference.kind == MIDDLEWARE {
             settled &= is_present;
         } else if desired.reference.kind == INGRESS && !settled {
@@ -55,7 +55,6 @@ async fn apply(run: &mut Run<'_>, wished: Vec<Desired>) -> Result<(), Stop> {
             settled = true;
         }
         run.apply(desired).await?;
-        run.present.insert(desired.reference.clone());
     }
     Ok(())
 }
@@ -140,6 +139,7 @@ async fn remove_former(run: &mut Run<'_>, left: Vec<ObjectRef>) -> Result<(), St
         routes_went |= object.kind != MIDDLEWARE;
         let summary = format!("{object} could not be removed");
         let taken_off = &run.record.memory.taken_off;
+        run.looked_at.remove(&object);
         let given = remove::hand_back(run.cluster, &object, &run.spec.names, taken_off).await;
         if given.map_err(failed(&summary))? {
             run.record.memory.taken_off = Default::default();

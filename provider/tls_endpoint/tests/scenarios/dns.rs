@@ -147,6 +147,67 @@ async fn a_record_that_was_changed_or_removed_is_drift() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_of_another_endpoint_is_taken_by_its_name_alone() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let comment = "managed by terraform-provider-ffe: ffe/api@99999999";
+    standin.seed_record(zone, "api.example.com", "A", "198.51.100.1", Some(comment)).unwrap();
+    let mut tf = world.terraform().await;
+    let with = |more: Json| {
+        let mut dns = json!({ "target": "192.0.2.9" });
+        dns.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with_dns(dns)
+    };
+    for more in [json!({}), json!({ "adopt": true }), json!({ "adopt_from": "ffe/api" })] {
+        let refused = tf.apply(ENDPOINT, "this", with(more)).await;
+        refused.expect_error("dns", "dns.adopt_from = \"ffe/api@99999999\"");
+    }
+    assert_eq!(world.records(), [record("api.example.com", "198.51.100.1")]);
+    tf.apply(ENDPOINT, "this", with(json!({ "adopt_from": "ffe/api@99999999" }))).await.expect_ok();
+    assert_eq!(world.records(), [record("api.example.com", "192.0.2.9")]);
+    // From then on it is ours.
+    tf.apply(ENDPOINT, "this", with(json!({}))).await.expect_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_fails_after_its_records_leaves_none_of_them_behind() {
+    let world = World::with_dns();
+    let mut tf = world.terraform().await;
+    let mut config = with_dns(json!({}));
+    config["verify"] = json!({ "timeout": "5s" });
+    let failed = tf.apply(ENDPOINT, "this", config.clone()).await;
+    assert!(failed.diagnostics().has_errors() && failed.tainted, "{failed}");
+    failed.expect_error("", "as tainted, because it has DNS records already");
+    assert!(failed.state["dns_records"]["api.example.com"].is_string());
+    // Its environment takes the namespace along.
+    world.api.remove(&ffe_cluster::ObjectRef::new("v1", "Namespace", None, "ffe"));
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_somebody_edited_is_found_by_a_destroy() {
+    let world = World::with_dns();
+    let (standin, zone) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    let made = tf.apply(ENDPOINT, "this", with_dns(json!({}))).await;
+    made.expect_ok();
+    let id = standin.records(zone)[0].id.clone();
+    let client = ffe_cloudflare::Cloudflare::new(standin.token(), Some(&standin.base_url())).unwrap();
+    let cancel = ffe_cluster::Cancel::new();
+    let found = client.zone_of("api.example.com", None, &cancel).await.unwrap();
+    let owner = ffe_cloudflare::Owner::new("ffe", "api").in_cluster(IDENTITY.split('-').next().unwrap());
+    let edited = ffe_cloudflare::Wish::new("api.example.com", "198.51.100.1", false, Some(1)).unwrap();
+    client.ensure(&found, &edited, &owner, &ffe_cloudflare::Adopt::default(), &cancel).await.unwrap();
+    let read = tf.refresh(ENDPOINT, "this").await;
+    assert_eq!(read.after["dns_records"]["api.example.com"], json!(id), "{read}");
+    assert_eq!(read.after["drifted"][0]["field"], "content");
+    world.api.remove(&ffe_cluster::ObjectRef::new("v1", "Namespace", None, "ffe"));
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert_eq!(world.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn trouble_at_the_provider_of_dns_is_borne_with_or_named() {
     let world = World::with_dns();
     let (standin, zone) = world.standin.as_ref().unwrap();

@@ -287,7 +287,127 @@ async fn a_secret_that_cert_manager_did_not_write_is_not_lost() {
     ingress(&world, json!({}));
     tf.import(ENDPOINT, "this", "ffe/api", on_nginx(json!({}))).await.expect_ok();
     tf.apply(ENDPOINT, "this", on_nginx(json!({}))).await.expect_error("secret_name", "would overwrite it");
-    tf.apply(ENDPOINT, "this", on_nginx(json!({ "adopt": true }))).await.expect_ok();
+    // What is a word about the ingress is none about the key.
+    let adopting = on_nginx(json!({ "adopt": true }));
+    tf.apply(ENDPOINT, "this", adopting).await.expect_error("secret_name", "overwrite_secret = true");
+    assert_eq!(world.get("v1", "Secret", "api-tls").unwrap()["data"]["tls.key"], "eA==");
+    tf.apply(ENDPOINT, "this", on_nginx(json!({ "overwrite_secret": true }))).await.expect_ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_is_given_back_with_its_values() {
+    for by_import in [false, true] {
+        let world = World::new();
+        ingress(&world, json!({ "nginx.ingress.kubernetes.io/ssl-redirect": "false" }));
+        let object = ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api");
+        world.api.edit(&object, |one| {
+            one["spec"]["tls"][0]["secretName"] = json!("web-cert");
+            one["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = json!("former");
+        });
+        let before = world.api.get(&object).unwrap();
+        let mut tf = world.terraform().await;
+        let config = on_nginx(json!({ "adopt": !by_import, "security": { "ssl_redirect": true } }));
+        if by_import {
+            tf.import(ENDPOINT, "this", "ffe/api", config.clone()).await.expect_ok();
+        }
+        tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+        let taken = world.api.get(&object).unwrap();
+        assert_ne!(taken["spec"], before["spec"]);
+        tf.apply(ENDPOINT, "this", config).await.expect_ok();
+        tf.destroy(ENDPOINT, "this").await.expect_ok();
+        let back = world.api.get(&object).unwrap();
+        for part in ["/spec", "/metadata/annotations", "/metadata/labels"] {
+            assert_eq!(back.pointer(part), before.pointer(part), "{part}");
+        }
+        assert!(!back.to_string().contains("terraform-provider-ffe"), "{back}");
+        let left = world.names("Secret").into_iter().filter(|name| name.starts_with("ffe-")).collect::<Vec<_>>();
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_has_made_under_a_name_of_ours_is_not_taken_by_a_later_setting() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    let theirs = json!({ "apiVersion": "traefik.io/v1alpha1", "kind": "Middleware",
+        "metadata": { "name": "api-rate-limit", "namespace": NAMESPACE }, "spec": { "rateLimit": { "average": 7 } } });
+    world.api.put(theirs);
+    let limited = endpoint(json!({ "security": { "requests_per_minute": 100 } }));
+    tf.apply(ENDPOINT, "this", limited.clone()).await.expect_error("name", "Middleware ffe/api-rate-limit");
+    let there = world.get("traefik.io/v1alpha1", "Middleware", "api-rate-limit").unwrap();
+    assert_eq!((&there["spec"], marks(&there)), (&json!({ "rateLimit": { "average": 7 } }), Vec::new()));
+
+    // One of ours that somebody deleted and made anew is theirs; one that only lost its mark is ours.
+    let middleware = |name: &str| ObjectRef::new("traefik.io/v1alpha1", "Middleware", Some(NAMESPACE), name);
+    let mut remade = world.api.get(&middleware("api-headers")).unwrap();
+    world.api.remove(&middleware("api-headers"));
+    remade["metadata"] = json!({ "name": "api-headers", "namespace": NAMESPACE });
+    world.api.put(remade);
+    let refused = tf.apply(ENDPOINT, "this", endpoint(json!({}))).await;
+    refused.expect_error("name", "is not the one that was made here");
+    // Each remedy.
+    world.api.remove(&middleware("api-headers"));
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    world.api.edit(&middleware("api-headers"), |one| {
+        one["metadata"]["annotations"] = json!({});
+        one["metadata"]["labels"] = json!({});
+    });
+    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    assert!(!marks(&world.api.get(&middleware("api-headers")).unwrap()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_endpoints_with_one_secret_one_is_refused_at_once() {
+    let world = World::new();
+    let (mut first, mut second) = (world.terraform().await, world.terraform().await);
+    let config = |name: &str, host: &str| endpoint(json!({ "name": name, "secret_name": "shared", "hosts": [host] }));
+    let (one, two) = tokio::join!(
+        first.apply(ENDPOINT, "this", config("one", "one.example.com")),
+        second.apply(ENDPOINT, "this", config("two", "two.example.com")),
+    );
+    let failed = [&one, &two].map(|applied| applied.diagnostics().has_errors());
+    assert!(failed[0] != failed[1], "{one}\n{two}");
+    let refused = if failed[0] { &one } else { &two };
+    refused.expect_error("secret_name", "Certificate ffe/shared exists already");
+    let winner = if failed[0] { "two.example.com" } else { "one.example.com" };
+    assert_eq!(world.get(API, "Certificate", "shared").unwrap()["spec"]["dnsNames"], json!([winner]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_appears_after_the_look_is_not_written_over() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    world.api.meanwhile("POST", "/ingresses", 0, |api| {
+        api.put(
+            json!({ "apiVersion": NETWORKING, "kind": "Ingress", "metadata": { "name": "api", "namespace": NAMESPACE },
+            "spec": { "ingressClassName": "theirs" } }),
+        );
+    });
+    let refused = tf.apply(ENDPOINT, "this", endpoint(json!({ "adopt": true }))).await;
+    refused.expect_error("name", "Ingress ffe/api exists already");
+    assert_eq!(world.get(NETWORKING, "Ingress", "api").unwrap()["spec"], json!({ "ingressClassName": "theirs" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_without_its_class_is_left_as_it_is_or_says_what_changes() {
+    let world = World::new();
+    ingress(&world, json!({}));
+    let mut silent = on_nginx(json!({}));
+    silent.as_object_mut().unwrap().remove("ingress_class");
+    let mut tf = world.terraform().await;
+    tf.import(ENDPOINT, "this", "ffe/api", silent.clone()).await;
+    let planned = tf.plan(ENDPOINT, "this", silent.clone()).await;
+    planned.expect_error("ingress_class", "ingress_class = \"nginx\"");
+    // The remedy.
+    tf.plan(ENDPOINT, "this", on_nginx(json!({}))).await.expect_ok();
+
+    let default = ObjectRef::new(NETWORKING, "IngressClass", None, "traefik");
+    world.api.edit(&default, |one| {
+        one["metadata"]["annotations"] = json!({ "ingressclass.kubernetes.io/is-default-class": "true" });
+    });
+    let planned = tf.plan(ENDPOINT, "this", silent).await;
+    planned.expect_warning("ingress_class", "goes from class nginx to traefik");
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,8 +442,11 @@ async fn an_endpoint_of_another_state_is_refused() {
     let world = World::new();
     world.terraform().await.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
     let mut other = world.terraform().await;
-    let refused = other.apply(ENDPOINT, "this", endpoint(json!({}))).await;
-    refused.expect_error("name", "which is in another state");
+    for config in [endpoint(json!({})), endpoint(json!({ "adopt": true }))] {
+        let refused = other.apply(ENDPOINT, "this", config).await;
+        refused.expect_error("name", "which is in another state").expect_error("name", "terraform import");
+        assert!(refused.state.is_null());
+    }
     other
         .apply(ENDPOINT, "this", endpoint(json!({ "issuer": acme(json!({ "http01": {} })) })))
         .await

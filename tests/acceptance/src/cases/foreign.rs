@@ -1,5 +1,7 @@
 //! What exists already: refused, imported, adopted.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 
 use crate::{Case, Stage, When, charts};
@@ -9,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "foreign::imported_release_survives_a_failing_check", when: When::Full, run: survives },
     Case { name: "foreign::release_refused_and_adopted", when: When::Always, run: refused_and_adopted },
     Case { name: "foreign::namespace_refused_and_adopted", when: When::Always, run: namespace_refused_and_adopted },
+    Case { name: "foreign::namespace_given_back_as_it_was", when: When::Always, run: given_back_as_it_was },
 ];
 
 /// A release that helm itself has made, and the configuration for it.
@@ -114,6 +117,72 @@ fn installed_again(stage: &Stage, more: &str) -> Result<()> {
     let main = stage.folder.join("main.tf");
     let text = std::fs::read_to_string(&main)?;
     std::fs::write(main, text.replace("  name      = \"web\"\n", &format!("  name      = \"web\"\n  {more}\n")))?;
+    Ok(())
+}
+
+/// A namespace with a level, a pod and a ConfigMap of somebody's: the level stays, the pod is named where it is not to stay, and
+/// everything gets back the values that it had. A second state is refused.
+fn given_back_as_it_was(stage: &mut Stage) -> Result<()> {
+    let namespace = stage.name.clone();
+    stage.kube.apply(&format!(
+        r#"
+apiVersion: v1
+kind: Namespace
+metadata: {{ name: {namespace}, labels: {{ pod-security.kubernetes.io/enforce: baseline, team: theirs }} }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{ name: ffe-dev-config, namespace: {namespace} }}
+data: {{ LEVEL: old, THEIRS: x }}
+"#
+    ))?;
+    let account = ["serviceaccount", "default", "-n", &namespace];
+    stage.kube.until("the service account", Duration::from_secs(60), |kube| Ok(kube.get(&account)?.is_some()))?;
+    stage.kube.run(&["run", "rooted", "-n", &namespace, "--image=nowhere.invalid/none:1"])?.ok()?;
+    let seen = |stage: &Stage| -> Result<serde_json::Value> {
+        let map = stage.kube.get(&["configmap", "ffe-dev-config", "-n", &namespace])?.unwrap_or_default();
+        let found = stage.kube.get(&["namespace", &namespace, "--show-managed-fields"])?.unwrap_or_default();
+        let managers = found["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let ours = managers.filter(|one| one["manager"].as_str().is_some_and(|name| name.contains("ffe"))).count();
+        Ok(serde_json::json!([
+            map["data"],
+            map["metadata"]["labels"],
+            found["metadata"]["labels"],
+            found["metadata"]["annotations"],
+            ours
+        ]))
+    };
+    // What kubectl itself has written stays out of it.
+    let before = seen(stage)?;
+    let configuration = |more: &str| {
+        format!(
+            "resource \"ffe_environment\" \"this\" {{\n  name = \"dev\"\n  preset = \"production\"\n  namespace = \"{namespace}\"\n  \
+             adopt = true\n  deletion_protection = false\n  labels = {{ team = \"ours\" }}\n  config = {{ LEVEL = \"new\" }}\n  {more}\n}}\n"
+        )
+    };
+    stage.configure(&configuration("pod_security = \"restricted\""))?;
+    stage
+        .terraform(&["plan", "-no-color"])?
+        .ok()?
+        .says(&["do not meet the Pod Security level restricted", "rooted"])?;
+    stage.configure(&configuration(""))?;
+    stage.apply()?.ok()?;
+    let taken = seen(stage)?;
+    ensure!(taken[2]["pod-security.kubernetes.io/enforce"] == "baseline" && taken[2]["team"] == "ours", "{taken:#}");
+    ensure!(taken[0] == serde_json::json!({ "LEVEL": "new", "THEIRS": "x" }), "{taken:#}");
+    stage.expect_empty_plan()?;
+
+    let state = stage.folder.join("terraform.tfstate");
+    let kept = std::fs::read(&state)?;
+    stage.forget_state()?;
+    stage.apply()?.failed_with(&["exists already", "in another state", "terraform import ffe_environment.<name>"])?;
+    std::fs::write(&state, kept)?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok()?;
+    let after = seen(stage)?;
+    ensure!(after == before, "before: {before:#}\nafter: {after:#}");
+    let left = stage.kube.names(&namespace, "secrets,resourcequotas,limitranges,roles,rolebindings")?;
+    ensure!(left.is_empty(), "something of ours is left: {left:?}");
     Ok(())
 }
 
