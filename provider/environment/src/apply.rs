@@ -39,8 +39,6 @@ pub(crate) struct Run<'a> {
     pub(crate) inputs: String,
     pub(crate) run_id: String,
     pub(crate) terms: Terms,
-    /// The revision of the write-only values where the plan knew that they stay.
-    pub(crate) promised: Option<String>,
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Instant,
 }
@@ -78,7 +76,6 @@ impl Run<'_> {
         self.wait_for_the_namespace_to_be_free().await?;
         let mut claimed = self.claim_all().await?;
         self.same_server().await?;
-        self.keep_the_promise().await?;
         let namespace = claimed.remove(0);
         self.apply(&namespace, done).await?;
         done.steps.push(Step::Namespace);

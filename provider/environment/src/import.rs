@@ -76,10 +76,10 @@ async fn as_it_is(cluster: &Cluster, names: &Names, state: &mut Environment) -> 
     if let Some(found) = namespace.filter(was_there) {
         state.pod_security_before = plan::told::level_before(&found).into();
     }
-    if let Some(database) = state.database.known_mut()
+    if state.database.is_known()
         && let Some(server) = Server::find(cluster, names).await?
     {
-        database.initial_image = server.image.into();
+        state.initial_database_image = server.image.into();
     }
     Ok(())
 }

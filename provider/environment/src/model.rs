@@ -110,6 +110,9 @@ pub struct Environment {
     /// What differs in the cluster from what was applied. Shown in the plan as what the apply will put right.
     #[attr(computed)]
     pub drifted: Attr<Vec<Drift>>,
+    /// The image that the bundled database was made with, which it runs where `database.image` is left out.
+    #[attr(computed, keep)]
+    pub initial_database_image: Attr<String>,
     /// How the bundled database is.
     #[attr(computed)]
     pub database_status: Attr<DatabaseStatus>,
@@ -147,9 +150,6 @@ pub struct Database {
     /// image of another flavour (Alpine, Debian) is refused: the data belongs to another user there, and is sorted differently.
     #[attr(optional, computed, check = image())]
     pub image: Attr<String>,
-    /// The image that the database was made with, which it runs where `image` is left out.
-    #[attr(computed, keep)]
-    pub initial_image: Attr<String>,
     /// User and group that the server runs as: the number of the image's user `postgres`. Default: 70 where the image's tag
     /// says `alpine`, else 999. Cannot be changed later.
     #[attr(optional, computed, check = Check::between(1, 2_147_483_647))]

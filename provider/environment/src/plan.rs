@@ -10,14 +10,13 @@ use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan};
 
 use crate::apply::database::refuse_size;
-use crate::apply::secrets::{self, SECRETS, URL, bytes, revision, url_bytes};
+use crate::apply::secrets::{SECRETS, URL, bytes, revision, url_bytes};
 use crate::claim;
 use crate::kinds::{Desired, Found, Kind};
 use crate::model::Environment;
 use crate::names::Names;
 use crate::objects::database;
 use crate::refusals::{protection, refusals};
-use crate::resource::private;
 use crate::settle::{known_texts, pod_security};
 use crate::spec::{Bundled, Spec};
 
@@ -55,17 +54,7 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<Environment>) -> Dia
         diagnostics.extend(taken(&cluster, &plan.planned, &plan.config).await);
         diagnostics.extend(told::another_server(&cluster, &plan.planned).await);
     } else if !replaced {
-        let promised = private::promised(&plan.private);
         diagnostics.extend(notice_write_only(&cluster, plan).await);
-        let now = plan.planned.secrets_revision.as_str().map(str::to_owned);
-        if promised.is_some() && promised != now {
-            // This is the plan of an apply, which has to say what the first one said.
-            diagnostics.push(secrets::changed_since_plan("they are others now"));
-            return diagnostics;
-        }
-        if plan.is_change() {
-            private::set_promised(&mut plan.private, now.as_deref());
-        }
         diagnostics.extend(too_small(&cluster, plan).await);
         keep_database_status(plan);
         diagnostics.extend(told::restart(plan));

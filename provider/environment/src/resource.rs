@@ -50,7 +50,6 @@ pub(crate) mod private {
     const SERVER: &str = "server";
     const TAKEN_OVER: &str = "take_over";
     const DATABASE_REVISION: &str = "database_revision";
-    const PROMISED: &str = "promised_secrets";
 
     /// The UID of the cluster's namespace kube-system.
     pub(crate) fn cluster(private: &Private) -> Option<String> {
@@ -74,18 +73,6 @@ pub(crate) mod private {
 
     pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
         if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
-    }
-
-    /// The revision of the secrets that this plan knows to stay; a state never has it.
-    pub(crate) fn promised(private: &Private) -> Option<String> {
-        private.get(PROMISED)
-    }
-
-    pub(crate) fn set_promised(private: &mut Private, revision: Option<&str>) {
-        match revision {
-            Some(revision) => private.set(PROMISED, &revision),
-            None => private.remove(PROMISED),
-        }
     }
 
     /// The StatefulSet's revision whose server said its version.
@@ -165,7 +152,6 @@ impl Resource for EnvironmentResource {
             known: known.into_iter().map(|desired| desired.reference).collect(),
         };
         let mut private = request.private;
-        private::set_promised(&mut private, None);
         let checked = self.same_cluster(&private).await;
         let made = match checked {
             Ok(()) => self.make(cx, &request.config, &request.planned, terms, &mut done).await,
@@ -230,7 +216,6 @@ impl EnvironmentResource {
                 ffe_session::inputs::to_text(&config.to_value(), &Environment::schema())
             },
             run_id: new_run_id(),
-            promised: planned.secrets_revision.as_str().map(str::to_owned),
             terms: Terms { adopt: terms.adopt || planned.adopt == Attr::Known(true), ..terms },
             cancel: guard.token(),
             deadline: Instant::now() + timeout(planned),

@@ -49,8 +49,18 @@ pub(crate) fn settle(config: &Environment, planned: &mut Environment, defaults: 
     planned.pod_security = pod_security(config, &planned.pod_security_before);
     planned.deletion_protection = config.deletion_protection.or(preset.map(|preset| preset.deletion_protection));
     planned.quota = quota(&config.quota, preset);
-    let before = planned.database.known().cloned();
-    planned.database = config.database.as_ref().map(|given| database(given, before.as_ref(), preset, defaults));
+    let initial = if planned.initial_database_image.is_unknown() {
+        Attr::Null
+    } else {
+        planned.initial_database_image.clone()
+    };
+    let before = Before { version: version_of(&planned.database), image: initial.clone() };
+    planned.database = config.database.as_ref().map(|given| database(given, &before, preset, defaults));
+    planned.initial_database_image = match &planned.database {
+        Attr::Null => Attr::Null,
+        Attr::Unknown => initial.or(Attr::Unknown),
+        Attr::Known(database) => initial.or(database.image.clone()),
+    };
 
     planned.service_account = name(Names::base);
     planned.config_map = name(Names::config_map);
@@ -130,31 +140,39 @@ fn quota(configured: &Attr<Quota>, preset: Attr<&Preset>) -> Attr<Quota> {
     })
 }
 
-/// `before` is what the state has: a default that has become another one since changes no database that exists.
-fn database(given: &Database, before: Option<&Database>, preset: Attr<&Preset>, defaults: &Defaults) -> Database {
+/// What a database that exists was made with: a default that has become another one since does not change it.
+struct Before {
+    version: Attr<String>,
+    image: Attr<String>,
+}
+
+/// The version that a state has; null where it has none.
+fn version_of(database: &Attr<Database>) -> Attr<String> {
+    match database.known().map(|database| &database.version) {
+        Some(Attr::Known(version)) => Attr::Known(version.clone()),
+        _ => Attr::Null,
+    }
+}
+
+fn database(given: &Database, before: &Before, preset: Attr<&Preset>, defaults: &Defaults) -> Database {
     let mode = given.mode.clone().or("bundled".into());
     if mode.as_str() == Some("external") {
         let pool_size = given.pool_size.or(preset.map(|preset| preset.pool_size));
         return Database { mode, pool_size, ..given.clone() };
     }
     let pool_size = given.pool_size.or(if mode.is_known() { preset.map(fitting_pool) } else { Attr::Unknown });
-    let kept = |of: fn(&Database) -> &Attr<String>| match before.map(of) {
-        Some(Attr::Known(text)) => Attr::Known(text.clone()),
-        _ => Attr::Null,
-    };
     // Whether an attribute has a default at all depends on the mode.
     let bundled = mode.is_known();
     let fill =
         |given: &Attr<String>, default: Attr<String>| given.clone().or(if bundled { default } else { Attr::Unknown });
-    let initial = kept(|before| &before.initial_image);
-    let image_given = given.image.clone().or(initial.clone()).or(defaults.database_image.clone().into());
+    let image_given = given.image.clone().or(before.image.clone()).or(defaults.database_image.clone().into());
     let version = fill(
         &given.version,
         match &image_given {
             Attr::Unknown => Attr::Unknown,
             image => {
                 let told = image.as_str().and_then(image::major).map(|major| major.to_string());
-                Attr::from(told).or(kept(|before| &before.version)).or(DATABASE_VERSION.into())
+                Attr::from(told).or(before.version.clone()).or(DATABASE_VERSION.into())
             }
         },
     );
@@ -170,7 +188,6 @@ fn database(given: &Database, before: Option<&Database>, preset: Attr<&Preset>, 
         Attr::Known(storage) => Attr::Known(Storage { size, class: storage.class.clone() }),
     };
     Database {
-        initial_image: initial.or(image.clone()),
         run_as_user: given.run_as_user.or(image.as_ref().map(|image| image::user(image))),
         name: fill(&given.name, "ffe".into()),
         user: fill(&given.user, "ffe".into()),
@@ -256,7 +273,8 @@ mod tests {
         assert_eq!(database.image.as_str(), Some("postgres:16-alpine"));
         assert_eq!(database.storage.known().unwrap().size.as_str(), Some("20Gi"));
         assert_eq!(database.storage.known().unwrap().class.as_str(), Some("fast"));
-        assert_eq!(database.pool_size, Attr::Known(20));
+        // As much of the preset's 20 as the server has memory for.
+        assert_eq!(database.pool_size, Attr::Known(7));
         assert_eq!(planned.database_secret.as_str(), Some("ffe-shop-database"));
         let tls = planned.tls.known().unwrap();
         assert_eq!(tls.acme_server.as_str(), Some("letsencrypt"));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ffe_cluster::{Comparison, Mark, Originals, Standing};
+use ffe_cluster::{Mark, Originals, Standing};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use super::{Claimed, Done, Run, failed};
@@ -16,14 +16,6 @@ use crate::spec::DatabaseSpec;
 pub(crate) const SECRETS: &str = "secrets_wo";
 /// See [`SECRETS`].
 pub(crate) const URL: &str = "database.url_wo";
-
-/// The error for secrets that a plan said to stay.
-pub(crate) fn changed_since_plan(what: &str) -> Diagnostic {
-    Diagnostic::error(
-        "The secrets have changed since plan",
-        format!("The plan said that they stay, and {what}. Nothing was changed. Plan and apply again."),
-    )
-}
 
 /// The values that an attribute's digest is made of.
 pub(crate) fn bytes<'a>(values: impl IntoIterator<Item = (&'a String, &'a String)>) -> BTreeMap<String, Vec<u8>> {
@@ -82,34 +74,6 @@ impl Run<'_> {
 
     fn secrets(&self) -> BTreeMap<String, String> {
         crate::settle::known_texts(&self.config.secrets_wo).into_known().unwrap_or_default()
-    }
-
-    /// Where a plan said that the secrets stay, they have to be the same now, before anything is written.
-    pub(super) async fn keep_the_promise(&self) -> Result<(), Diagnostics> {
-        if self.promised.is_none() {
-            return Ok(());
-        }
-        let names = &self.spec.names;
-        let digests = self.cluster.find_digests(&names.namespace, &names.owner()).await;
-        let digests = digests.map_err(failed("The digests of the secrets could not be read"))?;
-        let same = |attribute: &str, value: &BTreeMap<String, Vec<u8>>| {
-            digests.as_ref().is_some_and(|digests| digests.compare(attribute, value) == Comparison::Same)
-        };
-        let mut changed = Vec::new();
-        if !same(SECRETS, &bytes(&self.secrets())) {
-            changed.push(SECRETS);
-        }
-        if self.spec.database == DatabaseSpec::External && !same(URL, &url_bytes(&self.external_url()?)) {
-            changed.push(URL);
-        }
-        if changed.is_empty() && digests.as_ref().and_then(revision) == self.promised {
-            return Ok(());
-        }
-        let what = match changed.as_slice() {
-            [] => "their digests were changed in the cluster since".to_owned(),
-            changed => format!("{} has another value now", changed.join(" and ")),
-        };
-        Err(changed_since_plan(&what).into())
     }
 
     /// Applies an object with its content, under the mark that was found for it without.

@@ -43,7 +43,7 @@ impl Server {
     }
 
     fn of(workload: &StatefulSet) -> Option<Server> {
-        let pod = workload.spec.as_ref()?.template.spec.as_ref()?;
+        let pod = workload.spec.template.spec.as_ref()?;
         let image = pod.containers.first()?.image.clone()?;
         let user = pod.security_context.as_ref().and_then(|context| context.run_as_user);
         let ready = workload.status.as_ref().and_then(|status| status.ready_replicas);

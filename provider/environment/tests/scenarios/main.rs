@@ -78,7 +78,6 @@ fn trials() -> Vec<Trial> {
         life::a_large_configuration_is_kept_once,
         trouble::another_image_of_the_surroundings_changes_no_database_that_exists,
         trouble::an_image_of_another_flavour_is_refused,
-        trouble::secrets_that_changed_since_the_plan_are_refused,
         trouble::bad_input_is_named_with_its_path,
         trouble::another_cluster_is_noticed_and_nothing_is_dropped_or_touched,
         trouble::no_answer_is_no_proof_of_absence,

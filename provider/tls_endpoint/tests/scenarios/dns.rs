@@ -176,7 +176,7 @@ async fn a_create_that_fails_after_its_records_leaves_none_of_them_behind() {
     let mut config = with_dns(json!({}));
     config["verify"] = json!({ "timeout": "5s" });
     let failed = tf.apply(ENDPOINT, "this", config.clone()).await;
-    assert!(failed.diagnostics().has_errors() && failed.tainted, "{failed}");
+    assert!(failed.diagnostics().has_errors() && failed.tainted, "{failed:?}");
     failed.expect_error("", "as tainted, because it has DNS records already");
     assert!(failed.state["dns_records"]["api.example.com"].is_string());
     // Its environment takes the namespace along.
@@ -200,7 +200,7 @@ async fn a_record_that_somebody_edited_is_found_by_a_destroy() {
     let edited = ffe_cloudflare::Wish::new("api.example.com", "198.51.100.1", false, Some(1)).unwrap();
     client.ensure(&found, &edited, &owner, &ffe_cloudflare::Adopt::default(), &cancel).await.unwrap();
     let read = tf.refresh(ENDPOINT, "this").await;
-    assert_eq!(read.after["dns_records"]["api.example.com"], json!(id), "{read}");
+    assert_eq!(read.after["dns_records"]["api.example.com"], json!(id), "{read:?}");
     assert_eq!(read.after["drifted"][0]["field"], "content");
     world.api.remove(&ffe_cluster::ObjectRef::new("v1", "Namespace", None, "ffe"));
     tf.destroy(ENDPOINT, "this").await.expect_ok();

@@ -367,7 +367,7 @@ async fn of_two_endpoints_with_one_secret_one_is_refused_at_once() {
         second.apply(ENDPOINT, "this", config("two", "two.example.com")),
     );
     let failed = [&one, &two].map(|applied| applied.diagnostics().has_errors());
-    assert!(failed[0] != failed[1], "{one}\n{two}");
+    assert!(failed[0] != failed[1], "{one:?}\n{two:?}");
     let refused = if failed[0] { &one } else { &two };
     refused.expect_error("secret_name", "Certificate ffe/shared exists already");
     let winner = if failed[0] { "two.example.com" } else { "one.example.com" };
