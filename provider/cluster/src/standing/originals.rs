@@ -111,7 +111,7 @@ impl Originals {
             return Ok(None);
         };
         let mut before =
-            json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name } });
+            json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name, "labels": {}, "annotations": {} } });
         if let Some(namespace) = &object.namespace {
             before["metadata"]["namespace"] = Value::from(namespace.clone());
         }

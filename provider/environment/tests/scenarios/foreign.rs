@@ -1,6 +1,6 @@
 //! What belongs to somebody else: refused, adopted, imported, given back.
 
-use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
+use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use ffe_cluster::{DeleteOptions, ObjectRef};
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told};
@@ -210,6 +210,30 @@ pub(crate) async fn what_somebody_made_anew_is_theirs_and_what_lost_its_mark_is_
     tf.apply(ENVIRONMENT, "this", config(false)).await.expect_ok();
     tf.assert_empty_plan(ENVIRONMENT, "this", config(false)).await;
     tf.destroy(ENVIRONMENT, "this").await.expect_ok();
+}
+
+pub(crate) async fn pods_that_a_level_would_not_admit_are_named(place: Place) {
+    let world = World::start(&place, "pods").await;
+    namespace(&world, json!({})).await;
+    if let Some(fake) = &world.fake {
+        fake.violate("rooted: allowPrivilegeEscalation != false");
+    } else {
+        let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": "rooted", "namespace": world.namespace() },
+            "spec": { "containers": [{ "name": "main", "image": "nowhere.invalid/none:1" }] } }))
+        .unwrap();
+        // Its service account is made a moment after the namespace.
+        while world.cluster.create(&pod).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+    let mut tf = world.terraform().await;
+    let config = |level: &str| world.environment(json!({ "adopt": true, "pod_security": level }));
+    let planned = tf.plan(ENVIRONMENT, "this", config("restricted")).await;
+    planned.expect_warning("pod_security", "rooted").expect_warning("pod_security", "pod_security = \"privileged\"");
+    // The remedy.
+    let planned = tf.plan(ENVIRONMENT, "this", config("privileged")).await;
+    assert!(!planned.diagnostics().to_string().contains("rooted"), "{planned}");
+    remove(&world).await;
 }
 
 pub(crate) async fn a_namespace_keeps_its_level_and_its_pods_are_named_where_it_does_not() {

@@ -59,6 +59,7 @@ fn trials() -> Vec<Trial> {
         foreign::what_lost_its_state_and_its_mark_is_imported_and_not_made_anew,
         foreign::what_was_there_before_is_given_back_with_its_values,
         foreign::what_somebody_made_anew_is_theirs_and_what_lost_its_mark_is_ours,
+        foreign::pods_that_a_level_would_not_admit_are_named,
         foreign::what_does_not_exist_cannot_be_imported,
         trouble::changes_that_would_lose_data_are_refused_at_plan,
         trouble::a_create_that_fails_leaves_no_state_says_what_remains_and_is_resumed,

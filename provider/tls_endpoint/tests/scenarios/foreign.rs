@@ -344,16 +344,17 @@ async fn what_somebody_has_made_under_a_name_of_ours_is_not_taken_by_a_later_set
     world.api.remove(&middleware("api-headers"));
     remade["metadata"] = json!({ "name": "api-headers", "namespace": NAMESPACE });
     world.api.put(remade);
-    let refused = tf.apply(ENDPOINT, "this", endpoint(json!({}))).await;
+    let framed = |how: &str| endpoint(json!({ "security": { "frame_options": how } }));
+    let refused = tf.apply(ENDPOINT, "this", framed("DENY")).await;
     refused.expect_error("name", "is not the one that was made here");
-    // Each remedy.
+    // The remedy.
     world.api.remove(&middleware("api-headers"));
-    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", framed("DENY")).await.expect_ok();
     world.api.edit(&middleware("api-headers"), |one| {
         one["metadata"]["annotations"] = json!({});
         one["metadata"]["labels"] = json!({});
     });
-    tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", framed("SAMEORIGIN")).await.expect_ok();
     assert!(!marks(&world.api.get(&middleware("api-headers")).unwrap()).is_empty());
 }
 
