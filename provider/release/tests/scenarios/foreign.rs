@@ -23,9 +23,12 @@ async fn somebody_elses_release_is_refused_with_both_ways_on() {
 async fn our_own_of_another_state_is_refused_too() {
     let world = World::new();
     let mut tf = world.terraform().await;
-    let config = world.ours("one");
-    let planned = tf.plan(RELEASE, "one", config).await;
-    planned.expect_action(Action::Refused).expect_error("name", "in another state");
+    let mut config = world.ours("one");
+    for adopt in [false, true] {
+        config["adopt"] = json!(adopt);
+        let planned = tf.plan(RELEASE, "one", config.clone()).await;
+        planned.expect_action(Action::Refused).expect_error("name", "in another state");
+    }
     assert_eq!(world.writes(), 0);
 }
 
