@@ -10,20 +10,18 @@
 
 mod check;
 pub(crate) mod correct;
-mod ignored;
 mod shown;
 mod watch;
 
 use ffe_cluster::{Cluster, Kind};
 use ffe_helm::records::{RecordKey, Records, Release as HelmRelease, Status};
-use ffe_session::diagnostic;
+use ffe_session::{Ignored, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Private, Redactor};
 
 use crate::journal::helm_revision::HelmRevision;
 use crate::settings::inputs::merged_values;
 use crate::settings::model::{Drifted, Release};
 use check::Check;
-use ignored::Ignored;
 use watch::{Watched, list_moved};
 
 /// Differences that are shown; more are counted.
@@ -56,6 +54,11 @@ impl Mode {
             }),
         }
     }
+}
+
+/// What others may change.
+fn ignored(model: &Release) -> Ignored {
+    model.drift.known().map(|settings| Ignored::of(&settings.ignore)).unwrap_or_default()
 }
 
 /// What was applied, as Helm's newest record has it.
@@ -100,7 +103,7 @@ async fn compare(
     private: &mut Private,
 ) -> Result<Diagnostics, Diagnostic> {
     let AppliedRecord { cluster, records, key, mut opened } = applied;
-    let ignored = Ignored::of(state);
+    let ignored = ignored(state);
     let namespace = state.namespace.clone().unwrap_or_default();
     let name = state.name.clone().unwrap_or_default();
     let mut watched = match Watched::load(private, &key.uid, &ignored) {

@@ -23,27 +23,39 @@ pub struct Drift {
     pub found: Option<Value>,
 }
 
-/// Everything that is not as this crate would apply it. Fields that are not ours do not count.
+/// Everything that is not as this crate would apply it, of what counts: an object and a JSON pointer, an empty one for the whole
+/// object. Fields that are not ours do not count, nor do those that a webhook has rewritten.
 ///
 /// # Errors
 /// Those of requests.
-pub async fn drift(cluster: &Cluster, route: &Route, resolved: &Resolved) -> Result<Vec<Drift>> {
+pub async fn drift(
+    cluster: &Cluster,
+    route: &Route,
+    resolved: &Resolved,
+    counts: impl Fn(&ObjectRef, &str) -> bool,
+) -> Result<Vec<Drift>> {
     let mut found = Vec::new();
     for wished in objects(route, resolved) {
         let object = ObjectRef::from_value(&wished)?;
-        match live(cluster, &object).await? {
-            None => found.push(Drift { object, path: String::new(), expected: wished, found: None }),
-            Some(live) => found.extend(differences(&wished, &live, None).into_iter().map(|difference| Drift {
-                object: object.clone(),
-                path: difference.pointer(),
-                expected: difference.was,
-                found: difference.is,
-            })),
+        if !counts(&object, "") {
+            continue;
         }
+        let Some(live) = live(cluster, &object).await? else {
+            found.push(Drift { object, path: String::new(), expected: wished, found: None });
+            continue;
+        };
+        let drift = cluster.drift(&wished, &live, |difference| counts(&object, &difference.pointer())).await;
+        found.extend(drift.differences.into_iter().map(|difference| Drift {
+            object: object.clone(),
+            path: difference.pointer(),
+            expected: difference.was,
+            found: difference.is,
+        }));
     }
     if let Resolved::Gateway(attachment) = resolved {
         let gateway = live(cluster, &gateway_object(&attachment.gateway)).await?;
-        found.extend(of_listeners(route, attachment, &gateway.unwrap_or_default()));
+        let listeners = of_listeners(route, attachment, &gateway.unwrap_or_default());
+        found.extend(listeners.into_iter().filter(|drift| counts(&drift.object, &drift.path)));
     }
     Ok(found)
 }

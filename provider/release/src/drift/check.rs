@@ -1,14 +1,14 @@
 //! What differs in one object from what was applied.
 
-use ffe_cluster::drift::{Difference, differences};
+use ffe_cluster::drift::Difference;
 use ffe_cluster::kube::api::DynamicObject;
 use ffe_cluster::{Cluster, Error};
 use ffe_helm::manifest::Manifest;
+use ffe_session::Ignored;
 use futures::StreamExt;
 use serde_json::Value as Json;
 use tfplugin::Redactor;
 
-use super::ignored::Ignored;
 use super::shown::shown;
 use super::watch::{Found, Watch, Watched, applied};
 
@@ -91,18 +91,9 @@ impl<'a> Check<'a> {
             ..Verdict::default()
         };
         let live = whole(live);
-        let counts = |found: Vec<Difference>| -> Vec<Difference> {
-            found.into_iter().filter(|difference| self.counts(watch, difference)).collect()
-        };
-        let plain = counts(differences(applied, &live, None));
-        if plain.is_empty() {
-            return Ok(seen);
-        }
-        // Only now is it worth asking what the API server makes of it.
-        let (found, unresolved) = match self.cluster.try_out(&at_home(applied, &watch.namespace)).await {
-            Ok(resolved) => (counts(differences(applied, &live, Some(&whole(resolved)))), None),
-            Err(error) => (plain, Some(error)),
-        };
+        let counts = |difference: &Difference| self.counts(watch, difference);
+        let drift = self.cluster.drift(&at_home(applied, &watch.namespace), &live, counts).await;
+        let (found, unresolved) = (drift.differences, drift.unresolved);
         let found = found.iter().map(|difference| shown(&watch.kind, difference, &self.redactor)).collect();
         Ok(Verdict { found, unresolved, ..seen })
     }

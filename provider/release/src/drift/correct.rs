@@ -7,8 +7,7 @@ use ffe_cluster::Cluster;
 use ffe_helm::records::{RecordKey, Records, Status};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Private};
 
-use super::ignored::Ignored;
-use super::{AppliedRecord, Mode, find_drift, lines, shown};
+use super::{AppliedRecord, Mode, find_drift, ignored, lines, shown};
 use crate::journal::helm_revision::HelmRevision;
 use crate::rendering::changes::Change;
 use crate::settings::model::{Drifted, Release};
@@ -20,7 +19,7 @@ fn wanted<'a>(config: &Release, prior: Option<&'a Release>) -> Vec<&'a Drifted> 
     if Mode::of(config) != Some(Mode::Correct) {
         return Vec::new();
     }
-    let ignored = Ignored::of(config);
+    let ignored = ignored(config);
     let counts = |drifted: &&Drifted| {
         let (kind, name) = shown::parts(drifted.object.as_str().unwrap_or_default());
         let pointer = drifted.path.as_str().unwrap_or_default();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use ffe_cluster::kube::api::ObjectMeta;
 use ffe_cluster::{Cluster, Error, ObjectRef, Query};
 use ffe_helm::manifest::{Manifest, ObjectId};
+use ffe_session::Ignored;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Private};
 
-use super::ignored::Ignored;
 use crate::rendering::changes::display;
 use crate::settings::model::Drifted;
 

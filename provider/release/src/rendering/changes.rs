@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ffe_helm::manifest::{Manifest, Object, ObjectId, UnstableField, changed_fields};
+use ffe_session::is_at_or_below;
 use tfplugin::Attr;
 
 use crate::rendering::render::Rendering;
@@ -152,11 +153,6 @@ pub(crate) fn object_changes(
     found.sort_by(|a, b| (&a.object, &a.action).cmp(&(&b.object, &b.action)));
     found.dedup();
     found
-}
-
-/// Whether a JSON pointer names a field, or something within it.
-pub(crate) fn is_at_or_below(pointer: &str, field: &str) -> bool {
-    pointer.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn same_key(a: &Key, b: &Key) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ffe_session::checks;
+use ffe_session::{DriftIgnore, checks};
 use tfplugin::{Attr, Check, Model, Value};
 
 /// Runs a Helm release with its database migration and the checks after it: migrate, deploy, wait, verify, and
@@ -486,21 +486,6 @@ pub struct DriftSettings {
     /// What others may change. At least one of `kind`, `name` and `paths` in each; what is left out matches everything.
     #[attr(optional)]
     pub ignore: Attr<Vec<DriftIgnore>>,
-}
-
-/// Objects, or fields of them, that others may change.
-#[derive(Model, Clone, Debug)]
-pub struct DriftIgnore {
-    /// The kind, such as `Deployment`.
-    #[attr(optional)]
-    pub kind: Attr<String>,
-    /// The name of the object.
-    #[attr(optional)]
-    pub name: Attr<String>,
-    /// The fields, as JSON pointers (RFC 6901) such as `/spec/replicas`, each with all that is below it. Positions in lists are
-    /// those of what was applied. Without any, the whole object.
-    #[attr(optional)]
-    pub paths: Attr<Vec<Attr<String>>>,
 }
 
 /// One thing that is not in the cluster as it was applied.

@@ -1,5 +1,6 @@
 //! What the schema's own rules cannot say.
 
+use ffe_session::check_ignored;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::settings::inputs::merged_values;
@@ -185,29 +186,7 @@ fn check_verify(verify: &Verify) -> Diagnostics {
 }
 
 fn check_drift(config: &Release) -> Diagnostics {
-    let mut errors = Diagnostics::new();
-    let rules = config.drift.known().and_then(|settings| settings.ignore.known()).into_iter().flatten();
-    for (index, rule) in rules.enumerate() {
-        let at = Path::attribute("drift").child("ignore").index(index);
-        let empty = rule.paths.known().is_some_and(Vec::is_empty);
-        if rule.kind.is_null() && rule.name.is_null() && (rule.paths.is_null() || empty) {
-            let text = "Say a kind, a name or paths; to look for no drift at all, set drift.mode to \"off\".";
-            errors.push(Diagnostic::error(format!("{at} matches nothing in particular"), text).at(at));
-            continue;
-        }
-        if empty {
-            let text = "Name fields, or leave paths out to ignore the whole object.";
-            errors.push(Diagnostic::error(format!("{at}.paths is empty"), text).at(at.child("paths")));
-        }
-        for (position, path) in rule.paths.known().into_iter().flatten().enumerate() {
-            if let Some(text) = path.as_str().filter(|text| !text.starts_with('/')) {
-                let at = at.child("paths").index(position);
-                let detail = format!(
-                    "Expected a JSON pointer such as \"/spec/replicas\"; \"{text}\" does not begin with \"/\"."
-                );
-                errors.push(Diagnostic::error(format!("Invalid value for {at}"), detail).at(at));
-            }
-        }
-    }
-    errors
+    let Some(settings) = config.drift.known() else { return Diagnostics::new() };
+    let off = "to look for no drift at all, set drift.mode to \"off\"";
+    check_ignored(&settings.ignore, &Path::attribute("drift").child("ignore"), off)
 }

@@ -8,6 +8,8 @@ use super::*;
 use crate::tests::{api, gateway, on_gateway, resolved, route};
 use crate::{attach, names};
 
+const ALL: fn(&ObjectRef, &str) -> bool = |_, _| true;
+
 fn paths(drift: &[Drift]) -> Vec<String> {
     drift.iter().map(|drift| format!("{}{}", drift.object, drift.path)).collect()
 }
@@ -16,11 +18,11 @@ fn paths(drift: &[Drift]) -> Vec<String> {
 async fn what_was_applied_has_not_drifted_and_every_change_is_named() {
     let (api, route) = (api(), route("traefik"));
     let (cluster, resolved) = (api.cluster(), resolved(&api, &route).await);
-    assert_eq!(drift(&cluster, &route, &resolved).await.unwrap().len(), 5);
+    assert_eq!(drift(&cluster, &route, &resolved, ALL).await.unwrap().len(), 5);
     for object in objects(&route, &resolved) {
         cluster.apply_value(&object, ApplyOptions::default()).await.unwrap();
     }
-    assert_eq!(drift(&cluster, &route, &resolved).await.unwrap(), []);
+    assert_eq!(drift(&cluster, &route, &resolved, ALL).await.unwrap(), []);
 
     let found = names("ffe", "api");
     api.edit(&found[0], |ingress| {
@@ -29,7 +31,7 @@ async fn what_was_applied_has_not_drifted_and_every_change_is_named() {
     });
     api.edit(&found[3], |headers| headers["spec"]["headers"]["stsSeconds"] = json!(60));
     api.remove(&found[1]);
-    let drift = drift(&cluster, &route, &resolved).await.unwrap();
+    let drift = drift(&cluster, &route, &resolved, ALL).await.unwrap();
     assert_eq!(
         paths(&drift),
         [
@@ -51,15 +53,15 @@ async fn listeners_of_ours_are_compared_by_name() {
     for object in objects(&route, &resolved) {
         cluster.apply_value(&object, ApplyOptions::default()).await.unwrap();
     }
-    let missing = drift(&cluster, &route, &resolved).await.unwrap();
+    let missing = drift(&cluster, &route, &resolved, ALL).await.unwrap();
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing.iter().all(|drift| drift.path.starts_with("/spec/listeners/ffe-api-") && drift.found.is_none()));
 
     attach(&cluster, &route, &resolved).await.unwrap();
-    assert_eq!(drift(&cluster, &route, &resolved).await.unwrap(), []);
+    assert_eq!(drift(&cluster, &route, &resolved, ALL).await.unwrap(), []);
     let object = ObjectRef::new("gateway.networking.k8s.io/v1", "Gateway", Some("infra"), "web");
     api.edit(&object, |gateway| gateway["spec"]["listeners"][1]["tls"]["certificateRefs"][0]["name"] = json!("other"));
-    let changed = drift(&cluster, &route, &resolved).await.unwrap();
+    let changed = drift(&cluster, &route, &resolved, ALL).await.unwrap();
     assert_eq!(changed.len(), 1);
     assert!(changed[0].path.ends_with("/tls/certificateRefs/0/name"), "{}", changed[0].path);
 }

@@ -59,7 +59,7 @@ pub(crate) async fn our_listeners_come_and_go_beside_those_of_others() {
     }
     let redirect = client.get(&format!("http://{a}/x")).await;
     assert_eq!((redirect.status, redirect.header("location")), (301, format!("https://{a}/x").as_str()));
-    assert_eq!(drift(cluster, &route, &resolved).await.unwrap(), []);
+    assert_eq!(drift(cluster, &route, &resolved, |_, _| true).await.unwrap(), []);
 
     // another endpoint on the same Gateway
     let second =
@@ -76,7 +76,7 @@ pub(crate) async fn our_listeners_come_and_go_beside_those_of_others() {
     assert_eq!((ours(&world, &resolved).await, ours(&world, &its).await), (1, 1));
     detach(cluster, &shared(true), &world.namespace, "api").await.unwrap();
     assert_eq!((ours(&world, &resolved).await, ours(&world, &its).await), (0, 1));
-    let drifted = drift(cluster, &fewer, &resolve(cluster, &fewer).await.unwrap()).await.unwrap();
+    let drifted = drift(cluster, &fewer, &resolve(cluster, &fewer).await.unwrap(), |_, _| true).await.unwrap();
     assert_eq!(drifted.len(), 1, "{drifted:?}");
     client.until_status(&format!("https://{c}/"), StatusCode::OK).await;
     detach(cluster, &shared(true), &world.namespace, "other").await.unwrap();

@@ -51,7 +51,7 @@ pub(crate) async fn everything_that_is_promised_is_kept() {
     assert_eq!(answers[0].status, 200);
 
     // what is there is what was applied, and reads back as it was described
-    assert_eq!(drift(cluster, &route, &resolved).await.unwrap(), []);
+    assert_eq!(drift(cluster, &route, &resolved, |_, _| true).await.unwrap(), []);
     let described = describe(cluster, &world.namespace, "api").await.unwrap();
     assert_eq!((described.route, described.untold), (route.clone(), Vec::<String>::new()));
 

@@ -1,11 +1,53 @@
-//! Objects and fields in which a difference is no drift, by the user's own word.
+//! What others may change, by the user's own word: objects and fields in which a difference is no drift.
 
-use crate::rendering::changes::is_at_or_below;
-use crate::settings::model::{DriftIgnore, Release};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Model, Path};
+
+/// Objects, or fields of them, that others may change.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct DriftIgnore {
+    /// The kind, such as `Deployment`.
+    #[attr(optional)]
+    pub kind: Attr<String>,
+    /// The name of the object.
+    #[attr(optional)]
+    pub name: Attr<String>,
+    /// The fields, as JSON pointers (RFC 6901) such as `/spec/replicas`, each with all that is below it. Positions in lists are
+    /// those of what was applied. Without any, the whole object.
+    #[attr(optional)]
+    pub paths: Attr<Vec<Attr<String>>>,
+}
+
+/// What is wrong with such rules, which stand at `at`. `off` says how to look for no drift at all.
+pub fn check_ignored(rules: &Attr<Vec<DriftIgnore>>, at: &Path, off: &str) -> Diagnostics {
+    let mut errors = Diagnostics::new();
+    for (index, rule) in rules.known().into_iter().flatten().enumerate() {
+        let at = at.index(index);
+        let empty = rule.paths.known().is_some_and(Vec::is_empty);
+        if rule.kind.is_null() && rule.name.is_null() && (rule.paths.is_null() || empty) {
+            let text = format!("Say a kind, a name or paths; {off}.");
+            errors.push(Diagnostic::error(format!("{at} matches nothing in particular"), text).at(at));
+            continue;
+        }
+        if empty {
+            let text = "Name fields, or leave paths out to ignore the whole object.";
+            errors.push(Diagnostic::error(format!("{at}.paths is empty"), text).at(at.child("paths")));
+        }
+        for (position, path) in rule.paths.known().into_iter().flatten().enumerate() {
+            if let Some(text) = path.as_str().filter(|text| !text.starts_with('/')) {
+                let at = at.child("paths").index(position);
+                let detail = format!(
+                    "Expected a JSON pointer such as \"/spec/replicas\"; \"{text}\" does not begin with \"/\"."
+                );
+                errors.push(Diagnostic::error(format!("Invalid value for {at}"), detail).at(at));
+            }
+        }
+    }
+    errors
+}
 
 /// Which objects and fields do not count.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Ignored(Vec<Rule>);
+pub struct Ignored(Vec<Rule>);
 
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Rule {
@@ -16,9 +58,8 @@ struct Rule {
 }
 
 impl Ignored {
-    /// As the state says.
-    pub(crate) fn of(model: &Release) -> Ignored {
-        let rules = model.drift.known().and_then(|settings| settings.ignore.known()).into_iter().flatten();
+    /// As the rules say.
+    pub fn of(rules: &Attr<Vec<DriftIgnore>>) -> Ignored {
         let rule = |rule: &DriftIgnore| Rule {
             kind: rule.kind.clone().into_known(),
             name: rule.name.clone().into_known(),
@@ -30,7 +71,7 @@ impl Ignored {
                 .filter_map(|path| path.as_str().map(str::to_owned))
                 .collect(),
         };
-        Ignored(rules.map(rule).collect())
+        Ignored(rules.known().into_iter().flatten().map(rule).collect())
     }
 
     fn about<'a>(&'a self, kind: &'a str, name: &'a str) -> impl Iterator<Item = &'a Rule> {
@@ -39,14 +80,19 @@ impl Ignored {
     }
 
     /// Whether an object does not count at all.
-    pub(super) fn object(&self, kind: &str, name: &str) -> bool {
+    pub fn object(&self, kind: &str, name: &str) -> bool {
         self.about(kind, name).any(|rule| rule.paths.is_empty())
     }
 
     /// Whether a field of an object does not count: it is named, or part of one that is.
-    pub(super) fn field(&self, kind: &str, name: &str, pointer: &str) -> bool {
+    pub fn field(&self, kind: &str, name: &str, pointer: &str) -> bool {
         self.about(kind, name).any(|rule| rule.paths.iter().any(|path| is_at_or_below(pointer, path)))
     }
+}
+
+/// Whether a JSON pointer names a field, or something within it.
+pub fn is_at_or_below(pointer: &str, field: &str) -> bool {
+    pointer.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
