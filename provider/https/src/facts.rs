@@ -10,6 +10,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use crate::trust::is_signed_by_itself;
+
 /// Subjects of the certificates that ingress controllers serve while they have none for a host.
 const DEFAULTS: [(&str, &str); 2] = [
     ("TRAEFIK DEFAULT CERT", "Traefik's default certificate"),
@@ -37,7 +39,7 @@ pub struct CertificateFacts {
     pub key: String,
     /// Whether it is the certificate of an authority.
     pub is_ca: bool,
-    /// Whether subject and issuer are the same.
+    /// Whether it signs itself: subject and issuer are the same, or there is neither and it was signed with its own key.
     pub self_signed: bool,
 }
 
@@ -48,7 +50,8 @@ impl CertificateFacts {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let sans = certificate.subject_alternative_name().ok().flatten();
         let constraints = certificate.basic_constraints().ok().flatten();
-        Some(CertificateFacts {
+        let same_names = certificate.subject().as_raw() == certificate.issuer().as_raw();
+        let mut facts = CertificateFacts {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
             sans: sans.map(|names| names.value.general_names.iter().filter_map(san).collect()).unwrap_or_default(),
@@ -58,8 +61,11 @@ impl CertificateFacts {
             fingerprint_sha256: hex::encode(Sha256::digest(der)),
             key: key(&certificate),
             is_ca: constraints.is_some_and(|constraints| constraints.value.ca),
-            self_signed: certificate.subject().as_raw() == certificate.issuer().as_raw(),
-        })
+            self_signed: same_names,
+        };
+        // No names are the same names, whoever has signed.
+        facts.self_signed &= !facts.subject.is_empty() || is_signed_by_itself(der, &facts);
+        Some(facts)
     }
 
     pub(crate) fn of_chain(chain: &[CertificateDer<'_>]) -> Vec<CertificateFacts> {

@@ -148,6 +148,15 @@ pub(crate) fn distrust(
     reasons
 }
 
+/// Whether a certificate was signed with its own key.
+pub(crate) fn is_signed_by_itself(der: &[u8], own: &CertificateFacts) -> bool {
+    let der = CertificateDer::from(der);
+    let mut roots = RootCertStore::empty();
+    let (Ok(parsed), Ok(())) = (ParsedCertificate::try_from(&der), roots.add(der.clone())) else { return false };
+    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+    verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], midlife(own), algorithms).is_ok()
+}
+
 fn midlife(own: &CertificateFacts) -> UnixTime {
     let middle = own.not_before.as_second().midpoint(own.not_after.as_second());
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(middle).unwrap_or(0)))

@@ -57,7 +57,7 @@ fn redirects_to_itself(seen: &Seen, target: &Target) -> Option<&'static str> {
 fn meaning(status: u16) -> Option<&'static str> {
     Some(match status {
         401 | 403 => "the token or the address of the client is not accepted",
-        404 => "no route matches, or the application does not know the path",
+        404 => "no route matches, Traefik knows no pod that is ready, or the application does not know the path",
         429 => "too many requests",
         502 | 504 => "the ingress controller does not reach the application",
         503 => "the application has no pod that is ready",

@@ -204,7 +204,7 @@ async fn a_status_is_told_with_what_it_means() {
     for (status, meaning, can_heal) in [
         (401, "the token or the address of the client is not accepted", false),
         (403, "the token or the address of the client is not accepted", false),
-        (404, "no route matches, or the application does not know the path", true),
+        (404, "no route matches, Traefik knows no pod that is ready, or the application does not know the path", true),
         (502, "the ingress controller does not reach the application", true),
         (526, "Cloudflare does not trust the certificate of the origin", true),
     ] {

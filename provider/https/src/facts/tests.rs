@@ -33,6 +33,26 @@ fn everything_that_a_certificate_says() {
 }
 
 #[test]
+fn without_names_it_is_told_by_the_signature_who_signed() {
+    let params = |ca: bool| {
+        let mut params =
+            rcgen::CertificateParams::new(if ca { vec![] } else { vec!["ffe.example.com".to_owned()] }).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        if ca {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        params
+    };
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::Issuer::new(params(true), rcgen::KeyPair::generate().unwrap());
+    let itself = CertificateFacts::of_der(params(false).self_signed(&key).unwrap().der()).unwrap();
+    let signed = CertificateFacts::of_der(params(false).signed_by(&key, &authority).unwrap().der()).unwrap();
+    for (facts, own) in [(itself, true), (signed, false)] {
+        assert_eq!((facts.subject.as_str(), facts.issuer.as_str(), facts.self_signed), ("", "", own));
+    }
+}
+
+#[test]
 fn the_fingerprint_and_serial_are_those_that_openssl_prints() {
     // Made and printed by `openssl req -x509` and `openssl x509 -serial -fingerprint -sha256`.
     let facts = facts_of_pem(include_bytes!("testdata/openssl.pem")).unwrap().remove(0);
