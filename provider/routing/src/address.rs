@@ -207,7 +207,7 @@ fn routes(route: &Route, attachment: &Attachment) -> Vec<ObjectRef> {
 
 /// The controller that wrote the status, where that is surely not the one of the class: an Ingress whose class was
 /// changed keeps the address of its former controller until the new one has written its own.
-fn former_controller(ingress: &Value, resolved: &Resolved) -> Option<String> {
+pub(crate) fn former_controller(ingress: &Value, resolved: &Resolved) -> Option<String> {
     let other = match resolved.dialect() {
         Dialect::Traefik | Dialect::TraefikNginx => NGINX_MANAGER,
         Dialect::IngressNginx => TRAEFIK_MANAGER,
@@ -221,7 +221,7 @@ fn former_controller(ingress: &Value, resolved: &Resolved) -> Option<String> {
 }
 
 /// Addresses in the status of an Ingress or a Gateway, each once.
-fn addresses(object: &Value) -> Vec<Address> {
+pub(crate) fn addresses(object: &Value) -> Vec<Address> {
     let list = |pointer: &str| object.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let balancer = list("/status/loadBalancer/ingress");
     let gateway = list("/status/addresses");

@@ -1,10 +1,14 @@
 //! A route that changes while it is in use: what serves goes on until what comes after it has shown that it serves too.
 //! Pure: the live objects are given.
 
+use ffe_cluster::Cluster;
 use serde_json::{Value, json};
 
 use crate::Resolved;
+use crate::address::{Address, addresses, former_controller};
+use crate::error::{Error, Result};
 use crate::names::{NETWORKING, interim_name};
+use crate::resolve::{by_name, served};
 use crate::route::Route;
 use crate::support::Dialect;
 
@@ -39,6 +43,47 @@ impl Serving {
             hosts: rules.filter_map(|rule| rule["host"].as_str().map(str::to_owned)).collect(),
             secret_name: spec["tls"][0]["secretName"].as_str().map(str::to_owned),
         }
+    }
+}
+
+/// Who serves an Ingress until its class changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// What that class understands
+    pub dialect: Dialect,
+    /// Where it is reached; none where it does not say
+    pub addresses: Vec<Address>,
+}
+
+impl Former {
+    /// Who serves a live Ingress.
+    ///
+    /// # Errors
+    /// As [`crate::served`]: nobody does, or there is no telling.
+    pub async fn of(cluster: &Cluster, live: &Value, serving: &Serving) -> Result<Self> {
+        let class = serving.class.as_deref();
+        let served = match (served(cluster, class).await, class) {
+            // An annotation need not name a class that exists.
+            (Err(Error::NoSuchClass { .. }), Some(class)) if live["spec"]["ingressClassName"].is_null() => {
+                by_name(class)
+            }
+            (found, _) => found?,
+        };
+        let dialect = served.dialect;
+        // What a controller has written that is gone since says nothing of where this one is.
+        let is_current = former_controller(live, &Resolved::Ingress(served)).is_none();
+        Ok(Self { dialect, addresses: if is_current { addresses(live) } else { Vec::new() } })
+    }
+
+    /// Whether the same controller serves the new class too: a Traefik serves classes of its own and those of ingress-nginx. It
+    /// holds two routes for the same hosts for equals, so that it is chance which of them answers. Controllers of their own
+    /// are told apart by where they are reached; one that does not say so may be the same.
+    pub fn is_the_same_as(&self, resolved: &Resolved, reached: &[String]) -> bool {
+        let is_traefik = |dialect| matches!(dialect, Dialect::Traefik | Dialect::TraefikNginx);
+        let is_here = |address: &Address| reached.contains(&address.to_string());
+        is_traefik(self.dialect)
+            && is_traefik(resolved.dialect())
+            && (self.addresses.is_empty() || reached.is_empty() || self.addresses.iter().any(is_here))
     }
 }
 
@@ -125,7 +170,7 @@ mod tests {
     use super::*;
     use crate::resolve::Served;
 
-    fn served() -> Resolved {
+    fn traefik() -> Resolved {
         Resolved::Ingress(Served { class: "traefik".to_owned(), controller: None, dialect: Dialect::Traefik })
     }
 
@@ -148,11 +193,31 @@ mod tests {
         let ingress = json!({"apiVersion": NETWORKING, "kind": "Ingress",
             "metadata": {"annotations": {LEGACY_CLASS: "old"}},
             "spec": {"rules": [{"host": "a.example"}, {"http": {}}, {"host": "b.example"}], "tls": [{"secretName": "tls"}]}});
-        let serving = Serving::of(&ingress, &served());
+        let serving = Serving::of(&ingress, &traefik());
         assert_eq!(serving.hosts, ["a.example", "b.example"]);
         assert_eq!((serving.class.as_deref(), serving.secret_name.as_deref()), (Some("old"), Some("tls")));
-        assert_eq!(Serving::of(&json!({"apiVersion": NETWORKING}), &served()), Serving::default());
-        assert_eq!(Serving::of(&route(&json!([]), &json!([])), &served()).hosts, ["a.example"]);
+        assert_eq!(Serving::of(&json!({"apiVersion": NETWORKING}), &traefik()), Serving::default());
+        assert_eq!(Serving::of(&route(&json!([]), &json!([])), &traefik()).hosts, ["a.example"]);
+    }
+
+    #[test]
+    fn one_traefik_serves_two_classes_unless_they_are_reached_at_different_places() {
+        let reached = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let (here, there) = (Address::Ip([192, 0, 2, 1].into()), Address::Hostname("lb.example.com".to_owned()));
+        for (dialect, addresses, now, same) in [
+            (Dialect::TraefikNginx, vec![here.clone()], reached(&["192.0.2.1"]), true),
+            (Dialect::Traefik, vec![here.clone(), there.clone()], reached(&["lb.example.com"]), true),
+            (Dialect::TraefikNginx, vec![here.clone()], reached(&["192.0.2.2"]), false),
+            (Dialect::TraefikNginx, vec![], reached(&["192.0.2.2"]), true),
+            (Dialect::TraefikNginx, vec![there.clone()], reached(&[]), true),
+            (Dialect::IngressNginx, vec![here.clone()], reached(&["192.0.2.1"]), false),
+            (Dialect::Other, vec![], reached(&[]), false),
+        ] {
+            let former = Former { dialect, addresses };
+            assert_eq!(former.is_the_same_as(&traefik(), &now), same, "{former:?} {now:?}");
+        }
+        let other = Resolved::Ingress(Served { class: "kong".to_owned(), controller: None, dialect: Dialect::Other });
+        assert!(!Former { dialect: Dialect::Traefik, addresses: vec![] }.is_the_same_as(&other, &[]));
     }
 
     #[test]

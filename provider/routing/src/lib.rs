@@ -25,7 +25,7 @@ mod warnings;
 
 pub use address::{Address, accepted, address, current_address};
 pub use backend::backend_problem;
-pub use change::{Serving, beside, can_serve_beside, interim};
+pub use change::{Former, Serving, beside, can_serve_beside, interim};
 pub use conflicts::{Conflict, conflicts};
 pub use describe::{Described, describe};
 pub use drift::{Drift, drift};

@@ -212,7 +212,8 @@ fn info(class: IngressClass) -> IngressClassInfo {
     }
 }
 
-fn by_name(name: &str) -> Served {
+/// A class of which only its name is known.
+pub(crate) fn by_name(name: &str) -> Served {
     let dialect = match name {
         "traefik" => Dialect::Traefik,
         "nginx" => Dialect::IngressNginx,
