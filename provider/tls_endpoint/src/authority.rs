@@ -92,15 +92,15 @@ impl Authority {
             Authority::Acme { server } => {
                 // Another server of ACME may hand on what the staging server issues.
                 let of_staging = leaf.issuer.contains(STAGING) && is_letsencrypt_production(server);
-                of_staging || signs_itself(leaf)
+                of_staging || leaf.self_signed
             }
-            Authority::Ca => leaf.issuer.contains(STAGING) || signs_itself(leaf),
+            Authority::Ca => leaf.issuer.contains(STAGING) || leaf.self_signed,
         }
     }
 
     /// Whether there is an issuer that cannot have issued this. It saves to look for it.
     pub(crate) fn may_contradict(leaf: &CertificateFacts) -> bool {
-        leaf.issuer.contains(STAGING) || signs_itself(leaf)
+        leaf.issuer.contains(STAGING) || leaf.self_signed
     }
 
     /// Why nobody can trust a certificate of it, where that is by design.
@@ -151,11 +151,6 @@ impl Authority {
             _ => None,
         }
     }
-}
-
-/// Without names, subject and issuer are the same and say nothing.
-fn signs_itself(leaf: &CertificateFacts) -> bool {
-    leaf.self_signed && !leaf.subject.is_empty()
 }
 
 #[cfg(test)]

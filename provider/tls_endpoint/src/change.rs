@@ -2,7 +2,7 @@
 
 use ffe_cluster::Cluster;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_routing::{Class, Resolved, Route, Serving};
+use ffe_routing::{Class, Former, Resolved, Route, Serving};
 use serde_json::Value as Json;
 
 use crate::desired::{Found, Part};
@@ -28,6 +28,8 @@ pub(crate) struct Change {
     pub(crate) then: Stage,
     /// Whether both stand beside the endpoint's own Ingress, which another class serves until they are known to work.
     pub(crate) interim: bool,
+    /// Who serves it until then, where both stand beside it.
+    pub(crate) former: Option<Former>,
     /// What the endpoint's own main object says, where it is there.
     pub(crate) serving: Option<Serving>,
     /// The objects of the route as they were found.
@@ -35,7 +37,8 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// The way from what was found to what is wished.
+    /// The way from what was found to what is wished; `former` is what serves by the endpoint's former name, and the endpoint as
+    /// it was then.
     ///
     /// # Errors
     /// Those of requests.
@@ -44,26 +47,58 @@ impl Change {
         spec: &Spec,
         around: &Surroundings,
         found: &[Found],
+        former: Option<(&Json, &Spec)>,
     ) -> Result<Change, Stop> {
         let routes = found.iter().filter(|one| one.desired.part == Part::Route);
         let main = route::main_object(spec);
         let of_main = routes.clone().find(|one| Some(&one.desired.reference) == main.as_ref()).and_then(Found::json);
-        let serving = of_main.map(|live| Serving::of(&live, &around.resolved));
         let mut change = Change {
             first: Stage { route: spec.route.clone(), resolved: around.resolved.clone() },
             then: Stage { route: spec.route.clone(), resolved: around.resolved.clone() },
             interim: false,
+            former: None,
             live: routes.filter_map(Found::json).collect(),
             serving: None,
         };
-        if let Some(serving) = serving {
+        if let Some(live) = of_main {
+            let serving = Serving::of(&live, &around.resolved);
             change.keep(cluster, &serving).await?;
+            if change.interim {
+                let former = Former::of(cluster, &live, &serving).await;
+                change.former =
+                    former.inspect_err(|error| tracing::info!(%error, "who serves the Ingress now is not known")).ok();
+            }
+            change.serving = Some(serving);
+        } else if let Some((live, prior)) = former {
+            let mut serving = Serving::of(live, &around.resolved);
+            // At a Gateway no object of the route says it.
+            serving.secret_name = serving.secret_name.or_else(|| Some(prior.certificate.secret_name.clone()));
+            change.keep_what_serves(cluster, &serving).await?;
+            change.look_again(cluster).await?;
             change.serving = Some(serving);
         }
         Ok(change)
     }
 
+    /// Whether the controller that serves both of them is also that of the former class: what is asked for at these addresses
+    /// shows nothing of the one as long as the other is there.
+    pub(crate) fn is_at_one_controller(&self, reached: &[String]) -> bool {
+        self.interim && self.former.as_ref().is_some_and(|former| former.is_the_same_as(&self.then.resolved, reached))
+    }
+
     async fn keep(&mut self, cluster: &Cluster, serving: &Serving) -> Result<(), Stop> {
+        self.keep_what_serves(cluster, serving).await?;
+        let Change { first, then, .. } = self;
+        self.interim = is_of_another_class(serving, &then.resolved) && ffe_routing::can_serve_beside(&then.resolved);
+        if self.interim {
+            first.route = ffe_routing::interim(&first.route);
+            then.route = ffe_routing::interim(&then.route);
+        }
+        self.look_again(cluster).await
+    }
+
+    /// Hosts that are to go stay until the certificate is issued, and the Secret that serves now.
+    async fn keep_what_serves(&mut self, cluster: &Cluster, serving: &Serving) -> Result<(), Stop> {
         let Change { first, then, .. } = self;
         let wished = &then.route;
         first.route.hosts.extend(serving.hosts.iter().filter(|host| !wished.hosts.contains(host)).cloned());
@@ -72,11 +107,12 @@ impl Change {
         {
             first.route.secret_name.clone_from(secret);
         }
-        self.interim = is_of_another_class(serving, &then.resolved) && ffe_routing::can_serve_beside(&then.resolved);
-        if self.interim {
-            first.route = ffe_routing::interim(&first.route);
-            then.route = ffe_routing::interim(&then.route);
-        }
+        Ok(())
+    }
+
+    /// A Gateway has other listeners for another route.
+    async fn look_again(&mut self, cluster: &Cluster) -> Result<(), Stop> {
+        let Change { first, then, .. } = self;
         if first.route != then.route && matches!(first.route.class, Class::Gateway(_)) {
             let resolved = ffe_routing::inspect(cluster, &first.route).await;
             first.resolved = resolved.map_err(|error| routing(&error, "The route cannot be made"))?;

@@ -1,7 +1,7 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-use ffe_cluster::{Cancel, Cluster, Holder, Kind, LeaseOptions, Mark, ObjectRef};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, Kind, LeaseOptions, Mark, ObjectRef};
 use ffe_routing::GatewayRef;
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -46,7 +46,7 @@ pub(crate) async fn delete(
     let holder = Holder::this_process(new_run_id(), format!("terraform destroy of {TYPE_NAME} {}", names.import_id()));
     let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
     let lease = lease.map_err(|error| told(lock::refused(&error)))?;
-    let ended = end(session, cluster, what, cancel).await.map_err(told);
+    let ended = end_all(session, cluster, what, cancel).await.map_err(told);
     // Given back also when it failed; removed when nothing is left to lock.
     let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
     if let Err(error) = given {
@@ -91,6 +91,25 @@ fn told(stop: Stop) -> Diagnostics {
             "Terraform was told to stop. What is left is in the state; the next destroy goes on from there.",
         ),
     }
+}
+
+/// What has the endpoint's name, and what has another one of its names: a rename got no further.
+async fn end_all(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Cancel) -> Result<Diagnostics, Stop> {
+    let names = &what.spec.names;
+    let mut warnings = Diagnostics::new();
+    for name in memory(cluster, names).await?.also_named {
+        if name == names.name || what.successor.is_some_and(|one| one.namespace == names.namespace && one.name == name)
+        {
+            continue;
+        }
+        let spec = Spec { names: Names::new(&names.namespace, &name), ..what.spec.clone() };
+        warnings.extend(end(session, cluster, Doomed { spec: &spec, ..what }, cancel).await?);
+        let lease = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some(&names.namespace), &spec.names.lease());
+        let removed = cluster.delete(&lease, &DeleteOptions::default()).await;
+        removed.map_err(failed("The lease on the endpoint's other name could not be removed"))?;
+    }
+    warnings.extend(end(session, cluster, what, cancel).await?);
+    Ok(warnings)
 }
 
 async fn end(session: &Session, cluster: &Cluster, what: Doomed<'_>, cancel: &Cancel) -> Result<Diagnostics, Stop> {

@@ -1,17 +1,18 @@
 //! What differs in the cluster from what was applied.
 //!
-//! Only what an endpoint sets is compared, field by field: defaults of the API server, and what other tools add, are
-//! none of its business.
+//! Only what an endpoint sets is compared, field by field (`ffe_cluster::drift`): defaults of the API server, what webhooks make
+//! of it, and what other tools add, are none of its business. Nor is what others may change by the user's own word.
 
-use ffe_cluster::FIELD_MANAGER;
+use ffe_cluster::{FIELD_MANAGER, ObjectRef};
+use ffe_session::Ignored;
 use serde_json::Value as Json;
 
-use crate::model::Drift;
+use crate::model::{Drift, TlsEndpoint};
 
 /// The field of an object that is gone.
 pub(crate) const MISSING: &str = "(missing)";
 /// The field of an object whose mark is gone.
-pub(crate) const MARK: &str = "metadata.annotations[\"ffe.three-rivers.tech/resource\"]";
+pub(crate) const MARK: &str = "/metadata/annotations/ffe.three-rivers.tech~1resource";
 /// The field of a Certificate whose issuer has become another one since.
 pub(crate) const FORMER_ISSUER: &str = "(issued by what its issuer was before)";
 /// The field that says that an apply did not get through a step; the step's name follows.
@@ -20,6 +21,16 @@ const NOT_DONE: &str = "(not done: ";
 /// One difference.
 pub(crate) fn drift(object: impl ToString, field: &str) -> Drift {
     Drift { object: object.to_string().into(), field: field.into() }
+}
+
+/// What others may change.
+pub(crate) fn ignored(model: &TlsEndpoint) -> Ignored {
+    model.drift.known().map(|settings| Ignored::of(&settings.ignore)).unwrap_or_default()
+}
+
+/// Whether a difference counts: a JSON pointer, an empty one for the whole object.
+pub(crate) fn counts(ignored: &Ignored, object: &ObjectRef, pointer: &str) -> bool {
+    !ignored.object(&object.kind, &object.name) && !ignored.field(&object.kind, &object.name, pointer)
 }
 
 /// An apply that failed is not over: as long as no other one went through, a plan says so.
@@ -32,37 +43,13 @@ pub(crate) fn is_not_done(drift: &Drift) -> bool {
     drift.field.as_str().is_some_and(|field| field.starts_with(NOT_DONE))
 }
 
-/// The fields at which `live` is not as `desired` says.
-pub(crate) fn differences(desired: &Json, live: &Json) -> Vec<String> {
-    let mut found = Vec::new();
-    compare(desired, live, "", &mut found);
-    found
-}
-
-/// The fields of `spec` that we have set once and set no more: the next apply takes them away.
+/// The fields of `spec` that we have set once and set no more: the next apply takes them away. As JSON pointers.
 pub(crate) fn given_up(desired: &Json, live: &Json) -> Vec<String> {
     let managers = live["metadata"]["managedFields"].as_array().into_iter().flatten();
     let ours = managers.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
     let fields = ours.filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object()).flatten();
     let names = fields.filter_map(|(field, _)| field.strip_prefix("f:"));
-    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| below("spec", name)).collect()
-}
-
-fn compare(desired: &Json, live: &Json, at: &str, found: &mut Vec<String>) {
-    match (desired, live) {
-        (Json::Object(entries), live) => {
-            for (key, value) in entries {
-                compare(value, live.get(key).unwrap_or(&Json::Null), &below(at, key), found);
-            }
-        }
-        (Json::Array(wanted), Json::Array(there)) if wanted.len() == there.len() => {
-            for (index, (element, live)) in wanted.iter().zip(there).enumerate() {
-                compare(element, live, &format!("{at}[{index}]"), found);
-            }
-        }
-        _ if desired == live => {}
-        _ => found.push(at.to_owned()),
-    }
+    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| format!("/spec/{name}")).collect()
 }
 
 fn below(at: &str, key: &str) -> String {
@@ -96,22 +83,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_add_is_no_drift_and_what_they_change_or_take_away_is() {
-        let desired = json!({
-            "metadata": { "labels": { "team": "core", "example.com/a": "b" }, "annotations": {} },
-            "spec": { "dnsNames": ["a", "b"], "issuerRef": { "name": "x" } },
-        });
-        let live = json!({
-            "metadata": { "labels": { "team": "other", "more": "x" }, "uid": "u" },
-            "spec": { "dnsNames": ["a"], "issuerRef": { "name": "x", "group": "cert-manager.io" }, "usages": ["digital signature"] },
-        });
-        assert_eq!(
-            differences(&desired, &live),
-            ["metadata.labels.team", "metadata.labels[\"example.com/a\"]", "spec.dnsNames"]
-        );
-    }
-
-    #[test]
     fn what_was_set_once_and_is_no_more_differs_too() {
         let desired = json!({ "spec": { "secretName": "x" } });
         let fields = |manager: &str| {
@@ -119,7 +90,7 @@ mod tests {
                 "fieldsV1": { "f:spec": { "f:secretName": {}, "f:renewBefore": {} }, "f:metadata": {} } })
         };
         let live = |manager: &str| json!({ "metadata": { "managedFields": [fields(manager)] }, "spec": { "renewBefore": "720h" } });
-        assert_eq!(given_up(&desired, &live(FIELD_MANAGER)), ["spec.renewBefore"]);
+        assert_eq!(given_up(&desired, &live(FIELD_MANAGER)), ["/spec/renewBefore"]);
         assert_eq!(given_up(&desired, &live("somebody")), Vec::<String>::new());
         assert_eq!(given_up(&desired, &json!({})), Vec::<String>::new());
     }

@@ -11,7 +11,7 @@ use crate::spec::Spec;
 const PER_WEEK: usize = 5;
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A warning about an endpoint that is to be destroyed or replaced, where its issuer is Let's Encrypt's own.
+/// A warning about an endpoint that is to be destroyed, replaced or renamed, where its issuer is Let's Encrypt's own.
 pub(crate) async fn warning(cluster: &Cluster, spec: &Spec, what: &str) -> Option<Diagnostic> {
     let names = &spec.names;
     if !Authority::find(cluster, spec).await.is_production() {
@@ -28,8 +28,8 @@ pub(crate) async fn warning(cluster: &Cluster, spec: &Spec, what: &str) -> Optio
     };
     let after = if spec.keep_secret {
         format!(
-            "The Secret {}/{secret} stays, so that an endpoint of the same namespace, secret_name and hosts orders nothing; \
-             any other one orders anew.",
+            "The Secret {}/{secret} stays, so that an endpoint of the same namespace, secret_name, issuer and hosts orders \
+             nothing; any other one orders anew. Where the same run destroys the namespace, it takes the Secret along.",
             names.namespace
         )
     } else {

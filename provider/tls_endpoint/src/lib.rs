@@ -3,7 +3,7 @@
 //! The story, in the order of its modules: what a user writes (`model`); what the configuration settles by itself
 //! (`settle`), or leaves as it was before the site was taken over (`taken_over`); what is refused (`validate`); everything
 //! decided (`spec`), and the objects as they should be (`objects`, `desired`); what stands behind the issuer (`authority`);
-//! whose is what stands in their place (`claim`); how a route that is in use gets there (`change`); making them, step by step
+//! whose is what stands in their place (`claim`); how a route that is in use gets there (`change`), also under another name (`former`); making them, step by step
 //! (`run`, `steps`); what a plan foresees (`plan`, `issuances`); looking at them (`read`, `drift`, `status`); finding an existing
 //! endpoint (`import`); and taking it down (`remove`, `delete`).
 //!
@@ -20,6 +20,7 @@ mod delete;
 mod desired;
 mod drift;
 mod errors;
+mod former;
 mod import;
 mod issuances;
 mod model;
@@ -43,7 +44,7 @@ mod validate;
 pub use data_source::{CertificateData, CertificateDataSource, CertificateDiagnosis};
 pub use model::{
     Acme, Alert, Backend, Certificate, CertificateAuthority, CertificateStatus, Controller, Dns, Dns01Cloudflare,
-    Dns01Rfc2136, Drift, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SecurityBefore, SelfSigned, Solver,
-    SolverGateway, TlsEndpoint, Verify, VerifyResult,
+    Dns01Rfc2136, Drift, DriftSettings, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SecurityBefore,
+    SelfSigned, Solver, SolverGateway, TlsEndpoint, Verify, VerifyResult,
 };
 pub use resource::TlsEndpointResource;

@@ -4,6 +4,7 @@ mod issuer;
 
 use std::collections::BTreeMap;
 
+use ffe_session::DriftIgnore;
 use ffe_session::checks::{dns_label, dns_subdomain, duration, url_path};
 use tfplugin::{Attr, Check, Model};
 
@@ -37,11 +38,12 @@ use crate::checks::{
 #[derive(Model, Clone, Debug)]
 #[model(version = 0)]
 pub struct TlsEndpoint {
-    /// The namespace of the backend's service; everything is made there. It must exist.
+    /// The namespace of the backend's service; everything is made there. It must exist. Another namespace is another endpoint.
     #[attr(required, replace, check = dns_label())]
     pub namespace: Attr<String>,
-    /// The name of the endpoint, and of its ingress or route.
-    #[attr(required, replace, check = dns_label())]
+    /// The name of the endpoint, and of its ingress or route. Another name is a change in place: what has the former one serves
+    /// until what has the new one was made, and goes then.
+    #[attr(required, check = dns_label())]
     pub name: Attr<String>,
     /// The host names, the main one first. `*.example.com` stands for every name below it and needs a DNS-01 solver.
     #[attr(required, check = hosts())]
@@ -101,6 +103,9 @@ pub struct TlsEndpoint {
     /// The HTTPS checks at the end of each apply. Left out: with the defaults.
     #[attr(optional)]
     pub verify: Attr<Verify>,
+    /// What is no drift of the endpoint.
+    #[attr(optional)]
+    pub drift: Attr<DriftSettings>,
 
     /// `https://` and the first host that is no wildcard.
     #[attr(computed)]
@@ -127,7 +132,8 @@ pub struct TlsEndpoint {
     /// Changes when the credentials of an owned issuer (`api_token_wo`, `tsig_secret_wo`) do. Says nothing about them.
     #[attr(computed)]
     pub credentials_revision: Attr<String>,
-    /// What differs in the cluster, or in DNS, from what was applied. Shown in the plan as what the apply will put right.
+    /// What differs in the cluster, or in DNS, from what was applied. Shown in the plan as what the apply will put right. What a
+    /// webhook or a controller makes of it is no difference, nor what `drift.ignore` names.
     #[attr(computed)]
     pub drifted: Attr<Vec<Drift>>,
 }
@@ -370,6 +376,15 @@ pub struct ExtraCheck {
     /// The status that is expected. Default: 200.
     #[attr(optional, check = Check::between(100, 599))]
     pub status: Attr<i64>,
+}
+
+/// What others change.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct DriftSettings {
+    /// What others may change: it is neither in `drifted` nor a change in a plan. An apply that has something else to do writes
+    /// the fields again. At least one of `kind`, `name` and `paths` in each; what is left out matches everything.
+    #[attr(optional)]
+    pub ignore: Attr<Vec<DriftIgnore>>,
 }
 
 /// One thing that was looked at.

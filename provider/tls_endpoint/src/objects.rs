@@ -27,6 +27,8 @@ const TAKEN_OFF: &str = "taken-off";
 const API_TOKEN: &str = "api-token";
 /// Entry of the Secret with the key that signs updates.
 const TSIG_SECRET: &str = "tsig-secret";
+/// Key of the record: names under which the endpoint may be too.
+const ALSO_NAMED: &str = "also-named";
 /// The longest common name of a certificate (RFC 5280, ub-common-name).
 const LONGEST_COMMON_NAME: usize = 64;
 
@@ -44,6 +46,9 @@ pub(crate) struct Memory {
     pub(crate) gateways: BTreeSet<(String, String)>,
     /// What was taken off an Ingress that had been there before, for the day on which it is given back.
     pub(crate) taken_off: TakenOff,
+    /// Names in the same namespace under which the endpoint is, or may be, too: that of before while it is renamed, and that of
+    /// afterwards.
+    pub(crate) also_named: BTreeSet<String>,
 }
 
 /// What was taken off an Ingress of somebody else's.
@@ -113,6 +118,9 @@ pub(crate) fn record(names: &Names, inputs: Option<&str>, memory: &Memory) -> Re
     }
     if memory.taken_off != TakenOff::default() {
         object["data"][TAKEN_OFF] = Json::from(json!(memory.taken_off).to_string());
+    }
+    if !memory.also_named.is_empty() {
+        object["data"][ALSO_NAMED] = Json::from(json!(memory.also_named).to_string());
     }
     Desired::new(Part::Record, object)
 }
@@ -264,7 +272,12 @@ pub(crate) fn recorded(record: Option<&Json>) -> Memory {
         let text = record.and_then(|record| record["data"][key].as_str());
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
-    Memory { records: read(record, RECORDS), gateways: read(record, GATEWAYS), taken_off: read(record, TAKEN_OFF) }
+    Memory {
+        records: read(record, RECORDS),
+        gateways: read(record, GATEWAYS),
+        taken_off: read(record, TAKEN_OFF),
+        also_named: read(record, ALSO_NAMED),
+    }
 }
 
 #[cfg(test)]
@@ -352,6 +365,7 @@ mod tests {
             records,
             gateways: BTreeSet::from([("web".to_owned(), "shared".to_owned())]),
             taken_off: TakenOff { annotations, secret_name: Some("old-tls".to_owned()) },
+            also_named: BTreeSet::from(["web".to_owned()]),
         };
         let made = record(&names, Some("{}"), &memory).unwrap();
         assert_eq!(recorded(Some(&made.object)), memory);

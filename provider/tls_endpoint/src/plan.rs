@@ -39,12 +39,16 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         }
         Err(Unavailable::Invalid(errors)) => return errors,
     };
+    if takes_one_listener(plan) {
+        plan.requires_replace.push(Path::attribute("name"));
+    }
     let replaced = !plan.is_create() && !plan.requires_replace.is_empty();
     if replaced {
         let prior = plan.prior.as_ref().and_then(Spec::of);
         if let Some(prior) = prior {
             diagnostics.extend(issuances::warning(&cluster, &prior, "replaced").await);
-            diagnostics.push(in_use::replaced(&prior));
+            let by_name = plan.planned.namespace.as_str() == Some(&prior.names.namespace);
+            diagnostics.push(in_use::replaced(&prior, by_name));
         }
         return diagnostics;
     }
@@ -55,26 +59,47 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         return diagnostics;
     }
     keep_known(plan);
+    let prior = plan.prior.as_ref().and_then(Spec::of);
     if may_take_over && plan.config.adopt.is_known() {
         diagnostics.extend(leave_as_it_is(&cluster, plan).await);
     }
     let Some(spec) = Spec::of(&plan.planned) else { return diagnostics };
     if plan.is_create() && plan.config.adopt != Attr::Known(true) && !plan.config.adopt.is_unknown() {
-        diagnostics.extend(taken(&cluster, &spec).await);
+        diagnostics.extend(taken(&cluster, &spec, None).await);
     }
     if plan.planned.adopt == Attr::Known(true) || private::taken_over(&plan.private) {
         diagnostics.extend(foresee_loss(&cluster, &spec).await);
     }
     diagnostics.extend(foresee_issuer(&cluster, &spec).await);
     let creating = plan.is_create() && plan.planned.adopt != Attr::Known(true);
-    diagnostics.extend(foresee_route(&cluster, &spec, creating).await);
+    let former = prior.filter(|prior| prior.names != spec.names);
+    if let Some(former) = &former {
+        diagnostics.extend(taken(&cluster, &spec, Some(&former.names)).await);
+        let asks = |spec: &Spec| (spec.certificate.secret_name.clone(), spec.issuer.clone());
+        if asks(former) != asks(&spec) {
+            diagnostics.extend(issuances::warning(&cluster, former, "renamed").await);
+        }
+        diagnostics.extend(in_use::renamed(&cluster, former, &spec, &plan.config).await);
+    }
+    let former: Vec<Names> = former.into_iter().map(|former| former.names).collect();
+    diagnostics.extend(foresee_route(&cluster, &spec, creating, &former).await);
     if !plan.is_create() || plan.planned.adopt == Attr::Known(true) {
         diagnostics.extend(in_use::told(&cluster, plan, &spec).await);
     }
     if spec.dns.is_some() {
-        diagnostics.extend(foresee_dns(session, &cluster, &spec, cancel).await);
+        diagnostics.extend(foresee_dns(session, &cluster, &spec, former.first(), cancel).await);
     }
     diagnostics
+}
+
+/// Whether an endpoint gets another name at a Gateway that has a listener of its own: the Gateway takes only one for a host, so
+/// that the former one has to go first.
+fn takes_one_listener(plan: &Plan<TlsEndpoint>) -> bool {
+    let (Some(prior), Some(spec)) = (plan.prior.as_ref().and_then(Spec::of), Spec::of(&plan.planned)) else {
+        return false;
+    };
+    let now = route::managed_gateway(&spec);
+    prior.names != spec.names && now.is_some() && route::managed_gateway(&prior) == now
 }
 
 /// A site that is taken over goes on as it does where the configuration is silent.
@@ -113,7 +138,7 @@ fn keep_known(plan: &mut Plan<TlsEndpoint>) {
 
 /// Objects that exist and belong to nobody of ours. Those with a mark of ours may be on their way out in the same run (a
 /// replacement): that is looked at when they are made.
-async fn taken(cluster: &Cluster, spec: &Spec) -> Diagnostics {
+async fn taken(cluster: &Cluster, spec: &Spec, former: Option<&Names>) -> Diagnostics {
     let names = &spec.names;
     let certificate = certificate_ref(&names.namespace, &spec.certificate.secret_name);
     let routes = match ffe_routing::inspect(cluster, &spec.route).await {
@@ -134,7 +159,9 @@ async fn taken(cluster: &Cluster, spec: &Spec) -> Diagnostics {
                 let ownership = found.ownership(&names.owner());
                 let theirs = match ownership {
                     Ownership::Foreign { .. } => true,
-                    Ownership::OtherResource(_) => part == Part::Issuer,
+                    Ownership::OtherResource(ref mark) => {
+                        part == Part::Issuer && former.is_none_or(|former| former.owner() != mark.owner)
+                    }
                     _ => false,
                 };
                 if theirs {
@@ -236,7 +263,7 @@ async fn foresee_issuer(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
 }
 
 /// What the class cannot do, and others who serve the same.
-async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool) -> Diagnostics {
+async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool, former: &[Names]) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
         Ok(resolved) => resolved,
@@ -249,7 +276,7 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool) -> Diagno
     diagnostics.extend(served::counted_as_one(cluster, spec, &resolved).await);
     match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
         Ok(conflicts) => {
-            for conflict in conflicts {
+            for conflict in conflicts.into_iter().filter(|conflict| !route::is_of(&conflict.object, former)) {
                 let refused = if conflict.fatal && creating {
                     " It may go in the same run; as long as it is there, the endpoint is not made."
                 } else {
@@ -266,7 +293,13 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool) -> Diagno
 }
 
 /// Records of somebody else's, as far as the target is known.
-async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: &Cancel) -> Diagnostics {
+async fn foresee_dns(
+    session: &Session,
+    cluster: &Cluster,
+    spec: &Spec,
+    former: Option<&Names>,
+    cancel: &Cancel,
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Some(dns) = &spec.dns else { return diagnostics };
     let client = match session.cloudflare() {
@@ -280,7 +313,11 @@ async fn foresee_dns(session: &Session, cluster: &Cluster, spec: &Spec, cancel: 
     };
     let Some(target) = target else { return diagnostics };
     let hosts_first = look::asks_hosts(cluster, spec).await && has_no_certificate(cluster, spec).await;
-    let Ok(owner) = dns::owner(cluster, &spec.names).await else { return diagnostics };
+    let Ok(mut owner) = dns::owner(cluster, &spec.names).await else { return diagnostics };
+    if let Some(former) = former {
+        let Ok(of_before) = dns::owner(cluster, former).await else { return diagnostics };
+        owner = owner.also_called(&of_before);
+    }
     for host in &spec.hosts {
         let looked = async {
             let zone = client.zone_of(host, dns.zone.as_deref(), cancel).await?;

@@ -6,15 +6,16 @@ mod outside;
 
 use ffe_cert_manager::{Certificate, certificate_ref, shim};
 use ffe_cloudflare::{Decision, decide};
+use ffe_cluster::drift::Difference;
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use ffe_cluster::{Cancel, Cluster, Comparison, Error, Ownership, Presence};
+use ffe_cluster::{Cancel, Cluster, Comparison, Error, ObjectRef, Ownership, Presence, ownership};
 use ffe_https::CertificateFacts;
-use ffe_session::{Session, Unavailable};
+use ffe_session::{Ignored, Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::authority::Authority;
 use crate::desired::{Found, Part, find, find_all};
-use crate::drift::{FORMER_ISSUER, MARK, MISSING, differences, drift, field, given_up, is_not_done};
+use crate::drift::{self, FORMER_ISSUER, MARK, MISSING, drift, field, given_up, is_not_done};
 use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
 use crate::model::{Drift, TlsEndpoint};
 use crate::objects::{self, INPUTS, Surroundings};
@@ -78,8 +79,14 @@ async fn look(
     {
         return Ok(Refreshed::gone());
     }
-    let mut eye =
-        Eye { cluster, spec: &spec, state: &request.state, drifted: Vec::new(), warnings: Diagnostics::new() };
+    let mut eye = Eye {
+        cluster,
+        spec: &spec,
+        state: &request.state,
+        ignored: drift::ignored(&request.state),
+        drifted: Vec::new(),
+        warnings: Diagnostics::new(),
+    };
     if let Some(around) = eye.surroundings().await? {
         eye.objects(&around).await?;
         eye.routes(&around, &mut state).await?;
@@ -106,7 +113,12 @@ async fn is_gone(cluster: &Cluster, spec: &Spec, recorded: &str) -> Result<bool,
     }
     let certificate = certificate_ref(&names.namespace, &spec.certificate.secret_name);
     for object in route::main_object(spec).into_iter().chain([certificate]) {
-        if find(cluster, &object).await?.is_some() {
+        let found = find(cluster, &object).await?;
+        // What is another endpoint's by now, as after a rename whose answer was lost, is none of this one.
+        if !matches!(
+            ownership(found.as_ref().map(|found| &found.metadata), &names.owner()),
+            Ownership::Absent | Ownership::OtherResource(_)
+        ) {
             return Ok(false);
         }
     }
@@ -118,6 +130,8 @@ struct Eye<'a> {
     spec: &'a Spec,
     /// What was applied.
     state: &'a TlsEndpoint,
+    /// What others may change.
+    ignored: Ignored,
     drifted: Vec<Drift>,
     warnings: Diagnostics,
 }
@@ -168,6 +182,11 @@ impl Eye<'_> {
 
     async fn compare(&mut self, found: &Found) -> Result<(), Error> {
         let object = &found.desired.reference;
+        let ignored = self.ignored.clone();
+        let counts = |pointer: &str| drift::counts(&ignored, object, pointer);
+        if !counts("") {
+            return Ok(());
+        }
         let Some(live) = found.json() else {
             self.drifted.push(drift(object, MISSING));
             return Ok(());
@@ -176,7 +195,7 @@ impl Eye<'_> {
         if found.desired.part == Part::Record {
             // An unfinished one is of a create that failed and of nothing else.
             if !matches!(ownership, Ownership::OursComplete(_)) {
-                self.drifted.push(drift(object, MARK));
+                self.drifted.push(drift(object, &field(MARK)));
             }
             if live["data"][INPUTS].is_null() {
                 self.drifted.push(drift(object, &format!("data.{INPUTS}")));
@@ -186,7 +205,9 @@ impl Eye<'_> {
         let adopted = match &ownership {
             Ownership::OursComplete(mark) | Ownership::OursUnfinished(mark) => mark.adopted,
             _ => {
-                self.drifted.push(drift(object, MARK));
+                if counts(MARK) {
+                    self.drifted.push(drift(object, &field(MARK)));
+                }
                 false
             }
         };
@@ -194,8 +215,14 @@ impl Eye<'_> {
             return Ok(());
         }
         let wished = found.desired.wished(adopted);
-        let fields = differences(&wished, &live).into_iter().chain(given_up(&wished, &live));
-        self.drifted.extend(fields.map(|field| drift(object, &field)));
+        let found = self.cluster.drift(&wished, &live, |difference| counts(&difference.pointer())).await;
+        if let Some(error) = found.unresolved {
+            tracing::info!(%error, %object, "it was compared as it is written");
+        }
+        let given_up = given_up(&wished, &live).into_iter().filter(|pointer| counts(pointer));
+        let pointers = found.differences.iter().map(Difference::pointer).chain(given_up);
+        let drifted: Vec<Drift> = pointers.map(|pointer| drift(object, &field(&pointer))).collect();
+        self.drifted.extend(drifted);
         Ok(())
     }
 
@@ -227,7 +254,8 @@ impl Eye<'_> {
     }
 
     async fn routes(&mut self, around: &Surroundings, state: &mut TlsEndpoint) -> Result<(), Error> {
-        match ffe_routing::drift(self.cluster, &self.spec.route, &around.resolved).await {
+        let counts = |object: &ObjectRef, pointer: &str| drift::counts(&self.ignored, object, pointer);
+        match ffe_routing::drift(self.cluster, &self.spec.route, &around.resolved, counts).await {
             Ok(found) => {
                 self.drifted.extend(found.iter().map(|one| drift(&one.object, &field(&one.path))));
             }
@@ -333,7 +361,7 @@ impl Eye<'_> {
         if digests
             .is_some_and(|digests| digests.compare(CREDENTIALS, &credentials_bytes(&value)) == Comparison::Changed)
         {
-            let object = ffe_cluster::ObjectRef::of::<Secret>(Some(&names.namespace), &secret);
+            let object = ObjectRef::of::<Secret>(Some(&names.namespace), &secret);
             let field = format!("data.{key}");
             if !self.drifted.contains(&drift(&object, MISSING)) {
                 self.drifted.push(drift(&object, &field));

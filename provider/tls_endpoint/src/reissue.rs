@@ -5,11 +5,15 @@ use ffe_cert_manager::is_same_directory;
 
 use crate::spec::{OwnIssuer, Spec};
 
-/// Whether the issuer of the same name issues something else from now on.
+/// Whether the issuer of the same name issues something else from now on, for the same Secret.
 pub(crate) fn is_another(prior: &Spec, spec: &Spec) -> bool {
-    let same_names = prior.issuer == spec.issuer && prior.certificate.secret_name == spec.certificate.secret_name;
+    prior.certificate.secret_name == spec.certificate.secret_name && is_changed_in_place(prior, spec)
+}
+
+/// Whether the issuer keeps its name and issues something else: what lies in any Secret may be of the former one.
+pub(crate) fn is_changed_in_place(prior: &Spec, spec: &Spec) -> bool {
     let (Some(before), Some(now)) = (&prior.own_issuer, &spec.own_issuer) else { return false };
-    same_names && !issue_the_same(before, now)
+    prior.issuer == spec.issuer && !issue_the_same(before, now)
 }
 
 /// Account, authority of the server and solver do not show in a certificate.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::claim::Terms;
 use crate::drift::not_done;
+use crate::former::FormerNames;
 use crate::model::TlsEndpoint;
 use crate::names::TYPE_NAME;
 use crate::remove::known_objects;
@@ -240,6 +241,8 @@ impl TlsEndpointResource {
             marks: Default::default(),
             looked_at: Default::default(),
             record: Recorded::default(),
+            former: FormerNames::of(wish.prior.and_then(Spec::of).as_ref(), &spec),
+            served_beside: Default::default(),
             keeps_certificate: false,
             done: std::mem::take(done),
         };
@@ -329,6 +332,11 @@ fn partial(prior: TlsEndpoint, planned: TlsEndpoint, done: &Done) -> TlsEndpoint
         // yet is said all the same, and a destroy finds what there is.
         let mut state = planned.clone();
         outputs(&mut state, done);
+        return unfinished(state, &planned, done);
+    }
+    if begun && prior.name != planned.name {
+        // Under its former name it is what it was, until nothing of that is left but its end.
+        let state = if done.failed == Some(Step::Record) { as_far_as_known(planned.clone(), done) } else { prior };
         return unfinished(state, &planned, done);
     }
     unfinished(as_far_as(prior, &planned, done), &planned, done)

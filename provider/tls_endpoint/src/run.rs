@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use crate::change::Change;
 use crate::claim::{self, Terms};
 use crate::desired::{Desired, find};
+use crate::former::FormerNames;
 use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
+use crate::names::Names;
 use crate::objects::{self, Memory, Surroundings};
 use crate::spec::Spec;
 use crate::steps::Step;
@@ -77,6 +79,10 @@ pub(crate) struct Run<'a> {
     pub(crate) looked_at: BTreeMap<ObjectRef, Option<String>>,
     /// The record as it was found.
     pub(crate) record: Recorded,
+    /// What the endpoint was called before.
+    pub(crate) former: FormerNames,
+    /// Hosts that others serve at the same controller, by its leave, with what does.
+    pub(crate) served_beside: BTreeMap<String, ObjectRef>,
     /// The Certificate is cert-manager's own, made by an ingress's annotations: it is used as it is.
     pub(crate) keeps_certificate: bool,
     pub(crate) done: Done,
@@ -142,6 +148,11 @@ impl Run<'_> {
     /// The same.
     pub(crate) fn change(&self) -> Result<&Change, Stop> {
         self.change.as_ref().ok_or_else(|| Stop::failed(bug("the route was not looked at")))
+    }
+
+    /// What the endpoint was called before.
+    pub(crate) fn former_names(&self) -> Vec<Names> {
+        self.former.all(&self.spec.names.namespace)
     }
 
     /// The mark of an object; one that nobody looked for is new.

@@ -5,6 +5,7 @@ mod dns;
 mod issuer;
 mod route;
 
+use ffe_session::check_ignored;
 use tfplugin::{Diagnostics, Path};
 
 use crate::model::TlsEndpoint;
@@ -14,6 +15,10 @@ pub(crate) fn validate(config: &TlsEndpoint) -> Diagnostics {
     diagnostics.extend(issuer::check(config));
     diagnostics.extend(dns::check(config));
     diagnostics.extend(certificate::check(config));
+    if let Some(settings) = config.drift.known() {
+        let off = "an endpoint as a whole is always compared";
+        diagnostics.extend(check_ignored(&settings.ignore, &Path::attribute("drift").child("ignore"), off));
+    }
     diagnostics
 }
 
@@ -65,6 +70,7 @@ mod tests {
             json!({ "path": "/v1(/|$)(.*)", "path_type": "ImplementationSpecific", "verify": { "path": "/v1/up" } }),
             json!({ "certificate": { "renew_before": "720h" }, "alert": { "expiry_warning": "2000h" } }),
             json!({ "certificate": { "renew_before": "2400h", "duration": "8760h" } }),
+            json!({ "drift": { "ignore": [{ "kind": "Ingress", "paths": ["/metadata/annotations", "?"] }, { "name": "?" }, "?"] } }),
             json!({ "issuer": "?", "dns": "?", "gateway": "?", "certificate": "?", "verify": "?", "security": "?" }),
         ] {
             assert_eq!(said(good.clone()), Vec::<String>::new(), "{good}");
@@ -141,6 +147,9 @@ mod tests {
             (json!({ "path": "/v1/", "verify": { "path": "/v10" } }), "verify.path: "),
             (json!({ "path": "/v1", "path_type": "Exact", "verify": { "path": "/v1/a" } }), "verify.path: "),
             (json!({ "verify": { "wildcard_label": "demo" } }), "verify.wildcard_label: "),
+            (json!({ "drift": { "ignore": [{ "kind": "Ingress" }, {}] } }), "drift.ignore[1]: "),
+            (json!({ "drift": { "ignore": [{ "kind": "Ingress", "paths": [] }] } }), "drift.ignore[0].paths: "),
+            (json!({ "drift": { "ignore": [{ "paths": ["spec.rules"] }] } }), "drift.ignore[0].paths[0]: "),
         ] {
             let said = said(bad.clone());
             assert!(said.len() == 1 && said[0].starts_with(expected), "{bad}: {said:?}");

@@ -46,16 +46,46 @@ pub(super) async fn told(cluster: &Cluster, plan: &Plan<TlsEndpoint>, spec: &Spe
     told
 }
 
-/// Another name or namespace is another endpoint: the former one goes first.
-pub(super) fn replaced(prior: &Spec) -> Diagnostic {
+/// An endpoint that gets another name.
+pub(super) async fn renamed(cluster: &Cluster, prior: &Spec, spec: &Spec, config: &TlsEndpoint) -> Diagnostics {
+    let mut told: Diagnostics = ordered_anew(spec, &prior.certificate.secret_name, config).into_iter().collect();
+    if prior.route.class == spec.route.class
+        && let Ok(resolved @ Resolved::Ingress(_)) = ffe_routing::inspect(cluster, &spec.route).await
+        && !ffe_routing::can_serve_beside(&resolved)
+    {
+        let (before, now) = (&prior.names.name, &spec.names.name);
+        told.push(
+            Diagnostic::warning(
+                format!("The hosts are not served for a moment while endpoint {before} becomes {now}"),
+                "The controller of this class does not serve a second Ingress for the same hosts, so that the former one goes \
+                 right before the new one comes.",
+            )
+            .at(Path::attribute("name")),
+        );
+    }
+    told
+}
+
+/// Another namespace is another endpoint, and a Gateway takes one listener for a host: the former one goes first.
+pub(super) fn replaced(prior: &Spec, by_name: bool) -> Diagnostic {
+    let summary = format!("The hosts of endpoint {} are not served while it is replaced", prior.names.import_id());
+    if by_name {
+        return Diagnostic::warning(
+            summary,
+            "A Gateway takes one listener for a host, so that the endpoint's own of the former name goes before that of the new \
+             one comes; DNS records of hosts that stay are kept.",
+        )
+        .at(Path::attribute("name"));
+    }
     Diagnostic::warning(
-        format!("The hosts of endpoint {} are not served while it is replaced", prior.names.import_id()),
-        "Its objects have its name, so that Terraform removes them before it makes those of the new name; DNS records of hosts \
-         that stay are kept. Without a gap: make a second endpoint of the new name with adopt = true, which lets it serve \
-         beside the first, and remove the first one in a later apply. Only another address in Terraform needs no other name: a \
-         moved block is enough.",
+        summary,
+        "Another namespace is another endpoint: Terraform removes the one before it makes the other; DNS records of hosts that \
+         stay are kept. Without a gap, where no records are managed: apply adopt = true and \
+         lifecycle { create_before_destroy = true } first, and the namespace then; the new one is made beside the former one, \
+         which goes afterwards. Only another address in Terraform needs no other namespace: a moved block is \
+         enough.",
     )
-    .at(Path::attribute("name"))
+    .at(Path::attribute("namespace"))
 }
 
 async fn taken_off(
@@ -117,8 +147,14 @@ fn class_left_out(plan: &Plan<TlsEndpoint>, resolved: Option<&Resolved>) -> Opti
 }
 
 fn another_secret(spec: &Spec, serving: &Serving, config: &TlsEndpoint) -> Option<Diagnostic> {
+    ordered_anew(spec, serving.secret_name.as_deref()?, config)
+}
+
+fn ordered_anew(spec: &Spec, served: &str, config: &TlsEndpoint) -> Option<Diagnostic> {
     let wished = &spec.certificate.secret_name;
-    let served = serving.secret_name.as_ref().filter(|served| *served != wished)?;
+    if wished == served {
+        return None;
+    }
     let remedy = if config.secret_name == Attr::Null {
         format!("\n\nTo keep the present one, write secret_name = \"{served}\".")
     } else {

@@ -13,11 +13,17 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let spec = run.spec;
     let desired = objects::certificate(spec).map_err(failed("The certificate could not be asked for"))?;
     let (namespace, name) = (&spec.names.namespace, &spec.certificate.secret_name);
-    let another = run.prior.and_then(Spec::of).is_some_and(|prior| reissue::is_another(&prior, spec));
+    let prior = run.prior.and_then(Spec::of);
+    let mut another = prior.as_ref().is_some_and(|prior| reissue::is_another(prior, spec));
     if another {
         // Its order is one at the former server.
         let thrown_away = ffe_cert_manager::abandon(run.cluster, namespace, name).await;
         thrown_away.map_err(|error| cert_manager(&error, "The former issuance could not be thrown away"))?;
+    }
+    if prior.is_some_and(|prior| reissue::is_changed_in_place(&prior, spec)) {
+        // A Secret that was kept from before is good for cert-manager, which goes by the issuer's name.
+        let kept = status::pair(run.cluster, namespace, name).await;
+        another |= kept.map_err(failed("The certificate could not be read"))?.is_some();
     }
     if run.keeps_certificate {
         run.stop_here()?;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::address;
 use super::route::until_gathered;
 use crate::errors::{cloudflare, cloudflare_diagnostic};
+use crate::former;
 use crate::names::Names;
 use crate::objects::Records;
 use crate::run::{Run, Stop, failed};
@@ -26,7 +27,7 @@ const LONGEST: u64 = 600;
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let Some(dns) = &run.spec.dns else { return Ok(()) };
     let client = client(run)?;
-    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be set"))?;
+    let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be set"))?;
     let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
     if dns.target.is_none() {
         run.done.warnings.extend(private(&target));
@@ -47,6 +48,10 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         } else {
             None
         };
+        if !run.former.is_empty() {
+            let renamed = client.rename(&zone, host, &owner, &run.cancel).await;
+            renamed.map_err(|error| cloudflare(&error, &summary))?;
+        }
         let ensured = client.ensure(&zone, &wish, &owner, &dns.adopt, &run.cancel).await;
         let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
         tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
@@ -76,7 +81,7 @@ pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
         return Ok(());
     }
     let client = client(run)?;
-    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be released"))?;
+    let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be released"))?;
     for (host, zone) in left {
         run.stop_here()?;
         let kept = run.done.zones.get(&host).map(String::as_str);
@@ -91,7 +96,7 @@ pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
 pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Result<(), Stop> {
     let Some(dns) = &run.spec.dns else { return Ok(()) };
     let client = client(run)?;
-    let owner = owner(run.cluster, &run.spec.names).await.map_err(failed("The DNS records could not be looked at"))?;
+    let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be looked at"))?;
     let now = match &dns.target {
         Some(target) => Some(target.clone()),
         None => {

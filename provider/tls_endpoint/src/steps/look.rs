@@ -12,6 +12,7 @@ use crate::change::Change;
 use crate::claim::{self, Terms};
 use crate::desired::{Found, Part, find_all, unserved};
 use crate::errors::{cert_manager, routing};
+use crate::former;
 use crate::model::TlsEndpoint;
 use crate::objects::{self, INPUTS, Surroundings};
 use crate::run::{Recorded, Run, Stop, failed};
@@ -26,27 +27,34 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let resolved = resolved.map_err(|error| routing(&error, "The route cannot be made"))?;
     let conflicts = ffe_routing::conflicts(run.cluster, &spec.route, &resolved).await;
     let mut refused = Diagnostics::new();
-    for conflict in conflicts.map_err(|error| routing(&error, "Other routes could not be looked at"))? {
-        let (summary, detail) = ("Another route serves the same", format!("{conflict}.\n\n{}", conflict.advice()));
-        if conflict.fatal && run.terms.creating && !run.terms.adopt {
-            refused.push(Diagnostic::error(summary, detail).at(Path::attribute("hosts")));
-        } else {
-            run.done.warnings.push(Diagnostic::warning(summary, detail).at(Path::attribute("hosts")));
-        }
-    }
+    let conflicts = conflicts.map_err(|error| routing(&error, "Other routes could not be looked at"))?;
     let installation =
         ffe_cert_manager::installation(run.cluster).await.and_then(|found| found.check().map(|()| found));
     installation.map_err(|error| cert_manager(&error, "No certificate can be ordered"))?;
     let around = Surroundings { secrets: secrets_of(run.cluster, spec).await?, resolved };
     let found = claim_all(run, &around, &mut refused).await?;
-    let change = Change::to(run.cluster, spec, &around, &found).await?;
+    let former_names = run.former_names();
+    for conflict in conflicts.into_iter().filter(|conflict| !route::is_of(&conflict.object, &former_names)) {
+        let (summary, detail) = ("Another route serves the same", format!("{conflict}.\n\n{}", conflict.advice()));
+        if conflict.fatal && run.terms.creating && !run.terms.adopt {
+            refused.push(Diagnostic::error(summary, detail).at(Path::attribute("hosts")));
+        } else {
+            run.done.warnings.push(Diagnostic::warning(summary, detail).at(Path::attribute("hosts")));
+            if conflict.fatal {
+                run.served_beside.insert(conflict.host.clone(), conflict.object.clone());
+            }
+        }
+    }
+    let former = former::serving(run).await?;
+    let prior = run.prior.and_then(Spec::of);
+    let change = Change::to(run.cluster, spec, &around, &found, former.as_ref().zip(prior.as_ref())).await?;
     if change.interim {
         claim_interim(run, &change, &mut refused).await?;
     }
     refused.extend(shared_secret(run.cluster, spec).await?);
     refused.extend(foreign_secret(run).await?);
     look_at_the_certificate(run, &found).await?;
-    run.done.moves = change.interim || leaves_its_kind(run);
+    run.done.moves = change.interim || leaves_its_kind(run) || former.is_some();
     run.hosts_first = asks_hosts(run.cluster, spec).await;
     run.around = Some(around);
     run.change = Some(change);
@@ -67,7 +75,7 @@ pub(crate) async fn asks_hosts(cluster: &Cluster, spec: &Spec) -> bool {
 }
 
 /// Whether another kind of route takes the former one over, or a route at another Gateway.
-fn leaves_its_kind(run: &Run<'_>) -> bool {
+pub(crate) fn leaves_its_kind(run: &Run<'_>) -> bool {
     let place = |spec: &Spec| route::gateway(spec).map(|gateway| (gateway.namespace, gateway.name));
     run.prior.and_then(Spec::of).is_some_and(|prior| place(&prior) != place(run.spec))
 }
@@ -92,10 +100,13 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
             run.record = recorded(one);
             let whose = one.ownership(&run.spec.names.owner());
             run.done.replaces = run.record.inputs.is_some() && matches!(whose, Ownership::OursUnfinished(_));
+            refused.extend(former::is_taken(run, one));
+            run.former.learn(&run.record.memory, &run.spec.names);
         }
         let uid = one.meta().and_then(|meta| meta.uid.clone());
         run.looked_at.insert(one.desired.reference.clone(), uid);
-        match claim::mark(one, &run.spec.names, &run.run_id, &run.terms) {
+        let inherited = former::inherited(run, one);
+        match inherited.map_or_else(|| claim::mark(one, &run.spec.names, &run.run_id, &run.terms), Ok) {
             Ok(mark) => {
                 run.marks.insert(one.desired.reference.clone(), mark);
             }
@@ -200,7 +211,8 @@ async fn shared_secret(cluster: &Cluster, spec: &Spec) -> Result<Option<Diagnost
         Diagnostic::error(
             format!("Certificate {}/{other} writes the Secret {secret} already", names.namespace),
             "Two certificates cannot share a Secret: cert-manager issues neither. Choose another secret_name, or delete that \
-             Certificate; its Secret stays and is used.",
+             Certificate: the endpoint's has the Secret issued anew then, by one order, and what is in it serves until that is \
+             done. Where cert-manager runs with --enable-certificate-owner-ref, the Secret goes with the Certificate.",
         )
         .at(Path::attribute("secret_name"))
     }))
@@ -247,6 +259,8 @@ async fn note_beginning(run: &mut Run<'_>) -> Result<(), Stop> {
         let secret = run.change()?.serving.as_ref().and_then(|serving| serving.secret_name.clone());
         memory.taken_off.secret_name = memory.taken_off.secret_name.or(secret);
     }
+    memory.also_named.extend(run.former_names().into_iter().map(|names| names.name));
+    former::note(run).await?;
     let record = objects::record(&run.spec.names, run.record.inputs.as_deref(), &memory);
     let record = record.map_err(failed("The record could not be made"))?;
     run.record.memory = memory;

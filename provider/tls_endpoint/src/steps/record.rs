@@ -3,6 +3,7 @@
 
 use ffe_cluster::{Mark, MarkState};
 
+use crate::former;
 use crate::objects::{self, Memory};
 use crate::remove;
 use crate::run::{Run, Stop, failed};
@@ -17,12 +18,23 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         Some(dns) => run.done.dns_records.keys().map(|host| (host.clone(), dns.zone.clone())).collect(),
         None => Default::default(),
     };
-    let memory = Memory {
+    let mut memory = Memory {
         records,
         gateways: route::managed_gateway(run.spec).into_iter().collect(),
         taken_off: run.record.memory.taken_off.clone(),
+        also_named: run.record.memory.also_named.clone(),
     };
-    let record = objects::record(&run.spec.names, Some(&run.inputs), &memory);
+    if !run.former.is_empty() {
+        // Whatever comes of what has the former name, there is an endpoint of this one.
+        write(run, &memory).await?;
+        former::leave(run).await?;
+    }
+    memory.also_named.clear();
+    write(run, &memory).await
+}
+
+async fn write(run: &mut Run<'_>, memory: &Memory) -> Result<(), Stop> {
+    let record = objects::record(&run.spec.names, Some(&run.inputs), memory);
     let record = record.map_err(failed("The record could not be written"))?;
     let mark = Mark { state: MarkState::Complete, ..run.mark(&record.reference) };
     run.marks.insert(record.reference.clone(), mark);

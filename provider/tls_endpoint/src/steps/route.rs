@@ -7,12 +7,15 @@ use ffe_routing::{Class, GatewayRef};
 use serde_json::{Value as Json, json};
 
 use crate::change::Stage;
-use crate::desired::{Desired, is_there_and_ours};
+use crate::desired::{Desired, find, is_there_and_ours};
 use crate::errors::routing;
+use crate::former::{self, Together};
+use crate::names::Names;
 use crate::objects;
 use crate::remove;
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
+use crate::steps::look;
 
 const MIDDLEWARE: &str = "Middleware";
 const INGRESS: &str = "Ingress";
@@ -25,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let change = run.change()?.clone();
     take_off(run).await?;
+    former::leave_routes(run, &[Together::Never]).await?;
     put(run, &change.first).await
 }
 
@@ -80,14 +84,12 @@ pub(crate) async fn leave_former(run: &mut Run<'_>) -> Result<(), Stop> {
     let (change, around) = (run.change()?.clone(), run.around()?.clone());
     let wished = ffe_routing::objects(&run.spec.route, &around.resolved);
     let joined = ffe_routing::beside(&wished, &change.live);
-    let left: Vec<ObjectRef> = former(run, &wished).await?;
+    let left: Vec<ObjectRef> = left_over(run, &wished).await?;
     if change.interim || !left.is_empty() || former_gateways(run).next().is_some() {
         until_forgotten(run).await?;
     }
     if change.interim {
-        until_gathered(run).await?;
-        apply(run, objects::as_routes(run.spec, wished).map_err(failed(SUMMARY))?).await?;
-        until_served(run).await?;
+        take_over(run).await?;
     } else {
         let trimmed = wished.into_iter().zip(joined).filter(|(wished, joined)| wished != joined);
         let trimmed = trimmed.map(|(wished, _)| wished).collect();
@@ -104,8 +106,66 @@ pub(crate) async fn leave_former(run: &mut Run<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// The endpoint's own Ingress changes its class, while the interim one serves.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn take_over(run: &mut Run<'_>) -> Result<(), Stop> {
+    until_gathered(run).await?;
+    let wished = ffe_routing::objects(&run.spec.route, &run.around()?.resolved);
+    apply(run, objects::as_routes(run.spec, wished).map_err(failed(SUMMARY))?).await?;
+    until_served(run).await?;
+    if let Some(change) = &mut run.change {
+        // The interim one is but left over from here on.
+        change.interim = false;
+    }
+    run.done.moves = look::leaves_its_kind(run);
+    Ok(())
+}
+
+/// Whether an object is a route of one of these names.
+pub(crate) fn is_of(object: &ObjectRef, all: &[Names]) -> bool {
+    all.iter().any(|names| every_object(names).contains(object))
+}
+
+/// Every object of a route that an endpoint of this name may have, routes first: they need the others until they are gone.
+fn every_object(names: &Names) -> Vec<ObjectRef> {
+    let mut all = ffe_routing::names(&names.namespace, &names.name);
+    all.extend(ffe_routing::interim_names(&names.namespace, &names.name));
+    all.sort_by_key(|object| object.kind == MIDDLEWARE);
+    all
+}
+
+/// Takes the route of a former name away.
+///
+/// # Errors
+/// When the cluster refuses.
+pub(crate) async fn remove_all_of(run: &mut Run<'_>, former: &Names) -> Result<(), Stop> {
+    let summary = "What has the former name could not be removed";
+    let record = find(run.cluster, &remove::record_object(former)).await.map_err(failed(summary))?;
+    let record = record.and_then(|record| serde_json::to_value(record).ok());
+    let taken_off = objects::recorded(record.as_ref()).taken_off;
+    let mut routes_went = false;
+    for object in every_object(former) {
+        run.stop_here()?;
+        let there = match is_there_and_ours(run.cluster, &object, &former.owner()).await {
+            Err(error) if error.kind() == Kind::Forbidden => false,
+            found => found.map_err(failed(summary))?,
+        };
+        if !there {
+            continue;
+        }
+        if object.kind == MIDDLEWARE && std::mem::take(&mut routes_went) {
+            until_gathered(run).await?;
+        }
+        routes_went |= object.kind != MIDDLEWARE;
+        remove::hand_back(run.cluster, &object, former, &taken_off).await.map_err(failed(summary))?;
+    }
+    Ok(())
+}
+
 /// What is there of the endpoint's that is not wished any more, routes first: they need the others until they are gone.
-async fn former(run: &Run<'_>, wished: &[Json]) -> Result<Vec<ObjectRef>, Stop> {
+async fn left_over(run: &Run<'_>, wished: &[Json]) -> Result<Vec<ObjectRef>, Stop> {
     let names = &run.spec.names;
     let mut all = ffe_routing::leftovers(&run.spec.route, wished);
     all.extend(ffe_routing::interim_names(&names.namespace, &names.name));
@@ -155,7 +215,7 @@ pub(crate) async fn until_gathered(run: &Run<'_>) -> Result<(), Stop> {
 }
 
 /// Until nobody is led any more to where the hosts were before: resolvers remember records.
-async fn until_forgotten(run: &mut Run<'_>) -> Result<(), Stop> {
+pub(crate) async fn until_forgotten(run: &mut Run<'_>) -> Result<(), Stop> {
     let Some(until) = run.done.forgotten_at else { return Ok(()) };
     let left = until.saturating_duration_since(tokio::time::Instant::now());
     if left.is_zero() {

@@ -51,7 +51,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
             settings: &settings,
             authority: &authority,
             sites: &sites,
-            expected: expected.clone(),
+            expected: expected.clone().beside(run.served_beside.get(&site.host)),
             controller: controller.as_ref(),
             site,
             // The further requests are made at the first host.
@@ -157,13 +157,14 @@ impl Looker<'_, '_> {
     async fn follow_renewal(&mut self) -> Result<bool, Stop> {
         let Ok(Some(pair)) = pair(self.run).await else { return Ok(false) };
         let now = pair.leaf().map(|leaf| leaf.fingerprint_sha256.clone());
-        if now.is_none() || now == self.expected.origin.fingerprint_sha256 {
+        if now.is_none() || now == self.expected.certificate {
             return Ok(false);
         }
         tracing::info!(host = %self.site.name, "the certificate was renewed meanwhile");
         let around = self.run.around()?;
         self.renewed = true;
-        self.expected = expectations(self.run.spec, self.settings, around, self.authority, self.sites, Some(&pair))?;
+        let expected = expectations(self.run.spec, self.settings, around, self.authority, self.sites, Some(&pair))?;
+        self.expected = expected.beside(self.run.served_beside.get(&self.site.host));
         Ok(true)
     }
 

@@ -5,6 +5,7 @@ use ffe_cluster::ObjectRef;
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told};
 
+use crate::verified;
 use crate::visitor::Visitor;
 use crate::world::{ADDRESS, ENDPOINT, NAMESPACE, OTHER_ADDRESS, World, acme, endpoint};
 
@@ -14,7 +15,7 @@ const GATEWAY: &str = "gateway.networking.k8s.io/v1";
 const HOST: &str = "api.example.com";
 
 /// Gateways of somebody else's, each with a listener for HTTP.
-fn gateways(world: &World) {
+pub(crate) fn gateways(world: &World) {
     world.api.put(json!({ "apiVersion": GATEWAY, "kind": "GatewayClass", "metadata": { "name": "traefik" },
         "spec": { "controllerName": "traefik.io/gateway-controller" } }));
     for namespace in ["web", "edge"] {
@@ -27,19 +28,19 @@ fn gateways(world: &World) {
     }
 }
 
-fn with(base: &Json, more: Json) -> Json {
+pub(crate) fn with(base: &Json, more: Json) -> Json {
     let mut config = base.clone();
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
 }
 
-fn at_gateway(namespace: &str) -> Json {
+pub(crate) fn at_gateway(namespace: &str) -> Json {
     let gateway = json!({ "name": "shared", "namespace": namespace, "manage_listener": true });
     endpoint(json!({ "ingress_class": null, "gateway": gateway }))
 }
 
 /// Nothing of the endpoint's is left but Secrets.
-fn expect_nothing_left(world: &World, what: &str) {
+pub(crate) fn expect_nothing_left(world: &World, what: &str) {
     for kind in
         ["Ingress", "Middleware", "HTTPRoute", "ReferenceGrant", "Certificate", "PrometheusRule", "ConfigMap", "Lease"]
     {
@@ -100,7 +101,7 @@ fn changes() -> Vec<(&'static str, Json, Json, bool)> {
     ]
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::new();
     gateways(&world);
     world.issuer("another", json!({ "selfSigned": {} }));
@@ -254,6 +255,127 @@ async fn a_class_that_takes_over_shows_where_the_change_is() {
     assert!(began.elapsed().as_secs() >= 120, "the former class serves as long as resolvers lead to it");
 }
 
+fn classes(world: &World) -> Vec<String> {
+    let all = world.api.all().into_iter().filter(|object| object["kind"] == "Ingress");
+    all.map(|ingress| ingress["spec"]["ingressClassName"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// To one Traefik the routes of both of its classes are equals: here the one that was there first answers.
+async fn one_traefik(world: &World) -> std::net::SocketAddr {
+    verified::serve_by(world.api.clone(), |api| {
+        let mut ingresses = api.all().into_iter().filter(|object| object["kind"] == "Ingress");
+        let former = ingresses.any(|ingress| ingress["spec"]["ingressClassName"] != "traefik");
+        if former { "" } else { verified::HEADERS }
+    })
+    .await
+}
+
+fn looked_at(at: std::net::SocketAddr, more: Json) -> Json {
+    let verify = json!({ "resolve_to": at.to_string(), "redirect": false, "timeout": "20s" });
+    with(&endpoint(json!({ "verify": verify })), more)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_controller_of_both_classes_shows_the_new_one_when_it_has_taken_over() {
+    // As it is found: by its class, by the annotation of old, by the cluster's default class, and where it is not said where
+    // it is reached, or what is said was written by a controller that is gone.
+    let found: [(&str, fn(&mut Json)); 5] = [
+        ("class", |_| ()),
+        ("annotation", |ingress| {
+            ingress["spec"].as_object_mut().unwrap().remove("ingressClassName");
+            ingress["metadata"]["annotations"]["kubernetes.io/ingress.class"] = json!("traefik-nginx");
+        }),
+        ("no address", |ingress| ingress["status"] = json!({})),
+        ("another address", |ingress| {
+            ingress["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": OTHER_ADDRESS }] } });
+            ingress["metadata"]["managedFields"] =
+                json!([{ "manager": "nginx-ingress-controller", "subresource": "status" }]);
+        }),
+        ("default class", |ingress| {
+            ingress["spec"].as_object_mut().unwrap().remove("ingressClassName");
+        }),
+    ];
+    for (what, as_found) in found {
+        let world = World::with_dns();
+        let at = one_traefik(&world).await;
+        if what == "default class" {
+            let class = ObjectRef::new(NETWORKING, "IngressClass", None, "traefik-nginx");
+            world.api.edit(&class, |class| {
+                class["metadata"]["annotations"] = json!({ "ingressclass.kubernetes.io/is-default-class": "true" });
+            });
+        }
+        let before = looked_at(at, json!({ "ingress_class": "traefik-nginx" }));
+        world.terraform().await.apply(ENDPOINT, "this", before.clone()).await.expect_ok();
+        world.controllers.give_addresses(!what.ends_with("address"));
+        world.api.edit(&ObjectRef::new(NETWORKING, "Ingress", Some(NAMESPACE), "api"), as_found);
+        let (visitor, _asking) = Visitor::of(&world.api, HOST).await;
+        let mut tf = world.watched(&visitor).await;
+        tf.import(ENDPOINT, "this", "ffe/api", before.clone()).await.expect_ok();
+
+        let after = looked_at(at, json!({}));
+        let planned = tf.plan(ENDPOINT, "this", after.clone()).await;
+        assert!(!planned.diagnostics().to_string().contains("for a moment"), "{what}: {planned}");
+        tf.apply(ENDPOINT, "this", after.clone()).await.expect_ok();
+        visitor.expect_no_gap(what);
+        assert_eq!(classes(&world), ["traefik"; 2], "{what}: the interim one is gone");
+        tf.assert_empty_plan(ENDPOINT, "this", after).await;
+        tf.apply(ENDPOINT, "this", before).await.expect_ok();
+        visitor.expect_no_gap(&format!("{what}, and back"));
+        tf.destroy(ENDPOINT, "this").await.expect_ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_over_at_one_controller_and_is_not_as_expected_goes_on_or_back() {
+    for ends in ["goes on", "goes back", "goes away"] {
+        let world = World::with_dns();
+        let at = one_traefik(&world).await;
+        let before = looked_at(at, json!({ "ingress_class": "traefik-nginx" }));
+        world.terraform().await.apply(ENDPOINT, "this", before.clone()).await.expect_ok();
+        let (visitor, _asking) = Visitor::of(&world.api, HOST).await;
+        let mut tf = world.watched(&visitor).await;
+        tf.import(ENDPOINT, "this", "ffe/api", before.clone()).await.expect_ok();
+        let mut wrong = looked_at(at, json!({}));
+        wrong["verify"]["status"] = json!(418);
+        for _ in 0..2 {
+            tf.apply(ENDPOINT, "this", wrong.clone()).await.expect_error("verify.path", "418");
+            visitor.expect_no_gap(ends);
+            let state = tf.state(ENDPOINT, "this");
+            assert_eq!(state["ingress_class"], "traefik", "{ends}: it has taken over");
+            assert!(state["drifted"].to_string().contains("(not done: verify)"), "{ends}: {state}");
+        }
+        match ends {
+            "goes on" => {
+                tf.apply(ENDPOINT, "this", looked_at(at, json!({}))).await.expect_ok();
+                assert_eq!(classes(&world), ["traefik"; 2]);
+            }
+            "goes back" => {
+                tf.apply(ENDPOINT, "this", before).await.expect_ok();
+                assert_eq!(classes(&world), ["traefik-nginx"]);
+            }
+            _ => {}
+        }
+        visitor.expect_no_gap(ends);
+        tf.destroy(ENDPOINT, "this").await.expect_ok();
+        assert_eq!((world.names("Ingress"), world.names("Middleware")), (vec![], vec![]), "{ends}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_of_its_own_takes_nothing_over_before_it_was_seen_to_serve() {
+    let world = World::with_dns();
+    let at = one_traefik(&world).await;
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", looked_at(at, json!({ "ingress_class": "nginx" }))).await.expect_ok();
+    let (visitor, _asking) = Visitor::of(&world.api, HOST).await;
+    // What is reached there is the former controller.
+    tf.apply(ENDPOINT, "this", looked_at(at, json!({}))).await.expect_error("security", "header");
+    visitor.expect_no_gap("another controller");
+    assert_eq!(tf.state(ENDPOINT, "this")["ingress_class"], "nginx");
+    let own = world.get(NETWORKING, "Ingress", "api").unwrap();
+    assert_eq!(own["spec"]["ingressClassName"], "nginx");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_class_that_cannot_serve_beside_is_a_warning() {
     let world = world();
@@ -367,7 +489,7 @@ async fn a_second_endpoint_takes_the_place_of_the_first() {
 #[tokio::test(start_paused = true)]
 async fn a_death_at_any_write_of_a_change_takes_nothing_down() {
     for (what, before, after, _) in changes() {
-        if !["class and secret_name", "to another Gateway"].contains(&what) {
+        if !["class", "class and secret_name", "to another Gateway"].contains(&what) {
             continue;
         }
         for writes in 0.. {

@@ -200,3 +200,26 @@ async fn who_may_not_look_at_the_issuer_does_not_know_that_it_is_another_one() {
     world.api.fail("GET", "/issuers/le", None, 403, "Forbidden", "no");
     tf.assert_empty_plan(ENDPOINT, "this", config).await;
 }
+
+/// cert-manager goes by the issuer's name: a Secret that was kept may be of what that was before.
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_kept_is_issued_anew_by_an_issuer_that_became_another() {
+    let world = World::new();
+    let config = |secret: &str, issuer: Json| {
+        let mut issuer = issuer;
+        issuer["name"] = json!("mine");
+        endpoint(json!({ "secret_name": secret, "issuer": issuer }))
+    };
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "this", config("first", json!({ "self_signed": {} }))).await.expect_ok();
+    tf.apply(ENDPOINT, "this", config("second", json!({ "self_signed": {} }))).await.expect_ok();
+    let orders = world.controllers.orders();
+    // Of the same issuer it is used as it is.
+    tf.apply(ENDPOINT, "this", config("first", json!({ "self_signed": {} }))).await.expect_ok();
+    assert_eq!(world.controllers.orders(), orders);
+    let changed = config("second", json!({ "ca": { "secret_name": "root" } }));
+    tf.apply(ENDPOINT, "this", changed.clone()).await.expect_ok();
+    assert_eq!(world.controllers.orders(), orders + 1);
+    tf.apply(ENDPOINT, "this", changed).await.expect_ok();
+    assert_eq!(world.controllers.orders(), orders + 1);
+}

@@ -4,12 +4,14 @@
 mod certificates;
 mod controllers;
 mod dns;
+mod drift;
 mod foreign;
 mod gateways;
 mod in_use;
 mod issuers;
 mod kills;
 mod life;
+mod renamed;
 mod trouble;
 mod verified;
 mod visitor;

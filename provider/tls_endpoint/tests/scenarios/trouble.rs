@@ -204,10 +204,19 @@ async fn lets_encrypts_limits_are_said_before_a_destroy_or_a_replacement() {
     let config = endpoint(json!({ "issuer": acme(json!({ "http01": {} })) }));
     tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
     let mut moved = config.clone();
-    moved["name"] = json!("other");
+    moved["namespace"] = json!("other");
     let planned = tf.plan(ENDPOINT, "this", moved).await;
     planned.expect_action(Action::Replace).expect_warning("", "5 certificates a week");
+    planned.expect_warning("namespace", "are not served while it is replaced");
     planned.expect_warning("", "1 of them were asked for in the last seven days");
+    let mut renamed = config.clone();
+    renamed["name"] = json!("other");
+    let planned = tf.plan(ENDPOINT, "this", renamed.clone()).await;
+    planned.expect_action(Action::Update).expect_warning("", "5 certificates a week");
+    renamed["secret_name"] = json!("api-tls");
+    renamed["issuer"]["name"] = json!("api");
+    let planned = tf.plan(ENDPOINT, "this", renamed).await;
+    assert!(!planned.diagnostics().to_string().contains("5 certificates a week"), "nothing is ordered: {planned}");
     tf.plan_destroy(ENDPOINT, "this").await.expect_warning("", "The Secret ffe/api-tls stays");
 
     // The same for an issuer that is referred to, and not for others.

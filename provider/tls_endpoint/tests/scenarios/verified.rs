@@ -16,10 +16,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::controllers::pair;
+use crate::controllers::{Pair, pair};
 use crate::world::{ENDPOINT, NAMESPACE, World, endpoint};
 
-const HEADERS: &str = "Strict-Transport-Security: max-age=31536000\r\nX-Content-Type-Options: nosniff\r\n";
+/// What an endpoint sets where nothing is said.
+pub(crate) const HEADERS: &str = "Strict-Transport-Security: max-age=31536000\r\nX-Content-Type-Options: nosniff\r\n";
 
 /// A server of HTTPS that has the certificate of the Secret, or another one of its own.
 async fn serve(api: FakeApi, headers: &'static str, own: bool) -> SocketAddr {
@@ -31,6 +32,23 @@ async fn serve(api: FakeApi, headers: &'static str, own: bool) -> SocketAddr {
 
 fn serve_at(listener: TcpListener, api: FakeApi, headers: &'static str, own: bool) {
     let own = own.then(|| pair(&["api.example.com".to_owned()]));
+    serve_with(listener, api, own, move |_| headers);
+}
+
+/// The same, whose headers depend on what is there.
+pub(crate) async fn serve_by(api: FakeApi, headers: impl Fn(&FakeApi) -> &'static str + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    serve_with(listener, api, None, headers);
+    address
+}
+
+fn serve_with(
+    listener: TcpListener,
+    api: FakeApi,
+    own: Option<Pair>,
+    headers: impl Fn(&FakeApi) -> &'static str + Send + 'static,
+) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (chain, key) = match &own {
@@ -41,7 +59,7 @@ fn serve_at(listener: TcpListener, api: FakeApi, headers: &'static str, own: boo
                     None => continue,
                 },
             };
-            tokio::spawn(answer(acceptor(&chain, &key), stream, headers));
+            tokio::spawn(answer(acceptor(&chain, &key), stream, headers(&api)));
         }
     });
 }

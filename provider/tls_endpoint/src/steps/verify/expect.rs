@@ -1,5 +1,6 @@
 //! What must be seen of an endpoint, from what its class promises and its certificate is.
 
+use ffe_cluster::ObjectRef;
 use ffe_https::{Bundle, Expected, ExpectedHeaders, Roots};
 use ffe_routing::{Setting, support};
 use tfplugin::{Diagnostic, Path};
@@ -22,6 +23,8 @@ pub(crate) struct Expectations {
     pub(crate) client: Expected,
     pub(crate) origin: Expected,
     pub(crate) roots: Roots,
+    /// The certificate that is the endpoint's.
+    pub(crate) certificate: Option<String>,
     /// What is not looked at, and why.
     pub(crate) skipped: Vec<(String, String)>,
     /// What the issuer has to do with a chain that is not trusted.
@@ -123,7 +126,43 @@ pub(crate) fn expectations(
         }
     };
     let about_distrust = authority.about_distrust(spec, leaf);
-    Ok(Expectations { client, origin: own, roots: roots(settings, root), skipped, about_distrust })
+    let certificate = own.fingerprint_sha256.clone();
+    Ok(Expectations { client, origin: own, roots: roots(settings, root), certificate, skipped, about_distrust })
+}
+
+impl Expectations {
+    /// The same where somebody else's route serves the host too: a controller holds both for equals, and what tells the one
+    /// from the other is not looked at as long as both are there.
+    pub(crate) fn beside(mut self, other: Option<&ObjectRef>) -> Expectations {
+        let Some(other) = other else { return self };
+        let why = format!("{other} serves the host as well, and it is chance which of the two answers");
+        let client = std::mem::take(&mut self.client);
+        let headers = &client.headers;
+        let left_out = [
+            ("chain", client.trusted),
+            ("issuer", client.issuer.is_some()),
+            ("certificate", client.fingerprint_sha256.is_some()),
+            ("header Strict-Transport-Security", headers.hsts_max_age.is_some()),
+            ("header X-Frame-Options", headers.frame_options.is_some()),
+            ("header Content-Security-Policy", headers.content_security_policy.is_some()),
+            ("header X-Content-Type-Options", headers.content_type_nosniff),
+            ("redirect", client.redirect),
+        ];
+        self.skipped
+            .extend(left_out.iter().filter(|(_, wanted)| *wanted).map(|(check, _)| ((*check).to_owned(), why.clone())));
+        // A token is for the endpoint's own eyes.
+        let (tokens, extra): (Vec<_>, Vec<_>) = client.extra.into_iter().partition(|check| check.bearer.is_some());
+        self.skipped.extend(tokens.into_iter().map(|check| (format!("check {}", check.path), why.clone())));
+        self.origin = Expected::default();
+        self.client = Expected {
+            names: client.names,
+            status: client.status,
+            answers: client.answers,
+            extra,
+            ..Expected::default()
+        };
+        self
+    }
 }
 
 /// Whom to trust: who is named, else what the system does and what the issuer brings.
@@ -218,6 +257,30 @@ mod tests {
         assert!(!few.client.redirect, "there is no listener for HTTP");
         assert_eq!(few.client.headers, ExpectedHeaders::default(), "its controller does not do headers");
         assert!(skipped(&few).contains(&"redirect") && skipped(&few).contains(&"header Strict-Transport-Security"));
+    }
+
+    #[test]
+    fn what_tells_it_from_another_route_is_not_looked_at_beside_that() {
+        let pair = pair("R11", false);
+        let alone = expected(json!({ "security": { "frame_options": "DENY" } }), Dialect::Traefik, &pair);
+        let other = ObjectRef::new("networking.k8s.io/v1", "Ingress", Some("ffe"), "theirs");
+        let beside = alone.clone().beside(Some(&other));
+        assert_eq!(
+            skipped(&beside),
+            [
+                "chain",
+                "certificate",
+                "header Strict-Transport-Security",
+                "header X-Frame-Options",
+                "header X-Content-Type-Options",
+                "redirect"
+            ]
+        );
+        assert!(beside.skipped[0].1.starts_with("Ingress ffe/theirs serves the host as well"), "{:?}", beside.skipped);
+        assert_eq!((beside.client.status, &beside.client.names), (alone.client.status, &alone.client.names));
+        assert!(!beside.client.trusted && beside.client.fingerprint_sha256.is_none());
+        assert_eq!(beside.certificate, alone.client.fingerprint_sha256, "a renewal is noticed all the same");
+        assert!(skipped(&alone.beside(None)).is_empty());
     }
 
     #[test]
