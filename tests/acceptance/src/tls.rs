@@ -16,7 +16,7 @@ use crate::surroundings::Tls;
 use crate::{Stage, turn};
 pub(crate) use answer::Answer;
 pub(crate) use endpoint::{Endpoint, acme};
-pub(crate) use visitor::{Visitor, certificate_in};
+pub(crate) use visitor::{Visitor, certificate_at, certificate_in};
 pub(crate) use zone::set_address;
 
 /// How long something may take that comes by itself.
@@ -82,14 +82,31 @@ pub(crate) fn backend(stage: &mut Stage) -> Result<()> {
     apply(stage, BACKEND)
 }
 
+/// The same backend in another namespace, which is made.
+///
+/// # Errors
+/// When kubectl fails.
+pub(crate) fn backend_in(stage: &Stage, namespace: &str) -> Result<()> {
+    stage.kube.run(&["create", "namespace", namespace])?.ok()?;
+    stage.kube.until("the namespace has its service account", SOON, |kube| {
+        Ok(kube.get(&["serviceaccount", "-n", namespace, "default"])?.is_some())
+    })?;
+    apply_in(stage, namespace, BACKEND)?;
+    stage.kube.run(&["wait", "pod/web", "-n", namespace, "--for=condition=Ready", "--timeout=90s"])?.ok().map(|_| ())
+}
+
 /// Applies a manifest in the case's namespace.
 ///
 /// # Errors
 /// When kubectl refuses.
 pub(crate) fn apply(stage: &Stage, manifest: &str) -> Result<()> {
+    apply_in(stage, &stage.name, manifest)
+}
+
+fn apply_in(stage: &Stage, namespace: &str, manifest: &str) -> Result<()> {
     let file = stage.side("manifests")?.join("manifest.yaml");
     std::fs::write(&file, manifest)?;
-    stage.kube.run(&["apply", "-n", &stage.name, "-f", &file.to_string_lossy()])?.ok().map(|_| ())
+    stage.kube.run(&["apply", "-n", namespace, "-f", &file.to_string_lossy()])?.ok().map(|_| ())
 }
 
 /// An Issuer `theirs` that the endpoint does not make, at an ACME server.

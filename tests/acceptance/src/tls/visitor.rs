@@ -108,8 +108,16 @@ impl Seen {
 /// # Errors
 /// When there is none.
 pub(crate) fn certificate_in(stage: &Stage, secret: &str) -> Result<Vec<u8>> {
+    certificate_at(stage, &stage.name, secret)
+}
+
+/// The same in a namespace.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn certificate_at(stage: &Stage, namespace: &str, secret: &str) -> Result<Vec<u8>> {
     let template = "go-template={{index .data \"tls.crt\" | base64decode}}";
-    let found = stage.kube.run(&["get", "secret", "-n", &stage.name, secret, "-o", template])?.ok()?;
+    let found = stage.kube.run(&["get", "secret", "-n", namespace, secret, "-o", template])?.ok()?;
     let first = CertificateDer::from_pem_slice(found.stdout.as_bytes());
     Ok(first.map_err(|error| anyhow!("Secret {secret}: {error}"))?.to_vec())
 }

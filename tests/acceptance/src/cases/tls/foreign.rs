@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use crate::Stage;
 use crate::tls::{
-    Endpoint, Ever, SOON, Visitor, apply, backend, certificate_in, expect_gone, expect_served, host, objects,
-    surroundings, their_issuer,
+    Endpoint, Ever, SOON, Visitor, apply, ask, backend, certificate_in, expect_gone, host, objects, surroundings,
+    their_issuer,
 };
 
 /// The state is lost: what was written is kept with the endpoint, and its import plans nothing.
@@ -30,6 +30,15 @@ pub(super) fn own(stage: &mut Stage) -> Result<()> {
     none.failed_with(&["ffe_tls_endpoint.other"])?;
     stage.destroy()?.ok()?;
     expect_gone(stage, &["web-tls"])
+}
+
+/// The site answers by HTTPS, and by plain HTTP as it did before: no redirect comes unasked.
+fn expect_as_it_was(stage: &Stage, web: &str) -> Result<()> {
+    stage.kube.until(&format!("200 of {web}, by HTTPS and without a redirect"), SOON, |_| {
+        let answers =
+            |scheme: &str| ask(stage, &format!("{scheme}://{web}/health")).is_ok_and(|seen| seen.status == 200);
+        Ok(answers("https") && answers("http"))
+    })
 }
 
 /// The certificate of an ingress whose annotations ask for it.
@@ -83,7 +92,7 @@ spec:
     ensure!(stage.planned_actions()? == [("ffe_tls_endpoint.web".to_owned(), "update".to_owned())]);
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
-    expect_served(stage, &web)?;
+    expect_as_it_was(stage, &web)?;
     let after = certificate(stage)?;
     ensure!(after["metadata"]["uid"] == before["metadata"]["uid"], "another Certificate: {after:#}");
     ensure!(after["spec"] == before["spec"] && after["status"]["revision"] == 1, "{after:#}");
@@ -181,10 +190,50 @@ pub(super) fn other_names(stage: &mut Stage) -> Result<()> {
             let asks = |found: &Json| found["spec"]["issuerRef"]["name"] == "theirs" && is_ready(found);
             Ok(found.as_ref().is_some_and(asks))
         })?;
-        expect_served(stage, &web)?;
+        expect_as_it_was(stage, &web)?;
     }
     ensure!(certificate_in(stage, "old-tls")? != old, "it was issued by the endpoint's issuer once");
     Ok(())
+}
+
+/// A Certificate of somebody else's writes the endpoint's Secret: it is given up for the endpoint's own, as the refusal says.
+pub(super) fn of_another_certificate(stage: &mut Stage) -> Result<()> {
+    backend(stage)?;
+    let (web, namespace) = (host(stage, "web")?, stage.name.clone());
+    apply(
+        stage,
+        &format!(
+            "
+apiVersion: cert-manager.io/v1
+kind: Issuer
+metadata: {{ name: theirs }}
+spec: {{ selfSigned: {{}} }}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {{ name: theirs }}
+spec: {{ secretName: web-tls, dnsNames: [{web}], issuerRef: {{ name: theirs }} }}
+"
+        ),
+    )?;
+    stage.kube.until("theirs is issued", SOON, |kube| {
+        Ok(kube.get(&["certificate", "-n", &namespace, "theirs"])?.as_ref().is_some_and(is_ready))
+    })?;
+    let before = certificate_in(stage, "web-tls")?;
+    let mut requests = Ever::of(stage, "certificaterequests")?;
+    let endpoint = Endpoint::new(stage, "web", &[&web])?.issuer("name = \"theirs\"").hcl(stage)?;
+    let endpoint: Vec<&str> = endpoint.lines().filter(|line| !line.contains("ca_bundle")).collect();
+    stage.configure(&endpoint.join("\n"))?;
+    let refused = format!("Certificate {namespace}/theirs writes the Secret web-tls already");
+    stage.apply()?.failed_with(&[&refused, "or delete that Certificate", "by one order"])?;
+    ensure!(objects(stage, "ingresses")?.is_empty(), "something was made");
+    stage.kube.run(&["delete", "certificate", "-n", &namespace, "theirs"])?.ok()?;
+    ensure!(certificate_in(stage, "web-tls")? == before, "the Secret does not stay");
+    stage.apply()?.ok()?;
+    ensure!(certificate_in(stage, "web-tls")? != before, "it was not issued anew");
+    ensure!(requests.seen("web-tls")?.len() == 1, "{:?}", requests.seen("")?);
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(drop)
 }
 
 /// A chart with an ingress of the endpoint's name.

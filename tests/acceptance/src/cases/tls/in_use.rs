@@ -6,11 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 
+use super::super::failures::image;
+use super::super::lifecycle::stack;
 use super::issuance::AUTHORITY;
-use crate::Stage;
 use crate::tls::{
-    Endpoint, SOON, Visitor, acme, apply, backend, certificate_in, expect_gone, host, objects, surroundings,
+    Endpoint, SOON, Visitor, acme, apply, backend, backend_in, certificate_at, certificate_in, expect_gone, host,
+    objects, surroundings,
 };
+use crate::{Stage, turn};
 
 /// Looks that there must be during each change: two seconds' worth.
 const LEAST: usize = 20;
@@ -184,6 +187,58 @@ pub(super) fn replaced(stage: &mut Stage) -> Result<()> {
     web.end(&["web-tls"])
 }
 
+/// Another name is a change in place; another namespace is another endpoint, which is made first where that is asked for.
+pub(super) fn renamed(stage: &mut Stage) -> Result<()> {
+    let (mut web, endpoint) = InUse::begin(stage)?;
+    let named = |stage: &Stage, name: &str, more: &str| -> Result<String> {
+        let hcl = endpoint.more(more).hcl(stage)?;
+        Ok(hcl.replace("  name      = \"web\"", &format!("  name      = \"{name}\"")))
+    };
+    // A Traefik that knows two certificates for a host takes the one whose Secret comes first: both orders.
+    for name in ["zoo", "api"] {
+        let hcl = named(web.stage, name, "")?;
+        let secret = format!("{name}-tls");
+        web.during(&format!("name, to {name}"), &secret, |stage| {
+            stage.configure(&hcl)?;
+            ensure!(stage.planned_actions()? == [("ffe_tls_endpoint.web".to_owned(), "update".to_owned())]);
+            stage.apply()?.ok().map(drop)
+        })?;
+        web.stage.expect_empty_plan()?;
+    }
+    let hcl = named(web.stage, "web", "secret_name = \"api-tls\"")?;
+    web.during("name, and the Secret stays", "api-tls", |stage| {
+        stage.configure(&hcl)?;
+        stage.apply()?.ok().map(drop)
+    })?;
+    web.stage.expect_empty_plan()?;
+    let left = objects(web.stage, "ingresses,middlewares.traefik.io,certificates,prometheusrules,leases")?;
+    let of_before = left
+        .iter()
+        .find(|object| object.contains("/zoo") || (object.contains("/api") && !object.ends_with("/api-tls")));
+    ensure!(of_before.is_none(), "{left:?}");
+
+    let other = format!("{}-b", web.stage.name);
+    backend_in(web.stage, &other)?;
+    let authority = web.stage.kube.get(&["secret", "-n", &web.stage.name, "authority"])?.context("no authority")?;
+    let copied = json!({ "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+        "metadata": { "name": "authority", "namespace": other }, "data": authority["data"] });
+    web.stage.kube.apply(&copied.to_string())?;
+    let lifecycle = "adopt = true\n  lifecycle { create_before_destroy = true }";
+    let here = named(web.stage, "web", &format!("secret_name = \"api-tls\"\n  {lifecycle}"))?;
+    web.stage.configure(&here)?;
+    web.stage.apply()?.ok()?;
+    let (known, namespace) = (certificate_in(web.stage, "api-tls")?, web.stage.name.clone());
+    let there = here.replace(&format!("namespace = \"{namespace}\""), &format!("namespace = \"{other}\""));
+    let visitor = Visitor::of(web.stage, &web.host, &web.authorities)?;
+    web.stage.configure(&there)?;
+    web.stage.apply()?.ok()?.says(&["Another route serves the same"])?;
+    let (seen, what) = (visitor.end()?, "namespace, with create_before_destroy");
+    web.table.push(seen.row(what));
+    seen.expect_no_gap(what, LEAST, &[known, certificate_at(web.stage, &other, "api-tls")?])?;
+    web.stage.expect_empty_plan()?;
+    web.end(&["api-tls", "web-tls", "zoo-tls"])
+}
+
 /// Has the certificate issued anew, as `cmctl renew` does.
 fn renew(stage: &mut Stage) -> Result<()> {
     let namespace = stage.name.clone();
@@ -280,7 +335,49 @@ pub(super) fn failing(stage: &mut Stage) -> Result<()> {
     web.stage.destroy()?.ok()?;
     let one: Json = web.stage.kube.get(&["gateway", "-n", &namespace, "one"])?.context("no Gateway")?;
     ensure!(one["spec"]["listeners"].as_array().map(Vec::len) == Some(1), "our listener is left: {one:#}");
-    web.end(&["web-account", "web-tls"])
+    // What was asked for and not issued is signed, if it is still asked for, when the issuer is the authority again.
+    let other = web.stage.kube.get(&["secret", "-n", &namespace, "other"])?.is_some();
+    web.end(if other { &["other", "web-account", "web-tls"] } else { &["web-account", "web-tls"] })
+}
+
+/// What answers behind the endpoint is upgraded, and an upgrade that does not become ready is rolled back.
+pub(super) fn release(stage: &mut Stage) -> Result<()> {
+    turn::share(stage)?;
+    let host = host(stage, "web")?;
+    let endpoint = Endpoint::new(stage, "web", &[&host])?.more("depends_on = [ffe_release.backend]").hcl(stage)?;
+    let endpoint = endpoint.replace("service = \"web\", port = 80", "service = \"ffe-backend\", port = 8000");
+    let version = |stage: &Stage, tag: &str| {
+        let remediation = "remediation = { strategy = \"rollback\" }";
+        let release = stack(stage, tag, remediation).replace("timeout = \"3m\"", "timeout = \"45s\"");
+        stage.configure(&format!("{release}{endpoint}"))
+    };
+    stage.configure(&format!("{}{endpoint}", stack(stage, "1.0.0", "")))?;
+    stage.apply()?.ok()?;
+    let authorities = std::fs::read_to_string(surroundings(stage)?.roots)?;
+    let known = [certificate_in(stage, "web-tls")?];
+    let mut table = Vec::new();
+    let mut during = |stage: &mut Stage, what: &str, act: &dyn Fn(&mut Stage) -> Result<()>| -> Result<()> {
+        let visitor = Visitor::of(stage, &host, &authorities)?;
+        act(stage).with_context(|| what.to_owned())?;
+        let seen = visitor.end().with_context(|| what.to_owned())?;
+        table.push(seen.row(what));
+        seen.expect_no_gap(what, LEAST, &known)
+    };
+    during(stage, "release upgraded behind it", &|stage| {
+        version(stage, "1.1.0")?;
+        stage.apply()?.ok().map(drop)
+    })?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "it was not upgraded");
+    during(stage, "release rolled back behind it", &|stage| {
+        version(stage, "1.2.0-bad-ready")?;
+        stage.apply()?.failed_with(&["It was rolled back to the last revision that passed its checks"]).map(drop)
+    })?;
+    ensure!(image(stage)?.ends_with(":1.1.0"), "it was not rolled back");
+    eprintln!("| change | looks | failed | certificates |\n| --- | --- | --- | --- |\n{}", table.join("\n"));
+    version(stage, "1.1.0")?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    stage.destroy()?.ok().map(drop)
 }
 
 /// The policy counts.

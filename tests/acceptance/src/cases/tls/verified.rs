@@ -38,7 +38,8 @@ pub(super) fn all(stage: &mut Stage) -> Result<()> {
     let endpoint = Endpoint::new(stage, "web", &[&wild])?.issuer("self_signed = {}");
     let broken = endpoint.hcl(stage)?.replace("service = \"web\"", "service = \"nowhere\"");
     stage.configure(&broken.replace("timeout    = \"1m\"", "timeout    = \"10s\""))?;
-    stage.apply()?.failed_with(&["answered 503", "No pod behind Service", "verify.wildcard_label"])?;
+    // Traefik leaves out what has no pod.
+    stage.apply()?.failed_with(&["answered 404", "No pod behind Service", "verify.wildcard_label"])?;
     endpoint.configure(stage)?;
     stage.apply()?.ok()?;
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
