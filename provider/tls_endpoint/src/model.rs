@@ -42,7 +42,7 @@ pub struct TlsEndpoint {
     #[attr(required, replace, check = dns_label())]
     pub namespace: Attr<String>,
     /// The name of the endpoint, and of its ingress or route. Another name is a change in place: what has the former one serves
-    /// until what has the new one was made, and goes then.
+    /// until what has the new one was made, and goes then. With `gateway.manage_listener` at the same Gateway it is replaced.
     #[attr(required, check = dns_label())]
     pub name: Attr<String>,
     /// The host names, the main one first. `*.example.com` stands for every name below it and needs a DNS-01 solver.
