@@ -218,6 +218,15 @@ fn prune(live: &mut Value, before: &Value, now: &Value) {
     let (Some(fields), Some(before)) = (live.as_object_mut(), before.as_object()) else { return };
     for (name, old) in before {
         match now.get(name) {
+            // What others have in it stays.
+            None if old.is_object() => {
+                if let Some(field) = fields.get_mut(name) {
+                    prune(field, old, &json!({}));
+                }
+                if fields.get(name).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                    fields.remove(name);
+                }
+            }
             None => {
                 fields.remove(name);
             }
