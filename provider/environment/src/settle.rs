@@ -49,11 +49,8 @@ pub(crate) fn settle(config: &Environment, planned: &mut Environment, defaults: 
     planned.pod_security = pod_security(config, &planned.pod_security_before);
     planned.deletion_protection = config.deletion_protection.or(preset.map(|preset| preset.deletion_protection));
     planned.quota = quota(&config.quota, preset);
-    let initial = if planned.initial_database_image.is_unknown() {
-        Attr::Null
-    } else {
-        planned.initial_database_image.clone()
-    };
+    let initial =
+        if planned.initial_database_image.is_unknown() { Attr::Null } else { planned.initial_database_image.clone() };
     let before = Before { version: version_of(&planned.database), image: initial.clone() };
     planned.database = config.database.as_ref().map(|given| database(given, &before, preset, defaults));
     planned.initial_database_image = match &planned.database {

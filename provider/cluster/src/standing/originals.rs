@@ -110,8 +110,7 @@ impl Originals {
         let Some(original) = self.read(cluster, object).await?.filter(|original| original.uid == uid) else {
             return Ok(None);
         };
-        let mut before =
-            json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name, "labels": {}, "annotations": {} } });
+        let mut before = json!({ "apiVersion": object.api_version, "kind": object.kind, "metadata": { "name": object.name, "labels": {}, "annotations": {} } });
         if let Some(namespace) = &object.namespace {
             before["metadata"]["namespace"] = Value::from(namespace.clone());
         }

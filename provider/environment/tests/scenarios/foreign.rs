@@ -218,9 +218,10 @@ pub(crate) async fn pods_that_a_level_would_not_admit_are_named(place: Place) {
     if let Some(fake) = &world.fake {
         fake.violate("rooted: allowPrivilegeEscalation != false");
     } else {
-        let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": "rooted", "namespace": world.namespace() },
+        let pod: Pod =
+            serde_json::from_value(json!({ "metadata": { "name": "rooted", "namespace": world.namespace() },
             "spec": { "containers": [{ "name": "main", "image": "nowhere.invalid/none:1" }] } }))
-        .unwrap();
+            .unwrap();
         // Its service account is made a moment after the namespace.
         while world.cluster.create(&pod).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
