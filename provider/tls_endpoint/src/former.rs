@@ -57,7 +57,7 @@ pub(crate) fn inherited(run: &Run<'_>, found: &Found) -> Option<Mark> {
     let owner = run.spec.names.owner();
     let Ownership::OtherResource(mark) = found.ownership(&owner) else { return None };
     let is_former = run.former_names().iter().any(|names| names.owner() == mark.owner);
-    is_former.then(|| Mark { owner, state: MarkState::Complete, ..mark })
+    is_former.then_some(Mark { owner, state: MarkState::Complete, ..mark })
 }
 
 /// The refusal of a name that is another endpoint's already: a rename takes nothing over.

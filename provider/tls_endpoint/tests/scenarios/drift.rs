@@ -20,8 +20,11 @@ fn certificate() -> ObjectRef {
     object("cert-manager.io/v1", "Certificate", "api-tls")
 }
 
+/// What somebody does to an object.
+type Edit = fn(&mut Json);
+
 /// Somebody's changes of fields that the endpoint sets.
-fn changes() -> Vec<(ObjectRef, &'static str, &'static str, fn(&mut Json))> {
+fn changes() -> Vec<(ObjectRef, &'static str, &'static str, Edit)> {
     vec![
         (
             ingress(),

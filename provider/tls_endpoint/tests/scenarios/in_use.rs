@@ -279,7 +279,8 @@ fn looked_at(at: std::net::SocketAddr, more: Json) -> Json {
 async fn one_controller_of_both_classes_shows_the_new_one_when_it_has_taken_over() {
     // As it is found: by its class, by the annotation of old, by the cluster's default class, and where it is not said where
     // it is reached, or what is said was written by a controller that is gone.
-    let found: [(&str, fn(&mut Json)); 5] = [
+    type Edit = fn(&mut Json);
+    let found: [(&str, Edit); 5] = [
         ("class", |_| ()),
         ("annotation", |ingress| {
             ingress["spec"].as_object_mut().unwrap().remove("ingressClassName");
