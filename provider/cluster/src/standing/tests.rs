@@ -2,6 +2,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::mark::Mark;
 use crate::testing::FakeApi;
 
 fn owner() -> Owner {
