@@ -49,7 +49,8 @@ fn main() -> ExitCode {
         // Who leaves out the one does not need the other.
         if needs.get(folder).is_empty() { needs } else { needs.and(program, there(program)) }
     };
-    let beside: [(&str, &str, &str, fn(&str)); 3] = [
+    type Recipe = fn(&str);
+    let beside: [(&str, &str, &str, Recipe); 3] = [
         ("flyway", FLYWAY, "/usr/bin/java", with_flyway),
         ("liquibase", LIQUIBASE, "/usr/bin/java", with_liquibase),
         ("prisma", PRISMA, "/usr/bin/node", with_prisma),
