@@ -6,6 +6,21 @@ use std::path::{Path, PathBuf};
 /// Where Kubernetes mounts a pod's credentials.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// Variables that are read, beside those that begin with `KUBE`.
+const WANTED: [&str; 11] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "HELM_DRIVER",
+    "CLOUDFLARE_API_TOKEN",
+    "CLOUDFLARE_BASE_URL",
+];
+
 /// Environment variables, home directory and the folder of in-cluster credentials.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -17,21 +32,6 @@ pub struct Environment {
 impl Environment {
     /// That of this process.
     pub fn process() -> Self {
-        let wanted = |name: &str| {
-            name.starts_with("KUBE")
-                || [
-                    "HTTPS_PROXY",
-                    "https_proxy",
-                    "HTTP_PROXY",
-                    "http_proxy",
-                    "ALL_PROXY",
-                    "all_proxy",
-                    "NO_PROXY",
-                    "no_proxy",
-                    "HELM_DRIVER",
-                ]
-                .contains(&name)
-        };
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| wanted(name))
@@ -86,5 +86,26 @@ impl Environment {
             .map(|path| path.to_string_lossy().into_owned())
             .filter(|path| !path.is_empty())
             .collect()
+    }
+}
+
+fn wanted(name: &str) -> bool {
+    name.starts_with("KUBE") || WANTED.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_documentation_names_is_read_and_the_rest_is_not() {
+        for name in
+            ["KUBE_HOST", "KUBECONFIG", "HELM_DRIVER", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_BASE_URL", "no_proxy"]
+        {
+            assert!(wanted(name), "{name}");
+        }
+        for name in ["PATH", "AWS_SECRET_ACCESS_KEY", "HELM_KUBETOKEN", "TF_LOG"] {
+            assert!(!wanted(name), "{name}");
+        }
     }
 }
