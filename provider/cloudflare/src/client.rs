@@ -9,12 +9,14 @@ use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tfplugin_redaction::Redactor;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use crate::answer::{Answer, Asked, judge};
 use crate::error::Error;
 use crate::patience::{Patience, RetryOptions};
+use crate::zones::Known;
 
 /// Where Cloudflare's API is.
 pub const BASE_URL: &str = "https://api.cloudflare.com/client/v4";
@@ -34,6 +36,7 @@ struct Inner {
     base: Url,
     options: RetryOptions,
     client: OnceLock<Result<Client, String>>,
+    zones: Mutex<Known>,
 }
 
 impl fmt::Debug for Cloudflare {
@@ -72,6 +75,7 @@ impl Cloudflare {
             base,
             options: RetryOptions::default(),
             client: OnceLock::new(),
+            zones: Mutex::default(),
         };
         Ok(Cloudflare(Arc::new(inner)))
     }
@@ -85,13 +89,25 @@ impl Cloudflare {
             base: self.0.base.clone(),
             options,
             client: OnceLock::new(),
+            zones: Mutex::default(),
         }))
+    }
+
+    /// The token, for who hands it on.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.0.header.to_str().ok().and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default()
     }
 
     /// Where the API is looked for.
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.0.base.as_str().trim_end_matches('/')
+    }
+
+    /// What is known of zones so far.
+    pub(crate) fn zones(&self) -> &Mutex<Known> {
+        &self.0.zones
     }
 
     pub(crate) fn patience(&self) -> Patience {
@@ -175,7 +191,7 @@ impl Cloudflare {
         &self,
         operation: &str,
         path: &[&str],
-        filter: (&str, &str),
+        filter: Option<(&str, &str)>,
         per_page: &str,
         patience: &mut Patience,
         cancel: &CancellationToken,
@@ -183,7 +199,8 @@ impl Cloudflare {
         let mut all = Vec::new();
         for page in 1..=PAGES {
             let number = page.to_string();
-            let query = [filter, ("page", number.as_str()), ("per_page", per_page)];
+            let paged = [("page", number.as_str()), ("per_page", per_page)];
+            let query: Vec<(&str, &str)> = filter.into_iter().chain(paged).collect();
             let call = Call { operation, method: Method::GET, path, query: &query, body: None };
             let answer: Answer<Vec<T>> = self.again(&call, patience, cancel).await?;
             let empty = answer.result.is_empty();

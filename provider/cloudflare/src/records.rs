@@ -77,7 +77,15 @@ impl Cloudflare {
         let name = name::normal(name).ok_or_else(|| Error::Wish { attribute: "hosts", reason: reason() })?;
         let operation = format!("list the records of {name}");
         let path = ["zones", &zone.id, "dns_records"];
-        let all: Vec<Record> = self.all(&operation, &path, ("name.exact", &name), "100", patience, cancel).await?;
+        let all = self.all(&operation, &path, Some(("name.exact", &name)), "100", patience, cancel).await;
+        let all: Vec<Record> = match all {
+            Err(Error::Api { reason: Reason::UnknownZone, .. }) => {
+                // It was there when zones were asked for, and is no more.
+                self.forget_zones().await;
+                return Err(Error::NoZone { of_host: false, wanted: zone.name.clone() });
+            }
+            all => all?,
+        };
         // A server that does not know the filter sends the whole zone.
         Ok(all.into_iter().filter(|record| record.name.trim_end_matches('.').eq_ignore_ascii_case(&name)).collect())
     }
