@@ -81,7 +81,7 @@ pub fn certificate_object(namespace: &str, name: &str, spec: &CertificateSpec) -
     let mut body = json!({
         "secretName": spec.secret_name,
         "dnsNames": spec.dns_names,
-        "issuerRef": {"group": "cert-manager.io", "kind": spec.issuer.kind.as_str(), "name": spec.issuer.name},
+        "issuerRef": spec.issuer.to_value(),
     });
     for (field, duration) in [("duration", spec.duration), ("renewBefore", spec.renew_before)] {
         if let Some(duration) = duration {

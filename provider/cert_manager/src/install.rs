@@ -128,8 +128,12 @@ async fn missing_kinds(cluster: &Cluster) -> Result<Vec<String>, Error> {
 /// # Errors
 /// [`Error::NoClusterNamespace`] when the controller's Deployment is not found or may not be looked at.
 pub async fn secret_namespace(cluster: &Cluster, issuer: &IssuerRef, namespace: &str) -> Result<String, Error> {
-    if issuer.kind == IssuerKind::Issuer {
-        return Ok(namespace.to_owned());
+    match &issuer.kind {
+        IssuerKind::Issuer => return Ok(namespace.to_owned()),
+        IssuerKind::ClusterIssuer => {}
+        IssuerKind::External { group, .. } => {
+            return Err(Error::NoClusterNamespace { why: format!("{issuer} of {group} is not cert-manager's own") });
+        }
     }
     let installation = installation(cluster).await?;
     installation.check()?;

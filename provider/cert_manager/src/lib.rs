@@ -37,13 +37,16 @@ pub use error::Error;
 pub use install::{Installation, Part, installation, secret_namespace};
 pub use issuances::{Issuance, Outcome, issuances, users};
 pub use issuer::{
-    Acme, IssuerSpec, LETSENCRYPT, LETSENCRYPT_STAGING, SecretKey, Solver, Tsig, directory_url,
-    is_letsencrypt_production, is_same_directory, issuer_object,
+    Acme, AwsKeys, DnsProvider, ExternalAccount, IssuerSpec, LETSENCRYPT, LETSENCRYPT_STAGING, ParentGateway,
+    PodTemplate, SecretKey, Selector, Solver, Toleration, Tsig, Vault, VaultLogin, Way, directory_url,
+    is_letsencrypt_production, is_letsencrypt_staging, is_same_directory, issuer_object,
 };
-pub use names::{ACME_API, API, IssuerKind, IssuerRef, NoIssuerKind, certificate_ref};
+pub use names::{
+    ACME_API, API, GROUP, IssuerKind, IssuerRef, NoIssuerKind, account_secret, certificate_ref, credentials_secret,
+};
 pub use proof::asks_hosts;
 pub use release::{Released, release_challenges};
 pub use renew::{Renewal, abandon, renew, retry, retry_issuer};
-pub use status::{Backoff, Certificate, CertificateStatus, MadeFor, certificate};
+pub use status::{Backoff, Certificate, CertificateStatus, IssuerStatus, MadeFor, certificate};
 pub use wait::{wait_certificate, wait_issuer};
 pub use webhook::{WebhookTrouble, apply, put, webhook_trouble};

@@ -114,13 +114,10 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// None for issuers of somebody else's API group.
+    /// None where cert-manager's own group has no such kind.
     pub(crate) fn issuer(&self) -> Option<IssuerRef> {
-        if !(self.group.is_empty() || self.group == "cert-manager.io") {
-            return None;
-        }
-        let kind = if self.kind.is_empty() { IssuerKind::Issuer } else { self.kind.parse().ok()? };
-        Some(IssuerRef { name: self.name.clone(), kind })
+        let kind = if self.kind.is_empty() { IssuerKind::Issuer.as_str() } else { &self.kind };
+        Some(IssuerRef { name: self.name.clone(), kind: IssuerKind::of(Some(&self.group), kind).ok()? })
     }
 }
 
@@ -253,6 +250,26 @@ pub(crate) struct AcmeBody {
     pub(crate) email: String,
     /// All of them
     pub(crate) solvers: Vec<serde_json::Value>,
+    /// Of an account that is bound to a customer's
+    pub(crate) external_account_binding: Option<AccountBinding>,
+}
+
+/// How an account is bound.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct AccountBinding {
+    /// The key
+    pub(crate) key_secret_ref: KeyReference,
+}
+
+/// An entry of a Secret.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeyReference {
+    /// Of the Secret
+    pub(crate) name: String,
+    /// Of the entry
+    pub(crate) key: String,
 }
 
 /// Of an internal authority.
@@ -269,6 +286,16 @@ pub(crate) struct CaBody {
 pub(crate) struct IssuerState {
     /// Ready
     pub(crate) conditions: Vec<Condition>,
+    /// Of an ACME issuer
+    pub(crate) acme: Option<AccountState>,
+}
+
+/// An account at an ACME server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AccountState {
+    /// By which the server knows it; empty before it is registered
+    pub(crate) uri: String,
 }
 
 /// An Issuer or ClusterIssuer.

@@ -8,6 +8,9 @@ use crate::names::IssuerRef;
 /// Whether an issuer has hosts asked by HTTP (HTTP-01), so that they must lead to the cluster before it issues. None where
 /// that cannot be known: the issuer is not there yet, or may not be looked at.
 pub async fn asks_hosts(cluster: &Cluster, issuer: &IssuerRef, namespace: &str) -> Option<bool> {
+    if issuer.kind.is_external() {
+        return None;
+    }
     match cluster.find_ref(&issuer.object(namespace)).await {
         Ok(found) => found.map(|found| solves_by_http(&found.data["spec"])),
         Err(error) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::names::IssuerRef;
+use crate::names::{IssuerKind, IssuerRef};
 
 const ISSUER: &str = "cert-manager.io/issuer";
 const CLUSTER_ISSUER: &str = "cert-manager.io/cluster-issuer";
@@ -11,8 +11,6 @@ const ISSUER_KIND: &str = "cert-manager.io/issuer-kind";
 const ISSUER_GROUP: &str = "cert-manager.io/issuer-group";
 /// Asks the issuer that cert-manager was told at its start.
 const TLS_ACME: &str = "kubernetes.io/tls-acme";
-/// cert-manager's own API group.
-const GROUP: &str = "cert-manager.io";
 
 /// The annotations of an Ingress that make cert-manager act, with their values. The others only say how.
 pub fn triggers(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -28,20 +26,15 @@ pub fn triggers(annotations: &BTreeMap<String, String>) -> BTreeMap<String, Stri
         .collect()
 }
 
-/// The issuer that such annotations name; none where they leave it to cert-manager, or name one of another API group.
+/// The issuer that such annotations name; none where they leave it to cert-manager.
 pub fn asked(annotations: &BTreeMap<String, String>) -> Option<IssuerRef> {
-    if annotations.get(ISSUER_GROUP).is_some_and(|group| group != GROUP) {
-        return None;
-    }
     if let Some(name) = annotations.get(CLUSTER_ISSUER) {
         return Some(IssuerRef::cluster_issuer(name));
     }
     let name = annotations.get(ISSUER)?;
-    match annotations.get(ISSUER_KIND).map(String::as_str) {
-        None | Some("Issuer") => Some(IssuerRef::issuer(name)),
-        Some("ClusterIssuer") => Some(IssuerRef::cluster_issuer(name)),
-        Some(_) => None,
-    }
+    let kind = annotations.get(ISSUER_KIND).map_or(IssuerKind::Issuer.as_str(), String::as_str);
+    let kind = IssuerKind::of(annotations.get(ISSUER_GROUP).map(String::as_str), kind).ok()?;
+    Some(IssuerRef { name: name.clone(), kind })
 }
 
 #[cfg(test)]
@@ -62,7 +55,22 @@ mod tests {
                 1,
                 Some(IssuerRef::cluster_issuer("le")),
             ),
-            (&[("cert-manager.io/issuer", "aws"), ("cert-manager.io/issuer-group", "awspca.cert-manager.io")], 1, None),
+            (
+                &[
+                    ("cert-manager.io/issuer", "aws"),
+                    ("cert-manager.io/issuer-kind", "AWSPCAIssuer"),
+                    ("cert-manager.io/issuer-group", "awspca.cert-manager.io"),
+                ],
+                1,
+                Some(IssuerRef {
+                    name: "aws".to_owned(),
+                    kind: IssuerKind::External {
+                        group: "awspca.cert-manager.io".to_owned(),
+                        kind: "AWSPCAIssuer".to_owned(),
+                    },
+                }),
+            ),
+            (&[("cert-manager.io/issuer", "odd"), ("cert-manager.io/issuer-kind", "Odd")], 1, None),
             (&[("kubernetes.io/tls-acme", "true")], 1, None),
             (&[("kubernetes.io/tls-acme", "false")], 0, None),
             (&[("cert-manager.io/duration", "24h"), ("cert-manager.io/common-name", "a.example")], 0, None),

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ffe_cluster::Cluster;
-use ffe_cluster::kube::api::ObjectMeta;
+use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Error;
-use crate::model::{CertificateItem, Condition, condition};
+use crate::model::{CertificateItem, Condition, IssuerItem, condition};
 use crate::names::{IssuerRef, certificate_ref};
 
 /// How long cert-manager waits after failures: doubling from `first` to `most`.
@@ -43,7 +43,7 @@ pub struct Certificate {
     pub secret_name: String,
     /// The names that were asked for
     pub dns_names: Vec<String>,
-    /// None: an issuer of another API group
+    /// None: of a kind that there is not
     pub issuer: Option<IssuerRef>,
     /// The Ingress (or Gateway) that cert-manager made it for, by that object's annotations
     pub made_for: Option<MadeFor>,
@@ -155,6 +155,30 @@ impl From<CertificateItem> for Certificate {
     }
 }
 
+/// How an issuer is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssuerStatus {
+    /// It issues, as far as cert-manager has looked at its present spec
+    pub ready: bool,
+    /// cert-manager's sentence on that
+    pub message: Option<String>,
+    /// By which the ACME server knows the account
+    pub account_uri: Option<String>,
+}
+
+impl IssuerStatus {
+    /// Of an Issuer or ClusterIssuer.
+    pub fn of(issuer: &DynamicObject) -> Self {
+        let item = IssuerItem::read("Issuer", issuer.clone());
+        let message = item.ready().map(|ready| ready.message.clone());
+        Self {
+            ready: item.ready().is_some_and(Condition::holds),
+            message: message.filter(|message| !message.is_empty()),
+            account_uri: item.status.acme.map(|account| account.uri).filter(|uri| !uri.is_empty()),
+        }
+    }
+}
+
 /// Reads a certificate, None when there is none. For paths that write; absence is confirmed by
 /// [`Cluster::confirm`]'s rules.
 ///
@@ -172,7 +196,6 @@ pub(crate) async fn find(cluster: &Cluster, namespace: &str, name: &str) -> Resu
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ffe_cluster::kube::api::DynamicObject;
     use serde_json::{Value, json};
 
     use super::*;
@@ -247,9 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn issuers_of_others_are_not_ours() {
+    fn issuers_of_others_are_read_with_their_group() {
         let mut object = issued();
         object["spec"]["issuerRef"] = json!({"name": "step", "kind": "StepIssuer", "group": "certmanager.step.sm"});
-        assert_eq!(read(object).issuer, None);
+        let issuer = read(object).issuer.unwrap();
+        assert_eq!((issuer.kind.is_external(), issuer.to_string().as_str()), (true, "StepIssuer step"));
     }
 }

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(3);
 /// What failed a moment ago is looked at once more, when cert-manager has written it down everywhere.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Waits until the issuer is ready.
+/// Waits until the issuer is ready. Whether an external one is, only its own controller knows: that is not waited for.
 ///
 /// # Errors
 /// [`Error::Failed`] when it says why it will not be, [`Error::Timeout`], both with a diagnosis,
@@ -32,6 +32,9 @@ pub async fn wait_issuer(
     namespace: &str,
     options: &WaitOptions,
 ) -> Result<(), Error> {
+    if issuer.kind.is_external() {
+        return Ok(());
+    }
     let object = issuer.object(namespace);
     let ready =
         |found: &DynamicObject| IssuerItem::read(&object.kind, found.clone()).ready().is_some_and(Condition::holds);

@@ -1,7 +1,7 @@
 //! Errors of the cluster as diagnostics: the one place.
 
 use ffe_cluster::{Error, Kind};
-use tfplugin::{Diagnostic, Path};
+use tfplugin::{Diagnostic, Diagnostics, Path};
 
 /// An error of the cluster: its own text, which has the cause and the diagnosis where there is one, and the next step.
 pub fn diagnostic(error: &Error, summary: &str) -> Diagnostic {
@@ -29,6 +29,21 @@ pub fn configuration_diagnostic(error: &Error) -> Diagnostic {
         |attribute| attribute.split('.').fold(Path::attribute("kubernetes"), |path, name| path.child(name)),
     );
     diagnostic(error, "The Kubernetes configuration cannot be used").at(path)
+}
+
+/// The same messages; the first error says more.
+pub fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
+    let mut said = false;
+    diagnostics
+        .into_iter()
+        .map(|diagnostic| {
+            if said || !diagnostic.is_error() {
+                return diagnostic;
+            }
+            said = true;
+            Diagnostic { detail: format!("{}\n\n{more}", diagnostic.detail), ..diagnostic }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Resources share one [`Session`]. It hands out the cluster, Helm and Cloudflare, made on first use, or says why there
 //! are none. The other modules are what two resources would otherwise write twice: errors of the
-//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, inputs kept for import.
+//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, inputs kept for import, what
+//! is said of an issuer.
 //!
 //! Invariant: nothing here knows a particular resource.
 
@@ -10,16 +11,18 @@ mod cancel;
 pub mod checks;
 mod cloudflare;
 mod config;
+pub mod drift;
 mod errors;
 mod ignored;
 pub mod inputs;
+pub mod issuers;
 pub mod ownership;
 mod session;
 
 pub use cancel::{CancelGuard, cancellation};
 pub use cloudflare::cloudflare_diagnostic;
 pub use config::{Cloudflare, Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
-pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded};
+pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded, with_detail};
 pub use ignored::{DriftIgnore, Ignored, check_ignored, is_at_or_below};
 pub use ownership::refuse_foreign;
 pub use session::{HelmKit, Session, Unavailable};

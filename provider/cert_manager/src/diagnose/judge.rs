@@ -150,8 +150,9 @@ fn by_text(speaker: Speaker, text: &str, context: &Context<'_>) -> Option<Findin
 
 /// Where a ClusterIssuer's or Issuer's Secrets are.
 pub(crate) fn secret_home(evidence: &Evidence) -> Option<String> {
-    match evidence.issuer_ref.as_ref()?.kind {
+    match &evidence.issuer_ref.as_ref()?.kind {
         IssuerKind::Issuer => evidence.object.namespace.clone(),
         IssuerKind::ClusterIssuer => evidence.installation.cluster_resource_namespace.clone(),
+        IssuerKind::External { .. } => None,
     }
 }

@@ -28,15 +28,20 @@ impl Solver {
             Some(SecretKey { name, key: text(&format!("{pointer}/key")).unwrap_or_default() })
         };
         let cloudflare = solver.pointer("/dns01/cloudflare").map(|_| "Cloudflare".to_owned());
+        let other = [("route53", "Route 53"), ("acmeDNS", "acme-dns"), ("webhook", "the webhook for DNS-01")];
+        let other = other.iter().find(|(field, _)| solver.pointer(&format!("/dns01/{field}")).is_some());
+        let other = other.map(|(_, name)| (*name).to_owned());
         let nameserver = text("/dns01/rfc2136/nameserver").map(|server| format!("the name server {server}"));
         Self {
             ingress_class: text("/http01/ingress/ingressClassName").or_else(|| text("/http01/ingress/class")),
             gateway: text("/http01/gatewayHTTPRoute/parentRefs/0/name"),
-            provider: cloudflare.or(nameserver),
+            provider: cloudflare.or(nameserver).or(other),
             tsig_key: text("/dns01/rfc2136/tsigKeyName"),
             secret: secret("/dns01/cloudflare/apiTokenSecretRef")
                 .or_else(|| secret("/dns01/cloudflare/apiKeySecretRef"))
-                .or_else(|| secret("/dns01/rfc2136/tsigSecretSecretRef")),
+                .or_else(|| secret("/dns01/rfc2136/tsigSecretSecretRef"))
+                .or_else(|| secret("/dns01/route53/secretAccessKeySecretRef"))
+                .or_else(|| secret("/dns01/acmeDNS/accountSecretRef")),
         }
     }
 }

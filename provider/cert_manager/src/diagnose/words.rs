@@ -101,6 +101,16 @@ impl<'a> Context<'a> {
                     .to_owned(),
             );
         }
+        if detail.contains("registrations") {
+            let again = until.unwrap_or_else(|| "some hours from now".to_owned());
+            return (
+                format!("{server} registers no account before {again}: {detail}"),
+                format!(
+                    "Each issuer with a key of its own registers an account. Let endpoints share one issuer (an ffe_issuer), and apply \
+                     again after {again}."
+                ),
+            );
+        }
         let advice = if self.is_letsencrypt() {
             " Let's Encrypt's staging server has far larger limits, for trying things out."
         } else {

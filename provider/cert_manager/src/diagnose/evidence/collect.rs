@@ -29,7 +29,7 @@ pub(crate) async fn of_certificate(cluster: &Cluster, namespace: &str, name: &st
     }
     collector.evidence.certificate = collector.find(&object).await;
     let Some(certificate) = collector.evidence.certificate.clone() else { return collector.evidence };
-    if let Some(issuer) = certificate.spec.issuer_ref.issuer() {
+    if let Some(issuer) = certificate.spec.issuer_ref.issuer().filter(|issuer| !issuer.kind.is_external()) {
         collector.issuer(&issuer, namespace).await;
     }
     collector.chain(namespace, &certificate).await;
@@ -108,9 +108,10 @@ impl Collector<'_> {
 
     /// Which of the Secrets that the issuer reads are missing.
     async fn secrets(&mut self, found: &IssuerItem, issuer: &IssuerRef, namespace: &str) {
-        let home = match issuer.kind {
+        let home = match &issuer.kind {
             IssuerKind::Issuer => Some(namespace.to_owned()),
             IssuerKind::ClusterIssuer => self.evidence.installation.cluster_resource_namespace.clone(),
+            IssuerKind::External { .. } => None,
         };
         let Some(home) = home else { return };
         for wanted in wanted_secrets(found) {
@@ -230,6 +231,8 @@ fn wanted_secrets(issuer: &IssuerItem) -> Vec<SecretKey> {
         wanted.push(SecretKey::new(&ca.secret_name, "tls.crt"));
         wanted.push(SecretKey::new(&ca.secret_name, "tls.key"));
     }
+    let account = issuer.spec.acme.iter().filter_map(|acme| acme.external_account_binding.as_ref());
+    wanted.extend(account.map(|account| SecretKey::new(&account.key_secret_ref.name, &account.key_secret_ref.key)));
     for solver in issuer.spec.acme.iter().flat_map(|acme| &acme.solvers) {
         wanted.extend(Solver::of(solver).secret);
     }

@@ -54,6 +54,26 @@ async fn an_address_that_the_acme_server_refuses() {
 }
 
 #[tokio::test]
+async fn accounts_that_are_too_many() {
+    let message = "Failed to register ACME account: 429 urn:ietf:params:acme:error:rateLimited: too many new registrations (10) from this IP address in the last 3h0m0s, retry after 2026-11-28 09:13:16 UTC: see https://letsencrypt.org/docs/rate-limits/#new-registrations-per-ip-address";
+    let seen = issuer_diagnosed("ErrRegisterACMEAccount", message).await;
+    assert!(matches!(seen.cause, Cause::RateLimited { until: Some(_) }), "{seen}");
+    assert!(seen.sentence.contains("registers no account before 2026-11-28 09:13:16 UTC"), "{seen}");
+    assert!(seen.remedy.contains("share one issuer"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_binding_whose_key_is_missing() {
+    let mut lacking = issuer_that_says("ErrRegisterACMEAccount", "failed to load external account binding key");
+    lacking["spec"]["acme"]["externalAccountBinding"] =
+        json!({"keyID": "k", "keySecretRef": {"name": "acme-credentials", "key": "eab-key"}});
+    let api = with(api(), vec![lacking]);
+    let seen = diagnose_issuer(&api.cluster(), &IssuerRef::issuer("acme"), "ffe").await;
+    assert_eq!(seen.cause, Cause::SecretMissing, "{seen}");
+    assert!(seen.to_string().contains("acme-credentials"), "{seen}");
+}
+
+#[tokio::test]
 async fn an_account_that_is_refused() {
     let message = "Failed to register ACME account: 403 urn:ietf:params:acme:error:unauthorized: An account with the provided public key exists but is deactivated";
     let seen = issuer_diagnosed("ErrRegisterACMEAccount", message).await;
