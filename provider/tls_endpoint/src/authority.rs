@@ -1,15 +1,14 @@
 //! What stands behind the issuer of a certificate: as the endpoint makes it, or, of one that it refers to, as it is in the
 //! cluster now. Both are judged alike.
 
-use ffe_cert_manager::{is_letsencrypt_production, is_same_directory};
+use ffe_cert_manager::{IssuerSpec, is_letsencrypt_production, is_letsencrypt_staging};
 use ffe_cluster::{Cluster, Kind};
 use ffe_https::CertificateFacts;
 use serde_json::Value as Json;
 use tfplugin::{Diagnostic, Path};
 
-use crate::checks::LETS_ENCRYPT_STAGING;
 use crate::desired::find;
-use crate::spec::{OwnIssuer, Spec};
+use crate::spec::Spec;
 
 /// What Let's Encrypt's staging server writes into the names of its authorities.
 const STAGING: &str = "(STAGING)";
@@ -33,7 +32,10 @@ impl Authority {
     /// Of an endpoint's issuer.
     pub(crate) async fn find(cluster: &Cluster, spec: &Spec) -> Authority {
         if let Some(own) = &spec.own_issuer {
-            return Authority::of_own(own);
+            return Authority::of_own(&own.what);
+        }
+        if spec.issuer.kind.is_external() {
+            return Authority::Other;
         }
         let object = spec.issuer.object(&spec.names.namespace);
         match find(cluster, &object).await {
@@ -47,11 +49,12 @@ impl Authority {
         }
     }
 
-    fn of_own(own: &OwnIssuer) -> Authority {
+    fn of_own(own: &IssuerSpec) -> Authority {
         match own {
-            OwnIssuer::Acme(acme) => Authority::Acme { server: acme.server.clone() },
-            OwnIssuer::Ca { .. } => Authority::Ca,
-            OwnIssuer::SelfSigned => Authority::SelfSigned,
+            IssuerSpec::Acme(acme) => Authority::Acme { server: acme.server.clone() },
+            IssuerSpec::Ca { .. } => Authority::Ca,
+            IssuerSpec::SelfSigned => Authority::SelfSigned,
+            IssuerSpec::Vault(_) => Authority::Other,
         }
     }
 
@@ -71,7 +74,7 @@ impl Authority {
 
     /// Whether nobody trusts its certificates, by design: Let's Encrypt's server for trying things out.
     pub(crate) fn is_staging(&self) -> bool {
-        matches!(self, Authority::Acme { server } if is_same_directory(server, LETS_ENCRYPT_STAGING))
+        matches!(self, Authority::Acme { server } if is_letsencrypt_staging(server))
     }
 
     /// Whether every certificate counts against Let's Encrypt's limits.
@@ -210,6 +213,8 @@ mod tests {
         api.fail("GET", "/clusterissuers/le", None, 403, "Forbidden", "no");
         let refused = Authority::find(&api.cluster(), &referred).await;
         assert_eq!(refused, Authority::Unknown { why: "ClusterIssuer le: it may not be read".to_owned() });
+        let external = json!({ "name": "pca", "kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io" });
+        assert_eq!(Authority::find(&api.cluster(), &spec(external)).await, Authority::Other, "nobody is asked");
         // The endpoint's own is as it shall be, whatever is there yet.
         assert_eq!(Authority::find(&api.cluster(), &spec(json!({ "self_signed": {} }))).await, Authority::SelfSigned);
     }

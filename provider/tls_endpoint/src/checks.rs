@@ -3,15 +3,11 @@
 use std::net::IpAddr;
 
 use ffe_session::checks::dns_subdomain;
+pub(crate) use ffe_session::issuers::checks::pem_certificates;
 use tfplugin::{Check, Value};
 
 /// The target that stands for the ingress controller's own address.
 pub(crate) const TARGET_INGRESS: &str = "ingress";
-/// Let's Encrypt's server for certificates that everybody trusts.
-pub(crate) const LETS_ENCRYPT: &str = "letsencrypt";
-/// Let's Encrypt's server for trying things out.
-pub(crate) const LETS_ENCRYPT_STAGING: &str = "letsencrypt-staging";
-
 /// Host names: lower case, each once, no addresses; a star for the first label at most.
 pub(crate) fn hosts() -> Check {
     Check::new("a list of host names such as \"api.example.com\" or \"*.example.com\", each once", |value| {
@@ -120,75 +116,6 @@ pub(crate) fn resolve_to() -> Check {
     )
 }
 
-/// Certificates in PEM.
-pub(crate) fn pem_certificates() -> Check {
-    Check::text("one or more certificates in PEM", |text| {
-        ffe_https::Bundle::from_pem(text.as_bytes()).map(drop).map_err(|error| error.to_string())
-    })
-}
-
-/// Let's Encrypt by name, or a directory's URL.
-pub(crate) fn acme_server() -> Check {
-    Check::text(
-        "\"letsencrypt\", \"letsencrypt-staging\", or the URL of a directory such as \"https://acme.example.com/directory\"",
-        |text| {
-            if text == LETS_ENCRYPT || text == LETS_ENCRYPT_STAGING {
-                return Ok(());
-            }
-            match text.strip_prefix("https://") {
-                Some(rest) if !rest.split(['/', '?', '#']).next().unwrap_or_default().is_empty() => Ok(()),
-                _ if text.starts_with("http://") => Err("ACME is spoken by HTTPS only (RFC 8555)".to_owned()),
-                _ => Err(format!("\"{text}\" is neither")),
-            }
-        },
-    )
-}
-
-/// An address of e-mail, roughly.
-pub(crate) fn email() -> Check {
-    Check::text("an address such as \"ops@example.com\"", |text| match text.split_once('@') {
-        Some((user, host)) if !user.is_empty() && !host.contains('@') && is_subdomain(&host.to_ascii_lowercase()) => {
-            Ok(())
-        }
-        _ => Err(format!("\"{text}\" is none")),
-    })
-}
-
-/// A DNS server, with or without a port.
-pub(crate) fn nameserver() -> Check {
-    Check::text(
-        "a host name or address, with or without a port, such as \"10.0.0.53\" or \"ns.example.com:5353\"",
-        |text| {
-            if text.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
-                || text.parse::<std::net::SocketAddr>().is_ok()
-            {
-                return Ok(());
-            }
-            if text.parse::<IpAddr>().is_ok() || (text.starts_with('[') && text.ends_with(']')) {
-                // As cert-manager wants it.
-                return if text.starts_with('[') {
-                    text[1..text.len() - 1].parse::<IpAddr>().map(drop).map_err(|_| format!("\"{text}\" is none"))
-                } else {
-                    Err(format!("an IPv6 address stands in brackets: \"[{text}]\""))
-                };
-            }
-            let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-            let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-            if port && is_subdomain(host) { Ok(()) } else { Err(format!("\"{text}\" is none")) }
-        },
-    )
-}
-
-/// Anything but nothing.
-pub(crate) fn not_blank() -> Check {
-    Check::text(
-        "text that is not empty",
-        |text| {
-            if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
-        },
-    )
-}
-
 /// Labels: Kubernetes' syntax, and none of ours.
 pub(crate) fn label_pairs() -> Check {
     Check::new("labels as Kubernetes takes them (name or prefix/name), with a value each", |value| {
@@ -247,25 +174,6 @@ mod tests {
             (zone_name(), &["example.com"], &["com", "*.example.com", "Example.com"]),
             (header_value(), &["default-src 'self'; img-src *", ""], &["a\nb", "ключ"]),
             (resolve_to(), &["10.0.0.1", "10.0.0.1:8443", "lb.example.com"], &["", "http://a"]),
-            (
-                acme_server(),
-                &["letsencrypt", "letsencrypt-staging", "https://acme.example.com/dir"],
-                &["http://acme.example.com", "lets-encrypt", "https:///dir"],
-            ),
-            (email(), &["ops@example.com"], &["ops", "@example.com", "a@b@c"]),
-            (
-                nameserver(),
-                &[
-                    "10.0.0.53",
-                    "10.0.0.53:5353",
-                    "ns.example.com",
-                    "ns.example.com:53",
-                    "[2001:db8::1]",
-                    "[2001:db8::1]:53",
-                ],
-                &["", "ns:port", "2001:db8::1", "a b"],
-            ),
-            (not_blank(), &["x"], &["", "  "]),
         ] {
             for text in good {
                 assert_eq!(check.run(&Value::from(*text)), Ok(()), "{text} as {}", check.expected);

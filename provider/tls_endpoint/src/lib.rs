@@ -43,8 +43,7 @@ mod validate;
 
 pub use data_source::{CertificateData, CertificateDataSource, CertificateDiagnosis};
 pub use model::{
-    Acme, Alert, Backend, Certificate, CertificateAuthority, CertificateStatus, Controller, Dns, Dns01Cloudflare,
-    Dns01Rfc2136, Drift, DriftSettings, ExtraCheck, Gateway, Http01, Issuer, PrivateKey, Security, SecurityBefore,
-    SelfSigned, Solver, SolverGateway, TlsEndpoint, Verify, VerifyResult,
+    Acme, Alert, Backend, Certificate, CertificateStatus, Controller, Dns, Drift, DriftSettings, ExtraCheck, Gateway,
+    Http01, Issuer, PrivateKey, Security, SecurityBefore, Solver, SolverGateway, TlsEndpoint, Verify, VerifyResult,
 };
 pub use resource::TlsEndpointResource;

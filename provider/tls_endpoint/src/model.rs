@@ -8,9 +8,7 @@ use ffe_session::DriftIgnore;
 use ffe_session::checks::{dns_label, dns_subdomain, duration, url_path};
 use tfplugin::{Attr, Check, Model};
 
-pub use issuer::{
-    Acme, CertificateAuthority, Dns01Cloudflare, Dns01Rfc2136, Http01, Issuer, SelfSigned, Solver, SolverGateway,
-};
+pub use issuer::{Acme, Http01, Issuer, Solver, SolverGateway};
 
 use crate::checks::{
     dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to, zone_name,

@@ -54,13 +54,3 @@ impl Names {
         Owner::new(TYPE_NAME, &self.import_id())
     }
 }
-
-/// The Secret with the credentials of an issuer's solver.
-pub(crate) fn credentials(issuer: &str) -> String {
-    format!("{issuer}-credentials")
-}
-
-/// The Secret in which cert-manager keeps the key of an issuer's ACME account.
-pub(crate) fn account_key(issuer: &str) -> String {
-    format!("{issuer}-account")
-}

@@ -3,16 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ffe_cert_manager::{Acme, IssuerKind, IssuerSpec, SecretKey, Solver, Tsig};
+use ffe_cert_manager::{IssuerKind, IssuerSpec, SecretKey};
 use ffe_cluster::{Originals, Result};
 use ffe_routing::Resolved;
+use ffe_session::issuers::credentials::{Credential, secret};
 use serde_json::{Value as Json, json};
 
 use crate::desired::{DESCRIPTIVE, Desired, Part};
-use crate::names::{self, Names};
-use crate::spec::{AcmeSpec, OwnIssuer, SolverSpec, Spec};
+use crate::names::Names;
+use crate::spec::{OwnIssuer, Spec};
 
 /// Key of the record: the inputs as written, which an import knows the endpoint from. No annotation, because certificates
 /// of authorities may be among them, and annotations have room for less.
@@ -23,10 +22,6 @@ const RECORDS: &str = "dns-records";
 const GATEWAYS: &str = "gateways";
 /// Key of the record: what was taken off an Ingress that had been there before.
 const TAKEN_OFF: &str = "taken-off";
-/// Entry of the Secret with Cloudflare's token.
-const API_TOKEN: &str = "api-token";
-/// Entry of the Secret with the key that signs updates.
-const TSIG_SECRET: &str = "tsig-secret";
 /// Key of the record: names under which the endpoint may be too.
 const ALSO_NAMED: &str = "also-named";
 /// The longest common name of a certificate (RFC 5280, ub-common-name).
@@ -129,18 +124,14 @@ pub(crate) fn record(names: &Names, inputs: Option<&str>, memory: &Memory) -> Re
 ///
 /// # Errors
 /// Never, as names are checked.
-pub(crate) fn credentials(spec: &Spec, around: &Surroundings, content: Option<&str>) -> Result<Option<Desired>> {
-    let Some(namespace) = around.secrets.as_deref().filter(|_| has_credentials(spec)) else { return Ok(None) };
-    let mut object = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-        "metadata": {
-            "name": names::credentials(&spec.issuer.name), "namespace": namespace,
-            "labels": labels(&spec.names, "issuer"),
-        },
-    });
-    if let Some(content) = content {
-        object["data"] = json!({ credentials_key(spec): STANDARD.encode(content) });
-    }
+pub(crate) fn credentials(spec: &Spec, around: &Surroundings, content: Option<&Credential>) -> Result<Option<Desired>> {
+    let (Some(namespace), Some(key)) = (around.secrets.as_deref(), credentials_key(spec)) else { return Ok(None) };
+    let mut object = match content {
+        Some(content) => secret(&key.name, namespace, std::slice::from_ref(content)),
+        None => json!({ "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": { "name": key.name, "namespace": namespace } }),
+    };
+    object["metadata"]["labels"] = labels(&spec.names, "issuer");
     Desired::new(Part::Credentials, object).map(Some)
 }
 
@@ -149,12 +140,9 @@ pub(crate) fn has_credentials(spec: &Spec) -> bool {
     spec.own_issuer.as_ref().is_some_and(OwnIssuer::has_credentials)
 }
 
-/// The entry of that Secret.
-pub(crate) fn credentials_key(spec: &Spec) -> &'static str {
-    match spec.own_issuer.as_ref().and_then(OwnIssuer::solver) {
-        Some(SolverSpec::Rfc2136 { .. }) => TSIG_SECRET,
-        _ => API_TOKEN,
-    }
+/// That Secret and its entry.
+pub(crate) fn credentials_key(spec: &Spec) -> Option<SecretKey> {
+    spec.own_issuer.as_ref().and_then(OwnIssuer::credentials)
 }
 
 /// The issuer of the endpoint's own.
@@ -163,19 +151,9 @@ pub(crate) fn credentials_key(spec: &Spec) -> &'static str {
 /// Never, as names are checked.
 pub(crate) fn issuer(spec: &Spec, around: &Surroundings) -> Result<Option<Desired>> {
     let Some(own) = &spec.own_issuer else { return Ok(None) };
-    let what = match own {
-        OwnIssuer::SelfSigned => IssuerSpec::SelfSigned,
-        OwnIssuer::Ca { secret_name } => IssuerSpec::Ca { secret_name: secret_name.clone() },
-        OwnIssuer::Acme(acme) => IssuerSpec::Acme(acme_issuer(spec, acme)),
-    };
-    let mut object = ffe_cert_manager::issuer_object(&spec.issuer, &spec.names.namespace, &what);
-    if let OwnIssuer::Acme(acme) = own {
-        if let Some(profile) = &acme.profile {
-            object["spec"]["acme"]["profile"] = Json::from(profile.clone());
-        }
-        if acme.solver == SolverSpec::Http01 {
-            object["spec"]["acme"]["solvers"][0]["http01"] = ffe_routing::http01(&around.resolved).to_value();
-        }
+    let mut object = ffe_cert_manager::issuer_object(&spec.issuer, &spec.names.namespace, &own.what);
+    if own.by_its_route {
+        object["spec"]["acme"]["solvers"][0]["http01"] = ffe_routing::http01(&around.resolved).to_value();
     }
     Desired::new(Part::Issuer, labelled(spec, object)).map(Some)
 }
@@ -188,7 +166,7 @@ pub(crate) fn issuer(spec: &Spec, around: &Surroundings) -> Result<Option<Desire
 pub(crate) fn certificate(spec: &Spec) -> Result<Desired> {
     let mut object =
         ffe_cert_manager::certificate_object(&spec.names.namespace, &spec.certificate.secret_name, &spec.certificate);
-    if spec.own_issuer == Some(OwnIssuer::SelfSigned)
+    if spec.own_issuer.as_ref().is_some_and(|own| own.what == IssuerSpec::SelfSigned)
         && let Some(name) = spec.hosts.iter().find(|host| host.len() <= LONGEST_COMMON_NAME)
     {
         // It is its own issuer, and an issuer without a name is refused by clients (RFC 5280 4.1.2.4).
@@ -206,33 +184,6 @@ pub(crate) fn alert(spec: &Spec) -> Result<Option<Desired>> {
     let (names, secret) = (&spec.names, &spec.certificate.secret_name);
     let object = ffe_cert_manager::renewal_alert(&names.namespace, &names.alert(), secret, alert.before, &alert.labels);
     Desired::new(Part::Alert, labelled(spec, object)).map(Some)
-}
-
-fn acme_issuer(spec: &Spec, acme: &AcmeSpec) -> Acme {
-    let secret = || SecretKey::new(&names::credentials(&spec.issuer.name), credentials_key(spec));
-    Acme {
-        server: ffe_cert_manager::directory_url(&acme.server).to_owned(),
-        email: acme.email.clone(),
-        ca_bundle: acme.ca_bundle.clone(),
-        account_key_secret: names::account_key(&spec.issuer.name),
-        solver: match &acme.solver {
-            // Its place is filled in with what serves the endpoint itself.
-            SolverSpec::Http01 => Solver::Http01Ingress { class: None },
-            SolverSpec::Http01Ingress(class) => Solver::Http01Ingress { class: Some(class.clone()) },
-            SolverSpec::Http01Gateway(namespace, name) => {
-                Solver::Http01Gateway { name: name.clone(), namespace: Some(namespace.clone()), section: None }
-            }
-            SolverSpec::Cloudflare => Solver::Dns01Cloudflare { token: secret() },
-            SolverSpec::Rfc2136 { nameserver, key } => Solver::Dns01Rfc2136 {
-                nameserver: nameserver.clone(),
-                tsig: key.as_ref().map(|key| Tsig {
-                    key_name: key.name.clone(),
-                    algorithm: key.algorithm.clone(),
-                    secret: secret(),
-                }),
-            },
-        },
-    }
 }
 
 fn labels(names: &Names, component: &str) -> Json {
@@ -286,6 +237,7 @@ mod tests {
     use ffe_routing::{Dialect, Served};
 
     use super::*;
+    use crate::spec::API_TOKEN;
     use crate::testing::{minimal, settled};
 
     fn around() -> Surroundings {
@@ -336,8 +288,15 @@ mod tests {
         let secret = credentials(&cloudflare, &around(), None).unwrap().unwrap();
         assert_eq!(secret.reference.to_string(), "Secret ffe/api-credentials");
         assert!(secret.object.get("data").is_none());
-        let filled = credentials(&cloudflare, &around(), Some("t0ken")).unwrap().unwrap();
-        assert_eq!(filled.object["data"]["api-token"], STANDARD.encode("t0ken"));
+        let token = Credential {
+            entry: API_TOKEN.to_owned(),
+            path: tfplugin::Path::root(),
+            value: "t0ken".into(),
+            version: tfplugin::Attr::Null,
+            is_at_cloudflare: true,
+        };
+        let filled = credentials(&cloudflare, &around(), Some(&token)).unwrap().unwrap();
+        assert_eq!(filled.object["data"], json!({ "api-token": "dDBrZW4=" }));
         assert!(credentials(&acme(json!({ "http01": {} })), &around(), None).unwrap().is_none());
         let nowhere = Surroundings { secrets: None, ..around() };
         assert!(credentials(&cloudflare, &nowhere, None).unwrap().is_none());

@@ -5,25 +5,33 @@
 mod in_use;
 mod served;
 
+use std::collections::BTreeSet;
+
 use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
-use ffe_cloudflare::{Decision, Record, decide};
+use ffe_cloudflare::{Decision, Record, Zone, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::{Cancel, Cluster, Comparison, ObjectRef, Ownership};
+use ffe_cluster::{Cancel, Cluster, ObjectRef, Ownership};
+use ffe_session::issuers::credentials::differ;
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
 use crate::desired::{Desired, Found, Part, find};
 use crate::errors::cloudflare_diagnostic;
+use crate::issuances::Tally;
 use crate::model::TlsEndpoint;
 use crate::names::Names;
 use crate::resource::private;
-use crate::run::{credentials, credentials_bytes, credentials_version};
+use crate::run::credentials;
 use crate::spec::Spec;
-use crate::steps::issuer::CREDENTIALS;
 use crate::steps::{dns, look, route};
 use crate::{claim, issuances, settle, taken_over};
 
-pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel: &Cancel) -> Diagnostics {
+pub(crate) async fn plan(
+    session: &Session,
+    tally: &Tally,
+    plan: &mut Plan<TlsEndpoint>,
+    cancel: &Cancel,
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     // Whether something is taken over that has settings of its own is for the cluster to say, and until it does, not known.
     let may_take_over = plan.is_create() && !matches!(plan.config.adopt, Attr::Null | Attr::Known(false));
@@ -52,9 +60,7 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         }
         return diagnostics;
     }
-    if !plan.is_create() {
-        diagnostics.extend(notice_credentials(&cluster, plan).await);
-    }
+    diagnostics.extend(notice_credentials(session, &cluster, plan).await);
     if !plan.is_change() {
         return diagnostics;
     }
@@ -71,6 +77,8 @@ pub(crate) async fn plan(session: &Session, plan: &mut Plan<TlsEndpoint>, cancel
         diagnostics.extend(foresee_loss(&cluster, &spec).await);
     }
     diagnostics.extend(foresee_issuer(&cluster, &spec).await);
+    let prior = plan.prior.as_ref().and_then(Spec::of);
+    diagnostics.extend(issuances::foresee(&cluster, tally, prior.as_ref(), &spec).await);
     let creating = plan.is_create() && plan.planned.adopt != Attr::Known(true);
     let former = prior.filter(|prior| prior.names != spec.names);
     if let Some(former) = &former {
@@ -212,25 +220,19 @@ async fn foresee_loss(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
     })
 }
 
-/// Makes the plan a change when the credentials changed and no version speaks for them.
-async fn notice_credentials(cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> Option<Diagnostic> {
-    if plan.is_change() || !credentials_version(&plan.config).is_null() {
+/// Makes the plan a change when the credentials changed and no version speaks for them. Refuses a solver without any.
+async fn notice_credentials(session: &Session, cluster: &Cluster, plan: &mut Plan<TlsEndpoint>) -> Option<Diagnostic> {
+    let secret = match credentials(&plan.config, session) {
+        Ok(secret) => secret.filter(|one| one.version.is_null())?,
+        Err(refused) => return Some(refused),
+    };
+    if plan.is_create() || plan.is_change() {
         return None;
     }
     let names = Spec::of(&plan.planned)?.names;
-    let secret = match credentials(&plan.config) {
-        Attr::Null => return None,
-        Attr::Unknown => {
-            // It comes from something that is made or changed in the same run.
-            plan.touch();
-            return None;
-        }
-        Attr::Known(secret) => secret,
-    };
     match cluster.find_digests(&names.namespace, &names.owner()).await {
         Ok(digests) => {
-            let compared = digests.map(|digests| digests.compare(CREDENTIALS, &credentials_bytes(&secret)));
-            if compared != Some(Comparison::Same) {
+            if differ(&[secret], digests.as_ref()) {
                 plan.touch();
             }
             None
@@ -311,24 +313,27 @@ async fn foresee_dns(
         Some(target) => Some(target.clone()),
         None => current_address(cluster, spec).await,
     };
-    let Some(target) = target else { return diagnostics };
     let hosts_first = look::asks_hosts(cluster, spec).await && has_no_certificate(cluster, spec).await;
     let Ok(mut owner) = dns::owner(cluster, &spec.names).await else { return diagnostics };
     if let Some(former) = former {
         let Ok(of_before) = dns::owner(cluster, former).await else { return diagnostics };
         owner = owner.also_called(&of_before);
     }
+    let (mut zones, mut too_deep) = (BTreeSet::new(), Vec::new());
     for host in &spec.hosts {
         let looked = async {
             let zone = client.zone_of(host, dns.zone.as_deref(), cancel).await?;
+            diagnostics.extend(inactive(&zone).filter(|_| zones.insert(zone.name.clone())));
+            too_deep.extend((dns.proxied && is_too_deep(host, &zone)).then_some(host.as_str()));
+            let Some(target) = &target else { return Ok(None) };
             let records = client.records(&zone, host, cancel).await?;
-            Ok::<_, ffe_cloudflare::Error>(decide(&records, &dns::wish(dns, host, &target)?, &owner, &dns.adopt))
+            Ok::<_, ffe_cloudflare::Error>(Some(decide(&records, &dns::wish(dns, host, target)?, &owner, &dns.adopt)))
         };
         match looked.await {
-            Ok(Decision::Update { record, .. }) if hosts_first && record.content != target => {
+            Ok(Some(Decision::Update { record, .. })) if hosts_first && Some(&record.content) != target.as_ref() => {
                 diagnostics.push(led_here_first(host, &record));
             }
-            Ok(decision) => diagnostics.extend(dns::refusal(host, decision)),
+            Ok(decision) => diagnostics.extend(decision.and_then(|decision| dns::refusal(host, decision))),
             Err(error) => {
                 let told = cloudflare_diagnostic(&error, &format!("The DNS records of {host} could not be looked at"));
                 diagnostics.push(warning(told));
@@ -336,7 +341,38 @@ async fn foresee_dns(
             }
         }
     }
+    diagnostics.extend(without_edge_certificate(&too_deep));
     diagnostics
+}
+
+/// A zone whose registrar leads nobody to Cloudflare.
+fn inactive(zone: &Zone) -> Option<Diagnostic> {
+    (!zone.is_active()).then(|| {
+        Diagnostic::warning(
+            format!("The zone {} is not active at Cloudflare (it is {})", zone.name, zone.status),
+            "Records can be made in it, and nobody sees them: the zone's registrar has to delegate to Cloudflare's name servers \
+             first. Of several zones that hold a host an active one is taken; this one is the only one.",
+        )
+        .at(Path::attribute("dns").child("zone"))
+    })
+}
+
+/// Whether Cloudflare's universal certificate, which has the zone and one label below it, lacks a host.
+fn is_too_deep(host: &str, zone: &Zone) -> bool {
+    let below = host.strip_suffix(zone.name.as_str()).unwrap_or_default().trim_end_matches('.');
+    below.contains('.')
+}
+
+fn without_edge_certificate(hosts: &[&str]) -> Option<Diagnostic> {
+    (!hosts.is_empty()).then(|| {
+        Diagnostic::warning(
+            format!("Cloudflare's edge may have no certificate for {}", hosts.join(", ")),
+            "Its universal certificate has the zone and names one label below it, and fails the handshake for deeper ones. Order \
+             another one for the edge (Cloudflare: Advanced Certificate Manager, or Total TLS), or set dns.proxied = false: then the \
+             endpoint's own certificate is what clients see.",
+        )
+        .at(Path::attribute("dns").child("proxied"))
+    })
 }
 
 async fn has_no_certificate(cluster: &Cluster, spec: &Spec) -> bool {

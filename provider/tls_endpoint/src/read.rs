@@ -8,8 +8,9 @@ use ffe_cert_manager::{Certificate, certificate_ref, shim};
 use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::drift::Difference;
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use ffe_cluster::{Cancel, Cluster, Comparison, Error, ObjectRef, Ownership, Presence, ownership};
+use ffe_cluster::{Cancel, Cluster, Error, ObjectRef, Ownership, Presence, ownership};
 use ffe_https::CertificateFacts;
+use ffe_session::issuers::credentials::{is_as_recorded, revision};
 use ffe_session::{Ignored, Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
 
@@ -20,10 +21,8 @@ use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
 use crate::model::{Drift, TlsEndpoint};
 use crate::objects::{self, INPUTS, Surroundings};
 use crate::resource::private;
-use crate::run::credentials_bytes;
 use crate::spec::Spec;
 use crate::status::{self, Pair};
-use crate::steps::issuer::CREDENTIALS;
 use crate::steps::{address, dns, look, route};
 
 /// The state as it is now.
@@ -342,29 +341,19 @@ impl Eye<'_> {
 
     /// The digest that stays in the cluster says whether the Secret is what was applied.
     async fn credentials(&mut self, state: &mut TlsEndpoint) -> Result<(), Error> {
-        if !objects::has_credentials(self.spec) {
-            return Ok(());
-        }
+        let Some(key) = objects::credentials_key(self.spec) else { return Ok(()) };
         let names = &self.spec.names;
         let digests = self.cluster.find_digests(&names.namespace, &names.owner()).await?;
-        let revision = digests.as_ref().and_then(|digests| digests.revision(CREDENTIALS));
         // Known in every state: nothing recorded is a revision too.
-        state.credentials_revision = revision.unwrap_or_default().into();
-        if !objects::reads_here(self.spec) {
-            return Ok(());
-        }
-        let secret = crate::names::credentials(&self.spec.issuer.name);
-        let found: Option<Secret> = self.cluster.find(Some(&names.namespace), &secret).await?;
-        let key = objects::credentials_key(self.spec);
-        let value = found.and_then(|found| found.data).and_then(|mut data| data.remove(key));
-        let value = value.and_then(|value| String::from_utf8(value.0).ok()).unwrap_or_default();
-        if digests
-            .is_some_and(|digests| digests.compare(CREDENTIALS, &credentials_bytes(&value)) == Comparison::Changed)
-        {
-            let object = ObjectRef::of::<Secret>(Some(&names.namespace), &secret);
-            let field = format!("data.{key}");
+        let recorded = digests.as_ref().map(|digests| revision(digests, [key.key.as_str()]));
+        state.credentials_revision = recorded.unwrap_or_default().into();
+        let (Some(digests), true) = (digests, objects::reads_here(self.spec)) else { return Ok(()) };
+        let found: Option<Secret> = self.cluster.find(Some(&names.namespace), &key.name).await?;
+        let content = found.and_then(|found| found.data).and_then(|mut data| data.remove(&key.key));
+        if !is_as_recorded(&digests, &key.key, content.as_ref().map(|content| content.0.as_slice())) {
+            let object = ffe_cluster::ObjectRef::of::<Secret>(Some(&names.namespace), &key.name);
             if !self.drifted.contains(&drift(&object, MISSING)) {
-                self.drifted.push(drift(&object, &field));
+                self.drifted.push(drift(&object, &format!("data.{}", key.key)));
             }
         }
         Ok(())

@@ -1,9 +1,7 @@
 //! When a certificate is to be issued again though cert-manager sees no reason: it compares the name of the issuer, and an
 //! issuer that is changed in place keeps its name.
 
-use ffe_cert_manager::is_same_directory;
-
-use crate::spec::{OwnIssuer, Spec};
+use crate::spec::Spec;
 
 /// Whether the issuer of the same name issues something else from now on, for the same Secret.
 pub(crate) fn is_another(prior: &Spec, spec: &Spec) -> bool {
@@ -13,17 +11,7 @@ pub(crate) fn is_another(prior: &Spec, spec: &Spec) -> bool {
 /// Whether the issuer keeps its name and issues something else: what lies in any Secret may be of the former one.
 pub(crate) fn is_changed_in_place(prior: &Spec, spec: &Spec) -> bool {
     let (Some(before), Some(now)) = (&prior.own_issuer, &spec.own_issuer) else { return false };
-    prior.issuer == spec.issuer && !issue_the_same(before, now)
-}
-
-/// Account, authority of the server and solver do not show in a certificate.
-fn issue_the_same(one: &OwnIssuer, other: &OwnIssuer) -> bool {
-    match (one, other) {
-        (OwnIssuer::Acme(one), OwnIssuer::Acme(other)) => {
-            is_same_directory(&one.server, &other.server) && one.profile == other.profile
-        }
-        (one, other) => one == other,
-    }
+    prior.issuer == spec.issuer && !before.what.issues_like(&now.what)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ffe_cert_manager::{API, IssuerKind, IssuerRef, Released, certificate_ref};
+use ffe_cert_manager::{API, IssuerKind, IssuerRef, Released, account_secret, certificate_ref, credentials_secret};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
 use ffe_cluster::{
@@ -13,7 +13,7 @@ use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::desired::{find, unserved};
 use crate::errors::cert_manager;
-use crate::names::{self, Names};
+use crate::names::Names;
 use crate::objects::{self, TakenOff};
 use crate::run::{Run, Stop, failed};
 use crate::spec::Spec;
@@ -152,11 +152,13 @@ impl Asked {
     /// What a Certificate asks; none where it asks an issuer of another kind.
     fn by(found: &DynamicObject) -> Option<Asked> {
         let spec = &found.data["spec"];
-        let kind = spec["issuerRef"]["kind"].as_str().unwrap_or(IssuerKind::Issuer.as_str());
+        let reference = &spec["issuerRef"];
+        let kind = reference["kind"].as_str().unwrap_or(IssuerKind::Issuer.as_str());
+        let kind = IssuerKind::of(reference["group"].as_str(), kind).ok()?;
         let names = spec["dnsNames"].as_array().into_iter().flatten();
         Some(Asked {
             certificate: found.metadata.name.clone()?,
-            issuer: IssuerRef { name: spec["issuerRef"]["name"].as_str()?.to_owned(), kind: kind.parse().ok()? },
+            issuer: IssuerRef { name: reference["name"].as_str()?.to_owned(), kind },
             names: names.filter_map(|name| name.as_str().map(str::to_owned)).collect(),
         })
     }
@@ -200,7 +202,7 @@ pub(crate) async fn certificates_and_issuers(
         let namespace = (kind == IssuerKind::Issuer).then_some(names.namespace.as_str());
         let all = owned(cluster, kind.as_str(), namespace, &owner).await;
         for found in all.map_err(failed("The issuers could not be looked at"))? {
-            let issuer = IssuerRef { name: found.metadata.name.clone().unwrap_or_default(), kind };
+            let issuer = IssuerRef { name: found.metadata.name.clone().unwrap_or_default(), kind: kind.clone() };
             warnings.extend(remove_issuer(cluster, names, &issuer, keep).await?);
         }
     }
@@ -313,7 +315,7 @@ async fn remove_issuer(
         }
     };
     let credentials =
-        secrets.as_deref().map(|namespace| ObjectRef::of::<Secret>(Some(namespace), &names::credentials(&issuer.name)));
+        secrets.as_deref().map(|namespace| ObjectRef::of::<Secret>(Some(namespace), &credentials_secret(&issuer.name)));
     let summary = format!("{issuer} could not be removed");
     if stays {
         if let Some(credentials) = credentials.filter(|_| !keep.credentials) {
@@ -330,7 +332,7 @@ async fn remove_issuer(
     let object = issuer.object(&names.namespace);
     let found = find(cluster, &object).await.map_err(failed(&summary))?;
     let has_secrets = found.as_ref().is_some_and(|found| found.data["spec"]["acme"].is_object());
-    let account = names::account_key(&issuer.name);
+    let account = account_secret(&issuer.name);
     // A Secret of that name that no issuer of ours has written is somebody else's; that of one that is given back is used on.
     let wrote_account = found.as_ref().is_some_and(|found| {
         let adopted = Mark::read(&found.metadata).is_some_and(|mark| mark.adopted);
@@ -362,7 +364,7 @@ async fn remove_account(cluster: &Cluster, account: &ObjectRef) -> Result<()> {
 
 /// Where its Secrets are is not known: nothing there is touched, and that is said.
 fn secrets_left(issuer: &IssuerRef) -> Diagnostic {
-    let (credentials, account) = (names::credentials(&issuer.name), names::account_key(&issuer.name));
+    let (credentials, account) = (credentials_secret(&issuer.name), account_secret(&issuer.name));
     Diagnostic::warning(
         format!("Secrets of {issuer} may be left"),
         format!(
@@ -413,7 +415,7 @@ pub(crate) fn known_objects(spec: &Spec) -> Vec<ObjectRef> {
         known.push(spec.issuer.object(&names.namespace));
     }
     if objects::has_credentials(spec) {
-        known.push(ObjectRef::of::<Secret>(Some(&names.namespace), &names::credentials(&spec.issuer.name)));
+        known.push(ObjectRef::of::<Secret>(Some(&names.namespace), &credentials_secret(&spec.issuer.name)));
     }
     known
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use ffe_cluster::Cluster;
-use ffe_session::{Session, cancellation, diagnostic, diagnostic_of_recorded, new_run_id};
+use ffe_session::{Session, cancellation, diagnostic, diagnostic_of_recorded, new_run_id, with_detail};
 use tfplugin::{
-    Applied, Attr, Context, Create, Deferred, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private,
-    Read, Refreshed, Resource, Update, async_trait,
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Field, Imported, Model, Plan, Private, Read,
+    Refreshed, Resource, Update, async_trait,
 };
 use tokio::time::Instant;
 
 use crate::claim::Terms;
 use crate::drift::not_done;
 use crate::former::FormerNames;
+use crate::issuances::Tally;
 use crate::model::TlsEndpoint;
 use crate::names::TYPE_NAME;
 use crate::remove::known_objects;
@@ -25,12 +26,13 @@ use crate::{delete, import, issuances, plan, read, validate};
 /// `ffe_tls_endpoint`.
 pub struct TlsEndpointResource {
     session: Arc<Session>,
+    tally: Tally,
 }
 
 impl TlsEndpointResource {
     /// The resource, on the configured provider.
     pub fn new(session: Arc<Session>) -> TlsEndpointResource {
-        TlsEndpointResource { session }
+        TlsEndpointResource { session, tally: Tally::default() }
     }
 
     fn cluster(&self) -> Result<Cluster, Diagnostics> {
@@ -115,7 +117,7 @@ impl Resource for TlsEndpointResource {
             private::set_successor(&mut plan.private, &successor);
         }
         let guard = cancellation(cx);
-        plan::plan(&self.session, plan, &guard.token()).await
+        plan::plan(&self.session, &self.tally, plan, &guard.token()).await
     }
 
     async fn plan_destroy(&self, _cx: &Context, prior: &TlsEndpoint, _private: &Private) -> Diagnostics {
@@ -437,19 +439,4 @@ fn remains(done: &Done, spec: &Spec) -> Option<String> {
         spec.names.import_id(),
         list.join("\n"),
     ))
-}
-
-/// The same messages; the first error says more.
-fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
-    let mut said = false;
-    diagnostics
-        .into_iter()
-        .map(|diagnostic| {
-            if said || !diagnostic.is_error() {
-                return diagnostic;
-            }
-            said = true;
-            Diagnostic { detail: format!("{}\n\n{more}", diagnostic.detail), ..diagnostic }
-        })
-        .collect()
 }

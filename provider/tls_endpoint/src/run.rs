@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Originals, WaitOptions};
+use ffe_session::issuers::credentials::{Credential, complete};
 use ffe_session::{Session, diagnostic};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::former::FormerNames;
 use crate::model::{CertificateStatus, TlsEndpoint, VerifyResult};
 use crate::names::Names;
 use crate::objects::{self, Memory, Surroundings};
-use crate::spec::Spec;
+use crate::spec::{API_TOKEN, Spec, TSIG_SECRET};
 use crate::steps::Step;
 
 /// Why a step did not go on.
@@ -287,25 +288,36 @@ impl Run<'_> {
     }
 }
 
-/// The one write-only value of an owned issuer's solver.
-pub(crate) fn credentials(config: &TlsEndpoint) -> Attr<String> {
-    let solver = config.issuer.known().and_then(|issuer| issuer.acme.known()).and_then(|acme| acme.solver.known());
-    let Some(solver) = solver else { return Attr::Null };
-    let cloudflare = solver.dns01_cloudflare.known().map(|one| one.api_token_wo.clone());
-    cloudflare.or(solver.dns01_rfc2136.known().map(|one| one.tsig_secret_wo.clone())).unwrap_or_default()
+/// The one write-only value of an owned issuer's solver, or what the provider has in its place.
+///
+/// # Errors
+/// When there is neither.
+pub(crate) fn credentials(config: &TlsEndpoint, session: &Session) -> Result<Option<Credential>, Diagnostic> {
+    let mut found = configured(config);
+    complete(found.as_mut_slice(), session)?;
+    Ok(found)
 }
 
-/// The version that speaks for it.
-pub(crate) fn credentials_version(config: &TlsEndpoint) -> Attr<String> {
-    let solver = config.issuer.known().and_then(|issuer| issuer.acme.known()).and_then(|acme| acme.solver.known());
-    let Some(solver) = solver else { return Attr::Null };
-    let cloudflare = solver.dns01_cloudflare.known().map(|one| one.api_token_wo_version.clone());
-    cloudflare.or(solver.dns01_rfc2136.known().map(|one| one.tsig_secret_wo_version.clone())).unwrap_or_default()
-}
-
-/// What its digest is made of.
-pub(crate) fn credentials_bytes(secret: &str) -> BTreeMap<String, Vec<u8>> {
-    BTreeMap::from([("secret".to_owned(), secret.as_bytes().to_vec())])
+fn configured(config: &TlsEndpoint) -> Option<Credential> {
+    let solver = config.issuer.known().and_then(|issuer| issuer.acme.known()).and_then(|acme| acme.solver.known())?;
+    let at = Path::attribute("issuer").child("acme").child("solver");
+    if let Some(cloudflare) = solver.dns01_cloudflare.known() {
+        return Some(Credential {
+            entry: API_TOKEN.to_owned(),
+            path: at.child("dns01_cloudflare").child("api_token_wo"),
+            value: cloudflare.api_token_wo.clone(),
+            version: cloudflare.api_token_wo_version.clone(),
+            is_at_cloudflare: true,
+        });
+    }
+    let rfc2136 = solver.dns01_rfc2136.known().filter(|rfc2136| rfc2136.is_signed() != Attr::Known(false))?;
+    Some(Credential {
+        entry: TSIG_SECRET.to_owned(),
+        path: at.child("dns01_rfc2136").child("tsig_secret_wo"),
+        value: rfc2136.tsig_secret_wo.clone(),
+        version: rfc2136.tsig_secret_wo_version.clone(),
+        is_at_cloudflare: false,
+    })
 }
 
 /// Something that cannot be.

@@ -71,7 +71,7 @@ fn credentials(config: &TlsEndpoint) -> Attr<bool> {
         Attr::Unknown => Attr::Unknown,
         Attr::Known(solver) => match (&solver.dns01_cloudflare, &solver.dns01_rfc2136) {
             (Attr::Known(_), _) => Attr::Known(true),
-            (_, Attr::Known(rfc2136)) => rfc2136.tsig_key_name.as_ref().map(|_| true).or(Attr::Known(false)),
+            (_, Attr::Known(rfc2136)) => rfc2136.is_signed(),
             (Attr::Null, Attr::Null) => Attr::Known(false),
             _ => Attr::Unknown,
         },

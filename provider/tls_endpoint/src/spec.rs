@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ffe_cert_manager::{CertificateSpec, IssuerKind, IssuerRef, KeyAlgorithm, PrivateKey, Rotation};
+use ffe_cert_manager::{
+    Acme, CertificateSpec, DnsProvider, IssuerKind, IssuerRef, IssuerSpec, KeyAlgorithm, ParentGateway, PrivateKey,
+    Rotation, SecretKey, Solver, Way, account_secret, credentials_secret,
+};
 use ffe_cloudflare::Adopt;
 use ffe_cluster::parse_duration;
 use ffe_routing::{Backend, Class, GatewayRef, PathType, Route, Security};
@@ -13,6 +16,11 @@ use tfplugin::Attr;
 use crate::checks::TARGET_INGRESS;
 use crate::model::{self, TlsEndpoint};
 use crate::names::Names;
+
+/// Entry of the Secret with Cloudflare's token.
+pub(crate) const API_TOKEN: &str = "api-token";
+/// Entry of the Secret with the key that signs updates.
+pub(crate) const TSIG_SECRET: &str = "tsig-secret";
 
 /// A wholly known endpoint, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,44 +42,12 @@ pub(crate) struct Spec {
 
 /// An issuer of the endpoint's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum OwnIssuer {
-    Acme(Box<AcmeSpec>),
-    Ca { secret_name: String },
-    SelfSigned,
-}
-
-/// An issuer that asks an ACME server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AcmeSpec {
-    /// As configured.
-    pub(crate) server: String,
-    pub(crate) email: Option<String>,
-    pub(crate) ca_bundle: Option<String>,
-    pub(crate) profile: Option<String>,
-    pub(crate) solver: SolverSpec,
-}
-
-/// How the hosts are shown to be ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SolverSpec {
-    /// By whatever serves the endpoint itself.
-    Http01,
-    /// By another ingress class.
-    Http01Ingress(String),
-    /// By another Gateway: namespace and name.
-    Http01Gateway(String, String),
-    Cloudflare,
-    Rfc2136 {
-        nameserver: String,
-        key: Option<TsigKey>,
-    },
-}
-
-/// A key's name and algorithm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TsigKey {
-    pub(crate) name: String,
-    pub(crate) algorithm: String,
+pub(crate) struct OwnIssuer {
+    /// What it is.
+    pub(crate) what: IssuerSpec,
+    /// Hosts are shown to be ours by whatever serves the endpoint itself: what that is, only the cluster says, and the solver is a
+    /// place holder.
+    pub(crate) by_its_route: bool,
 }
 
 /// The records.
@@ -96,23 +72,17 @@ pub(crate) struct AlertSpec {
 }
 
 impl OwnIssuer {
-    /// The solver of an ACME issuer.
-    pub(crate) fn solver(&self) -> Option<&SolverSpec> {
-        match self {
-            OwnIssuer::Acme(acme) => Some(&acme.solver),
-            OwnIssuer::Ca { .. } | OwnIssuer::SelfSigned => None,
+    /// What it reads of a Secret that we write.
+    pub(crate) fn credentials(&self) -> Option<SecretKey> {
+        match &self.what {
+            IssuerSpec::Acme(_) => self.what.secrets().into_iter().next(),
+            _ => None,
         }
     }
 
-    /// Whether the issuer reads a Secret that we write.
+    /// Whether there is such a Secret.
     pub(crate) fn has_credentials(&self) -> bool {
-        matches!(self.solver(), Some(SolverSpec::Cloudflare | SolverSpec::Rfc2136 { key: Some(_), .. }))
-    }
-
-    /// Whether its authority looks for the endpoint at its hosts.
-    pub(crate) fn asks_hosts(&self) -> bool {
-        use SolverSpec::{Http01, Http01Gateway, Http01Ingress};
-        matches!(self.solver(), Some(Http01 | Http01Ingress(_) | Http01Gateway(..)))
+        self.credentials().is_some()
     }
 }
 
@@ -129,7 +99,7 @@ impl Spec {
         let certificate = certificate(model, &secret_name, &hosts, &reference)?;
         Some(Spec {
             route: route(model, &names, &hosts, &secret_name)?,
-            own_issuer: own_issuer(issuer, &names)?,
+            own_issuer: own_issuer(issuer, &reference, &names)?,
             issuer: reference,
             dns: match &model.dns {
                 Attr::Null => None,
@@ -189,41 +159,53 @@ fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str
 }
 
 fn issuer_ref(issuer: &model::Issuer) -> Option<IssuerRef> {
-    let kind: IssuerKind = issuer.kind.as_str()?.parse().ok()?;
+    let group = optional(&issuer.group)?;
+    let kind = IssuerKind::of(group.as_deref(), issuer.kind.as_str()?).ok()?;
     Some(IssuerRef { name: issuer.name.as_str()?.to_owned(), kind })
 }
 
-fn own_issuer(issuer: &model::Issuer, names: &Names) -> Option<Option<OwnIssuer>> {
+fn own_issuer(issuer: &model::Issuer, reference: &IssuerRef, names: &Names) -> Option<Option<OwnIssuer>> {
+    let own = |what| Some(Some(OwnIssuer { what, by_its_route: false }));
     if let Some(acme) = issuer.acme.known() {
-        return Some(Some(OwnIssuer::Acme(Box::new(AcmeSpec {
+        let (way, by_its_route) = way(acme.solver.known()?, reference, names)?;
+        let what = IssuerSpec::Acme(Box::new(Acme {
             server: acme.server.as_str()?.to_owned(),
             email: optional(&acme.email)?,
             ca_bundle: optional(&acme.ca_bundle)?,
             profile: optional(&acme.profile)?,
-            solver: solver(acme.solver.known()?, names)?,
-        }))));
+            preferred_chain: None,
+            account_key_secret: account_secret(&reference.name),
+            external_account: None,
+            solvers: vec![Solver::of(way)],
+        }));
+        return Some(Some(OwnIssuer { what, by_its_route }));
     }
     if let Some(ca) = issuer.ca.known() {
-        return Some(Some(OwnIssuer::Ca { secret_name: ca.secret_name.as_str()?.to_owned() }));
+        return own(IssuerSpec::Ca { secret_name: ca.secret_name.as_str()?.to_owned() });
     }
-    Some(issuer.self_signed.is_known().then_some(OwnIssuer::SelfSigned))
+    if issuer.self_signed.is_known() { own(IssuerSpec::SelfSigned) } else { Some(None) }
 }
 
-fn solver(solver: &model::Solver, names: &Names) -> Option<SolverSpec> {
+/// How hosts are shown to be ours, and whether it is by what serves the endpoint itself.
+fn way(solver: &model::Solver, reference: &IssuerRef, names: &Names) -> Option<(Way, bool)> {
+    let secret = |entry| SecretKey::new(&credentials_secret(&reference.name), entry);
     if let Some(http01) = solver.http01.known() {
         if let Some(gateway) = http01.gateway.known() {
             let namespace = gateway.namespace.as_str().unwrap_or(&names.namespace).to_owned();
-            return Some(SolverSpec::Http01Gateway(namespace, gateway.name.as_str()?.to_owned()));
+            let parent =
+                ParentGateway { name: gateway.name.as_str()?.to_owned(), namespace: Some(namespace), section: None };
+            return Some((Way::Http01Gateway { gateways: vec![parent], pod: None }, false));
         }
-        return Some(optional(&http01.ingress_class)?.map_or(SolverSpec::Http01, SolverSpec::Http01Ingress));
+        let class = optional(&http01.ingress_class)?;
+        let by_its_route = class.is_none();
+        return Some((Way::Http01Ingress { class, pod: None }, by_its_route));
     }
-    if solver.dns01_cloudflare.is_known() {
-        return Some(SolverSpec::Cloudflare);
-    }
-    let rfc2136 = solver.dns01_rfc2136.known()?;
-    let key = optional(&rfc2136.tsig_key_name)?
-        .map(|name| TsigKey { name, algorithm: rfc2136.tsig_algorithm.as_str().unwrap_or("HMACSHA256").to_owned() });
-    Some(SolverSpec::Rfc2136 { nameserver: rfc2136.nameserver.as_str()?.to_owned(), key })
+    let provider = if solver.dns01_cloudflare.is_known() {
+        DnsProvider::Cloudflare { token: secret(API_TOKEN) }
+    } else {
+        solver.dns01_rfc2136.known()?.provider(secret(TSIG_SECRET))?
+    };
+    Some((Way::Dns01 { provider, follow_cname: false }, false))
 }
 
 fn certificate(
@@ -345,15 +327,23 @@ mod tests {
             spec(json!({ "issuer": { "acme": acme } })).own_issuer.unwrap()
         };
         let own = solver(json!({ "http01": {} }));
-        assert!(!own.has_credentials());
-        assert_eq!(own.solver(), Some(&SolverSpec::Http01));
-        assert_eq!(
-            solver(json!({ "http01": { "gateway": { "name": "web" } } })).solver(),
-            Some(&SolverSpec::Http01Gateway("ffe".to_owned(), "web".to_owned()))
-        );
+        assert!(own.by_its_route && own.what.asks_hosts() && !own.has_credentials());
+        let told = solver(json!({ "http01": { "gateway": { "name": "web" } } }));
+        assert!(!told.by_its_route && told.what.asks_hosts());
+        let IssuerSpec::Acme(acme) = told.what else { unreachable!("it is ACME") };
+        let web = ParentGateway { name: "web".to_owned(), namespace: Some("ffe".to_owned()), section: None };
+        assert_eq!(acme.solvers, [Solver::of(Way::Http01Gateway { gateways: vec![web], pod: None })]);
         let signed = json!({ "nameserver": "10.0.0.53", "tsig_key_name": "k", "tsig_secret_wo": "cw==" });
         assert!(solver(json!({ "dns01_rfc2136": signed })).has_credentials());
         assert!(!solver(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53" } })).has_credentials());
+    }
+
+    #[test]
+    fn an_issuer_of_another_group_is_referred_to_by_its_kind() {
+        let external = json!({ "name": "pca", "kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io" });
+        let spec = spec(json!({ "issuer": external }));
+        assert_eq!(spec.certificate.issuer.to_value()["group"], "awspca.cert-manager.io");
+        assert!(spec.issuer.kind.is_external() && spec.own_issuer.is_none());
     }
 
     #[test]

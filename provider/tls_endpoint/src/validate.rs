@@ -113,7 +113,6 @@ mod tests {
                 acme(json!({ "http01": { "ingress_class": "a", "gateway": { "name": "b" } } })),
                 "issuer.acme.solver.http01.gateway: ",
             ),
-            (acme(json!({ "dns01_cloudflare": {} })), "issuer.acme.solver.dns01_cloudflare.api_token_wo: "),
             (
                 acme(json!({ "dns01_rfc2136": { "nameserver": "10.0.0.53", "tsig_key_name": "k" } })),
                 "issuer.acme.solver.dns01_rfc2136.tsig_secret_wo: ",

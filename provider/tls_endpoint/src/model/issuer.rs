@@ -1,12 +1,12 @@
 //! The part of the schema that is about issuers.
 
 use ffe_session::checks::{dns_label, dns_subdomain};
+use ffe_session::issuers::checks::{acme_server, email, not_blank, pem_certificates};
+use ffe_session::issuers::{CertificateAuthority, Dns01Cloudflare, Dns01Rfc2136, SelfSigned};
 use tfplugin::{Attr, Model};
 
-use crate::checks::{acme_server, email, nameserver, not_blank, pem_certificates};
-
-/// Who issues the certificate. With none of `acme`, `ca` and `self_signed` it refers to one that exists; with one of them
-/// it is made, and removed with the endpoint.
+/// Who issues the certificate. With none of `acme`, `ca` and `self_signed` it refers to one that exists, `issuer_ref` of an
+/// `ffe_issuer` fits; with one of them it is made, and removed with the endpoint.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Issuer {
     /// Its name; required where it refers to one that exists. Default for an issuer of the endpoint's own: the endpoint's `name`, for a ClusterIssuer
@@ -14,9 +14,13 @@ pub struct Issuer {
     #[attr(optional, computed, check = dns_subdomain())]
     pub name: Attr<String>,
     /// `Issuer`, of the endpoint's namespace, or `ClusterIssuer`, which serves all. A ClusterIssuer belongs to the endpoint that made it;
-    /// others refer to it by name. It is not deleted while other certificates use it.
-    #[attr(default = "Issuer", one_of("Issuer", "ClusterIssuer"))]
+    /// others refer to it by name. It is not deleted while other certificates use it. Of another `group`, that group's kind.
+    #[attr(default = "Issuer", check = not_blank())]
     pub kind: Attr<String>,
+    /// The API group of an issuer that a controller of its own signs for, such as `awspca.cert-manager.io`. Default:
+    /// cert-manager's own.
+    #[attr(optional, check = dns_subdomain())]
+    pub group: Attr<String>,
     /// An ACME server, such as Let's Encrypt.
     #[attr(optional)]
     pub acme: Attr<Acme>,
@@ -86,46 +90,3 @@ pub struct SolverGateway {
     #[attr(optional, check = dns_label())]
     pub namespace: Attr<String>,
 }
-
-/// DNS-01 at Cloudflare.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct Dns01Cloudflare {
-    /// A token that may edit the zone's records. Kept in a Secret that only cert-manager needs to read.
-    #[attr(optional, write_only, sensitive, check = not_blank())]
-    pub api_token_wo: Attr<String>,
-    /// When set, `api_token_wo` counts as changed only when this changes.
-    #[attr(optional)]
-    pub api_token_wo_version: Attr<String>,
-}
-
-/// DNS-01 by dynamic updates.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct Dns01Rfc2136 {
-    /// The server that takes the updates: host or address, with a port where it is not 53.
-    #[attr(required, check = nameserver())]
-    pub nameserver: Attr<String>,
-    /// The name of the key that signs the updates (TSIG).
-    #[attr(optional, check = not_blank())]
-    pub tsig_key_name: Attr<String>,
-    /// The algorithm of the key. Default: `HMACSHA256`.
-    #[attr(optional, one_of("HMACMD5", "HMACSHA1", "HMACSHA256", "HMACSHA512"))]
-    pub tsig_algorithm: Attr<String>,
-    /// The key, as it stands in the server's configuration (base64). Kept in a Secret that only cert-manager needs to read.
-    #[attr(optional, write_only, sensitive, check = not_blank())]
-    pub tsig_secret_wo: Attr<String>,
-    /// When set, `tsig_secret_wo` counts as changed only when this changes.
-    #[attr(optional)]
-    pub tsig_secret_wo_version: Attr<String>,
-}
-
-/// An authority whose certificate and key are in a Secret.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct CertificateAuthority {
-    /// The Secret with `tls.crt` and `tls.key`; for a ClusterIssuer in cert-manager's own namespace.
-    #[attr(required, check = dns_subdomain())]
-    pub secret_name: Attr<String>,
-}
-
-/// Nothing to say about it.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct SelfSigned {}

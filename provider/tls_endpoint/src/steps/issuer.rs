@@ -1,14 +1,12 @@
 //! Who issues the certificate is there and ready. One of the endpoint's own is made, with the Secret that it reads.
 
 use ffe_cluster::Mark;
+use ffe_session::issuers::credentials::record;
 use tfplugin::{Diagnostic, Path};
 
 use crate::errors::cert_manager;
 use crate::objects;
-use crate::run::{Run, Stop, credentials, credentials_bytes, failed};
-
-/// The name under which the digest of the solver's secret is recorded.
-pub(crate) const CREDENTIALS: &str = "issuer.credentials";
+use crate::run::{Run, Stop, credentials, failed};
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let (spec, around) = (run.spec, run.around()?.clone());
@@ -29,13 +27,15 @@ async fn write_credentials(run: &mut Run<'_>) -> Result<Option<String>, Stop> {
     let names = &spec.names;
     let summary = "The digest of the issuer's credentials could not be kept";
     if !objects::has_credentials(spec) {
-        let found = run.cluster.find_digests(&names.namespace, &names.owner()).await.map_err(failed(summary))?;
-        if let Some(mut digests) = found.filter(|digests| digests.revision(CREDENTIALS).is_some()) {
-            digests.forget(run.cluster, CREDENTIALS).await.map_err(failed(summary))?;
+        // Nothing else of an endpoint has digests.
+        let there = run.cluster.find_digests(&names.namespace, &names.owner()).await.map_err(failed(summary))?;
+        if there.is_some() {
+            run.cluster.delete_digests(&names.namespace, &names.owner()).await.map_err(failed(summary))?;
         }
         return Ok(None);
     }
-    let Some(secret) = credentials(run.config).into_known() else {
+    let secret = credentials(run.config, run.session).map_err(Stop::failed)?;
+    let Some(secret) = secret.filter(|one| one.known().is_some()) else {
         return Err(Stop::failed(
             Diagnostic::error(
                 "The solver needs its credentials",
@@ -49,9 +49,6 @@ async fn write_credentials(run: &mut Run<'_>) -> Result<Option<String>, Stop> {
     if let Some(desired) = desired {
         run.apply(&desired).await?;
     }
-    // After the Secret: a run that ends in between leaves a digest that differs, and so a plan that says so.
     let owner = Mark::complete(names.owner(), &run.run_id);
-    let mut digests = run.cluster.digests(&names.namespace, &owner).await.map_err(failed(summary))?;
-    let revision = digests.record(run.cluster, CREDENTIALS, &credentials_bytes(&secret)).await;
-    revision.map(Some).map_err(failed(summary))
+    record(run.cluster, &names.namespace, &owner, &[secret]).await.map_err(failed(summary))
 }

@@ -69,7 +69,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
 /// Whether the authority looks for the endpoint at its hosts. Where nobody knows it may.
 pub(crate) async fn asks_hosts(cluster: &Cluster, spec: &Spec) -> bool {
     match &spec.own_issuer {
-        Some(own) => own.asks_hosts(),
+        Some(own) => own.what.asks_hosts(),
         None => ffe_cert_manager::asks_hosts(cluster, &spec.issuer, &spec.names.namespace).await.unwrap_or(true),
     }
 }

@@ -1,9 +1,11 @@
 //! The issuer: refers to one, or owns one.
 
+use ffe_cert_manager::IssuerKind;
+use ffe_session::issuers::rules::{self, exclude, none_given};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::hosts;
-use crate::model::{Acme, Dns01Rfc2136, Issuer, Solver, TlsEndpoint};
+use crate::model::{Acme, Issuer, Solver, TlsEndpoint};
 use crate::settle::owns_issuer;
 
 pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
@@ -11,60 +13,44 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     let Some(issuer) = config.issuer.known() else { return diagnostics };
     let at = Path::attribute("issuer");
     let kinds = [
-        ("acme", issuer.acme.is_known()),
-        ("ca", issuer.ca.is_known()),
-        ("self_signed", issuer.self_signed.is_known()),
+        ("acme", issuer.acme.as_ref().map(drop)),
+        ("ca", issuer.ca.as_ref().map(drop)),
+        ("self_signed", issuer.self_signed.as_ref().map(drop)),
     ];
-    let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
-    if let [first, second, ..] = given.as_slice() {
-        diagnostics.push(
-            Diagnostic::error(
-                format!("issuer.{first} and issuer.{second} exclude each other"),
-                "An issuer is of one kind; remove one of them.",
-            )
-            .at(at.child(*second)),
-        );
-    }
+    diagnostics.extend(exclude(&kinds, "issuer.", "An issuer is of one kind; remove one of them.", &at));
+    diagnostics.extend(kind(issuer, &at));
     if owns_issuer(issuer) == Attr::Known(false) && issuer.name.is_null() {
         diagnostics.push(
             Diagnostic::error(
                 "No issuer is configured",
-                "Name one that exists with issuer.name, or describe one with acme, ca or self_signed, which then belongs to \
-                 the endpoint.",
+                "Name one that exists with issuer.name, or set issuer to the issuer_ref of an ffe_issuer, or describe one with acme, \
+                 ca or self_signed, which then belongs to the endpoint.",
             )
             .at(at.child("name")),
         );
     }
     if let Some(acme) = issuer.acme.known() {
-        diagnostics.extend(check_acme(config, issuer, acme, &at.child("acme")));
+        diagnostics.extend(check_acme(config, acme, &at.child("acme")));
     }
     diagnostics
 }
 
-fn check_acme(config: &TlsEndpoint, _issuer: &Issuer, acme: &Acme, at: &Path) -> Diagnostics {
+fn check_acme(config: &TlsEndpoint, acme: &Acme, at: &Path) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Some(solver) = acme.solver.known() else { return diagnostics };
     let at = at.child("solver");
     let ways = ways(solver);
-    let given: Vec<&str> = ways.iter().filter(|(_, way)| way.is_known()).map(|(name, _)| *name).collect();
-    match given.as_slice() {
-        [] if ways.iter().all(|(_, way)| way.is_null()) => diagnostics.push(
+    if none_given(&ways) {
+        diagnostics.push(
             Diagnostic::error(
                 "No ACME solver is configured",
                 "Say how the hosts are shown to be ours: http01 = {} for a file at their port 80, or dns01_cloudflare or \
                  dns01_rfc2136 for a DNS record.",
             )
             .at(at.clone()),
-        ),
-        [first, second, ..] => diagnostics.push(
-            Diagnostic::error(
-                format!("{first} and {second} exclude each other"),
-                "The hosts are shown to be ours in one way; remove one of them.",
-            )
-            .at(at.child(*second)),
-        ),
-        _ => {}
+        );
     }
+    diagnostics.extend(exclude(&ways, "", "The hosts are shown to be ours in one way; remove one of them.", &at));
     if let Some(http01) = solver.http01.known() {
         if http01.ingress_class.is_known() && http01.gateway.is_known() {
             diagnostics.push(
@@ -86,20 +72,8 @@ fn check_acme(config: &TlsEndpoint, _issuer: &Issuer, acme: &Acme, at: &Path) ->
             );
         }
     }
-    if let Some(cloudflare) = solver.dns01_cloudflare.known()
-        && cloudflare.api_token_wo.is_null()
-    {
-        diagnostics.push(
-            Diagnostic::error(
-                "dns01_cloudflare needs a token",
-                "Set api_token_wo to an API token with Zone.Zone:Read and Zone.DNS:Edit on the hosts' zone. It is written \
-                 into the Secret that cert-manager reads, and stored nowhere else.",
-            )
-            .at(at.child("dns01_cloudflare").child("api_token_wo")),
-        );
-    }
     if let Some(rfc2136) = solver.dns01_rfc2136.known() {
-        diagnostics.extend(check_tsig(rfc2136, &at.child("dns01_rfc2136")));
+        diagnostics.extend(rules::tsig(rfc2136, &at.child("dns01_rfc2136")));
     }
     diagnostics
 }
@@ -112,30 +86,29 @@ fn ways(solver: &Solver) -> [(&'static str, Attr<()>); 3] {
     ]
 }
 
-/// A key has a name and a secret.
-fn check_tsig(rfc2136: &Dns01Rfc2136, at: &Path) -> Option<Diagnostic> {
-    let (name, secret) = (&rfc2136.tsig_key_name, &rfc2136.tsig_secret_wo);
-    if name.is_known() && secret.is_null() {
-        return Some(
-            Diagnostic::error(
-                "tsig_key_name needs tsig_secret_wo",
-                "Set it to the key itself, in base64 as it stands in the name server's configuration. It is written into the \
-                 Secret that cert-manager reads, and stored nowhere else.",
-            )
-            .at(at.child("tsig_secret_wo")),
-        );
+/// cert-manager's own kinds are two; another group has its own, and is only referred to.
+fn kind(issuer: &Issuer, at: &Path) -> Option<Diagnostic> {
+    if issuer.group.is_unknown() {
+        return None;
     }
-    let of_a_key = [
-        ("tsig_secret_wo", secret.is_known()),
-        ("tsig_secret_wo_version", rfc2136.tsig_secret_wo_version.is_known()),
-        ("tsig_algorithm", rfc2136.tsig_algorithm.is_known()),
-    ];
-    let (given, _) = of_a_key.into_iter().find(|(_, given)| *given && name.is_null())?;
-    Some(
-        Diagnostic::error(
-            format!("{given} needs tsig_key_name"),
-            "Set it to the name of the key in the name server's configuration; without a key updates are not signed.",
-        )
-        .at(at.child("tsig_key_name")),
-    )
+    let kind = IssuerKind::of(issuer.group.as_str(), issuer.kind.as_str().unwrap_or("Issuer"));
+    match kind {
+        Err(_) if issuer.kind.is_unknown() => None,
+        Err(error) => Some(
+            Diagnostic::error(
+                "issuer.kind is not a kind of cert-manager",
+                format!("{error}. An issuer that another controller signs for has its API group in issuer.group."),
+            )
+            .at(at.child("kind")),
+        ),
+        Ok(kind) if kind.is_external() && owns_issuer(issuer) == Attr::Known(true) => Some(
+            Diagnostic::error(
+                "An issuer of another group is not made here",
+                "acme, ca and self_signed describe an issuer of cert-manager's own. Remove issuer.group, or refer to the issuer \
+                 that exists by name, kind and group alone.",
+            )
+            .at(at.child("group")),
+        ),
+        Ok(_) => None,
+    }
 }

@@ -258,3 +258,40 @@ async fn an_endpoint_whose_namespace_was_emptied_stays_in_the_state_until_its_re
     tf.destroy(ENDPOINT, "this").await.expect_ok();
     assert_eq!(world.records(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_nobody_asks_and_an_edge_without_a_certificate_are_told_in_the_plan() {
+    let world = World::with_dns();
+    let (standin, parent) = world.standin.as_ref().unwrap();
+    let mut tf = world.terraform().await;
+    let deep = |proxied: bool| {
+        let mut config = with_dns(json!({ "proxied": proxied }));
+        config["hosts"] = json!(["example.com", "api.example.com", "api.ffe.example.com", "*.ffe.example.com"]);
+        config["issuer"] = json!({ "name": "internal" });
+        config
+    };
+    let planned = tf.plan(ENDPOINT, "this", deep(true)).await;
+    planned.expect_ok().expect_warning("dns.proxied", "api.ffe.example.com, *.ffe.example.com");
+    tf.plan(ENDPOINT, "this", deep(false)).await.expect_silence();
+
+    standin.remove_zone(parent);
+    standin.seed_zone_with_status("example.com", "pending");
+    let mut tf = world.terraform().await;
+    let planned = tf.plan(ENDPOINT, "this", deep(false)).await;
+    planned.expect_ok().expect_warning("dns.zone", "The zone example.com is not active at Cloudflare (it is pending)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn zones_are_asked_for_once_however_many_hosts_there_are() {
+    let world = World::with_dns();
+    let (standin, _) = world.standin.as_ref().unwrap();
+    let zones = || standin.received().iter().filter(|one| one.path.contains("/zones?")).count();
+    let mut tf = world.terraform().await;
+    let mut config = with_dns(json!({}));
+    config["hosts"] = json!((0..8).map(|index| format!("h{index}.ffe.example.com")).collect::<Vec<_>>());
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+    assert_eq!(zones(), 1, "plan and apply of one provider");
+    let mut other = world.terraform().await;
+    other.import(ENDPOINT, "this", "ffe/api", config).await.expect_action(Action::NoOp).expect_ok();
+    assert_eq!(zones(), 2, "another run asks once more");
+}
