@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ffe_environment::{DatabaseCredentialsResource, EnvironmentResource, PresetFunction};
+use ffe_issuer::IssuerResource;
 use ffe_release::{MergeValuesFunction, ReleaseDataSource, ReleaseResource};
 use ffe_session::{ProviderConfig, Session};
 use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
@@ -39,6 +40,7 @@ impl Provider for Ffe {
     fn resources(&self) -> Vec<AnyResource> {
         vec![
             AnyResource::new(EnvironmentResource::new(Arc::clone(&self.session))),
+            AnyResource::new(IssuerResource::new(Arc::clone(&self.session))),
             AnyResource::new(ReleaseResource::new(Arc::clone(&self.session))),
             AnyResource::new(TlsEndpointResource::new(Arc::clone(&self.session))),
         ]

@@ -11,6 +11,7 @@ use tfplugin_testing::{Action, Terraform, Told, unknown};
 fn everything() -> Vec<(&'static str, Json)> {
     vec![
         ("ffe_environment", json!({ "name": "production" })),
+        ("ffe_issuer", json!({ "name": "letsencrypt", "self_signed": {} })),
         (
             "ffe_release",
             json!({ "namespace": "ffe", "name": "backend", "chart": "oci://registry.example.com/backend" }),

@@ -146,6 +146,11 @@ fn play(api: &FakeApi, object: &Json, (reached, issues): (bool, bool), orders: &
             api.edit(&named, |issuer| {
                 issuer["status"] = json!({ "conditions": [{ "type": "Ready", "status": "True",
                     "reason": "Ready", "observedGeneration": generation }] });
+                // One account for each key at each server.
+                if let Some(server) = issuer["spec"]["acme"]["server"].as_str() {
+                    let key = issuer["spec"]["acme"]["privateKeySecretRef"]["name"].as_str().unwrap_or_default();
+                    issuer["status"]["acme"] = json!({ "uri": format!("{server}/acct/{key}") });
+                }
             });
         }
         "Certificate" if issues && (!is_current(object) || is_issuing(object)) => {
@@ -201,8 +206,8 @@ fn of_type<'a>(object: &'a Json, kind: &str) -> Option<&'a Json> {
 fn issue(api: &FakeApi, named: &ObjectRef, certificate: &Json, orders: &AtomicUsize, issuer: &str) {
     let namespace = named.namespace.as_deref().unwrap();
     let secret = ObjectRef::new("v1", "Secret", Some(namespace), certificate["spec"]["secretName"].as_str().unwrap());
-    let (names, named_issuer) = (&certificate["spec"]["dnsNames"], &certificate["spec"]["issuerRef"]["name"]);
-    let asked = json!([names, named_issuer]).to_string();
+    let (names, asks) = (&certificate["spec"]["dnsNames"], &certificate["spec"]["issuerRef"]);
+    let asked = json!([names, asks["group"], asks["kind"], asks["name"]]).to_string();
     let revision = certificate["status"]["revision"].as_i64().unwrap_or(0) + 1;
     let there = api.get(&secret);
     if is_issuing(certificate) || there.is_none_or(|secret| secret["metadata"]["annotations"]["test/asked"] != asked) {

@@ -12,6 +12,7 @@ mod issuers;
 mod kills;
 mod life;
 mod renamed;
+mod shared;
 mod trouble;
 mod verified;
 mod visitor;

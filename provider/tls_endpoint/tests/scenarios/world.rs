@@ -11,6 +11,7 @@ use ffe_cluster::testing::{FakeApi, SERVER};
 use ffe_cluster::{Cluster, Environment, ObjectRef};
 use ffe_helm::binary::Config as HelmConfig;
 use ffe_helm::launcher::Launcher;
+use ffe_issuer::IssuerResource;
 use ffe_session::{ProviderConfig, Session};
 use ffe_tls_endpoint::{CertificateDataSource, TlsEndpointResource};
 use serde_json::{Value as Json, json};
@@ -57,7 +58,7 @@ pub(crate) struct Config {
     pub host: Attr<String>,
 }
 
-/// A provider with this one resource.
+/// A provider with this resource, and that of the issuers that it refers to.
 struct FfeProvider {
     session: Arc<Session>,
     cluster: Cluster,
@@ -73,7 +74,10 @@ impl Provider for FfeProvider {
     }
 
     fn resources(&self) -> Vec<AnyResource> {
-        vec![TlsEndpointResource::new(Arc::clone(&self.session)).into()]
+        vec![
+            TlsEndpointResource::new(Arc::clone(&self.session)).into(),
+            IssuerResource::new(Arc::clone(&self.session)).into(),
+        ]
     }
 
     fn data_sources(&self) -> Vec<AnyDataSource> {
@@ -278,6 +282,9 @@ pub(crate) fn endpoint(more: Json) -> Json {
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
 }
+
+/// The type of issuers of their own.
+pub(crate) const ISSUER: &str = "ffe_issuer";
 
 /// An issuer by ACME.
 pub(crate) fn acme(solver: Json) -> Json {
