@@ -8,15 +8,21 @@ use anyhow::{Context as _, Result};
 #[derive(Debug)]
 pub(crate) struct Examples {
     single_node: String,
+    many_services: String,
     functions: String,
     look: String,
 }
 
 /// How each resource is imported.
-const IMPORTS: [(&str, &str); 3] = [
+const IMPORTS: [(&str, &str); 4] = [
     (
         "ffe_environment",
         "# by the name of the environment, or of its namespace\nterraform import ffe_environment.this production\n",
+    ),
+    (
+        "ffe_issuer",
+        "# the name of a ClusterIssuer, <namespace>/<name> of an Issuer; also one that was not made by this provider\n\
+         terraform import ffe_issuer.letsencrypt letsencrypt\n",
     ),
     (
         "ffe_release",
@@ -39,6 +45,7 @@ impl Examples {
         };
         Ok(Examples {
             single_node: read("single-node/main.tf")?,
+            many_services: read("many-services/main.tf")?,
             functions: read("functions/main.tf")?,
             look: read("look/main.tf")?,
         })
@@ -48,6 +55,7 @@ impl Examples {
     pub(crate) fn at(&self, path: &str) -> Option<String> {
         match path.split('/').collect::<Vec<_>>()[..] {
             ["provider", "provider.tf"] => block(&self.single_node, "provider \"ffe\" {"),
+            ["resources", "ffe_issuer", "resource.tf"] => block(&self.many_services, "resource \"ffe_issuer\" "),
             ["resources", name, "resource.tf"] => block(&self.single_node, &format!("resource \"{name}\" ")),
             ["resources", name, "import.sh"] => {
                 IMPORTS.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())

@@ -6,7 +6,10 @@ use serde_json::{Value as Json, json};
 use crate::tls::{expect_headers, expect_served};
 use crate::{Case, Stage, When, turn};
 
-pub(super) const CASES: &[Case] = &[Case { name: "examples::single_node_https", when: When::Always, run: single_node }];
+pub(super) const CASES: &[Case] = &[
+    Case { name: "examples::single_node_https", when: When::Always, run: single_node },
+    Case { name: "examples::many_services_one_issuer", when: When::Always, run: super::tls::twenty },
+];
 
 fn single_node(stage: &mut Stage) -> Result<()> {
     turn::share(stage)?;

@@ -9,10 +9,12 @@ mod in_use;
 mod issuance;
 mod life;
 mod renewal;
+mod shared;
 mod verified;
 mod ways;
 
 pub(super) use cloudflare::configure;
+pub(super) use shared::twenty;
 
 use crate::{Case, When};
 
@@ -42,5 +44,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::foreign_ingress_with_other_names", when: When::Full, run: foreign::other_names },
     Case { name: "tls::foreign_ingress_of_helm", when: When::Full, run: foreign::of_helm },
     Case { name: "tls::secret_of_another_certificate", when: When::Full, run: foreign::of_another_certificate },
+    Case { name: "tls::shared_issuer_moved_to", when: When::Always, run: shared::moved },
+    Case { name: "tls::shared_issuer_with_many_solvers", when: When::Full, run: shared::solvers },
     Case { name: "tls::certificate_data_alert_and_shared_issuer", when: When::Full, run: around::all },
 ];

@@ -14,7 +14,7 @@ pub(crate) struct Endpoint {
     pub(crate) hosts: Vec<String>,
     /// What serves it.
     pub(crate) class: String,
-    /// The inside of `issuer`.
+    /// The inside of `issuer`; with `= ` before it, all of it as an expression.
     pub(crate) issuer: String,
     /// Where it is looked at, lines of `verify`.
     pub(crate) seen: String,
@@ -74,6 +74,10 @@ impl Endpoint {
         let tls = surroundings(stage)?;
         let internal = self.issuer.starts_with("ca ") || self.issuer.contains("self_signed");
         let bundle = if !internal { format!("ca_bundle  = file(\"{}\")", tls.roots.display()) } else { String::new() };
+        let issuer = match self.issuer.strip_prefix("= ") {
+            Some(expression) => expression.to_owned(),
+            None => format!("{{\n    {}\n  }}", self.issuer),
+        };
         Ok(format!(
             r#"
 resource "ffe_tls_endpoint" "{name}" {{
@@ -83,9 +87,7 @@ resource "ffe_tls_endpoint" "{name}" {{
   backend   = {{ service = "web", port = 80 }}
   timeout   = "4m"
   {class}
-  issuer = {{
-    {issuer}
-  }}
+  issuer = {issuer}
   verify = {{
     {bundle}
     {seen}
@@ -99,7 +101,6 @@ resource "ffe_tls_endpoint" "{name}" {{
             namespace = stage.name,
             hosts = self.hosts,
             class = self.class,
-            issuer = self.issuer,
             seen = self.seen,
             verify = self.verify,
             more = self.more,
