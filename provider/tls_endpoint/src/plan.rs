@@ -77,7 +77,6 @@ pub(crate) async fn plan(
         diagnostics.extend(foresee_loss(&cluster, &spec).await);
     }
     diagnostics.extend(foresee_issuer(&cluster, &spec).await);
-    let prior = plan.prior.as_ref().and_then(Spec::of);
     diagnostics.extend(issuances::foresee(&cluster, tally, prior.as_ref(), &spec).await);
     let creating = plan.is_create() && plan.planned.adopt != Attr::Known(true);
     let former = prior.filter(|prior| prior.names != spec.names);
