@@ -24,9 +24,8 @@ async fn what_exists_is_refused_in_the_plan_unless_told() {
     world.api.put(theirs(json!({})));
     let before = world.issuer("le").unwrap()["spec"].clone();
     let mut tf = world.terraform().await;
-    for planned in [tf.plan(ISSUER, "le", acme(json!({}))).await] {
-        planned.expect_error("name", "terraform import ffe_issuer.<name> le").expect_error("name", "adopt = true");
-    }
+    let planned = tf.plan(ISSUER, "le", acme(json!({}))).await;
+    planned.expect_error("name", "terraform import ffe_issuer.<name> le").expect_error("name", "adopt = true");
 
     let adopting = with(acme(json!({})), json!({ "adopt": true }));
     tf.apply(ISSUER, "le", adopting.clone()).await.expect_ok();
