@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ffe_backup::{Error, Reason, Request, S3, Storage, list, prune, restore_command, restore_manifest, take};
+use ffe_backup::{Error, Reason, Request, S3, Storage, list, prune, restore_command, take};
 
 use crate::world::World;
 
@@ -47,27 +47,4 @@ pub(crate) async fn a_bucket_keeps_backups_and_gives_them_back() {
             other => panic!("{other:?}"),
         }
     }
-}
-
-/// A shell has room in it, rclone has not.
-const TOO_LITTLE: &str = "24Mi";
-
-pub(crate) async fn a_container_beside_that_runs_out_of_memory_ends_a_restore_by_name() {
-    let world = World::start("memory").await;
-    let place = world.place(Storage::S3(world.bucket()));
-    let taken = take(&world.cluster, &world.request(place.storage.clone(), "one"), &world.options()).await.unwrap();
-    world.spoil();
-    let before = world.content_after_spoil();
-    let manifest = restore_manifest(&place, &taken.backup, "database").unwrap();
-    let (head, rclone) =
-        manifest.split_once("name: rclone").map(|(head, rest)| (head, format!("name: rclone{rest}"))).unwrap();
-    let rclone = rclone.replace("512Mi", TOO_LITTLE).replace("128Mi", TOO_LITTLE);
-    assert!(rclone.contains(TOO_LITTLE), "{manifest}");
-    let command = format!(
-        "kubectl -n {0} create -f - <<'END'\n{head}{rclone}\nEND\nkubectl -n {0} wait --for=condition=failed --timeout=90s job/restore-shop-one && kubectl -n {0} logs job/restore-shop-one",
-        world.namespace
-    );
-    let (ended, said) = world.shell(&command);
-    assert!(ended && said.contains("killed: most likely it took more memory than"), "{said}");
-    assert_eq!(world.content_after_spoil(), before);
 }

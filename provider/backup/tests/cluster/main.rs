@@ -27,7 +27,6 @@ fn trials() -> Vec<Trial> {
     vec![
         trial!(cluster, volume::a_backup_is_taken_once_and_restored_by_the_printed_command),
         trial!(cluster, bucket::a_bucket_keeps_backups_and_gives_them_back),
-        trial!(cluster, bucket::a_container_beside_that_runs_out_of_memory_ends_a_restore_by_name),
         trial!(cluster, trouble::a_failure_names_its_cause_and_leaves_no_backup),
         trial!(cluster, trouble::a_cancel_leaves_the_job_and_the_next_take_attaches_to_it),
     ]

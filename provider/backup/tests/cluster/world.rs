@@ -183,11 +183,6 @@ impl World {
         );
     }
 
-    /// What is left then.
-    pub(crate) fn content_after_spoil(&self) -> String {
-        self.sql("SELECT (SELECT count(*) FROM orders) || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database())")
-    }
-
     fn kubectl(&self, arguments: &[&str], last: &str) -> Output {
         Command::new(self.testbed.binary("kubectl"))
             .args(["--kubeconfig", &self.kubeconfig, "-n", &self.namespace])
