@@ -235,7 +235,7 @@ fn vault_is_logged_in_to_in_three_ways() {
         json!({"server": "https://vault:8200", "path": "pki/sign/ffe",
             "auth": {"tokenSecretRef": {"name": "v-credentials", "key": "vault"}}})
     );
-    assert_eq!(secrets, [secret.clone()]);
+    assert_eq!(secrets, std::slice::from_ref(&secret));
     let (role, _) = of(VaultLogin::AppRole { path: "approle".to_owned(), role_id: "r".to_owned(), secret_id: secret });
     assert_eq!(
         role["auth"],
