@@ -13,7 +13,7 @@ use crate::{process, tell, tools};
 const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
-const DECISIONS: [&str; 22] = [
+const DECISIONS: [&str; 26] = [
     "provider/release/src/plan.rs",
     "provider/release/src/apply/pipeline.rs",
     "provider/release/src/apply/recover.rs",
@@ -28,6 +28,10 @@ const DECISIONS: [&str; 22] = [
     "provider/release/src/journal.rs",
     "provider/release/src/journal/",
     "provider/environment/src/delete.rs",
+    "provider/issuer/src/delete.rs",
+    "provider/session/src/ownership/",
+    "provider/cluster/src/standing.rs",
+    "provider/cluster/src/standing/make.rs",
     "provider/tls_endpoint/src/claim.rs",
     "provider/tls_endpoint/src/delete.rs",
     "provider/tls_endpoint/src/change.rs",
