@@ -59,7 +59,7 @@ pub struct Issuer {
     #[attr(optional)]
     pub ca: Attr<CertificateAuthority>,
     /// Every certificate signs itself.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub self_signed: Attr<SelfSigned>,
     /// The PKI of Vault or OpenBao.
     #[attr(optional)]

@@ -16,10 +16,10 @@ pub struct Solver {
     #[attr(optional)]
     pub selector: Attr<Selector>,
     /// By a file at port 80 of the host. Not for wildcards.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub http01: Attr<Http01>,
     /// By a DNS record at Cloudflare.
-    #[attr(optional)]
+    #[attr(optional, may_be_empty)]
     pub dns01_cloudflare: Attr<Dns01Cloudflare>,
     /// By a DNS record at a server that takes dynamic updates (RFC 2136).
     #[attr(optional)]
