@@ -1,4 +1,4 @@
-//! `terraform-provider-ffe check`, as a person and a pipeline run it.
+//! The program, as a person and a pipeline run it: its commands, and the option for a debugger.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -73,4 +73,25 @@ fn a_word_that_is_no_command_says_which_there_are() {
     let program = env!("CARGO_BIN_EXE_terraform-provider-ffe");
     let output = Command::new(program).arg("cheque").output().unwrap();
     assert!(!output.status.success() && text(&output).contains("check"), "{}", text(&output));
+}
+
+#[test]
+fn the_option_for_a_debugger_is_still_the_plugins() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    for option in ["--debug", "-debug"] {
+        let mut plugin = Command::new(env!("CARGO_BIN_EXE_terraform-provider-ffe"))
+            .arg(option)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(plugin.stdout.take().unwrap()).lines();
+        let told = lines.map_while(Result::ok).find(|line| line.contains("TF_REATTACH_PROVIDERS"));
+        plugin.kill().unwrap();
+        plugin.wait().unwrap();
+        assert!(told.is_some(), "{option} does not say how terraform comes to it");
+    }
 }
