@@ -98,10 +98,10 @@ pub(crate) async fn of_two_states_that_make_one_environment_one_wins(place: Plac
     let world = World::start(&place, "race").await;
     let (mut first, mut second) = (world.terraform().await, world.terraform().await);
     let config = |level: &str| world.environment(json!({ "config": { "LEVEL": level } }));
-    let (one, two) = tokio::join!(
-        first.apply(ENVIRONMENT, "this", config("one")),
-        second.apply(ENVIRONMENT, "this", config("two")),
-    );
+    // Both have planned before either writes: then they come to the same place at once.
+    let (one, two) =
+        tokio::join!(first.plan(ENVIRONMENT, "this", config("one")), second.plan(ENVIRONMENT, "this", config("two")),);
+    let (one, two) = tokio::join!(first.apply_planned(one, config("one")), second.apply_planned(two, config("two")));
     let failed = [&one, &two].map(|applied| applied.diagnostics().has_errors());
     assert!(failed[0] != failed[1], "{one:?}\n{two:?}");
     let name = world.namespace();
