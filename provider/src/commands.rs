@@ -3,6 +3,7 @@
 mod check;
 mod release;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,16 @@ enum Command {
     Check(check::Args),
     Status(release::StatusArgs),
     Watch(release::WatchArgs),
+}
+
+/// The exit code where something could not be read: that is not "nothing was found".
+const NOT_READ: u8 = 2;
+
+/// What ends a command that cannot be carried out.
+fn refuse(error: impl std::fmt::Display) -> ExitCode {
+    // Nothing can be done about a standard error that is closed.
+    let _ = writeln!(io::stderr(), "error: {error}");
+    ExitCode::from(NOT_READ)
 }
 
 /// Carries out the command that stands in this process's arguments.

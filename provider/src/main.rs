@@ -11,16 +11,13 @@ use terraform_provider_ffe::{ADDRESS, Ffe};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The option of a plugin that is not started by Terraform, as it is spelt here and by providers in Go.
-const DEBUG: [&str; 2] = ["--debug", "-debug"];
-
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next() {
         // Terraform gives a plugin no arguments.
         None => tfplugin::serve(ADDRESS, Ffe::new()),
         // Started by hand, for terraform to come to it: `serve` reads its options itself.
-        Some(first) if DEBUG.iter().any(|option| first == *option) => tfplugin::serve(ADDRESS, Ffe::new()),
+        Some(first) if tfplugin::DEBUG.iter().any(|option| first == *option) => tfplugin::serve(ADDRESS, Ffe::new()),
         // This process becomes Helm: see `ffe_helm::launcher`.
         Some(first) if first == launcher::ARGUMENT => launcher::run_launcher(arguments),
         Some(_) => commands::run(),

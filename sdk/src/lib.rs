@@ -38,4 +38,4 @@ pub mod docs;
 pub use tfplugin_core::*;
 pub use tfplugin_derive::Model;
 pub use tfplugin_redaction::Redactor;
-pub use tfplugin_server::{logging, serve};
+pub use tfplugin_server::{DEBUG, logging, serve};

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::{NOT_READ, refuse};
 use terraform_provider_ffe::Ffe;
 use tfplugin::Engine;
 use tfplugin_check::{Depth, Report, check};
@@ -25,20 +26,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
-const NOT_READ: u8 = 2;
-
 pub(crate) fn run(args: &Args) -> ExitCode {
     let depth = if args.recursive { Depth::Recursive } else { Depth::Folder };
     let report = match check(&Engine::new(Ffe::new()), &args.folder, depth) {
         Ok(report) => report,
-        Err(error) => {
-            // Nothing can be done about a standard error that is closed.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            return ExitCode::from(NOT_READ);
-        }
+        Err(error) => return refuse(error),
     };
     let told = if args.json { tell_machines(&report) } else { tell_people(&report) };
-    // What nobody could read is not "nothing was found".
     if told.is_err() || !report.unreadable.is_empty() {
         ExitCode::from(NOT_READ)
     } else if report.is_clean() {

@@ -11,6 +11,8 @@ use ffe_helm::records::Records;
 use ffe_release::status::{Status, look, names};
 use jiff::Timestamp;
 
+use super::refuse;
+
 /// Say what goes on with the releases of a namespace, or with one: the run and its phases, Helm's revision, and each workload with what
 /// keeps it from being ready. Changes nothing.
 ///
@@ -54,8 +56,6 @@ struct What {
     #[arg(long, value_name = "DRIVER")]
     helm_driver: Option<String>,
 }
-
-const NOT_READ: u8 = 2;
 
 pub(crate) fn status(args: &StatusArgs) -> ExitCode {
     run(async {
@@ -111,11 +111,7 @@ pub(crate) fn watch(args: &WatchArgs) -> ExitCode {
 fn run(work: impl Future<Output = Result<ExitCode, String>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(work));
-    outcome.unwrap_or_else(|error| {
-        // Nothing can be done about a standard error that is closed.
-        let _ = writeln!(io::stderr(), "error: {error}");
-        ExitCode::from(NOT_READ)
-    })
+    outcome.unwrap_or_else(refuse)
 }
 
 /// What is looked at, and by which way.

@@ -57,8 +57,6 @@ pub(crate) struct Configuration {
     pub(crate) blocks: Vec<Block>,
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) locals: BTreeMap<String, Written>,
-    /// What `*.tfvars` give, by file, to be compared with the variables' types.
-    pub(crate) given: Vec<Entry>,
     /// Local names of providers by their source addresses.
     pub(crate) providers: BTreeMap<String, String>,
 }

@@ -146,6 +146,8 @@ impl Syntax {
 
 fn read(folder: &Path, report: &mut Report) -> Result<Configuration, CheckError> {
     let mut configuration = Configuration::default();
+    // What `*.tfvars` give.
+    let mut given: Vec<Entry> = Vec::new();
     let mut any = false;
     for path in entries(folder)? {
         let Some((syntax, use_)) = Syntax::of(&name(&path)) else { continue };
@@ -173,7 +175,7 @@ fn read(folder: &Path, report: &mut Report) -> Result<Configuration, CheckError>
         };
         match items {
             Ok(items) if use_ == Use::Configuration => configuration.add(items),
-            Ok(items) => configuration.given.extend(items.into_iter().filter_map(|item| match item {
+            Ok(items) => given.extend(items.into_iter().filter_map(|item| match item {
                 Item::Attribute(entry) => Some(entry),
                 Item::Block(_) | Item::Type(_) => None,
             })),
@@ -183,9 +185,9 @@ fn read(folder: &Path, report: &mut Report) -> Result<Configuration, CheckError>
     if !any {
         return Err(CheckError::NoConfiguration(shown(folder)));
     }
-    for Entry { name, value, .. } in &configuration.given {
-        if let Some(variable) = name.as_ref().and_then(|name| configuration.variables.get_mut(name)) {
-            variable.values.push(value.clone());
+    for Entry { name, value, .. } in given {
+        if let Some(variable) = name.and_then(|name| configuration.variables.get_mut(&name)) {
+            variable.values.push(value);
         }
     }
     Ok(configuration)

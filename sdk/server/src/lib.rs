@@ -26,5 +26,6 @@ mod runner;
 mod serve;
 mod wire;
 
+pub use options::DEBUG;
 pub use rpc::ProviderService;
 pub use serve::{serve, service};

@@ -9,6 +9,9 @@ pub(crate) enum Run {
     Debug,
 }
 
+/// The option for a debugger; the second is how providers in Go spell it.
+pub const DEBUG: [&str; 2] = ["--debug", "-debug"];
+
 /// An argument that is none of ours.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
@@ -17,10 +20,10 @@ pub(crate) enum Run {
 pub(crate) struct UnknownArgument(String);
 
 impl Run {
-    /// Reads the arguments after the program's name. `-debug` is how providers in Go spell it.
+    /// Reads the arguments after the program's name.
     pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Run, UnknownArgument> {
         arguments.into_iter().try_fold(Run::Plugin, |_, argument| match argument.as_str() {
-            "--debug" | "-debug" => Ok(Run::Debug),
+            option if DEBUG.contains(&option) => Ok(Run::Debug),
             _ => Err(UnknownArgument(argument)),
         })
     }
