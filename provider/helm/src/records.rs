@@ -158,10 +158,7 @@ impl Records {
     /// The list failed.
     pub async fn history_now(&self, namespace: &str, name: &str) -> Result<Vec<RecordKey>> {
         let query = Query::labels(format!("{OWNER},name={name}"));
-        let metas = match self.driver {
-            Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), &query).await?,
-            Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), &query).await?,
-        };
+        let metas = self.list_now(namespace, &query).await?;
         let mut history: Vec<_> =
             metas.iter().filter_map(RecordKey::from_metadata).filter(|key| key.name == name).collect();
         sort(&mut history);
@@ -174,10 +171,7 @@ impl Records {
     /// The list failed.
     pub async fn names_now(&self, namespace: &str) -> Result<BTreeSet<String>> {
         let query = Query::labels(OWNER);
-        let metas = match self.driver {
-            Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), &query).await?,
-            Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), &query).await?,
-        };
+        let metas = self.list_now(namespace, &query).await?;
         Ok(metas.iter().filter_map(RecordKey::from_metadata).map(|key| key.name).collect())
     }
 
@@ -308,6 +302,13 @@ impl Records {
         let index = Index::new(by_name);
         indexes.insert(namespace.to_owned(), (this_list, Arc::clone(&index)));
         index
+    }
+
+    async fn list_now(&self, namespace: &str, query: &Query) -> Result<Vec<ObjectMeta>> {
+        Ok(match self.driver {
+            Driver::Secret => self.cluster.list_metadata::<Secret>(Some(namespace), query).await?,
+            Driver::ConfigMap => self.cluster.list_metadata::<ConfigMap>(Some(namespace), query).await?,
+        })
     }
 
     async fn shared_list(&self, namespace: Option<&str>) -> Result<Arc<Vec<ObjectMeta>>> {
