@@ -4,9 +4,9 @@
 
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
 use ffe_cluster::{Cluster, Comparison, Digests, Error, Ownership, Presence, Quantity};
-use ffe_session::{Session, Unavailable};
+use ffe_session::Session;
 use tfplugin::logging::redact;
-use tfplugin::{Attr, Deferred, Diagnostic, Private, Read, Refreshed};
+use tfplugin::{Attr, Diagnostic, Private, Read, Refreshed};
 
 use crate::apply::database::{is_short, revision as database_revision};
 use crate::apply::ready_instances;
@@ -22,36 +22,12 @@ use crate::spec::{Bundled, DatabaseSpec, Spec};
 
 /// The state as it is now.
 pub(crate) async fn read(session: &Session, request: Read<Environment>) -> Refreshed<Environment> {
-    let kept = |diagnostic: Diagnostic| {
-        Refreshed::present(request.state.clone(), request.private.clone()).with(diagnostic.into())
-    };
-    let cluster = match session.cluster() {
+    let what = format!("Environment {}", request.state.name.as_str().unwrap_or_default());
+    let cluster = match ffe_session::cluster_to_read(session, &what, &request) {
         Ok(cluster) => cluster,
-        Err(Unavailable::Unknown) => {
-            let name = request.state.name.as_str().unwrap_or_default();
-            let mut refreshed = kept(Diagnostic::warning(
-                format!("Environment {name} was not refreshed"),
-                "The provider's configuration is not known yet, so the cluster was not asked. The prior state is kept.",
-            ));
-            refreshed.deferred = Some(Deferred::ProviderConfigUnknown);
-            return refreshed;
-        }
-        Err(Unavailable::Invalid(diagnostics)) => {
-            return Refreshed::present(request.state, request.private).with(diagnostics);
-        }
+        Err(kept) => return *kept,
     };
-    match look(&cluster, &request).await {
-        Ok(refreshed) => refreshed,
-        Err(error) => {
-            let mut diagnostic = ffe_session::diagnostic_of_recorded(
-                &error,
-                &format!("Environment {} could not be refreshed", request.state.name.as_str().unwrap_or_default()),
-                private::server(&request.private).as_deref(),
-            );
-            diagnostic.detail.push_str("\n\nThe prior state is kept.");
-            kept(diagnostic)
-        }
-    }
+    look(&cluster, &request).await.unwrap_or_else(|error| ffe_session::not_refreshed(&what, &request, &error))
 }
 
 async fn look(cluster: &Cluster, request: &Read<Environment>) -> Result<Refreshed<Environment>, Error> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ffe_cluster::{Cluster, WaitOptions, parse_duration};
-use ffe_session::{Session, cancellation, diagnostic_of_recorded, new_run_id};
+use ffe_session::{Session, cancellation, diagnostic_of_recorded, new_run_id, with_detail};
 use tfplugin::{
-    Applied, Attr, Context, Create, Deferred, Delete, Diagnostic, Diagnostics, Field, Imported, Model, Plan, Private,
-    Read, Refreshed, Resource, Update, async_trait,
+    Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Field, Imported, Model, Plan, Private, Read,
+    Refreshed, Resource, Update, async_trait,
 };
 
 use crate::apply::{Done, Run, Step, failed, remains};
@@ -44,36 +44,10 @@ impl EnvironmentResource {
 
 /// What is kept beside the state.
 pub(crate) mod private {
+    pub(crate) use ffe_session::private::{cluster, server, set_cluster, set_taken_over, taken_over};
     use tfplugin::Private;
 
-    const CLUSTER: &str = "cluster";
-    const SERVER: &str = "server";
-    const TAKEN_OVER: &str = "take_over";
     const DATABASE_REVISION: &str = "database_revision";
-
-    /// The UID of the cluster's namespace kube-system.
-    pub(crate) fn cluster(private: &Private) -> Option<String> {
-        private.get(CLUSTER)
-    }
-
-    /// The URL at which it was reached, for messages.
-    pub(crate) fn server(private: &Private) -> Option<String> {
-        private.get(SERVER)
-    }
-
-    pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
-        private.set(CLUSTER, &uid);
-        private.set(SERVER, &server);
-    }
-
-    /// Whether an import found something of somebody else, which the next apply takes over.
-    pub(crate) fn taken_over(private: &Private) -> bool {
-        private.get(TAKEN_OVER).unwrap_or(false)
-    }
-
-    pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
-        if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
-    }
 
     /// The StatefulSet's revision whose server said its version.
     pub(crate) fn database_revision(private: &Private) -> Option<String> {
@@ -316,19 +290,4 @@ fn partial(prior: Environment, planned: Environment, done: &Done) -> Environment
         state.drifted = drifted.into();
     }
     state
-}
-
-/// The same messages; the first error says more.
-fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
-    let mut said = false;
-    diagnostics
-        .into_iter()
-        .map(|diagnostic| {
-            if said || !diagnostic.is_error() {
-                return diagnostic;
-            }
-            said = true;
-            Diagnostic { detail: format!("{}\n\n{more}", diagnostic.detail), ..diagnostic }
-        })
-        .collect()
 }

@@ -6,10 +6,10 @@ use ffe_cert_manager::{API, IssuerStatus};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
 use ffe_cluster::{Cluster, Error, Kind, Ownership, Query, Standing, ownership};
+use ffe_session::Session;
 use ffe_session::drift::{differences, given_up};
 use ffe_session::issuers::credentials::{is_as_recorded, revision};
-use ffe_session::{Session, Unavailable};
-use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::apply;
 use crate::drift::{MARK, MISSING, drift, is_not_ready};
@@ -20,36 +20,12 @@ use crate::spec::Spec;
 
 /// The state as it is now.
 pub(crate) async fn read(session: &Session, request: Read<Issuer>) -> Refreshed<Issuer> {
-    let kept = |diagnostic: Diagnostic| {
-        Refreshed::present(request.state.clone(), request.private.clone()).with(diagnostic.into())
-    };
-    let name = request.state.name.as_str().unwrap_or_default().to_owned();
-    let cluster = match session.cluster() {
+    let what = format!("Issuer {}", request.state.name.as_str().unwrap_or_default());
+    let cluster = match ffe_session::cluster_to_read(session, &what, &request) {
         Ok(cluster) => cluster,
-        Err(Unavailable::Unknown) => {
-            let mut refreshed = kept(Diagnostic::warning(
-                format!("Issuer {name} was not refreshed"),
-                "The provider's configuration is not known yet, so the cluster was not asked. The prior state is kept.",
-            ));
-            refreshed.deferred = Some(Deferred::ProviderConfigUnknown);
-            return refreshed;
-        }
-        Err(Unavailable::Invalid(diagnostics)) => {
-            return Refreshed::present(request.state, request.private).with(diagnostics);
-        }
+        Err(kept) => return *kept,
     };
-    match look(&cluster, &request).await {
-        Ok(refreshed) => refreshed,
-        Err(error) => {
-            let mut diagnostic = ffe_session::diagnostic_of_recorded(
-                &error,
-                &format!("Issuer {name} could not be refreshed"),
-                private::server(&request.private).as_deref(),
-            );
-            diagnostic.detail.push_str("\n\nThe prior state is kept.");
-            kept(diagnostic)
-        }
-    }
+    look(&cluster, &request).await.unwrap_or_else(|error| ffe_session::not_refreshed(&what, &request, &error))
 }
 
 async fn look(cluster: &Cluster, request: &Read<Issuer>) -> Result<Refreshed<Issuer>, Error> {

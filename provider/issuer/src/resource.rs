@@ -37,36 +37,10 @@ impl IssuerResource {
 
 /// What is kept beside the state.
 pub(crate) mod private {
+    pub(crate) use ffe_session::private::{cluster, server, set_cluster, set_taken_over, taken_over};
     use tfplugin::Private;
 
-    const CLUSTER: &str = "cluster";
-    const SERVER: &str = "server";
-    const TAKEN_OVER: &str = "take_over";
     const HOME: &str = "home";
-
-    /// The UID of the cluster's namespace kube-system.
-    pub(crate) fn cluster(private: &Private) -> Option<String> {
-        private.get(CLUSTER)
-    }
-
-    /// The URL at which it was reached, for messages.
-    pub(crate) fn server(private: &Private) -> Option<String> {
-        private.get(SERVER)
-    }
-
-    pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
-        private.set(CLUSTER, &uid);
-        private.set(SERVER, &server);
-    }
-
-    /// Whether an import found something of somebody else, which the next apply takes over.
-    pub(crate) fn taken_over(private: &Private) -> bool {
-        private.get(TAKEN_OVER).unwrap_or(false)
-    }
-
-    pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
-        if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
-    }
 
     /// The namespace in which the issuer's Secrets are.
     pub(crate) fn home(private: &Private) -> Option<String> {

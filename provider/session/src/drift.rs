@@ -13,13 +13,18 @@ pub fn differences(desired: &Json, live: &Json) -> Vec<String> {
     found
 }
 
-/// The fields of `spec` that we have set once and set no more: the next apply takes them away.
+/// The fields of `spec` that we have set once and set no more: the next apply takes them away. As people write them.
 pub fn given_up(desired: &Json, live: &Json) -> Vec<String> {
+    given_up_in_spec(desired, live).iter().map(|name| below("spec", name)).collect()
+}
+
+/// The same, by their names in `spec`.
+pub fn given_up_in_spec(desired: &Json, live: &Json) -> Vec<String> {
     let managers = live["metadata"]["managedFields"].as_array().into_iter().flatten();
     let ours = managers.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
     let fields = ours.filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object()).flatten();
     let names = fields.filter_map(|(field, _)| field.strip_prefix("f:"));
-    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| below("spec", name)).collect()
+    names.filter(|name| desired["spec"].get(name).is_none()).map(str::to_owned).collect()
 }
 
 fn compare(desired: &Json, live: &Json, at: &str, found: &mut Vec<String>) {

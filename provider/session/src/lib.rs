@@ -2,8 +2,8 @@
 //!
 //! Resources share one [`Session`]. It hands out the cluster, Helm and Cloudflare, made on first use, or says why there
 //! are none. The other modules are what two resources would otherwise write twice: errors of the
-//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, inputs kept for import, what
-//! is said of an issuer.
+//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, what is kept beside the
+//! state, what a refresh answers where it cannot look, inputs kept for import, what is said of an issuer.
 //!
 //! Invariant: nothing here knows a particular resource.
 
@@ -17,6 +17,8 @@ mod ignored;
 pub mod inputs;
 pub mod issuers;
 pub mod ownership;
+pub mod private;
+mod refresh;
 mod session;
 
 pub use cancel::{CancelGuard, cancellation};
@@ -25,6 +27,7 @@ pub use config::{Cloudflare, Exec, Helm, Kubernetes, Notification, ProviderConfi
 pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded, with_detail};
 pub use ignored::{DriftIgnore, Ignored, check_ignored, is_at_or_below};
 pub use ownership::refuse_foreign;
+pub use refresh::{cluster_to_read, not_refreshed};
 pub use session::{HelmKit, Session, Unavailable};
 
 /// A new identifier of a run: 12 hexadecimal digits, random.

@@ -3,8 +3,9 @@
 //! Only what an endpoint sets is compared, field by field (`ffe_cluster::drift`): defaults of the API server, what webhooks make
 //! of it, and what other tools add, are none of its business. Nor is what others may change by the user's own word.
 
-use ffe_cluster::{FIELD_MANAGER, ObjectRef};
+use ffe_cluster::ObjectRef;
 use ffe_session::Ignored;
+use ffe_session::drift::{below, given_up_in_spec};
 use serde_json::Value as Json;
 
 use crate::model::{Drift, TlsEndpoint};
@@ -45,20 +46,7 @@ pub(crate) fn is_not_done(drift: &Drift) -> bool {
 
 /// The fields of `spec` that we have set once and set no more: the next apply takes them away. As JSON pointers.
 pub(crate) fn given_up(desired: &Json, live: &Json) -> Vec<String> {
-    let managers = live["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let ours = managers.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
-    let fields = ours.filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object()).flatten();
-    let names = fields.filter_map(|(field, _)| field.strip_prefix("f:"));
-    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| format!("/spec/{name}")).collect()
-}
-
-fn below(at: &str, key: &str) -> String {
-    let simple = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    match (at.is_empty(), simple) {
-        (true, _) => key.to_owned(),
-        (false, true) => format!("{at}.{key}"),
-        (false, false) => format!("{at}[{key:?}]"),
-    }
+    given_up_in_spec(desired, live).iter().map(|name| format!("/spec/{name}")).collect()
 }
 
 /// A JSON pointer in the same notation.
@@ -78,6 +66,7 @@ pub(crate) fn field(pointer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ffe_cluster::FIELD_MANAGER;
     use serde_json::json;
 
     use super::*;

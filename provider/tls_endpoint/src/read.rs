@@ -11,8 +11,8 @@ use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cancel, Cluster, Error, ObjectRef, Ownership, Presence, ownership};
 use ffe_https::CertificateFacts;
 use ffe_session::issuers::credentials::{is_as_recorded, revision};
-use ffe_session::{Ignored, Session, Unavailable};
-use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Read, Refreshed};
+use ffe_session::{Ignored, Session};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::authority::Authority;
 use crate::desired::{Found, Part, find, find_all};
@@ -27,36 +27,14 @@ use crate::steps::{address, dns, look, route};
 
 /// The state as it is now.
 pub(crate) async fn read(session: &Session, request: Read<TlsEndpoint>, cancel: &Cancel) -> Refreshed<TlsEndpoint> {
-    let kept = |diagnostic: Diagnostic| {
-        Refreshed::present(request.state.clone(), request.private.clone()).with(diagnostic.into())
-    };
-    let name = request.state.name.as_str().unwrap_or_default().to_owned();
-    let cluster = match session.cluster() {
+    let what = format!("Endpoint {}", request.state.name.as_str().unwrap_or_default());
+    let cluster = match ffe_session::cluster_to_read(session, &what, &request) {
         Ok(cluster) => cluster,
-        Err(Unavailable::Unknown) => {
-            let mut refreshed = kept(Diagnostic::warning(
-                format!("Endpoint {name} was not refreshed"),
-                "The provider's configuration is not known yet, so the cluster was not asked. The prior state is kept.",
-            ));
-            refreshed.deferred = Some(Deferred::ProviderConfigUnknown);
-            return refreshed;
-        }
-        Err(Unavailable::Invalid(diagnostics)) => {
-            return Refreshed::present(request.state, request.private).with(diagnostics);
-        }
+        Err(kept) => return *kept,
     };
-    match look(session, &cluster, &request, cancel).await {
-        Ok(refreshed) => refreshed,
-        Err(error) => {
-            let mut diagnostic = ffe_session::diagnostic_of_recorded(
-                &error,
-                &format!("Endpoint {name} could not be refreshed"),
-                private::server(&request.private).as_deref(),
-            );
-            diagnostic.detail.push_str("\n\nThe prior state is kept.");
-            kept(diagnostic)
-        }
-    }
+    look(session, &cluster, &request, cancel)
+        .await
+        .unwrap_or_else(|error| ffe_session::not_refreshed(&what, &request, &error))
 }
 
 async fn look(

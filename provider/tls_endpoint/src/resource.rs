@@ -42,27 +42,10 @@ impl TlsEndpointResource {
 
 /// What is kept beside the state.
 pub(crate) mod private {
+    pub(crate) use ffe_session::private::{cluster, server, set_cluster, set_taken_over, taken_over};
     use tfplugin::Private;
 
-    const CLUSTER: &str = "cluster";
-    const SERVER: &str = "server";
-    const TAKEN_OVER: &str = "take_over";
     const SUCCESSOR: &str = "successor";
-
-    /// The UID of the cluster's namespace kube-system.
-    pub(crate) fn cluster(private: &Private) -> Option<String> {
-        private.get(CLUSTER)
-    }
-
-    /// The URL at which it was reached, for messages.
-    pub(crate) fn server(private: &Private) -> Option<String> {
-        private.get(SERVER)
-    }
-
-    pub(crate) fn set_cluster(private: &mut Private, uid: &str, server: &str) {
-        private.set(CLUSTER, &uid);
-        private.set(SERVER, &server);
-    }
 
     /// What comes in the place of what is deleted.
     #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -84,15 +67,6 @@ pub(crate) mod private {
     /// What comes in the place of what is deleted.
     pub(crate) fn successor(private: &Private) -> Option<Successor> {
         private.get(SUCCESSOR)
-    }
-
-    /// Whether an import found something of somebody else, which the next apply takes over.
-    pub(crate) fn taken_over(private: &Private) -> bool {
-        private.get(TAKEN_OVER).unwrap_or(false)
-    }
-
-    pub(crate) fn set_taken_over(private: &mut Private, take_over: bool) {
-        if take_over { private.set(TAKEN_OVER, &true) } else { private.remove(TAKEN_OVER) }
     }
 }
 
