@@ -14,31 +14,31 @@ const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
 const DECISIONS: [&str; 26] = [
-    "provider/release/src/plan.rs",
-    "provider/release/src/apply/pipeline.rs",
-    "provider/release/src/apply/recover.rs",
-    "provider/release/src/apply/uninstall.rs",
-    "provider/release/src/apply/way_back.rs",
-    "provider/release/src/apply/way_back/",
-    "provider/release/src/apply/delete.rs",
-    "provider/release/src/apply/going_back/",
-    "provider/release/src/apply/taken_over.rs",
-    "provider/release/src/state/replaced.rs",
-    "provider/release/src/rendering/promise.rs",
-    "provider/release/src/journal.rs",
-    "provider/release/src/journal/",
-    "provider/environment/src/delete.rs",
-    "provider/issuer/src/delete.rs",
+    "provider/resources/release/src/plan.rs",
+    "provider/resources/release/src/apply/pipeline.rs",
+    "provider/resources/release/src/apply/recover.rs",
+    "provider/resources/release/src/apply/uninstall.rs",
+    "provider/resources/release/src/apply/way_back.rs",
+    "provider/resources/release/src/apply/way_back/",
+    "provider/resources/release/src/apply/delete.rs",
+    "provider/resources/release/src/apply/going_back/",
+    "provider/resources/release/src/apply/taken_over.rs",
+    "provider/resources/release/src/state/replaced.rs",
+    "provider/resources/release/src/rendering/promise.rs",
+    "provider/resources/release/src/journal.rs",
+    "provider/resources/release/src/journal/",
+    "provider/resources/environment/src/delete.rs",
+    "provider/resources/issuer/src/delete.rs",
     "provider/session/src/ownership/",
-    "provider/cluster/src/standing.rs",
-    "provider/cluster/src/standing/make.rs",
-    "provider/tls_endpoint/src/claim.rs",
-    "provider/tls_endpoint/src/delete.rs",
-    "provider/tls_endpoint/src/change.rs",
-    "provider/cluster/src/mark.rs",
-    "provider/cluster/src/absence.rs",
-    "provider/cluster/src/lease.rs",
-    "provider/cluster/src/lease/",
+    "provider/systems/cluster/src/standing.rs",
+    "provider/systems/cluster/src/standing/make.rs",
+    "provider/resources/tls_endpoint/src/claim.rs",
+    "provider/resources/tls_endpoint/src/delete.rs",
+    "provider/resources/tls_endpoint/src/change.rs",
+    "provider/systems/cluster/src/mark.rs",
+    "provider/systems/cluster/src/absence.rs",
+    "provider/systems/cluster/src/lease.rs",
+    "provider/systems/cluster/src/lease/",
     "sdk/core/src/plan.rs",
 ];
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_part_of_a_path_chooses_files() {
-        assert_eq!(chosen(&["mark".to_owned()]).unwrap(), ["provider/cluster/src/mark.rs"]);
+        assert_eq!(chosen(&["mark".to_owned()]).unwrap(), ["provider/systems/cluster/src/mark.rs"]);
         assert_eq!(chosen(&[]).unwrap(), DECISIONS);
         assert!(chosen(&["nothing".to_owned()]).is_err());
     }

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn the_runbook_knows_every_word_for_a_cause() {
         let text = trouble(&root()).unwrap();
-        let words = std::fs::read_to_string(root().join("provider/cert_manager/src/diagnose/cause.rs")).unwrap();
+        let words =
+            std::fs::read_to_string(root().join("provider/systems/cert_manager/src/diagnose/cause.rs")).unwrap();
         let words: Vec<&str> = words.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(words.len() > 30, "{words:?}");
         for word in words.into_iter().filter(|word| !["Ready", "InProgress"].contains(word)) {
