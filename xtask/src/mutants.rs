@@ -37,8 +37,7 @@ const DECISIONS: [&str; 26] = [
     "provider/resources/tls_endpoint/src/change.rs",
     "provider/systems/cluster/src/mark.rs",
     "provider/systems/cluster/src/absence.rs",
-    "provider/systems/cluster/src/lease.rs",
-    "provider/systems/cluster/src/lease/",
+    "provider/systems/lease/src/",
     "sdk/core/src/plan.rs",
 ];
 

@@ -50,7 +50,7 @@ pub fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-    use ffe_cluster::testing::{FakeApi, SERVER};
+    use ffe_cluster_testing::{FakeApi, SERVER};
 
     use super::*;
 
@@ -73,9 +73,9 @@ mod tests {
             "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "a", "namespace": "default" },
             "status": { "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded" }] },
         }));
-        let options = ffe_cluster::WaitOptions::new(std::time::Duration::from_secs(60), ffe_cluster::Cancel::new());
+        let options = ffe_workloads::WaitOptions::new(std::time::Duration::from_secs(60), ffe_cluster::Cancel::new());
         let job = ffe_cluster::ObjectRef::new("batch/v1", "Job", Some("default"), "a");
-        let error = api.cluster().wait_rollout(&job, &options).await.unwrap_err();
+        let error = ffe_workloads::wait_rollout(&api.cluster(), &job, &options).await.unwrap_err();
         let advice = error.advice().unwrap();
         let told = diagnostic(&error, "It did not work");
         assert_eq!(told.detail.matches(advice.as_str()).count(), 1, "{told}");

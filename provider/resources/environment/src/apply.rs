@@ -7,9 +7,8 @@ pub(crate) mod server;
 use std::time::{Duration, Instant};
 
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
-use ffe_cluster::{
-    Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Originals, Ownership, WaitOptions,
-};
+use ffe_cluster::{Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Originals, Ownership};
+use ffe_workloads::{WaitOptions, wait_deleted};
 use serde_json::json;
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -124,8 +123,7 @@ impl Run<'_> {
         let Some(namespace) = found.filter(ffe_cluster::namespace::is_terminating) else { return Ok(()) };
         tracing::info!(namespace = name, "the namespace is being deleted; waiting until it is gone");
         let object = ObjectRef::of::<Namespace>(None, name);
-        self.cluster
-            .wait_deleted(&object, namespace.metadata.uid.as_deref(), &self.wait())
+        wait_deleted(self.cluster, &object, namespace.metadata.uid.as_deref(), &self.wait())
             .await
             .map_err(failed("The namespace of that name is being deleted and does not go away"))
     }

@@ -1,6 +1,7 @@
 //! Taking an environment down: what was made is deleted, what was taken over is given back.
 
-use ffe_cluster::{Cluster, Originals, Standing, WaitOptions};
+use ffe_cluster::{Cluster, Originals, Standing};
+use ffe_workloads::{WaitOptions, delete_and_wait};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::failed;
@@ -16,7 +17,7 @@ pub(crate) async fn delete(cluster: &Cluster, spec: &Spec, wait: &WaitOptions) -
     match standing.map_err(failed("The environment could not be looked at"))? {
         Standing::Absent => Ok(Diagnostics::new()),
         Standing::Made(made) => {
-            let deleted = made.delete_and_wait(cluster, wait).await;
+            let deleted = delete_and_wait(cluster, made, wait).await;
             deleted.map_err(failed(&format!("{namespace} could not be deleted")))?;
             Ok(Diagnostics::new())
         }
@@ -56,7 +57,7 @@ async fn remove_content(
             match cluster.standing(reference, &owner).await? {
                 Standing::Adopted(adopted) => adopted.give_back(cluster, &originals).await,
                 Standing::Made(made) if matches!(kind, Kind::StatefulSet | Kind::PersistentVolumeClaim) => {
-                    made.delete_and_wait(cluster, wait).await
+                    delete_and_wait(cluster, made, wait).await
                 }
                 Standing::Made(made) => made.delete(cluster).await.map(drop),
                 Standing::Absent | Standing::Others(_) => Ok(()),

@@ -33,7 +33,7 @@ pub(crate) async fn ask(cluster: &Cluster, names: &Names, bundled: &Bundled, pas
 }
 
 async fn log_in(cluster: &Cluster, names: &Names, bundled: &Bundled, password: &str) -> Answer {
-    let stream = match cluster.forward(&names.namespace, &names.database(), PORT).await {
+    let stream = match ffe_workloads::forward(cluster, &names.namespace, &names.database(), PORT).await {
         Ok(stream) => stream,
         Err(error) => return Answer::Silent(error.to_string()),
     };

@@ -206,7 +206,7 @@ impl Server<'_> {
 
     async fn unready(&self) -> Diagnostic {
         let server = database::stateful_set(self.spec, self.bundled).reference;
-        let diagnosis = self.cluster.diagnose(&server).await;
+        let diagnosis = ffe_workloads::diagnose(self.cluster, &server).await;
         Diagnostic::warning(
             format!("The database of environment {} is not ready", self.spec.names.environment),
             diagnosis.to_string(),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ffe_cluster::{Cluster, WaitOptions, parse_duration};
+use ffe_cluster::{Cluster, parse_duration};
 use ffe_session::{Session, cancellation, diagnostic_of_recorded, new_run_id, with_detail};
+use ffe_workloads::WaitOptions;
 use tfplugin::{
     Applied, Attr, Context, Create, Deferred, Delete, Diagnostics, Field, Imported, Model, Plan, Private, Read,
     Refreshed, Resource, Update, async_trait,

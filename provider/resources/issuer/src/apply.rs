@@ -3,10 +3,11 @@
 
 use ffe_cert_manager::IssuerStatus;
 use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
-use ffe_cluster::{Cancel, Cluster, Error, Kind, Mark, MarkState, ObjectRef, Standing, WaitOptions, ownership};
+use ffe_cluster::{Cancel, Cluster, Error, Kind, Mark, MarkState, ObjectRef, Standing, ownership};
 use ffe_session::diagnostic;
 use ffe_session::issuers::credentials::{Credential, record, secret};
 use ffe_session::ownership::Refusal;
+use ffe_workloads::WaitOptions;
 use serde_json::Value as Json;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 use tokio::time::Instant;

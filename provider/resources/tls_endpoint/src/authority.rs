@@ -159,7 +159,7 @@ impl Authority {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
     use serde_json::json;
 
     use super::*;

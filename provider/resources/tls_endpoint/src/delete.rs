@@ -1,7 +1,8 @@
 //! The end of an endpoint: what was made is deleted, what was taken over is given back, and the certificate's Secret
 //! stays unless told otherwise.
 
-use ffe_cluster::{Cancel, Cluster, DeleteOptions, Holder, Kind, LeaseOptions, Mark, ObjectRef};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, Kind, Mark, ObjectRef};
+use ffe_lease::{Holder, LeaseOptions};
 use ffe_routing::GatewayRef;
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -44,7 +45,7 @@ pub(crate) async fn delete(
     let options =
         LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
     let holder = Holder::this_process(new_run_id(), format!("terraform destroy of {TYPE_NAME} {}", names.import_id()));
-    let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
+    let lease = ffe_lease::acquire(cluster, &names.namespace, &names.lease(), holder, &options, cancel).await;
     let lease = lease.map_err(|error| told(lock::refused(&error)))?;
     let ended = end_all(session, cluster, what, cancel).await.map_err(told);
     // Given back also when it failed; removed when nothing is left to lock.
@@ -72,7 +73,7 @@ pub(crate) async fn hand_over(cluster: &Cluster, spec: &Spec, cancel: &Cancel) -
         LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
     let run_id = new_run_id();
     let holder = Holder::this_process(run_id.clone(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
-    let lease = cluster.acquire_lease(&names.namespace, &names.lease(), holder, &options, cancel).await;
+    let lease = ffe_lease::acquire(cluster, &names.namespace, &names.lease(), holder, &options, cancel).await;
     let lease = lease.map_err(|error| told(lock::refused(&error)))?;
     let marked = cluster.write_mark(&record, &Mark::creating(owner, &run_id)).await;
     if let Err(error) = lease.release().await {

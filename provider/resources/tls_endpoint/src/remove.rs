@@ -5,9 +5,8 @@ use std::time::Duration;
 use ffe_cert_manager::{API, IssuerKind, IssuerRef, Released, account_secret, certificate_ref, credentials_secret};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
-use ffe_cluster::{
-    Cancel, Cluster, DeleteOptions, Deleted, Kind, Mark, ObjectRef, Owner, Result, Standing, WaitOptions,
-};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, Deleted, Kind, Mark, ObjectRef, Owner, Result, Standing};
+use ffe_workloads::WaitOptions;
 use serde_json::{Value as Json, json};
 use tfplugin::{Diagnostic, Diagnostics};
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ffe_cluster::{Cancel, Cluster, Error, HeldLease, Kind, Mark, ObjectRef, Originals, WaitOptions};
+use ffe_cluster::{Cancel, Cluster, Error, Kind, Mark, ObjectRef, Originals};
+use ffe_lease::HeldLease;
 use ffe_session::issuers::credentials::{Credential, complete};
 use ffe_session::{Session, diagnostic};
+use ffe_workloads::WaitOptions;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
 use tokio::time::Instant;
 

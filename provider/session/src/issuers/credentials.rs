@@ -138,7 +138,7 @@ pub fn secret(name: &str, namespace: &str, credentials: &[Credential]) -> Json {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use ffe_cluster::Owner;
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
 
     use super::*;
 

@@ -89,7 +89,7 @@ fn claim(place: &Place, volume: &Volume) -> PersistentVolumeClaim {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use ffe_cluster::ObjectRef;
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
 
     use super::*;
     use crate::job::tests::place;

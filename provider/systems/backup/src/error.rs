@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ffe_cluster::{Diagnosis, Kind};
+use ffe_cluster::Kind;
+use ffe_workloads::Diagnosis;
 
 /// Why there is no backup, no list, or nothing was removed. Safe to show: no secrets.
 #[derive(Debug, thiserror::Error)]
@@ -141,16 +142,6 @@ impl Error {
                 (Some(diagnosis), Reason::Pod) if !diagnosis.advice.is_empty() => Some(diagnosis.advice.clone()),
                 (_, reason) => Some(reason.advice().to_owned()),
             },
-        }
-    }
-
-    /// What the cluster says about the Job.
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        match self {
-            Self::Invalid { .. } => None,
-            Self::Cluster { source, .. } => source.diagnosis(),
-            Self::Failed(failure) => failure.diagnosis.as_ref(),
         }
     }
 

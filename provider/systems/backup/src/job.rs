@@ -10,7 +10,8 @@ use ffe_cluster::k8s_openapi::api::core::v1::{
     PodSpec, PodTemplateSpec, SecretKeySelector, SecretVolumeSource, SecurityContext, Volume as PodVolume, VolumeMount,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{Mark, MarkState, every_key_of, one_shot_job};
+use ffe_cluster::{Mark, MarkState};
+use ffe_workloads::{every_key_of, one_shot_job};
 
 use crate::error::Error;
 use crate::image::image_user;

@@ -1,6 +1,6 @@
 //! What a Job tells: one line of JSON in its termination message, and the same at the end of its log.
 
-use ffe_cluster::{JobOutcome, tidy_log_line};
+use ffe_workloads::{JobOutcome, tidy_log_line};
 use serde::{Deserialize, Serialize};
 use tfplugin_redaction::redacted;
 

@@ -1,7 +1,8 @@
 //! Taking a backup.
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
-use ffe_cluster::{Cluster, JobOptions, Ownership, ownership};
+use ffe_cluster::{Cluster, Ownership, ownership};
+use ffe_workloads::JobOptions;
 
 use crate::error::Error;
 use crate::job::{self, Task};
@@ -42,7 +43,7 @@ pub async fn take(cluster: &Cluster, request: &Request, options: &JobOptions) ->
         retention: request.retention,
     };
     let job = job::build(place, &request.job_name, Work::Take, &task)?;
-    let outcome = cluster.run_job(&job, options).await.map_err(wrap)?;
+    let outcome = ffe_workloads::run_job(cluster, &job, options).await.map_err(wrap)?;
     match outcome::read(&outcome, &doing, &place.namespace, &request.job_name)? {
         Told::Taken { backup, pruned, warning } if backup.name == request.backup_name => {
             let said = Some(warning).filter(|warning| !warning.is_empty());

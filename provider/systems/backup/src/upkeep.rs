@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{Cluster, JobOptions, JobOutcome};
+use ffe_cluster::Cluster;
+use ffe_workloads::{JobOptions, JobOutcome};
 
 use crate::claim;
 use crate::error::Error;
@@ -78,8 +79,9 @@ async fn run(
         return Ok(None);
     }
     let wrap = |source| Error::Cluster { doing: doing.to_owned(), source };
-    let outcome = cluster.run_job(&job::build(place, job_name, work, task)?, options).await.map_err(wrap)?;
-    if let Err(error) = cluster.delete_job(&place.namespace, job_name).await {
+    let outcome =
+        ffe_workloads::run_job(cluster, &job::build(place, job_name, work, task)?, options).await.map_err(wrap)?;
+    if let Err(error) = ffe_workloads::delete_job(cluster, &place.namespace, job_name).await {
         tracing::warn!(%error, job = job_name, "a Job that has done its work cannot be deleted");
     }
     Ok(Some(outcome))

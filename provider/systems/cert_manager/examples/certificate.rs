@@ -7,7 +7,8 @@
 use ffe_cert_manager::{
     IssuerRef, diagnose, diagnose_issuer, installation, release_challenges, renew, retry, wait_certificate,
 };
-use ffe_cluster::{Cancel, Cluster, Environment, KubernetesSettings, WaitOptions, parse_duration};
+use ffe_cluster::{Cancel, Cluster, Environment, KubernetesSettings, parse_duration};
+use ffe_workloads::WaitOptions;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

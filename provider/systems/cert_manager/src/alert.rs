@@ -70,7 +70,7 @@ pub fn renewal_alert(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
 
     use super::*;
 

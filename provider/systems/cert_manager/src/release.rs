@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{Cluster, Kind, ObjectRef, Query, WaitOptions};
+use ffe_cluster::{Cluster, Kind, ObjectRef, Query};
+use ffe_workloads::WaitOptions;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -150,8 +151,8 @@ async fn let_go(cluster: &Cluster, namespace: &str, challenge: &ChallengeItem) -
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use ffe_cluster::testing::FakeApi;
     use ffe_cluster::{Cancel, DeleteOptions};
+    use ffe_cluster_testing::FakeApi;
     use serde_json::Value;
 
     use super::*;

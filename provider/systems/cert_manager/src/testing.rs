@@ -1,7 +1,7 @@
 //! What unit tests put into the API in memory.
 #![allow(clippy::unwrap_used)]
 
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::{Value, json};
 
 /// An API that serves cert-manager's kinds, with all its parts at work, and the namespace ffe.

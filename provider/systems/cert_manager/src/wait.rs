@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{Cluster, ObjectRef, Progress, Query, WaitOptions};
+use ffe_cluster::{Cluster, ObjectRef, Query};
+use ffe_workloads::{Progress, WaitOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::diagnose::{Diagnosis, Patience, diagnose, diagnose_issuer};
@@ -114,7 +115,7 @@ where
     };
     tokio::select! {
         biased;
-        reached = cluster.wait_for_ref(object, what, options, status) => match reached {
+        reached = ffe_workloads::wait_for_ref(cluster, object, what, options, status) => match reached {
             Ok(Some(found)) => Ok(found),
             // the wait does not end well without an object
             Ok(None) => Err(Error::Failed(Box::new(look().await))),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{ApplyOptions, Cluster, ObjectRef, WaitOptions};
+use ffe_cluster::{ApplyOptions, Cluster, ObjectRef};
+use ffe_workloads::WaitOptions;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -115,7 +116,7 @@ impl Diagnosis {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use ffe_cluster::Cancel;
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
     use serde_json::json;
 
     use super::*;

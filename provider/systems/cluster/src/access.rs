@@ -102,11 +102,7 @@ impl Cluster {
     }
 
     async fn metadata(&self, served: &Served, object: &ObjectRef, query: &Query) -> Result<Vec<ObjectMeta>> {
-        let client = self.client().await?;
-        let api: Api<PartialObjectMeta<DynamicObject>> = match object.namespace.as_deref() {
-            Some(namespace) if served.namespaced => Api::namespaced_with(client, namespace, &served.resource),
-            _ => Api::all_with(client, &served.resource),
-        };
+        let api = self.metadata_api_of(served, object.namespace.as_deref()).await?;
         let found: Vec<PartialObjectMeta<DynamicObject>> = self.pages(&api, object, query).await?;
         Ok(found.into_iter().map(|found| found.metadata).collect())
     }

@@ -191,13 +191,9 @@ impl Cluster {
         &self.inner.asking
     }
 
-    /// Turns what kube reports into our error, with the API server's name.
-    pub(crate) fn failed(
-        &self,
-        operation: &'static str,
-        object: &crate::object::ObjectRef,
-        error: kube::Error,
-    ) -> Error {
+    /// What kube reports of a request of [`Cluster::client`], as our error, with the API server's name. `operation` is a verb:
+    /// `read the log of`.
+    pub fn failed(&self, operation: &'static str, object: &crate::object::ObjectRef, error: kube::Error) -> Error {
         crate::error::request_error(operation, object, self.server(), error)
     }
 

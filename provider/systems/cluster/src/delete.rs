@@ -1,11 +1,11 @@
-//! Deleting, and waiting until what was deleted is gone.
+//! Deleting.
 
 use std::time::Duration;
 
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
 
 use crate::cluster::Cluster;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::object::ObjectRef;
 
 /// What becomes of the objects that an object owns.
@@ -84,26 +84,6 @@ impl Cluster {
                 }
             }
             Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes an object and waits until it is gone.
-    ///
-    /// # Errors
-    /// Those of [`Cluster::delete`] and [`Cluster::wait_deleted`].
-    pub async fn delete_and_wait(
-        &self,
-        object: &ObjectRef,
-        options: &DeleteOptions,
-        wait: &crate::wait::WaitOptions,
-    ) -> Result<()> {
-        if self.delete(object, options).await? == Deleted::WasGone || options.dry_run {
-            return Ok(());
-        }
-        match self.wait_deleted(object, options.uid.as_deref(), wait).await {
-            // the kind itself was removed meanwhile
-            Err(Error::Request { kind: Kind::NotServed, .. }) => Ok(()),
-            other => other,
         }
     }
 }

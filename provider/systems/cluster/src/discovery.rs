@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Kind, Result};
@@ -82,6 +82,27 @@ impl Cluster {
     /// [`Kind::NotServed`], and those of any request.
     pub async fn is_namespaced(&self, object: &ObjectRef) -> Result<bool> {
         Ok(self.serves(object).await?.namespaced)
+    }
+
+    /// The API for the metadata of an object's kind, to be watched.
+    ///
+    /// # Errors
+    /// [`Kind::NotServed`], and those of any request.
+    pub async fn metadata_api(&self, object: &ObjectRef) -> Result<Api<PartialObjectMeta<DynamicObject>>> {
+        let served = self.serves(object).await?;
+        self.metadata_api_of(&served, object.namespace.as_deref()).await
+    }
+
+    pub(crate) async fn metadata_api_of(
+        &self,
+        served: &Served,
+        namespace: Option<&str>,
+    ) -> Result<Api<PartialObjectMeta<DynamicObject>>> {
+        let client = self.client().await?;
+        Ok(match namespace {
+            Some(namespace) if served.namespaced => Api::namespaced_with(client, namespace, &served.resource),
+            _ => Api::all_with(client, &served.resource),
+        })
     }
 
     /// The API for a kind. A namespace given for a cluster-wide kind is left out, as kubectl does;

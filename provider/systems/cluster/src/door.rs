@@ -209,6 +209,3 @@ fn refusal(code: StatusCode, reason: &str, message: &str) -> Answer {
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }
-
-#[cfg(test)]
-mod tests;

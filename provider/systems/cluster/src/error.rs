@@ -5,10 +5,10 @@
 
 mod request;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnose::Diagnosis;
 use crate::duration::format_duration;
 use crate::object::ObjectRef;
 
@@ -66,6 +66,21 @@ pub struct FieldConflict {
     pub field: String,
 }
 
+/// Why a workload does not come up, as it is shown to people. Who has looked at the workload writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// All of it; it ends with the next step
+    pub text: String,
+    /// The next step alone
+    pub advice: String,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// Everything that can go wrong between a resource and its cluster.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,7 +130,7 @@ pub enum Error {
     },
 
     /// A wait ran out of time.
-    #[error("{what} was not reached within {}: {last}{}", format_duration(*.after), appended(diagnosis.as_deref()))]
+    #[error("{what} was not reached within {}: {last}{}", format_duration(*.after), appended(explanation.as_deref()))]
     Timeout {
         /// What was waited for: `rollout of Deployment ffe/backend`
         what: String,
@@ -126,12 +141,17 @@ pub enum Error {
         /// The last state that was seen
         last: String,
         /// Why, as far as the cluster shows it
-        diagnosis: Option<Box<Diagnosis>>,
+        explanation: Option<Box<Explanation>>,
     },
 
     /// A workload is in a condition that cannot heal by waiting.
-    #[error("{0}")]
-    Failed(Box<Diagnosis>),
+    #[error("{explanation}")]
+    Failed {
+        /// The workload
+        object: Box<ObjectRef>,
+        /// Why
+        explanation: Box<Explanation>,
+    },
 
     /// The user asked to stop; what was going on in the cluster goes on.
     #[error("stopped on request during: {what}")]
@@ -185,7 +205,7 @@ impl Error {
             Self::Request { kind, .. } => *kind,
             Self::FieldConflict { .. } | Self::Remade { .. } => Kind::Conflict,
             Self::Timeout { .. } => Kind::Timeout,
-            Self::Failed(_) => Kind::Failed,
+            Self::Failed { .. } => Kind::Failed,
             Self::Cancelled { .. } => Kind::Cancelled,
             Self::OtherCluster { .. } => Kind::OtherCluster,
             Self::Malformed { .. } => Kind::Protocol,
@@ -204,20 +224,22 @@ impl Error {
     /// The object that it is about.
     pub fn object(&self) -> Option<&ObjectRef> {
         match self {
-            Self::Request { object, .. } | Self::FieldConflict { object, .. } | Self::Remade { object } => Some(object),
+            Self::Request { object, .. }
+            | Self::FieldConflict { object, .. }
+            | Self::Failed { object, .. }
+            | Self::Remade { object } => Some(object),
             Self::Timeout { object, .. } => object.as_deref(),
-            Self::Failed(diagnosis) => Some(&diagnosis.object),
             Self::Shared(error) => error.object(),
             _ => None,
         }
     }
 
     /// Why a workload does not come up, for [`Kind::Failed`] and [`Kind::Timeout`].
-    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+    pub fn explanation(&self) -> Option<&Explanation> {
         match self {
-            Self::Failed(diagnosis) => Some(diagnosis),
-            Self::Timeout { diagnosis, .. } => diagnosis.as_deref(),
-            Self::Shared(error) => error.diagnosis(),
+            Self::Failed { explanation, .. } => Some(explanation),
+            Self::Timeout { explanation, .. } => explanation.as_deref(),
+            Self::Shared(error) => error.explanation(),
             _ => None,
         }
     }
@@ -262,7 +284,7 @@ impl Error {
                 "See that the API server is running and can be reached from here, then run the same command again."
             }
             Kind::Failed | Kind::Timeout => {
-                return self.diagnosis().map(|diagnosis| diagnosis.advice.clone());
+                return self.explanation().map(|explanation| explanation.advice.clone());
             }
             _ => return None,
         };
@@ -294,6 +316,6 @@ fn describe_conflicts(conflicts: &[FieldConflict]) -> String {
         .join("; ")
 }
 
-fn appended(diagnosis: Option<&Diagnosis>) -> String {
-    diagnosis.map_or_else(String::new, |diagnosis| format!("\n\n{diagnosis}"))
+fn appended(explanation: Option<&Explanation>) -> String {
+    explanation.map_or_else(String::new, |explanation| format!("\n\n{explanation}"))
 }

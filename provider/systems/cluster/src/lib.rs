@@ -1,10 +1,12 @@
-//! Everything of this provider that talks to the Kubernetes API.
+//! Reaching a Kubernetes API, and reading and writing its objects.
 //!
 //! [`Cluster`] is the handle: made from [`KubernetesSettings`], cheap to clone, connected at the
-//! first request. It reads, writes ([`Cluster::apply`]), waits ([`Cluster::wait_rollout`]), explains
-//! ([`Cluster::diagnose`]), runs Jobs ([`Cluster::run_job`]) and reaches into the cluster
-//! ([`Cluster::http_get`]). It knows nothing of Terraform: [`Error`] says what went wrong, and the
-//! resources turn that into diagnostics.
+//! first request. It reads, writes ([`Cluster::apply_value`], [`Cluster::put`]), proves that something is absent
+//! ([`Cluster::confirm`]) and says whose an object is ([`Cluster::standing`]). It knows nothing of
+//! Terraform: [`Error`] says what went wrong, and the resources turn that into diagnostics.
+//!
+//! What waits for objects and explains them is `ffe-workloads`, leases are `ffe-lease`, and an API
+//! in memory for tests is `ffe-cluster-testing`.
 
 mod absence;
 mod access;
@@ -12,7 +14,6 @@ mod apply;
 mod cluster;
 pub mod config;
 mod delete;
-pub mod diagnose;
 pub mod digest;
 mod discovery;
 mod door;
@@ -20,20 +21,12 @@ pub mod drift;
 mod duration;
 mod error;
 mod identity;
-mod job;
-mod lease;
 mod lists;
-mod logs;
 pub mod mark;
 pub mod namespace;
 mod object;
-pub mod portforward;
 mod quantity;
 mod standing;
-pub mod wait;
-
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 
 pub use absence::Presence;
 pub use access::Query;
@@ -41,21 +34,15 @@ pub use apply::{ApplyOptions, FIELD_MANAGER};
 pub use cluster::{Cluster, Timeouts};
 pub use config::{Connection, Environment, ExecSettings, KubernetesSettings};
 pub use delete::{DeleteOptions, Deleted, Propagation};
-pub use diagnose::Diagnosis;
 pub use digest::{Comparison, Digests, public_digest};
 pub use door::{Door, Guard, Write};
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use error::{Error, FieldConflict, Kind, Result, Source};
-pub use job::{JobOptions, JobOutcome, every_key_of, one_shot_job};
-pub use lease::{HeldLease, Holder, LeaseError, LeaseOptions};
+pub use error::{Error, Explanation, FieldConflict, Kind, Result, Source};
 pub use lists::MetadataListCache;
-pub use logs::tidy as tidy_log_line;
 pub use mark::{Mark, MarkState, Owner, Ownership, ownership};
 pub use object::{Object, ObjectRef};
-pub use portforward::{Forwarded, HttpAnswer, ServicePort};
 pub use quantity::{Quantity, QuantityError};
 pub use standing::{Adopted, Made, Originals, Standing, was_applied};
-pub use wait::{FailFast, Progress, WaitOptions};
 
 pub use k8s_openapi;
 pub use kube;

@@ -16,7 +16,6 @@ use crate::delete::{DeleteOptions, Deleted};
 use crate::error::{Error, Kind, Result};
 use crate::mark::{MANAGED_BY, MANAGER, OWNER_LABEL, Owner, Ownership, PREFIX, ownership};
 use crate::object::ObjectRef;
-use crate::wait::WaitOptions;
 
 use make::MAKER;
 pub use originals::Originals;
@@ -86,6 +85,11 @@ impl Made {
         &self.0.object
     }
 
+    /// The UID that it had when it was looked at.
+    pub fn uid(&self) -> &str {
+        &self.0.uid
+    }
+
     /// Deletes it, if it is still the one that was looked at, and the owner's. One that became another since is left alone.
     ///
     /// # Errors
@@ -109,22 +113,6 @@ impl Made {
                 Standing::Made(again) if again.0.uid == seen.uid => seen = again.0,
                 _ => return Ok(Deleted::WasGone),
             }
-        }
-    }
-
-    /// Deletes it and waits until it is gone.
-    ///
-    /// # Errors
-    /// The same, and those of [`Cluster::wait_deleted`].
-    pub async fn delete_and_wait(self, cluster: &Cluster, wait: &WaitOptions) -> Result<()> {
-        let (object, uid) = (self.0.object.clone(), self.0.uid.clone());
-        if self.delete(cluster).await? == Deleted::WasGone {
-            return Ok(());
-        }
-        match cluster.wait_deleted(&object, Some(&uid), wait).await {
-            // the kind itself was removed meanwhile
-            Err(Error::Request { kind: Kind::NotServed, .. }) => Ok(()),
-            other => other,
         }
     }
 }
@@ -201,6 +189,3 @@ pub fn was_applied(meta: &ObjectMeta) -> bool {
     let mut entries = meta.managed_fields.iter().flatten();
     entries.any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{Cluster, Kind, ObjectRef, Progress, Query, WaitOptions};
+use ffe_cluster::{Cluster, Kind, ObjectRef, Query};
+use ffe_workloads::{Progress, WaitOptions};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -68,7 +69,7 @@ pub async fn address(
     let object = holder(route, resolved);
     let refused = Patience::default();
     let what = format!("address of {object}");
-    let waited = cluster.wait_for_ref(&object, &what, wait, |found| {
+    let waited = ffe_workloads::wait_for_ref(cluster, &object, &what, wait, |found| {
         let Some(found) = found.and_then(|found| serde_json::to_value(found).ok()) else {
             return Progress::Waiting("it does not exist yet".to_owned());
         };
@@ -161,7 +162,7 @@ async fn watch(
             Verdict::Wrong(why) => refused.bear(why),
         }
     };
-    let waited = cluster.wait_for_ref(object, &format!("{of} of {object}"), wait, status).await;
+    let waited = ffe_workloads::wait_for_ref(cluster, object, &format!("{of} of {object}"), wait, status).await;
     waited.map(drop).map_err(|error| refused.explain(object.clone(), error))
 }
 

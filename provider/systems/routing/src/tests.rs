@@ -4,7 +4,7 @@
 mod golden;
 mod table;
 
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::{Value, json};
 
 use crate::{Backend, Class, GatewayRef, Resolved, Route, Security, resolve};

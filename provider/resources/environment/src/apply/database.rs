@@ -6,7 +6,8 @@ use std::time::Duration;
 use ffe_cluster::k8s_openapi::api::apps::v1::StatefulSet;
 use ffe_cluster::k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use ffe_cluster::k8s_openapi::api::storage::v1::StorageClass;
-use ffe_cluster::{Cluster, Kind as ErrorKind, Progress, Quantity, WaitOptions};
+use ffe_cluster::{Cluster, Kind as ErrorKind, Quantity};
+use ffe_workloads::{Progress, WaitOptions, wait_for, wait_rollout};
 use rand::distr::{Alphanumeric, SampleString};
 use serde_json::Value as Json;
 use tfplugin::logging::redact;
@@ -81,8 +82,7 @@ impl Run<'_> {
         let Ok(wanted) = bundled.size.parse::<Quantity>() else { return Ok(()) };
         let (namespace, name, what) =
             (Some(names.namespace.as_str()), names.database(), "the database's volume to grow");
-        self.cluster
-            .wait_for::<PersistentVolumeClaim, _>(namespace, &name, what, wait, |claim| how(claim, &wanted))
+        wait_for::<PersistentVolumeClaim, _>(self.cluster, namespace, &name, what, wait, |claim| how(claim, &wanted))
             .await
             .map(drop)
     }
@@ -119,7 +119,7 @@ impl Run<'_> {
             _ => Progress::Ready,
         };
         let (namespace, name, what) = (Some(names.namespace.as_str()), names.database(), "the database to stop");
-        let ended = self.cluster.wait_for::<StatefulSet, _>(namespace, &name, what, &self.wait(), is_stopped).await;
+        let ended = wait_for::<StatefulSet, _>(self.cluster, namespace, &name, what, &self.wait(), is_stopped).await;
         ended.map_err(failed(summary))?;
         let grown = self.wait_for_the_volume(bundled, &self.wait(), growth_out_of_use).await;
         // It runs again, whatever has become of the volume.
@@ -142,8 +142,7 @@ impl Run<'_> {
         done.database_status = Some(status.clone());
         done.not_ready = Some(desired.reference.clone());
         redact(password);
-        self.cluster
-            .wait_rollout(&desired.reference, &self.wait())
+        wait_rollout(self.cluster, &desired.reference, &self.wait())
             .await
             .map_err(failed("The database did not become ready"))?;
         let live = desired.find(self.cluster).await.map_err(failed("The database could not be looked at"))?.live;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ffe_cloudflare::Cloudflare;
-use ffe_cluster::testing::FakeApi;
 use ffe_cluster::{Cluster, Environment, ObjectRef};
+use ffe_cluster_testing::FakeApi;
 use ffe_helm::binary::Config as HelmConfig;
 use ffe_helm::launcher::Launcher;
 use ffe_issuer::IssuerResource;

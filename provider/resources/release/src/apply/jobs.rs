@@ -49,8 +49,7 @@ pub(crate) fn strike_off(run: &mut Run, job: &str) {
 /// # Errors
 /// When the cluster refuses.
 pub(crate) async fn remove(run: &Run, job: &str) -> Result<(), Stop> {
-    run.cluster
-        .delete_job(&run.inputs.namespace, job)
+    ffe_workloads::delete_job(&run.cluster, &run.inputs.namespace, job)
         .await
         .map(|_| ())
         .map_err(|error| Stop::cluster(&error, &format!("The Job {job} cannot be removed")))

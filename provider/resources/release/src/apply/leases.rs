@@ -1,6 +1,7 @@
 //! The leases that keep others away while a run or a destroy is at work.
 
-use ffe_cluster::{Cancel, Cluster, HeldLease, Holder, LeaseError, LeaseOptions};
+use ffe_cluster::{Cancel, Cluster};
+use ffe_lease::{HeldLease, Holder, LeaseError, LeaseOptions};
 use ffe_session::diagnostic;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 use tokio::task::JoinHandle;
@@ -35,7 +36,7 @@ impl Leases {
         let mut held = Vec::new();
         for name in names {
             let holder = Holder::this_process(id.to_owned(), what.to_owned());
-            match cluster.acquire_lease(namespace, name, holder, &options, cancel).await {
+            match ffe_lease::acquire(cluster, namespace, name, holder, &options, cancel).await {
                 Ok(lease) => held.push(lease),
                 Err(error) => {
                     // Whoever comes next need not wait until these have expired.

@@ -6,12 +6,13 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use ffe_cluster::{Cancel, Cluster, WaitOptions};
+use ffe_cluster::{Cancel, Cluster};
 use ffe_helm::chart::Chart;
 use ffe_helm::manifest::Manifest;
 use ffe_helm::records::RecordKey;
 use ffe_notify::Notifier;
 use ffe_session::{CancelGuard, HelmKit};
+use ffe_workloads::WaitOptions;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::leases::Leases;

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use ffe_alembic::Undo;
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::json;
 
 use super::*;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ffe_cluster::diagnose::{Evidence, Workload, diagnose};
 use ffe_cluster::k8s_openapi::api::core::v1::{Pod, Secret};
-use ffe_cluster::wait::progress;
-use ffe_cluster::{Cluster, ObjectRef, Progress, Query};
+use ffe_cluster::{Cluster, ObjectRef, Query};
 use ffe_helm::records::Records;
+use ffe_workloads::Progress;
+use ffe_workloads::progress;
+use ffe_workloads::{Diagnosis, Evidence, Workload};
 use futures::StreamExt;
 
 use super::{ObjectStatus, Phase, Revision, Run, Status};
@@ -89,14 +90,14 @@ pub async fn look(
 }
 
 async fn look_at(cluster: &Cluster, object: ObjectRef) -> ObjectStatus {
-    let evidence = cluster.evidence(&object, LOG_LINES).await;
+    let evidence = Evidence::collect(cluster, &object, LOG_LINES).await;
     let (ready, waiting_for) = match (&evidence.workload, progress(&evidence.workload)) {
         (Workload::Unseen(..), Progress::Waiting(why) | Progress::Failed(why)) => (None, Some(why)),
         (_, Progress::Ready) => (Some(true), None),
         (_, Progress::Waiting(what) | Progress::Failed(what)) => (Some(false), Some(what)),
     };
     let restarts = restarts(&evidence);
-    let diagnosis = (ready == Some(false)).then(|| diagnose(&evidence).to_string());
+    let diagnosis = (ready == Some(false)).then(|| Diagnosis::of(&evidence).to_string());
     ObjectStatus {
         kind: object.kind,
         namespace: object.namespace,

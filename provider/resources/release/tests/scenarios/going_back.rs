@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ffe_cluster::ObjectRef;
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Terraform, Told};
 

@@ -79,7 +79,7 @@ async fn what_is_not_there_or_not_to_be_read_is_an_error() {
     let tf = world.terraform().await;
     world.ours("one");
     let absent = tf.data(RELEASE, named("two")).await;
-    for part in ["There is no release ffe/two", ffe_cluster::testing::SERVER, "helm list -A"] {
+    for part in ["There is no release ffe/two", ffe_cluster_testing::SERVER, "helm list -A"] {
         absent.expect_error("name", part);
     }
     world.api.fail("GET", "/secrets", None, 403, "Forbidden", "User \"reader\" cannot list");

@@ -129,7 +129,7 @@ fn helm_annotations() -> Json {
 
 /// What Kubernetes has made of it by the time that Helm has rolled back: the old template is the newest revision again, and the
 /// new pod stays until the old one is ready.
-fn rolled_back(api: &ffe_cluster::testing::FakeApi) {
+fn rolled_back(api: &ffe_cluster_testing::FakeApi) {
     let at = |kind: &str, name: &str| ffe_cluster::ObjectRef::new("apps/v1", kind, Some(NAMESPACE), name);
     api.edit(&at("Deployment", "web"), |web| {
         web["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "3".into()

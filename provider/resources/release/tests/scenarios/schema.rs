@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ffe_cluster::ObjectRef;
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::{Value as Json, json};
 
 use crate::world::NAMESPACE;

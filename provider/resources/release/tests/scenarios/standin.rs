@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use ffe_helm::manifest::Manifest;
 use serde_json::{Value as Json, json};
 

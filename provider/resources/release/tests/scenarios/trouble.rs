@@ -67,8 +67,7 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
     let mut elsewhere = there.terraform().await;
     elsewhere.set_state(RELEASE, "one", 1, state.clone(), &private);
     let refreshed = elsewhere.refresh(RELEASE, "one").await;
-    for part in
-        [OTHER, ffe_cluster::testing::IDENTITY, ffe_cluster::testing::SERVER, "The state of the last run is kept"]
+    for part in [OTHER, ffe_cluster_testing::IDENTITY, ffe_cluster_testing::SERVER, "The state of the last run is kept"]
     {
         refreshed.expect_error("", part);
     }

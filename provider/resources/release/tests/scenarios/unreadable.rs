@@ -150,7 +150,7 @@ fn helm_annotations() -> Json {
 }
 
 /// A pod of the release with such a second container.
-fn put_pod(api: &ffe_cluster::testing::FakeApi, name: &str, image: usize) {
+fn put_pod(api: &ffe_cluster_testing::FakeApi, name: &str, image: usize) {
     api.put(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {

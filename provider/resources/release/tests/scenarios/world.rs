@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ffe_cluster::testing::FakeApi;
 use ffe_cluster::{Cluster, Environment, KubernetesSettings, Mark, ObjectRef, Owner};
+use ffe_cluster_testing::FakeApi;
 use ffe_helm::binary::Config as HelmConfig;
 use ffe_helm::chart::Chart;
 use ffe_helm::launcher::Launcher;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{Kind, ObjectRef, WaitOptions};
+use ffe_cluster::{Kind, ObjectRef};
 use ffe_routing::{Class, GatewayRef};
+use ffe_workloads::WaitOptions;
 use serde_json::{Value as Json, json};
 
 use crate::change::Stage;

@@ -1,7 +1,7 @@
 //! DNS records: one for each host, ours alone.
 
 use ffe_cloudflare::standin::Fault;
-use ffe_cluster::testing::IDENTITY;
+use ffe_cluster_testing::IDENTITY;
 use serde_json::{Value as Json, json};
 use tfplugin_testing::{Action, Told};
 

@@ -161,16 +161,17 @@ async fn an_issuance_that_is_over_ends_the_wait_with_its_cause() {
 #[tokio::test(start_paused = true)]
 async fn a_second_run_is_told_who_is_at_work() {
     let world = World::new();
-    let holder = ffe_cluster::Holder {
+    let holder = ffe_lease::Holder {
         identity: "another".to_owned(),
         host: "elsewhere".to_owned(),
         process: 7,
         since: jiff::Timestamp::now(),
         what: "terraform apply of ffe_tls_endpoint ffe/api".to_owned(),
     };
-    let (cluster, options) = (world.api.cluster(), ffe_cluster::LeaseOptions::default());
+    let (cluster, options) = (world.api.cluster(), ffe_lease::LeaseOptions::default());
     let cancel = ffe_cluster::Cancel::new();
-    let lease = cluster.acquire_lease(NAMESPACE, "ffe-tls-endpoint.api", holder, &options, &cancel).await.unwrap();
+    let lease =
+        ffe_lease::acquire(&cluster, NAMESPACE, "ffe-tls-endpoint.api", holder, &options, &cancel).await.unwrap();
     let mut tf = world.terraform().await;
     tf.apply(ENDPOINT, "this", endpoint(json!({}))).await.expect_error("name", "elsewhere");
     lease.release().await.unwrap();

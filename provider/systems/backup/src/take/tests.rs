@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ffe_cluster::testing::FakeApi;
-use ffe_cluster::{Cancel, ObjectRef, WaitOptions};
+use ffe_cluster::{Cancel, ObjectRef};
+use ffe_cluster_testing::FakeApi;
+use ffe_workloads::WaitOptions;
 use serde_json::{Value, json};
 
 use super::*;

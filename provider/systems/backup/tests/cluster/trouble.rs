@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ffe_backup::{Error, Failure, Place, Reason, Request, list, take};
+use ffe_cluster::Cancel;
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
-use ffe_cluster::{Cancel, JobOptions};
+use ffe_workloads::JobOptions;
 
 use crate::world::{PASSWORD, World};
 
@@ -65,7 +66,7 @@ pub(crate) async fn a_cancel_leaves_the_job_and_the_next_take_attaches_to_it() {
     let options = world.options();
     let cancel = Cancel::new();
     let impatient = JobOptions {
-        wait: ffe_cluster::WaitOptions { cancel: cancel.clone(), ..options.wait.clone() },
+        wait: ffe_workloads::WaitOptions { cancel: cancel.clone(), ..options.wait.clone() },
         ..options.clone()
     };
     let cluster = world.cluster.clone();

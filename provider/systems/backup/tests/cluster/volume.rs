@@ -60,7 +60,7 @@ pub(crate) async fn a_backup_is_taken_once_and_restored_by_the_printed_command()
     assert_eq!(list(cluster, &place, "list-one", &options).await.unwrap(), [two.backup]);
 
     // A name that is taken is not written over.
-    cluster.delete_job(&world.namespace, &second.job_name).await.unwrap();
+    ffe_workloads::delete_job(cluster, &world.namespace, &second.job_name).await.unwrap();
     let renamed = ffe_backup::Request { job_name: "take-two-again".to_owned(), ..second };
     match take(cluster, &renamed, &options).await {
         Err(Error::Failed(failure)) => assert_eq!(failure.reason, ffe_backup::Reason::Exists, "{failure}"),

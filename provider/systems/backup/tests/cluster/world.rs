@@ -4,10 +4,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use ffe_backup::{Place, Request, S3, Storage, Volume};
-use ffe_cluster::{
-    ApplyOptions, Cancel, Cluster, Environment, JobOptions, KubernetesSettings, Mark, ObjectRef, Owner, WaitOptions,
-};
+use ffe_cluster::{ApplyOptions, Cancel, Cluster, Environment, KubernetesSettings, Mark, ObjectRef, Owner};
 use ffe_testbed::{POSTGRES_IMAGE, S3_ACCESS_KEY, S3_BUCKET, S3_REGION, S3_SECRET_KEY, Testbed};
+use ffe_workloads::{JobOptions, WaitOptions};
 use serde_json::{Value, json};
 
 /// Seen nowhere but in Secrets.
@@ -78,7 +77,7 @@ impl World {
                 "readinessProbe": { "exec": { "command": ["pg_isready", "--host=127.0.0.1", "--username=app", "--dbname=shop"] }, "periodSeconds": 1 } }] } }))
             .await;
         let pod = ObjectRef::new("v1", "Pod", Some(&self.namespace), "database");
-        self.cluster.wait_rollout(&pod, &self.options().wait).await.unwrap();
+        ffe_workloads::wait_rollout(&self.cluster, &pod, &self.options().wait).await.unwrap();
         self.sql(&format!(
             "CREATE TYPE colour AS ENUM ('red', 'blue');
              CREATE TABLE orders (id serial PRIMARY KEY, colour colour, note text);

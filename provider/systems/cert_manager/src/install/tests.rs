@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use std::time::Duration;
 
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::{Value, json};
 
 use super::*;

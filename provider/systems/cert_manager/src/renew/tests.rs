@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 
 use super::*;
 use crate::Cause;

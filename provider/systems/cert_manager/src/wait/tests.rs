@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
-use ffe_cluster::testing::FakeApi;
-use ffe_cluster::{Cancel, FailFast, Kind};
+use ffe_cluster::{Cancel, Kind};
+use ffe_cluster_testing::FakeApi;
+use ffe_workloads::FailFast;
 use serde_json::{Value, json};
 
 use super::*;

@@ -2,9 +2,10 @@
 //! that redirect everything else. Needs `Part::CertManager` and `Part::Pebble`, and what FFE_ACME_DIRECTORY,
 //! FFE_ACME_CA and FFE_ACME_ROOTS tell of them.
 
+use ffe_cluster::ObjectRef;
 use ffe_cluster::k8s_openapi::ByteString;
-use ffe_cluster::{ObjectRef, Progress};
 use ffe_routing::{Class, GatewayRef, accepted, detach, http01};
+use ffe_workloads::Progress;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -55,7 +56,9 @@ async fn issue(scenario: &str, class: Class, redirect: StatusCode) {
             None => Progress::Waiting("no condition yet".to_owned()),
         }
     };
-    cluster.wait_for_ref(&certificate, "certificate to be issued", &world.patience(), ready).await.unwrap();
+    ffe_workloads::wait_for_ref(cluster, &certificate, "certificate to be issued", &world.patience(), ready)
+        .await
+        .unwrap();
     accepted(cluster, &route, &resolved, &world.patience()).await.unwrap();
 
     let client = Client { authority: acme.roots, ..world.client.clone() };

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ffe_cluster::{
-    ApplyOptions, Cancel, Cluster, DeleteOptions, Environment, KubernetesSettings, ObjectRef, WaitOptions,
-};
+use ffe_cluster::{ApplyOptions, Cancel, Cluster, DeleteOptions, Environment, KubernetesSettings, ObjectRef};
 use ffe_routing::{Backend, Class, Resolved, Route, Security, attach, objects, resolve};
 use ffe_testbed::{POSTGRES_IMAGE, Testbed};
+use ffe_workloads::WaitOptions;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
@@ -68,7 +67,7 @@ impl World {
             .await;
         }
         let pod = ObjectRef::new("v1", "Pod", Some(&self.namespace), "app");
-        self.cluster.wait_rollout(&pod, &self.patience()).await.unwrap();
+        ffe_workloads::wait_rollout(&self.cluster, &pod, &self.patience()).await.unwrap();
     }
 
     /// Puts the certificate there.

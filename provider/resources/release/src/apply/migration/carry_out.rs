@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
-use ffe_cluster::{Diagnosis, JobOptions, Kind, Query};
+use ffe_cluster::{Kind, Query};
+use ffe_workloads::{Diagnosis, JobOptions};
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::jobs::{self, PODS_END};
@@ -130,10 +131,11 @@ impl Migrator {
             log_lines: JOB_LOG_LINES,
             stream: true,
         };
-        let outcome = run.cluster.run_job(&job, &options).await.map_err(|error| match error.kind() {
-            Kind::Cancelled => Stop::Cancelled,
-            _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", task.kind)),
-        })?;
+        let outcome =
+            ffe_workloads::run_job(&run.cluster, &job, &options).await.map_err(|error| match error.kind() {
+                Kind::Cancelled => Stop::Cancelled,
+                _ => Stop::cluster(&error, &format!("The Job of the database {} did not finish", task.kind)),
+            })?;
         let (logs, standing) = self.logs(run, task, &outcome.uid).await;
         Ok(TaskOutcome {
             job: format!("Job {}/{}", run.inputs.namespace, task.job_name(&run.record().id)),
@@ -175,7 +177,8 @@ impl Migrator {
                     continue;
                 };
                 let namespace = &run.inputs.namespace;
-                let tail = run.cluster.tail_log(namespace, &name, Some(part.name()), JOB_LOG_LINES, false);
+                let tail =
+                    ffe_workloads::tail_log(&run.cluster, namespace, &name, Some(part.name()), JOB_LOG_LINES, false);
                 match tail.await {
                     Ok(lines) => {
                         let answer = mark(&run.record().id);
@@ -204,7 +207,7 @@ pub(crate) fn note_standing(run: &mut Run, found: &Inspection) {
 
 /// What a part has answered in its log, which is read whole and to the letter.
 async fn answered(run: &Run, settings: &Migration, pod: &str, part: Part) -> Standing {
-    let log = match run.cluster.whole_log(&run.inputs.namespace, pod, part.name()).await {
+    let log = match ffe_workloads::whole_log(&run.cluster, &run.inputs.namespace, pod, part.name()).await {
         Ok(log) => log,
         Err(error) => return Standing::Unknown(format!("its log cannot be read: {error}")),
     };

@@ -12,7 +12,8 @@ use ffe_cluster::k8s_openapi::api::core::v1::{
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use ffe_cluster::{Mark, MarkState, every_key_of, one_shot_job};
+use ffe_cluster::{Mark, MarkState};
+use ffe_workloads::{every_key_of, one_shot_job};
 use serde_json::Value as Json;
 use tfplugin::Attr;
 

@@ -2,7 +2,8 @@
 
 use ffe_backup::{Place, Rclone, Request, S3, Storage, Volume};
 use ffe_cluster::k8s_openapi::api::core::v1::{Namespace, Secret};
-use ffe_cluster::{JobOptions, Kind, Mark, MarkState};
+use ffe_cluster::{Kind, Mark, MarkState};
+use ffe_workloads::JobOptions;
 use std::time::Duration;
 use tfplugin::{Attr, Diagnostic, Path};
 

@@ -99,7 +99,7 @@ async fn failure(run: &Run, manifest: &Manifest, error: &ffe_helm::Error) -> Dia
         let id = &hook.object.id;
         let namespace = id.namespace.clone().unwrap_or_else(|| run.inputs.namespace.clone());
         let object = ObjectRef::new(&id.api_version, &id.kind, Some(&namespace), &id.name);
-        detail.push_str(&format!("\n\n{}", run.cluster.diagnose(&object).await));
+        detail.push_str(&format!("\n\n{}", ffe_workloads::diagnose(&run.cluster, &object).await));
     }
     // A diagnosis ends with the next step itself.
     if detail == said {

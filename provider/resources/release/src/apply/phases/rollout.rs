@@ -4,6 +4,7 @@ mod steady;
 
 use ffe_cluster::ObjectRef;
 use ffe_helm::manifest::Manifest;
+use ffe_workloads::wait_all;
 use serde_json::Value as Json;
 
 use crate::apply::phases::deploy::Deployed;
@@ -23,8 +24,7 @@ pub(crate) async fn wait_until_ready(run: &Run, deployed: &Deployed) -> Result<O
     if workloads.is_empty() {
         return Ok(Outcome::Skipped);
     }
-    run.cluster
-        .wait_all(&workloads, &run.wait(run.inputs.timeout))
+    wait_all(&run.cluster, &workloads, &run.wait(run.inputs.timeout))
         .await
         .map_err(|error| Stop::cluster(&error, &format!("The release {} did not become ready", run.inputs.name)))?;
     steady::watch(run, &unprobed(manifest, &run.inputs.namespace)).await?;

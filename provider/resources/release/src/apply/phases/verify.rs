@@ -204,7 +204,7 @@ async fn failure(
     let mut detail = format!("After {} of trying at {endpoint}: {fault}", ffe_cluster::format_duration(limit));
     // What the application itself says is mostly the cause.
     if let Some(workload) = workloads(&deployed.manifest, &run.inputs.namespace, false).first() {
-        let evidence = run.cluster.evidence(workload, 10).await;
+        let evidence = ffe_workloads::Evidence::collect(&run.cluster, workload, 10).await;
         for tail in evidence.logs.iter().filter(|tail| !tail.lines.is_empty()) {
             detail.push_str(&format!(
                 "\n\nThe last lines of {}/{}:\n{}",

@@ -20,7 +20,7 @@ pub(crate) async fn wait_until_ready(run: &Run, release_back: Option<Outcome>) -
     }
     let Some(manifest) = run.deployed_now().await.map_err(Stop::into_diagnostics)? else { return Ok(()) };
     let objects = workloads(&manifest, &run.inputs.namespace, false);
-    match run.cluster.wait_all(&objects, &run.wait(run.inputs.timeout)).await {
+    match ffe_workloads::wait_all(&run.cluster, &objects, &run.wait(run.inputs.timeout)).await {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == Kind::Cancelled => {
             Err(Diagnostic::error("The way back was interrupted", "The next apply goes on from what the journal says.")

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Service;
-use ffe_cluster::{Cluster, Kind, ServicePort};
+use ffe_cluster::{Cluster, Kind};
 use ffe_https::{Connect, Scheme};
+use ffe_workloads::ServicePort;
 
 use super::settings::{From, Settings};
 use crate::controller;
@@ -33,7 +34,7 @@ impl Controller {
         ffe_https::through(format!("{self} port {port}"), move || {
             let (namespace, service, cluster) = (namespace.clone(), service.clone(), cluster.clone());
             let port = port.parse::<u16>().map_or_else(|_| ServicePort::Name(port.clone()), ServicePort::Number);
-            async move { cluster.forward(&namespace, &service, port).await }
+            async move { ffe_workloads::forward(&cluster, &namespace, &service, port).await }
         })
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ffe_cluster::ObjectRef;
-use ffe_cluster::testing::{FakeApi, SeenRequest};
+use ffe_cluster_testing::{FakeApi, SeenRequest};
 
 use super::*;
 use crate::tests::{api, gateway, on_gateway, resolved};

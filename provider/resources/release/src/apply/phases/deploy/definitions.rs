@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ffe_cluster::kube::api::DynamicObject;
-use ffe_cluster::{ApplyOptions, Cancel, Cluster, Error, ObjectRef, Progress, WaitOptions};
+use ffe_cluster::{ApplyOptions, Cancel, Cluster, Error, ObjectRef};
+use ffe_workloads::{Progress, WaitOptions, wait_for_ref};
 use serde_json::Value as Json;
 
 use crate::apply::run::Run;
@@ -31,7 +32,7 @@ async fn established(cluster: &Cluster, body: &Json, cancel: &Cancel) -> Result<
     let object = ObjectRef::from_value(body)?;
     let what = format!("{KIND} {} to be served", object.name);
     let options = WaitOptions::new(ESTABLISHED, cancel.clone());
-    cluster.wait_for_ref(&object, &what, &options, progress).await.map(drop)
+    wait_for_ref(cluster, &object, &what, &options, progress).await.map(drop)
 }
 
 fn progress(live: Option<&DynamicObject>) -> Progress {

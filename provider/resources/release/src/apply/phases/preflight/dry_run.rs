@@ -225,7 +225,7 @@ fn judge(error: &Error, major: Major, alone: bool) -> Verdict {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use ffe_cluster::testing::FakeApi;
+    use ffe_cluster_testing::FakeApi;
     use serde_json::json;
 
     fn manifest(objects: &[Json]) -> Manifest {

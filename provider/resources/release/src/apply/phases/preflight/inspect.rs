@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use ffe_cluster::Kind;
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
-use ffe_cluster::{JobOptions, Kind};
 use ffe_helm::manifest::Manifest;
+use ffe_workloads::{JobOptions, await_job};
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::going_back::GoesBack;
@@ -233,7 +234,7 @@ pub(crate) async fn finish_jobs_of_earlier_runs(run: &mut Run) -> Result<(), Sto
         let Some(found) = found else { continue };
         tracing::info!(%job, "waiting for the Job of an earlier run");
         // The end of its own containers decides: one that a mesh has added may never end.
-        match run.cluster.await_job(&found, true, &JobOptions::new(run.wait(run.inputs.timeout))).await {
+        match await_job(&run.cluster, &found, true, &JobOptions::new(run.wait(run.inputs.timeout))).await {
             Err(error) if error.kind() == Kind::Cancelled => return Err(Stop::Cancelled),
             Err(error) if error.kind() == Kind::Timeout => {
                 return Err(Stop::cluster(&error, "The Job of an earlier run is still going on"));

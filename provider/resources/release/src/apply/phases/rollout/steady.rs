@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use ffe_cluster::diagnose::{Evidence, Patience, Workload, problems};
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
-use ffe_cluster::{Error, FailFast, ObjectRef};
+use ffe_cluster::{Error, ObjectRef};
+use ffe_workloads::FailFast;
+use ffe_workloads::{Evidence, Patience, Workload, diagnose, problems};
 
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
@@ -31,10 +32,10 @@ pub(crate) async fn watch(run: &Run, workloads: &[ObjectRef]) -> Result<(), Stop
         let mut seen = BTreeSet::new();
         let mut wanted = false;
         for workload in workloads {
-            let evidence = run.cluster.evidence(workload, 0).await;
+            let evidence = Evidence::collect(&run.cluster, workload, 0).await;
             if is_crashing(&evidence) || begun.elapsed() > run.inputs.timeout {
-                let diagnosis = run.cluster.diagnose(workload).await;
-                return Err(Stop::cluster(&Error::Failed(Box::new(diagnosis)), &summary));
+                let diagnosis = diagnose(&run.cluster, workload).await;
+                return Err(Stop::cluster(&Error::from(&diagnosis), &summary));
             }
             wanted |= wants_pods(&evidence.workload);
             seen.extend(evidence.current_pods().into_iter().filter(|pod| !is_done(pod)).flat_map(containers));

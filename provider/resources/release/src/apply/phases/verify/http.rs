@@ -61,7 +61,7 @@ impl Endpoint {
             Endpoint::Service { namespace, name, port } => {
                 let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
                 headers.extend(bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}"))));
-                let answer = cluster.http_get(namespace, name, *port, path, &headers, TIMEOUT).await;
+                let answer = ffe_workloads::http_get(cluster, namespace, name, *port, path, &headers, TIMEOUT).await;
                 answer
                     .map(|answer| Answer { status: answer.status, body: answer.body })
                     .map_err(|error| error.to_string())

@@ -1,0 +1,186 @@
+//! What an owner may do to an object, against the API in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use ffe_cluster::{
+    ApplyOptions, Deleted, Error, FIELD_MANAGER, Kind, Mark, ObjectRef, Originals, Owner, Ownership, Standing,
+};
+use ffe_cluster_testing::FakeApi;
+use serde_json::{Value, json};
+
+/// The name under which a create owns its fields, until the first apply.
+const MAKER: &str = "terraform-provider-ffe.make";
+
+fn owner() -> Owner {
+    Owner::new("ffe_environment", "default/shop")
+}
+
+fn named(name: &str) -> ObjectRef {
+    ObjectRef::new("v1", "ConfigMap", Some("default"), name)
+}
+
+fn config(name: &str, data: Value, mark: Option<&Mark>) -> Value {
+    let mut object = json!({ "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": name, "namespace": "default" }, "data": data });
+    if let Some(mark) = mark {
+        mark.write_value(&mut object);
+    }
+    object
+}
+
+fn made() -> Mark {
+    Mark::complete(owner(), "run-1")
+}
+
+#[tokio::test]
+async fn of_two_that_make_one_object_one_wins_and_the_other_is_told() {
+    let api = FakeApi::new();
+    let (one, two) = (made(), Mark::complete(Owner::new("ffe_environment", "default/other"), "run-2"));
+    let (cluster, elsewhere) = (api.cluster(), api.cluster());
+    let (first, second) = (config("a", json!({ "K": "1" }), Some(&one)), config("a", json!({ "K": "2" }), Some(&two)));
+    let (first, second) = tokio::join!(cluster.make_value(&first), elsewhere.make_value(&second));
+    assert!(first.is_ok() != second.is_ok());
+    assert_eq!(first.err().or(second.err()).unwrap().kind(), Kind::AlreadyExists);
+}
+
+#[tokio::test]
+async fn what_somebody_makes_in_the_same_moment_is_not_merged_into() {
+    let api = FakeApi::new();
+    api.meanwhile("POST", "/configmaps", 0, |api| api.put(config("a", json!({ "THEIRS": "1" }), None)));
+    let error = api.cluster().make_value(&config("a", json!({ "OURS": "1" }), Some(&made()))).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::AlreadyExists);
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "THEIRS": "1" }));
+}
+
+#[tokio::test]
+async fn what_was_made_goes_field_by_field_when_it_is_given_no_more() {
+    let api = FakeApi::new();
+    let cluster = api.cluster();
+    cluster.make_value(&config("a", json!({ "A": "1", "B": "2" }), Some(&made()))).await.unwrap();
+    let live = api.get(&named("a")).unwrap();
+    let managers: Vec<&str> = live["metadata"]["managedFields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["manager"].as_str())
+        .collect();
+    assert_eq!(managers, [FIELD_MANAGER], "{live}");
+    cluster.apply_value(&config("a", json!({ "B": "2" }), Some(&made())), ApplyOptions::forced()).await.unwrap();
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "B": "2" }));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_loss_and_the_next_apply_takes_the_maker_off() {
+    let api = FakeApi::new();
+    api.lose_answer("POST", "/configmaps", 0);
+    api.cluster().make_value(&config("a", json!({}), Some(&made()))).await.unwrap();
+
+    // A run that dies right after the create.
+    api.fail("PATCH", "/configmaps/b", Some(1), 403, "Forbidden", "no");
+    assert!(api.cluster().make_value(&config("b", json!({}), Some(&made()))).await.is_err());
+    assert!(api.get(&named("b")).unwrap().to_string().contains(MAKER));
+    api.cluster().apply_value(&config("b", json!({}), Some(&made())), ApplyOptions::forced()).await.unwrap();
+    assert!(!api.get(&named("b")).unwrap().to_string().contains(MAKER));
+}
+
+#[tokio::test]
+async fn an_object_that_was_made_anew_since_is_not_written_to() {
+    let api = FakeApi::new();
+    api.put(config("a", json!({}), Some(&made())));
+    let uid = api.get(&named("a")).unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+    for theirs in [Some(config("a", json!({ "THEIRS": "1" }), None)), None] {
+        api.remove(&named("a"));
+        let there = theirs.is_some();
+        theirs.into_iter().for_each(|theirs| api.put(theirs));
+        let wished = config("a", json!({ "OURS": "1" }), Some(&made()));
+        let error = api.cluster().apply_to(&wished, &uid, ApplyOptions::forced()).await.unwrap_err();
+        assert!(matches!(error, Error::Remade { .. }), "{error}");
+        assert_eq!(api.get(&named("a")).map(|one| one["data"].clone()), there.then(|| json!({ "THEIRS": "1" })));
+    }
+}
+
+async fn standing(api: &FakeApi, name: &str) -> Standing {
+    api.cluster().standing(&named(name), &owner()).await.unwrap()
+}
+
+#[tokio::test]
+async fn only_what_is_there_and_ours_is_a_proof() {
+    let api = FakeApi::new();
+    api.put(config("made", json!({}), Some(&made())));
+    api.put(config("adopted", json!({}), Some(&made().adopted())));
+    api.put(config("theirs", json!({}), None));
+    api.put(config("others", json!({}), Some(&Mark::complete(Owner::new("ffe_release", "x"), "r"))));
+    assert!(matches!(standing(&api, "made").await, Standing::Made(_)));
+    assert!(matches!(standing(&api, "adopted").await, Standing::Adopted(_)));
+    assert!(matches!(standing(&api, "theirs").await, Standing::Others(Ownership::Foreign { .. })));
+    assert!(matches!(standing(&api, "others").await, Standing::Others(Ownership::OtherResource(_))));
+    assert!(matches!(standing(&api, "none").await, Standing::Absent));
+    let unknown = ObjectRef::new("example.com/v1", "Thing", Some("default"), "a");
+    assert!(matches!(api.cluster().standing(&unknown, &owner()).await.unwrap(), Standing::Absent));
+}
+
+#[tokio::test]
+async fn what_became_somebody_elses_after_the_look_is_not_deleted() {
+    let api = FakeApi::new();
+    for (name, change) in [("remade", Some(config("remade", json!({ "THEIRS": "1" }), None))), ("given", None)] {
+        api.put(config(name, json!({}), Some(&made())));
+        let Standing::Made(proof) = standing(&api, name).await else { panic!("it is ours") };
+        match change {
+            Some(theirs) => {
+                api.remove(&named(name));
+                api.put(theirs);
+            }
+            None => api.edit(&named(name), |one| one["metadata"]["annotations"] = json!({})),
+        }
+        assert_eq!(proof.delete(&api.cluster()).await.unwrap(), Deleted::WasGone);
+        assert!(api.get(&named(name)).is_some(), "{name}");
+    }
+    // A change that leaves it ours is caught up with.
+    api.put(config("busy", json!({}), Some(&made())));
+    let Standing::Made(proof) = standing(&api, "busy").await else { panic!("it is ours") };
+    api.edit(&named("busy"), |one| one["data"] = json!({ "A": "1" }));
+    assert_eq!(proof.delete(&api.cluster()).await.unwrap(), Deleted::Accepted);
+    assert!(api.get(&named("busy")).is_none());
+}
+
+#[tokio::test]
+async fn what_was_taken_over_is_given_back_as_it_was() {
+    let api = FakeApi::new();
+    let (cluster, originals) = (api.cluster(), Originals::new("default", &owner()));
+    let mut theirs = config("a", json!({ "SAME": "1", "OTHER": "old", "THEIRS": "x" }), None);
+    theirs["metadata"]["labels"] = json!({ "team": "theirs", "app.kubernetes.io/managed-by": "flux" });
+    api.put(theirs.clone());
+    let mark = made().adopted();
+    let apply = async |data: Value| {
+        let mut wished = config("a", data, None);
+        wished["metadata"]["labels"] = json!({ "team": "ours", "more": "ours" });
+        originals.keep(&cluster, &wished, "run-1").await.unwrap();
+        mark.write_value(&mut wished);
+        cluster.apply_value(&wished, ApplyOptions::forced()).await.unwrap();
+    };
+    apply(json!({ "SAME": "1", "OTHER": "new", "NEW": "1" })).await;
+    // Later another one of theirs is set, and what was set before does not count as theirs.
+    apply(json!({ "SAME": "1", "OTHER": "newer", "THEIRS": "y" })).await;
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "SAME": "1", "OTHER": "newer", "THEIRS": "y" }));
+
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted") };
+    adopted.give_back(&cluster, &originals).await.unwrap();
+    let back = api.get(&named("a")).unwrap();
+    assert_eq!((&back["data"], &back["metadata"]["labels"]), (&theirs["data"], &theirs["metadata"]["labels"]));
+    assert!(!back.to_string().contains("ffe"), "{back}");
+    originals.remove(&cluster).await.unwrap();
+    assert!(api.all().iter().all(|one| one["kind"] != "Secret"));
+}
+
+#[tokio::test]
+async fn without_its_original_an_object_stays_as_it_is_and_loses_the_mark() {
+    let api = FakeApi::new();
+    let cluster = api.cluster();
+    api.put(config("a", json!({ "THEIRS": "1" }), None));
+    let wished = config("a", json!({ "OURS": "1" }), Some(&made().adopted()));
+    cluster.apply_value(&wished, ApplyOptions::forced()).await.unwrap();
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted") };
+    adopted.give_back(&cluster, &Originals::new("default", &owner())).await.unwrap();
+    let back = api.get(&named("a")).unwrap();
+    assert_eq!(back["data"], json!({ "THEIRS": "1", "OURS": "1" }));
+    assert!(!back.to_string().contains("ffe"), "{back}");
+}
