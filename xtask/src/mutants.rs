@@ -13,7 +13,7 @@ use crate::{process, tell, tools};
 const VERSION: &str = "27.1.0";
 
 /// The code that decides what is changed, taken back, deleted or left alone: files, and folders of files.
-const DECISIONS: [&str; 26] = [
+const DECISIONS: [&str; 25] = [
     "provider/resources/release/src/plan.rs",
     "provider/resources/release/src/apply/pipeline.rs",
     "provider/resources/release/src/apply/recover.rs",
