@@ -18,7 +18,7 @@ use crate::journal::remains;
 use crate::journal::{is_run_open, secret_name};
 use crate::settings::model::Release;
 use crate::state::outputs::from_record;
-use crate::state::seen::{Seen, same_cluster};
+use crate::state::seen::{Seen, not_proven_gone, same_cluster};
 
 /// The answer where the release cannot be looked at: what was known, and why.
 pub(crate) fn kept(request: Read<Release>, diagnostics: Diagnostics) -> Refreshed<Release> {
@@ -36,6 +36,14 @@ pub(crate) fn without_cluster(request: Read<Release>, why: Unavailable) -> Refre
             Refreshed { deferred: Some(Deferred::ProviderConfigUnknown), ..kept(request, warning.into()) }
         }
         Unavailable::Invalid(errors) => kept(request, errors),
+    }
+}
+
+/// Notes which cluster the release is in, where that could not be read when it was deployed.
+async fn note_cluster(cluster: &Cluster, seen: &mut Seen) {
+    match cluster.identity().await {
+        Ok(identity) => seen.cluster = identity,
+        Err(error) => tracing::warn!(%error, "which cluster this is is not known"),
     }
 }
 
@@ -62,6 +70,9 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
                     Some(key) => key,
                     None => match remains::refusal(cluster, records, &namespace, &name, false).await {
                         Ok(None) => {
+                            if let Some(unknown) = not_proven_gone(&seen, &namespace, &name) {
+                                return kept(request, unknown.into());
+                            }
                             tracing::warn!(%namespace, %name, "the release is gone");
                             return Refreshed::gone();
                         }
@@ -75,6 +86,7 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
         Err(error) => return kept(request, unreadable(error)),
     };
     let (mut state, mut private) = (request.state.clone(), request.private.clone());
+    let was_seen = seen.is_current(&key) || seen.first_deployed.is_some();
     let mut opened = None;
     if !seen.is_current(&key) {
         opened = match HelmRevision::open(records, &key).await {
@@ -99,6 +111,11 @@ pub(crate) async fn read(cluster: &Cluster, records: &Records, request: Read<Rel
                 );
             }
         };
+    }
+    // A release that is known by its record or its time is in one cluster only.
+    if seen.cluster.is_empty() && was_seen && !seen.replaced {
+        note_cluster(cluster, &mut seen).await;
+        seen.store(&mut private);
     }
     let mut warnings =
         drift::find_drift(AppliedRecord { cluster, records, key: &key, opened }, &mut state, &mut private).await;

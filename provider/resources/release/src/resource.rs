@@ -127,8 +127,10 @@ async fn state_after(ended: &Ended, mut model: Release, private: &mut Private) -
     let mut seen = Seen::load(private);
     seen.chart.clear();
     Moved::forget(private);
-    if let Ok(identity) = run.cluster.identity().await {
-        seen.cluster = identity;
+    match run.cluster.identity().await {
+        Ok(identity) => seen.cluster = identity,
+        // A state that does not know its cluster is never taken for that of something that is gone.
+        Err(error) => tracing::warn!(%error, "which cluster this is is not known"),
     }
     run.cluster.server().clone_into(&mut seen.server);
     if let Some(made) = &run.made {

@@ -193,7 +193,7 @@ async fn memory(cluster: &Cluster, names: &Names) -> Result<Memory, Stop> {
     let found = find(cluster, &remove::record_object(names)).await;
     let record = found.map_err(failed("The record could not be looked at"))?;
     let record = record.and_then(|record| serde_json::to_value(record).ok());
-    Ok(objects::recorded(record.as_ref()))
+    objects::recorded(record.as_ref()).map_err(failed("What the endpoint has elsewhere is not known"))
 }
 
 /// Records go, but for those that the successor manages: nobody is to learn that there are none.

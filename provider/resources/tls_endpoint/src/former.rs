@@ -61,11 +61,11 @@ pub(crate) fn inherited(run: &Run<'_>, found: &Found) -> Option<Mark> {
 }
 
 /// The refusal of a name that is another endpoint's already: a rename takes nothing over.
-pub(crate) fn is_taken(run: &Run<'_>, record: &Found) -> Option<Diagnostic> {
+pub(crate) fn is_taken(run: &Run<'_>, record: &Found, memory: &Memory) -> Option<Diagnostic> {
     let names = &run.spec.names;
     let prior = run.prior.and_then(Spec::of).filter(|prior| prior.names != *names)?;
     let ownership = record.ownership(&names.owner());
-    let begun = objects::recorded(record.json().as_ref()).also_named.contains(&prior.names.name);
+    let begun = memory.also_named.contains(&prior.names.name);
     (!begun && !matches!(ownership, Ownership::Absent)).then(|| claim::refuse(record, names, &ownership))
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn note(run: &Run<'_>) -> Result<(), Stop> {
         let Some(live) = find(run.cluster, &object).await.map_err(failed(SUMMARY))? else { continue };
         let Some(mark) = Mark::read(&live.metadata).filter(|mark| mark.owner == former.owner()) else { continue };
         let live = serde_json::to_value(&live).unwrap_or_default();
-        let mut memory = objects::recorded(Some(&live));
+        let mut memory = objects::recorded(Some(&live)).map_err(failed(SUMMARY))?;
         if !memory.also_named.insert(names.name.clone()) {
             continue;
         }

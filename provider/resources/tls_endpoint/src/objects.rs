@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ffe_cert_manager::{IssuerKind, IssuerSpec, SecretKey};
-use ffe_cluster::{Originals, Result};
+use ffe_cluster::{Error, ObjectRef, Originals, Result};
 use ffe_routing::Resolved;
 use ffe_session::issuers::credentials::{Credential, secret};
 use serde_json::{Value as Json, json};
@@ -218,17 +218,31 @@ pub(crate) fn originals(names: &Names) -> Originals {
 }
 
 /// What the endpoint's record remembers.
-pub(crate) fn recorded(record: Option<&Json>) -> Memory {
-    fn read<T: serde::de::DeserializeOwned + Default>(record: Option<&Json>, key: &str) -> T {
-        let text = record.and_then(|record| record["data"][key].as_str());
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-    }
-    Memory {
-        records: read(record, RECORDS),
-        gateways: read(record, GATEWAYS),
-        taken_off: read(record, TAKEN_OFF),
-        also_named: read(record, ALSO_NAMED),
-    }
+///
+/// # Errors
+/// When an entry is there and cannot be read: what it names is not known then, which is not nothing.
+pub(crate) fn recorded(record: Option<&Json>) -> Result<Memory> {
+    let Some(record) = record else { return Ok(Memory::default()) };
+    Ok(Memory {
+        records: entry(record, RECORDS)?,
+        gateways: entry(record, GATEWAYS)?,
+        taken_off: entry(record, TAKEN_OFF)?,
+        also_named: entry(record, ALSO_NAMED)?,
+    })
+}
+
+fn entry<T: serde::de::DeserializeOwned + Default>(record: &Json, key: &str) -> Result<T> {
+    let Some(text) = record["data"][key].as_str() else { return Ok(T::default()) };
+    serde_json::from_str(text).map_err(|error| Error::Malformed {
+        what: ObjectRef::from_value(record).map_or_else(|_| "record".to_owned(), |record| record.to_string()),
+        message: format!(
+            "its entry {key:?} is not what an endpoint writes (line {}, column {}). It says what the endpoint has elsewhere, \
+             and without it that would be left behind. Put the entry back as it was; or remove it, and see to what it named \
+             yourself",
+            error.line(),
+            error.column()
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -327,10 +341,24 @@ mod tests {
             also_named: BTreeSet::from(["web".to_owned()]),
         };
         let made = record(&names, Some("{}"), &memory).unwrap();
-        assert_eq!(recorded(Some(&made.object)), memory);
+        assert_eq!(recorded(Some(&made.object)).unwrap(), memory);
         assert_eq!(made.object["data"][INPUTS], "{}");
         let bare = record(&names, None, &Memory::default()).unwrap();
-        assert_eq!(recorded(Some(&bare.object)), Memory::default());
+        assert_eq!(recorded(Some(&bare.object)).unwrap(), Memory::default());
+        assert_eq!(recorded(None).unwrap(), Memory::default());
         assert!(bare.object.get("data").is_none());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_not_an_empty_one() {
+        let names = Names::new("ffe", "api");
+        for key in [RECORDS, GATEWAYS, TAKEN_OFF, ALSO_NAMED] {
+            for text in ["", "{", "[1]", "\"a\"", "null"] {
+                let mut made = record(&names, Some("{}"), &Memory::default()).unwrap().object;
+                made["data"][key] = Json::from(text);
+                let error = recorded(Some(&made)).unwrap_err().to_string();
+                assert!(error.contains(&format!("{key:?}")) && error.contains("ConfigMap ffe/"), "{error}");
+            }
+        }
     }
 }

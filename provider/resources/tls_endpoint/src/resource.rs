@@ -58,6 +58,13 @@ pub(crate) mod private {
         pub(crate) zone: Option<String>,
     }
 
+    /// Notes which cluster a run was in.
+    pub(crate) fn note_cluster(private: &mut Private, done: &super::Done) {
+        if let Some((cluster, server)) = &done.reached {
+            set_cluster(private, cluster, server);
+        }
+    }
+
     /// Notes in the plan of a create what is to be there then. When something is replaced, Terraform hands the private state of
     /// that plan to the delete, which so knows who comes after it. A state never has it.
     pub(crate) fn set_successor(private: &mut Private, successor: &Successor) {
@@ -104,9 +111,9 @@ impl Resource for TlsEndpointResource {
         let wish = Wish { config: &request.config, planned: &request.planned, prior: None };
         let terms = Terms { creating: true, ..Terms::default() };
         match self.make(cx, wish, terms, &mut done).await {
-            Ok((cluster, server)) => {
+            Ok(()) => {
                 let mut private = Private::default();
-                private::set_cluster(&mut private, &cluster, &server);
+                private::note_cluster(&mut private, &done);
                 finished(request.planned, private, done)
             }
             Err(mut diagnostics) => {
@@ -121,6 +128,7 @@ impl Resource for TlsEndpointResource {
                 let mut applied = Applied::failed(diagnostics);
                 if is_kept {
                     applied.state = Some(as_far_as_known(request.planned, &done));
+                    private::note_cluster(&mut applied.private, &done);
                 }
                 applied.with(done.warnings)
             }
@@ -146,8 +154,8 @@ impl Resource for TlsEndpointResource {
             Err(diagnostics) => Err(diagnostics),
         };
         match made {
-            Ok((cluster, server)) => {
-                private::set_cluster(&mut private, &cluster, &server);
+            Ok(()) => {
+                private::note_cluster(&mut private, &done);
                 private::set_taken_over(&mut private, false);
                 finished(request.planned, private, done)
             }
@@ -182,19 +190,14 @@ struct Wish<'a> {
 }
 
 impl TlsEndpointResource {
-    /// Goes through the steps; returns the cluster's identity and where it was reached.
-    async fn make(
-        &self,
-        cx: &Context,
-        wish: Wish<'_>,
-        terms: Terms,
-        done: &mut Done,
-    ) -> Result<(String, String), Diagnostics> {
+    /// Goes through the steps.
+    async fn make(&self, cx: &Context, wish: Wish<'_>, terms: Terms, done: &mut Done) -> Result<(), Diagnostics> {
         let cluster = self.cluster()?;
         let spec =
             Spec::of(wish.planned).ok_or_else(|| Diagnostics::from(bug("something in the plan is not known")))?;
         let identity = cluster.identity().await;
         let identity = identity.map_err(|error| diagnostic(&error, "The cluster could not be reached"))?;
+        done.reached = Some((identity, cluster.server().to_owned()));
         let guard = cancellation(cx);
         let mut run = Run {
             cluster: &cluster,
@@ -224,8 +227,7 @@ impl TlsEndpointResource {
         };
         let ended = steps::go(&mut run).await;
         *done = run.done;
-        ended?;
-        Ok((identity, cluster.server().to_owned()))
+        Ok(ended?)
     }
 
     async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {

@@ -103,6 +103,8 @@ pub(crate) struct Recorded {
 /// What a run has done so far.
 #[derive(Default)]
 pub(crate) struct Done {
+    /// The cluster's identity, and where it was reached.
+    pub(crate) reached: Option<(String, String)>,
     /// Steps that are through.
     pub(crate) steps: Vec<Step>,
     /// The step that failed.

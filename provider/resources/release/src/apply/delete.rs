@@ -19,7 +19,7 @@ use crate::journal::ownership::{self, Owned, Whose};
 use crate::journal::{Journal, owner, remains};
 use crate::settings::inputs::duration;
 use crate::settings::model::Release;
-use crate::state::seen::{Seen, same_cluster};
+use crate::state::seen::{Seen, not_proven_gone, same_cluster};
 
 /// Uninstalls the release, or leaves it running if it was adopted; then removes journal, Jobs and digests.
 ///
@@ -90,6 +90,7 @@ async fn remove_all(
                 ),
             )),
             Whose::Nobodys => {
+                not_proven_gone(&seen, namespace, name).map_or(Ok(()), |unknown| Err(Diagnostics::from(unknown)))?;
                 if let Some(lost) = remains::refusal(cluster, &kit.records, namespace, name, false).await? {
                     return Err(lost.into());
                 }

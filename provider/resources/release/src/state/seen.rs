@@ -75,6 +75,22 @@ impl Seen {
     }
 }
 
+/// The refusal to take a release for gone where nobody knows which cluster it is in: this may be another one.
+pub(crate) fn not_proven_gone(seen: &Seen, namespace: &str, name: &str) -> Option<Diagnostic> {
+    seen.cluster.is_empty().then(|| {
+        Diagnostic::error(
+            format!("The release {namespace}/{name} was not found, and its cluster is not known"),
+            format!(
+                "When it was deployed, which cluster this is could not be read (the UID of the namespace kube-system). So it is \
+                 not known whether the release is gone or this is another cluster. The state of the last run is kept.\n\n\
+                 What to do: point the provider at the cluster that the release was deployed to{}, and allow it to get the \
+                 namespace kube-system; or, where the release is gone, remove it from the state: terraform state rm.",
+                if seen.server.is_empty() { String::new() } else { format!(" ({})", seen.server) }
+            ),
+        )
+    })
+}
+
 /// The release was seen in this very cluster.
 ///
 /// # Errors

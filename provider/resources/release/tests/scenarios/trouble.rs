@@ -80,6 +80,33 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_whose_cluster_is_not_known_is_not_taken_for_gone() {
+    let (here, there) = (World::new(), World::new());
+    here.api.fail("GET", "/namespaces/kube-system", None, 403, "Forbidden", "no");
+    let mut tf = here.terraform().await;
+    here.managed(&mut tf, "one").await;
+    let (state, private) = (tf.state(RELEASE, "one"), tf.private(RELEASE, "one"));
+
+    let mut elsewhere = there.terraform().await;
+    elsewhere.set_state(RELEASE, "one", 1, state.clone(), &private);
+    let refreshed = elsewhere.refresh(RELEASE, "one").await;
+    refreshed.expect_error("", "its cluster is not known");
+    refreshed.expect_error("", "The state of the last run is kept");
+    assert!(!refreshed.gone);
+    elsewhere.destroy(RELEASE, "one").await.expect_error("", "its cluster is not known");
+    assert_eq!(elsewhere.state(RELEASE, "one"), state);
+
+    // Where it is, and as soon as that may be read, it is noted.
+    here.api.heal();
+    tf.refresh(RELEASE, "one").await.expect_ok();
+    let identity = ObjectRef::new("v1", "Namespace", None, "kube-system");
+    there.api.edit(&identity, |namespace| namespace["metadata"]["uid"] = OTHER.into());
+    let mut elsewhere = there.terraform().await;
+    elsewhere.set_state(RELEASE, "one", 1, tf.state(RELEASE, "one"), &tf.private(RELEASE, "one"));
+    elsewhere.refresh(RELEASE, "one").await.expect_error("", OTHER);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_configuration_that_is_not_known_yet_keeps_the_state_and_plans_unknown() {
     let world = World::new();
     let mut tf = world.terraform().await;

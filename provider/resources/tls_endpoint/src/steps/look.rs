@@ -89,6 +89,9 @@ async fn secrets_of(cluster: &Cluster, spec: &Spec) -> Result<Option<String>, St
     found.map(Some).map_err(|error| cert_manager(&error, "The issuer's credentials cannot be placed"))
 }
 
+/// Of a record that cannot be read.
+const UNKNOWN: &str = "What the endpoint has elsewhere is not known";
+
 async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagnostics) -> Result<Vec<Found>, Stop> {
     let summary = "The cluster could not be looked at";
     let mut wished = vec![objects::record(&run.spec.names, None, &Default::default()).map_err(failed(summary))?];
@@ -97,10 +100,10 @@ async fn claim_all(run: &mut Run<'_>, around: &Surroundings, refused: &mut Diagn
     found.extend(alert(run.cluster, run.spec).await.map_err(failed(summary))?);
     for one in &found {
         if one.desired.part == Part::Record {
-            run.record = recorded(one);
+            run.record = recorded(one).map_err(failed(UNKNOWN))?;
             let whose = one.ownership(&run.spec.names.owner());
             run.done.replaces = run.record.inputs.is_some() && matches!(whose, Ownership::OursUnfinished(_));
-            refused.extend(former::is_taken(run, one));
+            refused.extend(former::is_taken(run, one, &run.record.memory));
             run.former.learn(&run.record.memory, &run.spec.names);
         }
         let uid = one.meta().and_then(|meta| meta.uid.clone());
@@ -148,12 +151,12 @@ pub(crate) async fn alert(cluster: &Cluster, spec: &Spec) -> ffe_cluster::Result
     }
 }
 
-fn recorded(record: &Found) -> Recorded {
+fn recorded(record: &Found) -> ffe_cluster::Result<Recorded> {
     let live = record.json();
-    Recorded {
+    Ok(Recorded {
         inputs: live.as_ref().and_then(|live| live["data"][INPUTS].as_str().map(str::to_owned)),
-        memory: objects::recorded(live.as_ref()),
-    }
+        memory: objects::recorded(live.as_ref())?,
+    })
 }
 
 /// An Ingress that was there before may have annotations by which cert-manager makes the Certificate. One that is as the

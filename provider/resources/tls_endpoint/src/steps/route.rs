@@ -145,7 +145,7 @@ pub(crate) async fn remove_all_of(run: &mut Run<'_>, former: &Names) -> Result<(
     let summary = "What has the former name could not be removed";
     let record = find(run.cluster, &remove::record_object(former)).await.map_err(failed(summary))?;
     let record = record.and_then(|record| serde_json::to_value(record).ok());
-    let taken_off = objects::recorded(record.as_ref()).taken_off;
+    let taken_off = objects::recorded(record.as_ref()).map_err(failed(summary))?.taken_off;
     let mut routes_went = false;
     for object in every_object(former) {
         run.stop_here()?;

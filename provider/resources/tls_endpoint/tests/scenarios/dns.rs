@@ -181,10 +181,46 @@ async fn a_create_that_fails_after_its_records_leaves_none_of_them_behind() {
     assert!(failed.diagnostics().has_errors() && failed.tainted, "{failed:?}");
     assert!(failed.diagnostics().to_string().contains("as tainted, because it has DNS records already"), "{failed:?}");
     assert!(failed.state["dns_records"]["api.example.com"].is_string());
+    // What is kept knows its cluster: it is not looked for in another one.
+    let identity = ffe_cluster::ObjectRef::new("v1", "Namespace", None, "kube-system");
+    world.api.edit(&identity, |namespace| namespace["metadata"]["uid"] = json!("another"));
+    let mut elsewhere = world.terraform().await;
+    elsewhere.set_state(ENDPOINT, "this", 0, tf.state(ENDPOINT, "this"), &tf.private(ENDPOINT, "this"));
+    elsewhere.destroy(ENDPOINT, "this").await.expect_error("", IDENTITY);
+    assert_eq!(world.records().len(), 1);
+    world.api.edit(&identity, |namespace| namespace["metadata"]["uid"] = json!(IDENTITY));
     // Its environment takes the namespace along.
     world.api.remove(&ffe_cluster::ObjectRef::new("v1", "Namespace", None, "ffe"));
     tf.destroy(ENDPOINT, "this").await.expect_ok();
     assert_eq!(world.records(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_memory_that_cannot_be_read_is_no_empty_one() {
+    let world = World::with_dns();
+    let mut tf = world.terraform().await;
+    let config = with_dns(json!({}));
+    tf.apply(ENDPOINT, "this", config.clone()).await.expect_ok();
+    let ours = |object: &Json| object["kind"] == "ConfigMap" && object["data"]["dns-records"].is_string();
+    let record = ffe_cluster::ObjectRef::from_value(&world.api.all().into_iter().find(ours).unwrap()).unwrap();
+    let written = world.api.get(&record).unwrap()["data"]["dns-records"].clone();
+    world.api.edit(&record, |record| record["data"]["dns-records"] = json!("[[\"api.example.com\""));
+    let spoilt = world.api.get(&record).unwrap()["data"].clone();
+
+    let mut changed = config.clone();
+    changed["hosts"] = json!(["b.example.com"]);
+    tf.apply(ENDPOINT, "this", changed).await.expect_error("", "entry \"dns-records\"");
+    tf.destroy(ENDPOINT, "this").await.expect_error("", "entry \"dns-records\"");
+    assert_eq!(world.api.get(&record).unwrap()["data"], spoilt, "it is left for who can read it");
+    assert_eq!(world.records().len(), 1);
+
+    // As the message says: it is put back.
+    world.api.edit(&record, |record| record["data"]["dns-records"] = written);
+    tf.apply(ENDPOINT, "this", config).await.expect_ok();
+    // Or it is removed, and what it named is left; here the state knows of it too.
+    world.api.edit(&record, |record| drop(record["data"].as_object_mut().unwrap().remove("dns-records")));
+    tf.destroy(ENDPOINT, "this").await.expect_ok();
+    assert!(world.api.get(&record).is_none());
 }
 
 #[tokio::test(start_paused = true)]
