@@ -3,12 +3,43 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use tfplugin_core::{Number, NumberForm, Path, Type, Value};
+use tfplugin_core::{Model, Number, NumberForm, Path, Type, Value};
 
 /// A value that is known only after apply: what an attribute of a resource that does not exist yet is to
 /// the configuration of another one.
 pub fn unknown() -> Json {
     json!({ "$unknown": true })
+}
+
+/// The model of a configuration as it is written, without defaults, for a unit test. `"?"` stands for what is not known yet.
+///
+/// # Panics
+/// When the schema does not take it.
+#[track_caller]
+pub fn config<M: Model>(json: &Json) -> M {
+    let value = read(&with_unknowns(json), &M::schema().ty(), &Path::root());
+    let model = value.and_then(|value| M::from_value(&value, &Path::root()).map_err(|error| error.to_string()));
+    model.unwrap_or_else(|error| crate::fail(error))
+}
+
+/// The model that core proposes for a new object of this configuration: with the defaults.
+///
+/// # Panics
+/// When the defaults do not fit the model.
+#[track_caller]
+pub fn proposed<M: Model>(config: &M) -> M {
+    let written = config.to_value();
+    let proposed = tfplugin_core::plan::propose(&M::schema(), &written, &written);
+    M::from_value(&proposed, &Path::root()).unwrap_or_else(|error| crate::fail(error))
+}
+
+fn with_unknowns(json: &Json) -> Json {
+    match json {
+        Json::String(text) if text == "?" => unknown(),
+        Json::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), with_unknowns(value))).collect(),
+        Json::Array(elements) => elements.iter().map(with_unknowns).collect(),
+        plain => plain.clone(),
+    }
 }
 
 /// The value of that type which Terraform would make of the configuration: attributes left out are null,

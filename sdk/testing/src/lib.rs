@@ -38,7 +38,7 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-pub use json::unknown;
+pub use json::{config, proposed, unknown};
 pub use outcome::{Action, Outcome, Planned, Refreshed};
 pub use terraform::{Checks, Data, Opened, Terraform};
 pub use told::Told;
