@@ -14,16 +14,6 @@ pub enum Presence<K> {
     Absent,
 }
 
-impl<K> Presence<K> {
-    /// The object, None when it is absent.
-    pub fn into_option(self) -> Option<K> {
-        match self {
-            Self::Present(found) => Some(found),
-            Self::Absent => None,
-        }
-    }
-}
-
 impl Cluster {
     /// Looks for one object in the recorded cluster (its kube-system UID).
     ///
@@ -41,19 +31,5 @@ impl Cluster {
         // a server that does not know the field selector would hand out everything
         let found = found.into_iter().find(|object| object.meta().name.as_deref() == Some(name));
         Ok(found.map_or(Presence::Absent, Presence::Present))
-    }
-
-    /// True when nothing in the recorded cluster matches the query.
-    ///
-    /// # Errors
-    /// As [`Cluster::confirm`].
-    pub async fn confirm_none<K: Object>(
-        &self,
-        namespace: Option<&str>,
-        query: &Query,
-        recorded_cluster: &str,
-    ) -> Result<bool> {
-        self.check_same(recorded_cluster).await?;
-        Ok(self.list_metadata::<K>(namespace, query).await?.is_empty())
     }
 }

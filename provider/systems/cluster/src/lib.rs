@@ -33,7 +33,7 @@ pub use access::Query;
 pub use apply::{ApplyOptions, FIELD_MANAGER};
 pub use cluster::{Cluster, Timeouts};
 pub use config::{Connection, Environment, ExecSettings, KubernetesSettings};
-pub use delete::{DeleteOptions, Deleted, Propagation};
+pub use delete::{DeleteOptions, Deleted};
 pub use digest::{Comparison, Digests, public_digest};
 pub use door::{Door, Guard, Write};
 pub use duration::{DurationError, format_duration, parse_duration};

@@ -128,7 +128,7 @@ impl MetadataListCache {
     }
 
     /// The same for a kind known at run time.
-    pub fn invalidate_kind(&self, api_version: &str, kind: &str, namespace: Option<&str>) {
+    pub(crate) fn invalidate_kind(&self, api_version: &str, kind: &str, namespace: Option<&str>) {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, entry) in entries.iter() {
             let concerned = key.namespace.is_none() || namespace.is_none() || key.namespace.as_deref() == namespace;

@@ -18,7 +18,7 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Our value of [`MANAGED_BY`].
 pub const MANAGER: &str = "terraform-provider-ffe";
 /// Label with [`Owner::label_value`]: finds everything of one resource.
-pub const OWNER_LABEL: &str = "ffe.three-rivers.tech/owner";
+pub(crate) const OWNER_LABEL: &str = "ffe.three-rivers.tech/owner";
 
 const RESOURCE_TYPE: &str = "ffe.three-rivers.tech/resource-type";
 const RESOURCE: &str = "ffe.three-rivers.tech/resource";
@@ -218,35 +218,6 @@ impl Cluster {
         }
         let patch = json!({"metadata": {"annotations": annotations, "labels": mark.labels()}});
         self.merge_ref(object, &patch).await.map(drop)
-    }
-
-    /// Takes the mark off an object and leaves the object, as destroying does with what was adopted.
-    /// An object that is gone is no error.
-    ///
-    /// # Errors
-    /// Those of reading and patching.
-    pub async fn release_mark(&self, object: &ObjectRef) -> Result<()> {
-        let Some(found) = self.find_ref(object).await? else { return Ok(()) };
-        let nothing = BTreeMap::new();
-        let erased: Map<String, Value> = found
-            .metadata
-            .annotations
-            .as_ref()
-            .unwrap_or(&nothing)
-            .keys()
-            .filter(|key| key.starts_with(PREFIX))
-            .map(|key| (key.clone(), Value::Null))
-            .collect();
-        let mut labels = Map::from_iter([(OWNER_LABEL.to_owned(), Value::Null)]);
-        let manager = found.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY));
-        if manager.is_some_and(|manager| manager == MANAGER) {
-            labels.insert(MANAGED_BY.to_owned(), Value::Null);
-        }
-        let patch = json!({"metadata": {"annotations": erased, "labels": labels}});
-        match self.merge_ref(object, &patch).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            other => other.map(drop),
-        }
     }
 }
 

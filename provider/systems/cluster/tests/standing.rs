@@ -37,7 +37,7 @@ async fn of_two_that_make_one_object_one_wins_and_the_other_is_told() {
     let (one, two) = (made(), Mark::complete(Owner::new("ffe_environment", "default/other"), "run-2"));
     let (cluster, elsewhere) = (api.cluster(), api.cluster());
     let (first, second) = (config("a", json!({ "K": "1" }), Some(&one)), config("a", json!({ "K": "2" }), Some(&two)));
-    let (first, second) = tokio::join!(cluster.make_value(&first), elsewhere.make_value(&second));
+    let (first, second) = tokio::join!(cluster.put(&first, None), elsewhere.put(&second, None));
     assert!(first.is_ok() != second.is_ok());
     assert_eq!(first.err().or(second.err()).unwrap().kind(), Kind::AlreadyExists);
 }
@@ -46,7 +46,7 @@ async fn of_two_that_make_one_object_one_wins_and_the_other_is_told() {
 async fn what_somebody_makes_in_the_same_moment_is_not_merged_into() {
     let api = FakeApi::new();
     api.meanwhile("POST", "/configmaps", 0, |api| api.put(config("a", json!({ "THEIRS": "1" }), None)));
-    let error = api.cluster().make_value(&config("a", json!({ "OURS": "1" }), Some(&made()))).await.unwrap_err();
+    let error = api.cluster().put(&config("a", json!({ "OURS": "1" }), Some(&made())), None).await.unwrap_err();
     assert_eq!(error.kind(), Kind::AlreadyExists);
     assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "THEIRS": "1" }));
 }
@@ -55,7 +55,7 @@ async fn what_somebody_makes_in_the_same_moment_is_not_merged_into() {
 async fn what_was_made_goes_field_by_field_when_it_is_given_no_more() {
     let api = FakeApi::new();
     let cluster = api.cluster();
-    cluster.make_value(&config("a", json!({ "A": "1", "B": "2" }), Some(&made()))).await.unwrap();
+    cluster.put(&config("a", json!({ "A": "1", "B": "2" }), Some(&made())), None).await.unwrap();
     let live = api.get(&named("a")).unwrap();
     let managers: Vec<&str> = live["metadata"]["managedFields"]
         .as_array()
@@ -72,11 +72,11 @@ async fn what_was_made_goes_field_by_field_when_it_is_given_no_more() {
 async fn a_lost_answer_is_no_loss_and_the_next_apply_takes_the_maker_off() {
     let api = FakeApi::new();
     api.lose_answer("POST", "/configmaps", 0);
-    api.cluster().make_value(&config("a", json!({}), Some(&made()))).await.unwrap();
+    api.cluster().put(&config("a", json!({}), Some(&made())), None).await.unwrap();
 
     // A run that dies right after the create.
     api.fail("PATCH", "/configmaps/b", Some(1), 403, "Forbidden", "no");
-    assert!(api.cluster().make_value(&config("b", json!({}), Some(&made()))).await.is_err());
+    assert!(api.cluster().put(&config("b", json!({}), Some(&made())), None).await.is_err());
     assert!(api.get(&named("b")).unwrap().to_string().contains(MAKER));
     api.cluster().apply_value(&config("b", json!({}), Some(&made())), ApplyOptions::forced()).await.unwrap();
     assert!(!api.get(&named("b")).unwrap().to_string().contains(MAKER));

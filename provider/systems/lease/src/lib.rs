@@ -103,7 +103,7 @@ impl Default for LeaseOptions {
 
 impl LeaseOptions {
     /// All three times in the proportions of the default.
-    pub fn lasting(duration: Duration) -> Self {
+    fn lasting(duration: Duration) -> Self {
         Self { duration, renew_deadline: duration * 2 / 3, retry: duration * 2 / 15 }
     }
 

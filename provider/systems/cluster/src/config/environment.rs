@@ -53,7 +53,8 @@ impl Environment {
 
     /// With in-cluster credentials in this folder.
     #[must_use]
-    pub fn with_service_account(mut self, folder: PathBuf) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_service_account(mut self, folder: PathBuf) -> Self {
         self.service_account = folder;
         self
     }

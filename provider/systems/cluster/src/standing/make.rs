@@ -24,7 +24,7 @@ impl Cluster {
     /// the one that has this UID. It carries a mark.
     ///
     /// # Errors
-    /// Those of [`Cluster::make_value`] and [`Cluster::apply_to`].
+    /// [`Kind::AlreadyExists`] when somebody was faster, and those of [`Cluster::apply_to`].
     pub async fn put(&self, object: &Value, uid: Option<&str>) -> Result<DynamicObject> {
         match uid {
             None => self.make_value(object).await,
@@ -42,7 +42,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Kind::AlreadyExists`] when somebody was faster, and those of [`Cluster::apply_value`].
-    pub async fn make_value(&self, object: &Value) -> Result<DynamicObject> {
+    pub(crate) async fn make_value(&self, object: &Value) -> Result<DynamicObject> {
         let (named, api, body) = self.placed(object).await?;
         let params = PostParams { field_manager: Some(MAKER.to_owned()), ..PostParams::default() };
         let failed = |error| self.failed("create", &named, error);

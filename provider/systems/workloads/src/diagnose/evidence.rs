@@ -106,7 +106,7 @@ impl Evidence {
     }
 
     /// The ReplicaSet that a Deployment is rolling out.
-    pub fn current_replica_set(&self) -> Option<&ReplicaSet> {
+    pub(crate) fn current_replica_set(&self) -> Option<&ReplicaSet> {
         let Workload::Deployment(deployment) = &self.workload else { return None };
         if !self.observed() {
             return None;
