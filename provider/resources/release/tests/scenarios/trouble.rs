@@ -1,7 +1,7 @@
 //! No answer, another cluster, no configuration: prior state stays, and it is said why.
 
 use ffe_cluster::ObjectRef;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tfplugin::Deferred;
 use tfplugin_testing::{Action, Told, unknown};
 
@@ -82,10 +82,13 @@ async fn another_cluster_is_noticed_and_nothing_is_dropped_or_touched() {
 #[tokio::test(start_paused = true)]
 async fn a_release_whose_cluster_is_not_known_is_not_taken_for_gone() {
     let (here, there) = (World::new(), World::new());
-    here.api.fail("GET", "/namespaces/kube-system", None, 403, "Forbidden", "no");
     let mut tf = here.terraform().await;
     here.managed(&mut tf, "one").await;
-    let (state, private) = (tf.state(RELEASE, "one"), tf.private(RELEASE, "one"));
+    let (state, mut private) = (tf.state(RELEASE, "one"), tf.private(RELEASE, "one"));
+    // As an apply leaves it that could not read which cluster this is.
+    let mut seen: Json = private.get("seen.v1").unwrap();
+    seen["cluster"] = json!("");
+    private.set("seen.v1", &seen);
 
     let mut elsewhere = there.terraform().await;
     elsewhere.set_state(RELEASE, "one", 1, state.clone(), &private);
@@ -97,7 +100,7 @@ async fn a_release_whose_cluster_is_not_known_is_not_taken_for_gone() {
     assert_eq!(elsewhere.state(RELEASE, "one"), state);
 
     // Where it is, and as soon as that may be read, it is noted.
-    here.api.heal();
+    tf.set_state(RELEASE, "one", 1, state, &private);
     tf.refresh(RELEASE, "one").await.expect_ok();
     let identity = ObjectRef::new("v1", "Namespace", None, "kube-system");
     there.api.edit(&identity, |namespace| namespace["metadata"]["uid"] = OTHER.into());
