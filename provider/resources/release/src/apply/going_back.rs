@@ -23,4 +23,6 @@ pub(crate) struct GoesBack {
     pub way: Option<OpenWay>,
     /// What its Jobs are made of: the image that has run before.
     pub mover: Migrator,
+    /// From where to where, and what is dropped, in words.
+    pub undoing: String,
 }

@@ -73,7 +73,7 @@ async fn an_older_image_is_refused_with_the_name_of_the_setting_and_goes_back_wi
     let done = tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await;
     done.expect_ok();
     done.expect_warning("migration.allow_downgrade", "the table t4 (40 rows)");
-    done.expect_warning("migration.backup", "No backup was taken before the schema went back");
+    done.expect_warning("migration.backup", "No backup was taken of what going back drops");
     assert_eq!(controller.schema().at, 3);
     assert_eq!(controller.jobs(), ["inspect", "rows", "downgrade"]);
     assert_eq!(world.helm().calls(), ["upgrade"]);
@@ -196,6 +196,9 @@ async fn a_deployment_that_fails_has_moved_no_schema() {
     let done = tf.apply(RELEASE, "one", version(&world, 3, json!({}))).await;
     done.expect_error("", "not in the mood");
     done.expect_warning("", &format!("The database's schema is at {}, as before", revision(4)));
+    // Nor is it said to have gone back.
+    let told = done.diagnostics().to_string();
+    assert!(!told.contains("went back") && !told.contains("was dropped"), "{told}");
     assert_eq!((controller.jobs(), controller.schema().at), (vec!["inspect".to_owned(), "rows".to_owned()], 4));
     assert_eq!(world.helm().calls(), ["upgrade", "rollback"]);
 }

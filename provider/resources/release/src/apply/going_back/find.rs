@@ -83,7 +83,7 @@ pub(crate) fn gone_back_already(run: &mut Run, migrator: &Migrator, found: &Insp
     let back = GoingBack { to: found.current.clone(), ..back };
     note(run, &migrator.image, &back);
     let mover = migrator.with_image(&back.image);
-    Some(GoesBack { back, way: None, mover })
+    Some(GoesBack { back, way: None, mover, undoing: String::new() })
 }
 
 /// Where a run that died while it went back has left the schema, for a version that does not go back itself.
@@ -175,10 +175,12 @@ async fn go_with(
     if let Some(planned) = run.planned.undone.as_ref().filter(|planned| !is_within(&texts, planned)) {
         return Err(refusals::changed_since_plan(&texts, planned));
     }
-    warn(run, &back, &stands.current).await?;
+    let undoing = undoing(&back, &stands.current);
+    tracing::warn!(release = %run.inputs.name, "the schema is to go back: {undoing}");
+    warn_of_others(run).await?;
     note(run, image, &back);
     run.save().await?;
-    Ok(GoesBack { back, way: Some(way), mover })
+    Ok(GoesBack { back, way: Some(way), mover, undoing })
 }
 
 /// Whether no revision is undone that the plan does not name.
@@ -188,22 +190,23 @@ fn is_within(undone: &[String], planned: &[String]) -> bool {
     undone.iter().all(|text| planned.contains(&name(text)))
 }
 
-async fn warn(run: &mut Run, back: &GoingBack, current: &[String]) -> Result<(), Stop> {
+/// What is undone and dropped.
+fn undoing(back: &GoingBack, current: &[String]) -> String {
     let revisions: Vec<&str> = back.undone.iter().map(|one| one.revision.as_str()).collect();
     let losses = back.losses().map_or_else(
         || "No table and no column is dropped.".to_owned(),
         |losses| format!("What is dropped, as counted before anything moved: {losses}."),
     );
-    let text = format!(
+    format!(
         "From {} to {}, by the image {}. Undone: {}. {losses}",
         names(current),
         names(&back.to),
         back.image,
         revisions.join(", ")
-    );
-    tracing::warn!(release = %run.inputs.name, "the schema goes back: {text}");
-    let warning = Diagnostic::warning("The schema went back to an older version's", text);
-    run.warnings.push(warning.at(Path::attribute("migration").child("allow_downgrade")));
+    )
+}
+
+async fn warn_of_others(run: &mut Run) -> Result<(), Stop> {
     let others = others(run).await?;
     if !others.is_empty() {
         let warning = Diagnostic::warning(

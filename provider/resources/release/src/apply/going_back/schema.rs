@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use ffe_helm::manifest::Manifest;
+use tfplugin::{Diagnostic, Path};
 
 use crate::apply::going_back::GoesBack;
 use crate::apply::run::Run;
@@ -25,7 +26,14 @@ pub(crate) async fn take_back(run: &mut Run, older: &Manifest, goes: &GoesBack) 
     let version = newer_version(run, older, back).await?;
     pods_gone::end_pods(run, &version).await.map_err(|why| run.check_leases().err().unwrap_or(Stop::Failed(why)))?;
     if let Some(way) = &goes.way {
-        schema_back::downgrade(run, &goes.mover, way).await?;
+        let moved = schema_back::downgrade(run, &goes.mover, way).await;
+        let summary = match &moved {
+            Ok(_) => "The schema went back to an older version's",
+            Err(_) => "The schema was to go back to an older version's",
+        };
+        let warning = Diagnostic::warning(summary, goes.undoing.clone());
+        run.warnings.push(warning.at(Path::attribute("migration").child("allow_downgrade")));
+        moved?;
         tracing::info!(from = ?back.from, to = ?back.to, "the schema is back");
     }
     let to = back.to.clone();

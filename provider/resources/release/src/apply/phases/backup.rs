@@ -98,8 +98,8 @@ fn lost_without(run: &Run) -> Option<Diagnostic> {
     let losses = run.record().back.as_ref()?.losses()?;
     Some(
         Diagnostic::warning(
-            "No backup was taken before the schema went back",
-            format!("Nothing brings back what was dropped: {losses}. With migration.backup = \"always\" a dump is taken first."),
+            "No backup was taken of what going back drops",
+            format!("Once the schema has gone back, nothing brings back {losses}. With migration.backup = \"always\" a dump is taken first."),
         )
         .at(Path::attribute("migration").child("backup")),
     )
