@@ -85,6 +85,7 @@ pub(crate) fn build(place: &Place, name: &str, work: Work, task: &Task<'_>) -> R
         spec: Some(PodSpec {
             security_context: Some(pod_security(place)),
             containers,
+            tolerations: (!place.tolerations.is_empty()).then(|| place.tolerations.clone()),
             volumes: Some(volumes),
             ..PodSpec::default()
         }),

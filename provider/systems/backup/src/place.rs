@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ffe_cluster::Mark;
+use ffe_cluster::k8s_openapi::api::core::v1::Toleration;
 
 /// Where the files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Place {
     pub storage: Storage,
     /// An image with rclone and a shell, for what does not go to a volume.
     pub rclone_image: String,
+    /// Taints of nodes that do not keep the Jobs away. Where a Job runs is for its volume to say.
+    pub tolerations: Vec<Toleration>,
     /// Written on what is made.
     pub mark: Mark,
     /// How long a Job may run before the cluster ends it.

@@ -84,8 +84,10 @@ pub struct Release {
     #[attr(default = false)]
     pub lint: Attr<bool>,
     /// The database migration that runs before the deployment, as a Job with the image that is being deployed. The Job's environment
-    /// is `database_secret` and `env`, nothing else of the chart's. It has no service account token and never runs as root: the
-    /// image needs a numeric `USER`, or the chart's pod a `runAsUser`. The engine `alembic` needs a `python3` in the image's `PATH`
+    /// is `database_secret` and `env`, nothing else of the chart's. It runs where the workload's own pods may (node selector, tolerations,
+    /// node affinity, host aliases, DNS) and as their service account, if that is there already; otherwise with the pull secrets that the
+    /// chart gives it. It has no service account token and never runs as root: the image needs a numeric `USER`, or the chart's pod a
+    /// `runAsUser`. The engine `alembic` needs a `python3` in the image's `PATH`
     /// that has the package `alembic`; the engine `command` needs `sh`.
     #[attr(optional)]
     pub migration: Attr<Migration>,
@@ -225,7 +227,8 @@ pub struct Migration {
     /// (`allow_downgrade` does, for an older image).
     #[attr(optional)]
     pub target: Attr<String>,
-    /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs.
+    /// The Secret whose keys become environment variables of the Job: `DATABASE_URL` and what else the migration needs. They are files
+    /// in `/database` too, for certificates that the connection names (`sslrootcert=/database/ca.pem`).
     #[attr(optional, check = checks::dns_subdomain())]
     pub database_secret: Attr<String>,
     /// The path of Alembic's configuration file (engine `alembic`). Default: what `alembic` finds by itself: `ALEMBIC_CONFIG`, else

@@ -447,3 +447,73 @@ async fn the_job_of_a_run_that_died_is_over_with_its_own_containers() {
     assert_eq!(controller.schema().at, 4);
     assert!(world.api.get(&job).is_none(), "and is removed");
 }
+
+/// A Deployment that runs on a tainted pool with an account of its own.
+const ON_A_POOL: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: one }
+spec:
+  selector: { matchLabels: { app: one } }
+  template:
+    metadata: { labels: { app: one } }
+    spec:
+      serviceAccountName: shop
+      nodeSelector: { pool: apps }
+      tolerations: [{ key: apps, operator: Exists, effect: NoSchedule }]
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/arch, operator: In, values: [arm64] }] }]
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: kubernetes.io/hostname, labelSelector: {} }]
+      hostAliases: [{ ip: 10.0.0.5, hostnames: [db] }]
+      containers: [{ name: web, image: "app:3" }]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: shop }
+imagePullSecrets: [{ name: registry }]
+"#;
+
+#[tokio::test]
+async fn the_pods_of_a_migration_run_where_the_application_does_and_as_its_account() {
+    let world = World::with_helm();
+    let controller = Controller::new(&world.api, 0);
+    let mut tf = world.terraform().await;
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "db", "namespace": NAMESPACE } });
+    world.api.put(secret);
+    let with_secret = |text: &str| {
+        let migration = json!({ "engine": "alembic", "image": "app:3", "backup": "never", "database_secret": "db" });
+        let values = json!({ "manifest": ON_A_POOL, "text": text }).to_string();
+        world.release("one", json!({ "values": [values], "migration": migration, "timeout": "1s" }))
+    };
+    // Nobody makes the Deployment ready here: what counts is the Job before it. The account comes with the chart: before it is there, the pod names its pull secrets itself.
+    tf.apply(RELEASE, "one", with_secret("one")).await;
+    let pod = controller.schema().pod.clone();
+    assert_eq!(pod["imagePullSecrets"], json!([{ "name": "registry" }]), "{pod:#}");
+    assert_eq!(pod["serviceAccountName"], Json::Null);
+    assert_eq!(pod["nodeSelector"], json!({ "pool": "apps" }));
+    assert_eq!(pod["tolerations"], json!([{ "key": "apps", "operator": "Exists", "effect": "NoSchedule" }]));
+    assert!(!pod["affinity"]["nodeAffinity"].is_null() && pod["affinity"]["podAntiAffinity"].is_null(), "{pod:#}");
+    assert_eq!(pod["hostAliases"], json!([{ "ip": "10.0.0.5", "hostnames": ["db"] }]));
+    // Certificates that the connection names are where they are for a backup.
+    let files = json!({ "name": "database", "secret": { "secretName": "db", "defaultMode": 0o444, "optional": true } });
+    assert!(pod["volumes"].as_array().unwrap().contains(&files), "{pod:#}");
+    for container in ["initContainers", "containers"].iter().flat_map(|key| pod[*key].as_array().cloned().unwrap()) {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let mount = json!({ "name": "database", "mountPath": "/database", "readOnly": true });
+        assert!(mounts.contains(&mount), "{container:#}");
+    }
+    let metadata = json!({ "name": "shop", "namespace": NAMESPACE });
+    world.api.put(json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata }));
+    let again = tf.apply(RELEASE, "one", with_secret("two")).await;
+    let pod = controller.schema().pod.clone();
+    assert_eq!(
+        (&pod["serviceAccountName"], &pod["imagePullSecrets"]),
+        (&json!("shop"), &Json::Null),
+        "{:?}",
+        again.diagnostics()
+    );
+    assert_eq!(pod["automountServiceAccountToken"], false);
+}

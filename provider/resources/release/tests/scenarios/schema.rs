@@ -41,6 +41,8 @@ pub(crate) struct Schema {
     pub(crate) jobs: Vec<String>,
     /// Labels of the pods in the last Job.
     pub(crate) labels: Json,
+    /// The pods in the last Job.
+    pub(crate) pod: Json,
 }
 
 /// The controller; it ends when this is dropped.
@@ -124,6 +126,7 @@ fn carry_out(api: &FakeApi, schema: &Mutex<Schema>, job: &Json, number: usize) {
     let under = if kind == "downgrade" && under { " under new pods" } else { "" };
     schema.jobs.push(format!("{kind}{under}"));
     schema.labels = template["metadata"].clone();
+    schema.pod = template["spec"].clone();
     let pod = format!("{name}-{number}");
     let mut log = String::new();
     let mut statuses = Vec::new();

@@ -26,6 +26,7 @@ pub(crate) fn place() -> Place {
         image: "postgres:16-alpine".to_owned(),
         storage: Storage::Volume(Volume { claim: "dumps".to_owned(), size: "1Gi".to_owned(), class: None }),
         rclone_image: "rclone/rclone:1.69".to_owned(),
+        tolerations: Vec::new(),
         mark: Mark::creating(Owner::new("ffe_release", "ffe/shop"), "run1"),
         timeout: Duration::from_secs(600),
     }

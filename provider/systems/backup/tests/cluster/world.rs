@@ -132,6 +132,7 @@ impl World {
             image: POSTGRES_IMAGE.to_owned(),
             storage,
             rclone_image: POSTGRES_IMAGE.to_owned(),
+            tolerations: Vec::new(),
             mark: Mark::creating(Owner::new("ffe_release", &format!("{}/shop", self.namespace)), "run1"),
             timeout: Duration::from_secs(120),
         }

@@ -125,7 +125,7 @@ impl Migrator {
     /// # Errors
     /// When the cluster refuses or the user stops it; a Job that failed is an outcome.
     async fn run_job(&self, run: &Run, task: &Task) -> Result<TaskOutcome, Stop> {
-        let job = job::build(run, self, task);
+        let job = job::build(run, self, task, self.account(run).await?);
         let options = JobOptions {
             wait: run.wait(duration(&self.settings.timeout, 600) + PODS_END),
             log_lines: JOB_LOG_LINES,

@@ -2,13 +2,13 @@
 //!
 //! Its parts are containers in a row in one pod: all but the last are init containers, so no shell is needed in
 //! the image and each has a log of its own. The pod runs as the workload's own pods do (user, groups, pull
-//! secrets), made to meet the `restricted` Pod Security level.
+//! secrets, service account, nodes), made to meet the `restricted` Pod Security level.
 
 use std::collections::BTreeMap;
 
 use ffe_cluster::k8s_openapi::api::batch::v1::Job;
 use ffe_cluster::k8s_openapi::api::core::v1::{
-    Container, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec, ResourceRequirements,
+    Container, EnvVar, PodSpec, PodTemplateSpec, ResourceRequirements, SecretVolumeSource, Volume, VolumeMount,
 };
 use ffe_cluster::k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use ffe_cluster::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 use tfplugin::Attr;
 
 use crate::apply::migration::migrator::Migrator;
+use crate::apply::migration::placement::{self, Account};
 use crate::apply::migration::task::{Part, Task};
 use crate::apply::run::Run;
 use crate::settings::inputs::duration;
@@ -25,9 +26,11 @@ use crate::settings::model::{Amounts, Migration};
 
 /// The value of `app.kubernetes.io/name` on the pods.
 pub(crate) const POD_LABEL: &str = "ffe-migrate";
+/// Where the keys of the database's Secret are files too, as in a backup's pod: certificates that the connection names.
+const DATABASE_FILES: &str = "/database";
 
 /// The Job of a task, named after it and the run.
-pub(crate) fn build(run: &Run, migrator: &Migrator, task: &Task) -> Job {
+pub(crate) fn build(run: &Run, migrator: &Migrator, task: &Task, account: Account) -> Job {
     let (settings, image) = (&migrator.settings, migrator.image.as_str());
     let pod = migrator.pod_spec();
     let mut metadata = ObjectMeta {
@@ -45,17 +48,34 @@ pub(crate) fn build(run: &Run, migrator: &Migrator, task: &Task) -> Job {
     let one = |(part, command): &(Part, Vec<String>)| container(settings, image, &pod, part.name(), command.clone());
     let mut containers: Vec<Container> = task.parts.iter().map(one).collect();
     let last = containers.pop();
+    let mut spec = PodSpec {
+        service_account_name: account.name,
+        image_pull_secrets: account.pull_secrets,
+        security_context: parse(&pod, "securityContext"),
+        init_containers: Some(containers),
+        containers: last.into_iter().collect(),
+        volumes: settings.database_secret.as_str().map(|secret| vec![files_of(secret, &pod)]),
+        ..PodSpec::default()
+    };
+    placement::run_where(&pod, &mut spec);
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta { labels: Some(labels), annotations: Some(annotations), ..ObjectMeta::default() }),
-        spec: Some(PodSpec {
-            image_pull_secrets: parse(&pod, "imagePullSecrets").map(|list: Vec<LocalObjectReference>| list),
-            security_context: parse(&pod, "securityContext"),
-            init_containers: Some(containers),
-            containers: last.into_iter().collect(),
-            ..PodSpec::default()
-        }),
+        spec: Some(spec),
     };
     one_shot_job(metadata, duration(&settings.timeout, 600), template)
+}
+
+/// The keys of the database's Secret as files, for a pod of this workload. With an `fsGroup` they are that group's alone, as libpq wants
+/// it of a private key; without one only what everybody may read can be read at all.
+fn files_of(secret: &str, pod: &Json) -> Volume {
+    let has_group = pod.pointer("/securityContext/fsGroup").is_some_and(|group| !group.is_null());
+    let source = SecretVolumeSource {
+        secret_name: Some(secret.to_owned()),
+        default_mode: Some(if has_group { 0o440 } else { 0o444 }),
+        optional: Some(true),
+        ..SecretVolumeSource::default()
+    };
+    Volume { name: "database".to_owned(), secret: Some(source), ..Volume::default() }
 }
 
 /// What is set.
@@ -90,6 +110,10 @@ fn container(settings: &Migration, image: &str, pod: &Json, name: &str, command:
         ),
         resources: Some(resources(settings)),
         security_context: parse(&workload, "securityContext"),
+        volume_mounts: settings.database_secret.as_str().map(|_| {
+            let (name, mount_path) = ("database".to_owned(), DATABASE_FILES.to_owned());
+            vec![VolumeMount { name, mount_path, read_only: Some(true), ..VolumeMount::default() }]
+        }),
         ..Container::default()
     }
 }

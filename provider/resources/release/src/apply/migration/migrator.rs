@@ -5,7 +5,10 @@ use serde_json::Value as Json;
 use tfplugin::Diagnostic;
 
 use crate::apply::migration::inspection::Inspection;
+use crate::apply::migration::placement::{self, Account};
 use crate::apply::migration::task::{Terms, is_alembic};
+use crate::apply::run::Run;
+use crate::apply::stop::Stop;
 use crate::rendering::migration_image::image;
 use crate::settings::model::Migration;
 
@@ -19,6 +22,8 @@ pub(crate) struct Migrator {
     /// A pooler before the database refuses `PGOPTIONS`.
     pub without_options: bool,
     workloads: Vec<Workload>,
+    /// Service accounts that the chart brings along.
+    accounts: Vec<(String, Json)>,
 }
 
 /// A migration that is about to run: where preflight has found the database.
@@ -45,7 +50,8 @@ impl Migrator {
     pub(crate) fn new(settings: &Migration, manifest: &Manifest, namespace: &str) -> Result<Migrator, Diagnostic> {
         let workloads = manifest.workloads(namespace);
         let image = image(settings, &workloads)?;
-        Ok(Migrator { settings: settings.clone(), image, without_options: false, workloads })
+        let accounts = placement::accounts_of(manifest);
+        Ok(Migrator { settings: settings.clone(), image, without_options: false, workloads, accounts })
     }
 
     /// The same with another image.
@@ -56,6 +62,14 @@ impl Migrator {
     /// The tasks of a run; `base` is where the way back leads.
     pub(crate) fn terms<'a>(&'a self, run_id: &'a str, base: Option<&'a [String]>) -> Terms<'a> {
         Terms { run_id, settings: &self.settings, base, without_options: self.without_options }
+    }
+
+    /// Who the pods of the Jobs are.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub(crate) async fn account(&self, run: &Run) -> Result<Account, Stop> {
+        placement::account(run, &self.pod_spec(), &self.accounts).await
     }
 
     /// The pod specification of the workload that runs the image; null where the chart has none.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tfplugin::{Attr, Diagnostic, Path};
 
 use crate::apply::jobs;
+use crate::apply::migration::placement;
 use crate::apply::phases::preflight::Checked;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
@@ -60,7 +61,8 @@ pub(crate) async fn take(run: &mut Run, checked: &Checked) -> Result<Outcome, St
     };
     let cluster = cluster(run).await?;
     let retention = retention(run, &settings, cluster.is_some());
-    let place = place(run, &settings, &secret, cluster).await?;
+    let tolerations = placement::tolerations(&migration.migrator.pod_spec()).unwrap_or_default();
+    let place = Place { tolerations, ..place(run, &settings, &secret, cluster).await? };
     let again = if run.record().backup.is_some() { "-again" } else { "" };
     let job = format!("ffe-backup-{}{again}", run.record().id);
     jobs::write_down(run, &job).await?;
@@ -189,6 +191,7 @@ async fn place(run: &Run, settings: &Migration, secret: &str, cluster: Option<St
         image,
         storage: storage(to, &run.inputs.name),
         rclone_image: to.and_then(|to| to.rclone_image.as_str()).unwrap_or(RCLONE_IMAGE).to_owned(),
+        tolerations: Vec::new(),
         mark: Mark { state: MarkState::Complete, ..run.journal.mark.clone() },
         timeout: TIMEOUT,
     })

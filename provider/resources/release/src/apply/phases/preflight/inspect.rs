@@ -140,6 +140,36 @@ fn lacks_configuration(line: &str) -> bool {
     line.contains("No 'script_location' key found") || (line.contains("No config file") && line.contains("found"))
 }
 
+/// What Alembic says of a history with several heads, where one is asked for.
+fn has_several_heads(line: &str) -> bool {
+    line.contains("Multiple head revisions are present")
+}
+
+/// What libpq says of a certificate or key that is not there, or cannot be read.
+fn lacks_certificate(line: &str) -> bool {
+    let file = [
+        "root certificate file \"",
+        "certificate file \"",
+        "certificate present, but not private key file",
+        "private key file \"",
+    ];
+    let cannot = [
+        "does not exist",
+        "could not open",
+        "could not read",
+        "could not load",
+        "has group or world access",
+        "not private key file",
+    ];
+    file.iter().any(|one| line.contains(one)) && cannot.iter().any(|one| line.contains(one))
+}
+
+/// What libpq says of a server that is not the one that the connection asks for.
+fn distrusts_server(line: &str) -> bool {
+    line.contains("certificate verify failed")
+        || (line.contains("server certificate for \"") && line.contains("does not match host name"))
+}
+
 /// What PgBouncer, and poolers like it, say to a client with `PGOPTIONS`.
 fn refuses_options(line: &str) -> bool {
     line.contains("unsupported startup parameter")
@@ -170,6 +200,17 @@ fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
     } else if said(refuses_options) {
         "A pooler before the database refuses what PGOPTIONS of migration.database_secret or migration.env says. Take it out, \
          or connect the migration to the database itself; then apply again."
+    } else if said(has_several_heads) {
+        "The image's revisions have several heads. Set migration.target = \"heads\" to migrate to all of them, or join them in one \
+         revision (alembic merge heads) and build the image anew; then apply again."
+    } else if said(lacks_certificate) {
+        "The connection names a certificate file that is not in the migration's pod, or that its user may not read. Put the file into \
+         migration.database_secret under a key such as ca.pem, and name it as /database/ca.pem in DATABASE_URL (or PGSSLROOTCERT): the \
+         keys of that Secret are files in /database, for the migration and for backups alike. An image that has the file at its own path will do \
+         as well. Then apply again."
+    } else if said(distrusts_server) {
+        "The database's server shows a certificate that sslmode does not accept. See that sslrootcert holds the authority that has signed \
+         it, and that the host in the connection is one of the certificate's names; then apply again."
     } else if outcome.lacks_shell() {
         "The engine command runs its commands by sh, which the image does not have. Name an image with sh and the tool in \
          migration.image; then apply again."
@@ -270,6 +311,28 @@ mod tests {
             "FAILED: No config file 'elsewhere.ini' found, or file has no '[alembic]' section"
         ));
         assert!(!lacks_configuration("FAILED: password authentication failed for user \"ffe\""));
+    }
+
+    #[test]
+    fn what_is_wrong_with_heads_and_certificates_is_known_by_its_words() {
+        assert!(has_several_heads(
+            "FAILED: Multiple head revisions are present for given argument 'head'; please specify"
+        ));
+        for line in [
+            "port 5432 failed: root certificate file \"/etc/app/ca.pem\" does not exist",
+            "could not open certificate file \"/etc/app/tls.crt\": Permission denied",
+            "certificate present, but not private key file \"/etc/app/tls.key\"",
+            "private key file \"/database/tls.key\" has group or world access; file must have permissions u=rw (0600) or less",
+        ] {
+            assert!(lacks_certificate(line) && !distrusts_server(line), "{line}");
+        }
+        for line in [
+            "port 5432 failed: SSL error: certificate verify failed",
+            "server certificate for \"pg\" (and 3 other names) does not match host name \"db\"",
+        ] {
+            assert!(distrusts_server(line) && !lacks_certificate(line), "{line}");
+        }
+        assert!(!lacks_certificate("FAILED: password authentication failed for user \"ffe\""));
     }
 
     #[test]
