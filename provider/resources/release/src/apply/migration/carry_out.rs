@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ffe_cluster::k8s_openapi::api::core::v1::Pod;
 use ffe_cluster::{Kind, Query};
-use ffe_workloads::{Diagnosis, JobOptions};
+use ffe_workloads::{Cause, Diagnosis, JobOptions};
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::jobs::{self, PODS_END};
@@ -232,6 +232,25 @@ impl TaskOutcome {
         })
     }
 
+    /// Whether its pod never came to run a command: then the diagnosis says what to do.
+    pub(crate) fn did_not_start(&self) -> bool {
+        let never_ran = |diagnosis: &Diagnosis| self.exit_code.is_none() || diagnosis.cause == Cause::Start;
+        self.diagnosis.as_ref().is_some_and(never_ran) && self.logs.values().all(Vec::is_empty)
+    }
+
+    /// What to do about a pod without the image or the room that it needs, beside what its diagnosis says.
+    pub(crate) fn advice_to_start(&self) -> Option<&'static str> {
+        if self.lacks_shell() {
+            return Some(
+                "The engine command runs its commands by sh, which the image does not have. Name an image with sh and the tool in \
+                 migration.image; then apply again.",
+            );
+        }
+        let room = [Cause::Quota, Cause::LimitRange, Cause::OutOfMemory];
+        let bounded = self.diagnosis.as_ref().is_some_and(|diagnosis| room.contains(&diagnosis.cause));
+        bounded.then_some("What the Job itself requests and may use is set by migration.resources; then apply again.")
+    }
+
     /// The error of a task that failed: `what` in one sentence, then the log's end, or why the pod did not run.
     pub(crate) fn failure(&self, summary: &str, what: &str, image: &str) -> Diagnostic {
         let mut detail = format!("{what} ({}, image {image}", self.job);
@@ -252,5 +271,49 @@ impl TaskOutcome {
             }
         }
         Diagnostic::error(summary, detail).at(Path::attribute("migration"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ffe_cluster::ObjectRef;
+
+    use super::*;
+
+    /// A Job that failed: with the exit code of its container, or before one ran.
+    fn failed(cause: Cause, message: &str, exit_code: Option<i32>) -> TaskOutcome {
+        let diagnosis = Diagnosis {
+            object: ObjectRef::new("batch/v1", "Job", Some("ffe"), "ffe-migrate-0123456789ab"),
+            cause,
+            reason: "FailedCreate".to_owned(),
+            message: message.to_owned(),
+            details: Vec::new(),
+            events: Vec::new(),
+            log: Vec::new(),
+            advice: "Do this; then apply again.".to_owned(),
+        };
+        TaskOutcome {
+            job: "Job ffe/ffe-migrate-0123456789ab".to_owned(),
+            succeeded: false,
+            exit_code,
+            logs: BTreeMap::new(),
+            standing: Standing::Unknown("it did not run".to_owned()),
+            diagnosis: Some(diagnosis),
+        }
+    }
+
+    #[test]
+    fn a_pod_that_could_not_start_has_no_log_to_correct_a_migration_by() {
+        for cause in [Cause::Quota, Cause::LimitRange] {
+            let outcome = failed(cause, "pods are forbidden", None);
+            assert!(outcome.did_not_start());
+            assert!(outcome.advice_to_start().is_some_and(|advice| advice.contains("migration.resources")));
+        }
+        let other = failed(Cause::PodSecurity, "pods are forbidden", None);
+        assert!(other.did_not_start() && other.advice_to_start().is_none());
+        assert!(!failed(Cause::JobFailed, "exit code 1", Some(1)).did_not_start(), "it has run, and has said nothing");
+        let shell = failed(Cause::Start, "exec: \"sh\": executable file not found in $PATH", Some(128));
+        assert!(shell.did_not_start());
+        assert!(shell.advice_to_start().is_some_and(|advice| advice.contains("an image with sh and the tool")));
     }
 }

@@ -74,8 +74,12 @@ fn failed(run: &Run, outcome: &TaskOutcome, image: &str) -> Diagnostic {
     let mut error = outcome.failure("The database migration failed", what, image);
     error.detail.push_str(&leftover(run));
     let log: Vec<&str> = outcome.logs.values().flatten().map(String::as_str).collect();
-    let advice = advice(&log)
-        .unwrap_or_else(|| "Correct the migration where its log says that it stopped, and apply again.".to_owned());
+    let advice = match advice(&log).or_else(|| outcome.advice_to_start().map(str::to_owned)) {
+        Some(advice) => advice,
+        // What keeps its pod from starting says what to do by itself.
+        None if outcome.did_not_start() => return error,
+        None => "Correct the migration where its log says that it stopped, and apply again.".to_owned(),
+    };
     error.detail.push_str(&format!("\n\nWhat to do: {advice}"));
     error
 }

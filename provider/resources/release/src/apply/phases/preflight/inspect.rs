@@ -211,9 +211,11 @@ fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
     } else if said(distrusts_server) {
         "The database's server shows a certificate that sslmode does not accept. See that sslrootcert holds the authority that has signed \
          it, and that the host in the connection is one of the certificate's names; then apply again."
-    } else if outcome.lacks_shell() {
-        "The engine command runs its commands by sh, which the image does not have. Name an image with sh and the tool in \
-         migration.image; then apply again."
+    } else if let Some(advice) = outcome.advice_to_start() {
+        advice
+    } else if outcome.did_not_start() {
+        // What keeps its pod from starting says what to do by itself.
+        return Stop::failed(error);
     } else if said(lacks_configuration) {
         "See that migration.config names Alembic's configuration file as seen from migration.working_dir, and \
          migration.config_section a section of it that has script_location; then apply again."
