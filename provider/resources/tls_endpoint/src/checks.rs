@@ -142,6 +142,23 @@ pub(crate) fn label_pairs() -> Check {
     })
 }
 
+/// Annotations: Kubernetes' syntax of their names. Which of them are not handed on, the route says.
+pub(crate) fn annotation_pairs() -> Check {
+    Check::new("annotations as Kubernetes takes them (name or prefix/name), with a text each", |value| {
+        for (key, text) in value.as_map().into_iter().flatten() {
+            let (prefix, name) =
+                key.rsplit_once('/').map_or((None, key.as_str()), |(prefix, name)| (Some(prefix), name));
+            if name.is_empty() || !label_value(name) || !prefix.is_none_or(is_subdomain) {
+                return Err(format!("\"{key}\" is no such key"));
+            }
+            if matches!(text, Value::Null) {
+                return Err(format!("\"{key}\" is null; leave it out instead"));
+            }
+        }
+        Ok(())
+    })
+}
+
 fn label_value(text: &str) -> bool {
     let edge = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
     text.len() <= 63
@@ -216,5 +233,11 @@ mod tests {
         assert_eq!(labels("release", "prometheus"), Ok(()));
         assert!(labels("ffe.three-rivers.tech/owner", "x").is_err_and(|error| error.contains("set by the provider")));
         assert!(labels("no spaces", "x").is_err() && labels("team", "no spaces").is_err());
+        let annotations =
+            |key: &str, value: Value| annotation_pairs().run(&Value::map([(key, value)])).map_err(|error| error.contains(key));
+        assert_eq!(annotations("nginx.ingress.kubernetes.io/auth-url", Value::from("https://a b/ \n")), Ok(()));
+        assert_eq!(annotations("team", Value::Unknown), Ok(()));
+        assert_eq!(annotations("no spaces", Value::from("x")), Err(true));
+        assert_eq!(annotations("team", Value::Null), Err(true));
     }
 }

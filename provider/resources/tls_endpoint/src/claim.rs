@@ -1,6 +1,7 @@
 //! Whose is what stands where an object of the endpoint goes: the rules are those of every resource.
 
 use ffe_cluster::{Mark, ObjectRef, Ownership};
+use ffe_routing::Conflict;
 use ffe_session::ownership::{Advice, Candidate, Refusal, claim};
 use tfplugin::{Diagnostic, Path};
 
@@ -38,6 +39,34 @@ pub(crate) fn refuse(found: &Found, names: &Names, ownership: &Ownership) -> Dia
     };
     refused(found, names, &refusal)
 }
+
+/// Whether two endpoints would serve one host at the same place: one that is made, or that gets the host now, beside one that has
+/// it. `adopt` is the word that they may for a while.
+pub(crate) fn is_of_two_endpoints(conflict: &Conflict, creating: bool, hosts_before: &[String], adopt: bool) -> bool {
+    let is_new = creating || !hosts_before.contains(&conflict.host);
+    conflict.fatal && !conflict.same_path && conflict.endpoint.is_some() && is_new && !adopt
+}
+
+/// The error for the second endpoint of a host.
+pub(crate) fn refuse_second(conflict: &Conflict) -> Diagnostic {
+    Diagnostic::error(SECOND, format!("{conflict}.\n\n{}", conflict.advice())).at(Path::attribute("hosts"))
+}
+
+/// The same where the other one is planned in this run.
+pub(crate) fn refuse_second_of_run(endpoint: &str, host: &str) -> Diagnostic {
+    Diagnostic::error(
+        SECOND,
+        format!(
+            "This run plans {host} for endpoint {endpoint} as well: a host has one certificate, and each of the two endpoints would \
+             have its own.\n\nOne endpoint leads to several services: give it `backends` with an element for each path, such as \
+             backends = [{{ path = \"/\", service = \"web\", port = 80 }}, {{ path = \"/api\", service = \"api\", port = 80 }}], and \
+             remove the other one, or take the host out of it."
+        ),
+    )
+    .at(Path::attribute("hosts"))
+}
+
+const SECOND: &str = "Another endpoint serves the same host";
 
 fn refused(found: &Found, names: &Names, refusal: &Refusal) -> Diagnostic {
     let (object, part) = (&found.desired.reference, found.desired.part);

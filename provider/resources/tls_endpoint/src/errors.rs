@@ -2,7 +2,8 @@
 
 use ffe_cert_manager::Cause;
 use ffe_cluster::Kind;
-use tfplugin::{Diagnostic, Path, Step as PathStep};
+use ffe_routing::Problem;
+use tfplugin::{Diagnostic, Diagnostics, Path, Step as PathStep};
 
 use crate::run::Stop;
 
@@ -66,9 +67,18 @@ pub(crate) fn routing_diagnostic(error: &ffe_routing::Error, summary: &str) -> D
     }
     let told = Diagnostic::error(summary, detail);
     match error.attribute() {
-        Some(attribute) => told.at(path(attribute)),
+        Some(attribute) => told.at(path(&attribute)),
         None => told,
     }
+}
+
+/// What cannot be of a route, each at its attribute.
+pub(crate) fn refused(problems: &[Problem]) -> Diagnostics {
+    let told = problems.iter().map(|problem| {
+        let summary = format!("{} cannot be as it is written", problem.attribute);
+        Diagnostic::error(summary, problem.message.clone()).at(path(&problem.attribute))
+    });
+    told.collect()
 }
 
 /// An error of Cloudflare while doing what `summary` says.

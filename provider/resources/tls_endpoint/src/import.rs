@@ -5,13 +5,13 @@ use ffe_cluster::k8s_openapi::api::core::v1::ConfigMap;
 use ffe_cluster::k8s_openapi::api::networking::v1::Ingress;
 use ffe_cluster::kube::api::ObjectMeta;
 use ffe_cluster::{Cluster, Mark, MarkState, ObjectRef};
-use ffe_routing::{Class, Described, Route};
+use ffe_routing::{Class, Described, PathType, Route, Rule};
 use ffe_session::diagnostic;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field, Imported, Model, Path, Private, Value};
 
 use crate::claim;
 use crate::errors::routing_diagnostic;
-use crate::model::{Backend, SecurityBefore, TlsEndpoint};
+use crate::model::{Backend, Middleware, PathBackend, SecurityBefore, TlsEndpoint};
 use crate::names::Names;
 use crate::objects::INPUTS;
 use crate::resource::private;
@@ -152,14 +152,52 @@ fn foreign(names: &Names, route: Option<&Route>) -> Result<TlsEndpoint, Diagnost
         let before = taken_over::security(&route.security);
         state.security = settle::security(&Attr::Null, Some(&before));
         state.security_before = before.into();
-        state.path = route.path.clone().into();
-        state.path_type = route.path_type.as_str().into();
-        state.backend =
-            Backend { service: route.backend.service.clone().into(), port: route.backend.port.to_string().into() }
-                .into();
+        match route.rules.as_slice() {
+            [only] => {
+                state.path = only.path.clone().into();
+                state.path_type = only.path_type.as_str().into();
+                let (service, port) = (only.backend.service.clone(), only.backend.port.to_string());
+                let protocol = protocol(only);
+                state.backend = Backend { service: service.into(), port: port.into(), protocol }.into();
+            }
+            [] => {}
+            several => {
+                // As the defaults of a configuration that has `backends`.
+                state.path = "/".into();
+                state.path_type = PathType::Prefix.as_str().into();
+                state.backends = several.iter().map(path_backend).collect::<Vec<_>>().into();
+            }
+        }
+        if !route.middlewares.is_empty() {
+            state.middlewares = route.middlewares.iter().map(|one| middleware(one, names)).collect::<Vec<_>>().into();
+        }
         if let Class::Ingress(class) = &route.class {
             state.ingress_class = class.clone().into();
         }
     }
     Ok(state)
+}
+
+fn path_backend(rule: &Rule) -> PathBackend {
+    PathBackend {
+        path: rule.path.clone().into(),
+        path_type: (rule.path_type != PathType::Prefix).then(|| rule.path_type.as_str().to_owned()).into(),
+        service: rule.backend.service.clone().into(),
+        port: rule.backend.port.to_string().into(),
+        protocol: protocol(rule),
+    }
+}
+
+fn protocol(rule: &Rule) -> Attr<String> {
+    rule.backend.protocol.map(|protocol| protocol.as_str().to_owned()).into()
+}
+
+fn middleware(one: &ffe_routing::Middleware, names: &Names) -> Middleware {
+    let elsewhere = one.namespace != names.namespace;
+    Middleware {
+        name: one.name.clone().into(),
+        namespace: elsewhere.then(|| one.namespace.clone()).into(),
+        kind: Attr::Null,
+        group: Attr::Null,
+    }
 }

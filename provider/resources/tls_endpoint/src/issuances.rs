@@ -74,6 +74,8 @@ struct Counted {
     accounts: BTreeSet<String>,
     /// Endpoints that order, by the domain that they order for.
     orders: BTreeMap<String, BTreeSet<String>>,
+    /// By endpoint: by what it is served, and its hosts.
+    served: BTreeMap<String, (String, Vec<String>)>,
 }
 
 impl Tally {
@@ -82,6 +84,24 @@ impl Tally {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = counted.accounts.insert(endpoint.to_owned());
         (is_new && counted.accounts.len() == ACCOUNTS).then_some(ACCOUNTS)
+    }
+
+    /// An endpoint will serve these hosts at a class or Gateway; names another one that will too, and the host.
+    pub(crate) fn serve(&self, endpoint: &str, place: &str, hosts: &[String]) -> Option<(String, String)> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = counted.served.iter().filter(|(other, (at, _))| *other != endpoint && at == place);
+        let shared = |theirs: &[String]| hosts.iter().find(|host| theirs.contains(host)).cloned();
+        let found = others.find_map(|(other, (_, theirs))| Some((other.clone(), shared(theirs)?)));
+        // The one that is refused is not there.
+        if found.is_none() {
+            counted.served.insert(endpoint.to_owned(), (place.to_owned(), hosts.to_vec()));
+        }
+        found
+    }
+
+    /// An endpoint is not, or not by this name, what it was.
+    pub(crate) fn forget(&self, endpoint: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).served.remove(endpoint);
     }
 
     /// The same for an order, and each of its domains.

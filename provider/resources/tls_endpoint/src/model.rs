@@ -11,7 +11,7 @@ use tfplugin::{Attr, Check, Model};
 pub use issuer::{Acme, Http01, Issuer, Solver, SolverGateway};
 
 use crate::checks::{
-    dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to, zone_name,
+    annotation_pairs, dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to, zone_name,
 };
 
 /// How the world reaches a service: its route, its DNS records, its certificate and the issuer of it, and the proof
@@ -46,13 +46,17 @@ pub struct TlsEndpoint {
     /// The host names, the main one first. `*.example.com` stands for every name below it and needs a DNS-01 solver.
     #[attr(required, check = hosts())]
     pub hosts: Attr<Vec<Attr<String>>>,
-    /// The service that answers; an element of `services` of an `ffe_release` fits.
-    #[attr(required)]
+    /// The service that answers; an element of `services` of an `ffe_release` fits. Several services: `backends` in its place.
+    #[attr(optional)]
     pub backend: Attr<Backend>,
+    /// Several services of the hosts, each below a path of its own, in place of `backend`, `path` and `path_type`. A request goes to
+    /// the longest path that fits. One host has one endpoint: what another one would serve below another path belongs here.
+    #[attr(optional)]
+    pub backends: Attr<Vec<PathBackend>>,
     /// The Secret for certificate and key; the Certificate has the same name. Default: `<name>-tls`.
     #[attr(optional, computed, check = dns_subdomain())]
     pub secret_name: Attr<String>,
-    /// The path below which requests go to the backend.
+    /// The path below which requests go to `backend`.
     #[attr(default = "/", check = url_path())]
     pub path: Attr<String>,
     /// How `path` is compared. `ImplementationSpecific` is for ingresses only.
@@ -91,6 +95,22 @@ pub struct TlsEndpoint {
     /// left out has the defaults below; of a site that was taken over (imported, or by `adopt`) it stays as it was.
     #[attr(optional, computed)]
     pub security: Attr<Security>,
+    /// What every request goes through beside that, in this order and after it: authentication, for instance. Made elsewhere, and
+    /// there before the endpoint is applied. At a Gateway they are filters of the routes (`ExtensionRef`); with ingress-nginx
+    /// `annotations` say such things.
+    #[attr(optional)]
+    pub middlewares: Attr<Vec<Middleware>>,
+    /// Annotations of the ingress or the routes, for what no attribute says. Refused are those that say what an attribute says,
+    /// cert-manager's, snippets, and the notes of tools. Ours and those of others stay beside them.
+    #[attr(optional, check = annotation_pairs())]
+    pub annotations: Attr<BTreeMap<String, Attr<String>>>,
+    /// Labels of the ingress or the routes, and of what belongs to them.
+    #[attr(optional, check = label_pairs())]
+    pub labels: Attr<BTreeMap<String, Attr<String>>>,
+    /// Whom a Gateway trusts behind backends with `protocol = "HTTPS"`: a BackendTLSPolicy of the endpoint's own for them. Left out:
+    /// what a policy of somebody else's says of them.
+    #[attr(optional)]
+    pub backend_tls: Attr<BackendTls>,
     /// The certificate.
     #[attr(optional)]
     pub certificate: Attr<Certificate>,
@@ -145,6 +165,59 @@ pub struct Backend {
     /// Number of its port, or, for an ingress, the port's name.
     #[attr(required, check = port())]
     pub port: Attr<String>,
+    /// What it speaks. Default: what the controller takes it to speak, which is HTTP mostly. The service itself is not changed: where
+    /// a controller goes by it, the plan says what it has to have.
+    #[attr(optional, one_of("HTTP", "HTTPS", "H2C", "GRPC"))]
+    pub protocol: Attr<String>,
+}
+
+/// What requests go through, made elsewhere.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct Middleware {
+    /// Its name. With `@` and the name of a provider one that Traefik knows from elsewhere, such as `login@file`.
+    #[attr(required)]
+    pub name: Attr<String>,
+    /// Its namespace. Default: the endpoint's, which at a Gateway it must be.
+    #[attr(optional, check = dns_label())]
+    pub namespace: Attr<String>,
+    /// Its kind. Default: `Middleware`.
+    #[attr(optional)]
+    pub kind: Attr<String>,
+    /// Its API group. Default: `traefik.io`. Another one is for a Gateway whose controller knows it.
+    #[attr(optional, check = dns_subdomain())]
+    pub group: Attr<String>,
+}
+
+/// Whom a Gateway trusts behind it.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct BackendTls {
+    /// The name for which the backends have certificates.
+    #[attr(required, check = dns_subdomain())]
+    pub hostname: Attr<String>,
+    /// The ConfigMap of the endpoint's namespace with their authority, in `ca.crt`. Default: the authorities that the controller's
+    /// system trusts.
+    #[attr(optional, check = dns_subdomain())]
+    pub ca_config_map: Attr<String>,
+}
+
+/// A path, and the service that answers below it.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct PathBackend {
+    /// The path below which requests go to the service. It is handed on as it is.
+    #[attr(required, check = url_path())]
+    pub path: Attr<String>,
+    /// How it is compared. Default: `Prefix`. `ImplementationSpecific` is for ingresses only.
+    #[attr(optional, one_of("Prefix", "Exact", "ImplementationSpecific"))]
+    pub path_type: Attr<String>,
+    /// The name of the service.
+    #[attr(required, check = dns_label())]
+    pub service: Attr<String>,
+    /// Number of its port, or, for an ingress, the port's name.
+    #[attr(required, check = port())]
+    pub port: Attr<String>,
+    /// What it speaks, as in `backend`.
+    #[attr(optional, one_of("HTTP", "HTTPS", "H2C", "GRPC"))]
+    pub protocol: Attr<String>,
 }
 
 /// A Gateway of the Gateway API.
@@ -301,11 +374,12 @@ pub struct Verify {
     /// Whether it is looked at.
     #[attr(default = true)]
     pub enabled: Attr<bool>,
-    /// The path that is asked for on every host, below the endpoint's `path`. Default: `/health`; for an endpoint that serves
-    /// another `path` than everything below `/`, that path.
+    /// The path that is asked for on every host, below the endpoint's `path`, or a path of `backends`. Default: `/health`; for an
+    /// endpoint that does not serve everything below `/`, its (first) path. Each other path of `backends` is asked for too, unless
+    /// one of `checks` goes to its service: any status below 500 will do, but 404 and 429.
     #[attr(optional, computed, check = url_path())]
     pub path: Attr<String>,
-    /// The status that is expected of it. Default: 200; where the path is the endpoint's own because none is named, any that
+    /// The status that is expected of it: 401 where a middleware asks who it is. Default: 200; where the path is the endpoint's own because none is named, any that
     /// shows that the application answers: below 500, and neither 404 nor 429.
     #[attr(optional, computed, check = Check::between(100, 599))]
     pub status: Attr<i64>,
@@ -340,7 +414,7 @@ pub struct Verify {
     /// takes up changes at once answers the same all that time, and waiting would change nothing.
     #[attr(default = "10m", check = duration())]
     pub timeout: Attr<String>,
-    /// Further requests on the first host.
+    /// Further requests on the first host. One below a path of `backends` is asked for in place of that path.
     #[attr(optional)]
     pub checks: Attr<Vec<ExtraCheck>>,
 }

@@ -16,7 +16,7 @@ use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
 use crate::desired::{Desired, Found, Part, find};
-use crate::errors::cloudflare_diagnostic;
+use crate::errors::{cloudflare_diagnostic, refused};
 use crate::issuances::Tally;
 use crate::model::TlsEndpoint;
 use crate::names::Names;
@@ -89,7 +89,10 @@ pub(crate) async fn plan(
         diagnostics.extend(in_use::renamed(&cluster, former, &spec, &plan.config).await);
     }
     let former: Vec<Names> = former.into_iter().map(|former| former.names).collect();
-    diagnostics.extend(foresee_route(&cluster, &spec, creating, &former).await);
+    diagnostics.extend(impossible(&spec));
+    let hosts_before = plan.prior.as_ref().map(look::hosts_of).unwrap_or_default();
+    diagnostics.extend(beside_others(tally, plan, &spec));
+    diagnostics.extend(foresee_route(&cluster, &spec, (creating, &hosts_before), &former).await);
     if !plan.is_create() || plan.planned.adopt == Attr::Known(true) {
         diagnostics.extend(in_use::told(&cluster, plan, &spec).await);
     }
@@ -202,10 +205,13 @@ async fn foresee_loss(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
     };
     let (theirs, ours, mut lost) = (&described.route, &spec.route, described.lost);
     lost.extend(theirs.hosts.iter().filter(|host| !ours.hosts.contains(host)).map(|host| format!("host {host}")));
-    let leads = |route: &ffe_routing::Route| (route.path.clone(), route.backend.service.clone());
-    if leads(theirs) != leads(ours) && !theirs.backend.service.is_empty() {
-        lost.push(format!("path {} to Service {}:{}", theirs.path, theirs.backend.service, theirs.backend.port));
-    }
+    let leads = |rule: &ffe_routing::Rule| (rule.path.clone(), rule.backend.service.clone());
+    let kept = |rule: &ffe_routing::Rule| ours.rules.iter().any(|one| leads(one) == leads(rule));
+    let kept_middleware =
+        |one: &ffe_routing::Middleware| ours.middlewares.iter().any(|known| known.reference() == one.reference());
+    let middlewares = theirs.middlewares.iter().filter(|one| !kept_middleware(one));
+    lost.extend(middlewares.map(|one| format!("{one}; to keep it, name it in middlewares")));
+    lost.extend(theirs.rules.iter().filter(|rule| !kept(rule)).map(|rule| format!("path {rule}")));
     (!lost.is_empty()).then(|| {
         let list = lost.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n");
         Diagnostic::warning(
@@ -264,7 +270,12 @@ async fn foresee_issuer(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
 }
 
 /// What the class cannot do, and others who serve the same.
-async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool, former: &[Names]) -> Diagnostics {
+async fn foresee_route(
+    cluster: &Cluster,
+    spec: &Spec,
+    (creating, hosts_before): (bool, &[String]),
+    former: &[Names],
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
         Ok(resolved) => resolved,
@@ -273,11 +284,22 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool, former: &
             return diagnostics;
         }
     };
+    diagnostics.extend(refused(&ffe_routing::refusals(&spec.route, &resolved)));
+    match ffe_routing::unmet(cluster, &spec.route, &resolved).await {
+        // It may be made, or changed, in the same run.
+        Ok(unmet) => diagnostics.extend(refused(&unmet).into_iter().map(warning)),
+        Err(error) => tracing::info!(%error, "what others have made for the route was not looked at"),
+    }
     diagnostics.extend(served::as_one(&ffe_routing::warnings(&spec.route, &resolved)));
     diagnostics.extend(served::counted_as_one(cluster, spec, &resolved).await);
     match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
         Ok(conflicts) => {
             for conflict in conflicts.into_iter().filter(|conflict| !route::is_of(&conflict.object, former)) {
+                // Another endpoint for the host goes on as it is, or the configuration says otherwise: it does not go by itself.
+                if claim::is_of_two_endpoints(&conflict, creating, hosts_before, spec.adopt) {
+                    diagnostics.push(claim::refuse_second(&conflict));
+                    continue;
+                }
                 let refused = if conflict.fatal && creating {
                     " It may go in the same run; as long as it is there, the endpoint is not made."
                 } else {
@@ -291,6 +313,24 @@ async fn foresee_route(cluster: &Cluster, spec: &Spec, creating: bool, former: &
         Err(error) => tracing::info!(%error, "other routes were not looked at"),
     }
     diagnostics
+}
+
+/// What no cluster would take of the route, or the endpoint does not let be said.
+fn impossible(spec: &Spec) -> Diagnostics {
+    let told = ["backends", "backend_tls", "labels", "annotations", "middlewares"];
+    let mut problems = spec.route.problems();
+    problems.retain(|problem| told.iter().any(|one| problem.attribute.starts_with(one)));
+    refused(&problems)
+}
+
+/// Two endpoints of one run for the same host, of which the cluster knows nothing yet.
+fn beside_others(tally: &Tally, plan: &Plan<TlsEndpoint>, spec: &Spec) -> Option<Diagnostic> {
+    if let Some(prior) = plan.prior.as_ref().and_then(Spec::of) {
+        tally.forget(&prior.names.import_id());
+    }
+    let (endpoint, place) = (spec.names.import_id(), format!("{:?}", spec.route.class));
+    let (other, host) = tally.serve(&endpoint, &place, &spec.hosts)?;
+    (!spec.adopt).then(|| claim::refuse_second_of_run(&other, &host))
 }
 
 /// Records of somebody else's, as far as the target is known.

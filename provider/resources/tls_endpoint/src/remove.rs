@@ -406,6 +406,8 @@ pub(crate) fn known_objects(spec: &Spec) -> Vec<ObjectRef> {
     let of_its_class = |object: &ObjectRef| object.api_version.starts_with(GATEWAY_GROUP) == at_a_gateway;
     let mut known = ffe_routing::names(&names.namespace, &names.name);
     known.retain(of_its_class);
+    // A kind that few clusters serve, and few may look at.
+    known.retain(|object| object.kind != "BackendTLSPolicy" || spec.route.backend_tls.is_some());
     known.extend([record_object(names), certificate_ref(&names.namespace, &spec.certificate.secret_name)]);
     if spec.alert.is_some() {
         known.push(alert_object(names));

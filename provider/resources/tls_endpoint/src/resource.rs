@@ -103,6 +103,7 @@ impl Resource for TlsEndpointResource {
 
     async fn plan_destroy(&self, _cx: &Context, prior: &TlsEndpoint, _private: &Private) -> Diagnostics {
         let (Some(spec), Ok(cluster)) = (Spec::of(prior), self.session.cluster()) else { return Diagnostics::new() };
+        self.tally.forget(&spec.names.import_id());
         issuances::warning(&cluster, &spec, "destroyed").await.into_iter().collect()
     }
 
@@ -329,11 +330,16 @@ fn as_far_as(prior: TlsEndpoint, planned: &TlsEndpoint, done: &Done) -> TlsEndpo
             Step::Route if done.moves => {}
             Step::Route => {
                 state.backend = planned.backend.clone();
+                state.backends = planned.backends.clone();
                 state.path = planned.path.clone();
                 state.path_type = planned.path_type.clone();
                 state.ingress_class = planned.ingress_class.clone();
                 state.gateway = planned.gateway.clone();
                 state.security = planned.security.clone();
+                state.middlewares = planned.middlewares.clone();
+                state.annotations = planned.annotations.clone();
+                state.labels = planned.labels.clone();
+                state.backend_tls = planned.backend_tls.clone();
             }
             Step::Address if done.moves => {}
             Step::Address => state.address = done.address().map(str::to_owned).into(),

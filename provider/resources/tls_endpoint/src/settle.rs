@@ -2,6 +2,7 @@
 //!
 //! Nothing here looks at a prior value: an attribute that is removed from the configuration falls back to its default.
 
+use ffe_routing::{Backend, PathType, Rule};
 use tfplugin::Attr;
 
 use crate::model::{Gateway, Issuer, Security, SecurityBefore, TlsEndpoint, Verify};
@@ -132,14 +133,7 @@ pub(crate) fn security(configured: &Attr<Security>, before: Option<&SecurityBefo
 /// Which path is asked for, and which status is expected of it; a status of none is any answer of the application.
 pub(crate) fn looked_for(config: &TlsEndpoint, verify: Option<&Verify>) -> (Attr<String>, Attr<i64>) {
     let (path, status) = verify.map_or((Attr::Null, Attr::Null), |given| (given.path.clone(), given.status));
-    let served = match (&config.path, config.path_type.as_str()) {
-        (Attr::Unknown, _) => Attr::Unknown,
-        (served, kind) => {
-            let served = served.as_str().unwrap_or("/");
-            let all = served == "/" && kind != Some("Exact");
-            Attr::Known(if all { HEALTH } else { literal(served) }.to_owned())
-        }
-    };
+    let served = served(config);
     let is_own = path.is_null() && served.as_str() != Some(HEALTH);
     let expected = match (&path, &served) {
         (Attr::Null, Attr::Unknown) | (Attr::Unknown, _) => Attr::Unknown,
@@ -149,11 +143,26 @@ pub(crate) fn looked_for(config: &TlsEndpoint, verify: Option<&Verify>) -> (Attr
     (path.or(served), status.or(expected))
 }
 
-/// As much of a path as is no pattern: some controllers take one where the type is `ImplementationSpecific`.
-fn literal(path: &str) -> &str {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
-    let end = path.find(|c| !plain(c)).unwrap_or(path.len());
-    if end == 0 { "/" } else { &path[..end] }
+/// What is asked for where nothing is said of it.
+fn served(config: &TlsEndpoint) -> Attr<String> {
+    let paths: Vec<(&Attr<String>, &Attr<String>)> = match &config.backends {
+        Attr::Unknown => return Attr::Unknown,
+        Attr::Null => vec![(&config.path, &config.path_type)],
+        Attr::Known(backends) => backends.iter().map(|one| (&one.path, &one.path_type)).collect(),
+    };
+    if paths.iter().any(|(path, kind)| path.is_unknown() || kind.is_unknown()) {
+        return Attr::Unknown;
+    }
+    let rules = paths.into_iter().map(|(path, kind)| {
+        let path_type = kind.as_str().and_then(PathType::parse).unwrap_or_default();
+        Rule { path_type, ..Rule::new(path.as_str().unwrap_or("/"), Backend::new("", 80)) }
+    });
+    let rules: Vec<Rule> = rules.collect();
+    let all = rules.iter().any(|rule| rule.path == "/" && rule.path_type != PathType::Exact);
+    match rules.first() {
+        Some(first) if !all => first.literal().into(),
+        _ => HEALTH.into(),
+    }
 }
 
 fn url(host: &str) -> Option<String> {
@@ -293,6 +302,11 @@ mod tests {
         ] {
             assert_eq!(of(more.clone()), (path.into(), status), "{more}");
         }
+        let backends = |all: Json| of(json!({ "backend": null, "backends": all, "verify": {} }));
+        let one = |path: &str| json!({ "path": path, "service": "web", "port": "80" });
+        assert_eq!(backends(json!([one("/v1"), one("/")])), ("/health".into(), Attr::Known(200)));
+        assert_eq!(backends(json!([one("/v1"), one("/v2")])), ("/v1".into(), Attr::Null));
+        assert_eq!(backends(json!("?")), (Attr::Unknown, Attr::Unknown));
         assert_eq!(of(json!({ "path": "?", "verify": {} })), (Attr::Unknown, Attr::Unknown));
         assert_eq!(of(json!({ "verify": { "path": "?" } })), (Attr::Unknown, Attr::Unknown));
     }

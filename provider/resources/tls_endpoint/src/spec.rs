@@ -10,7 +10,9 @@ use ffe_cert_manager::{
 };
 use ffe_cloudflare::Adopt;
 use ffe_cluster::parse_duration;
-use ffe_routing::{Backend, Class, GatewayRef, PathType, Route, Security};
+use ffe_routing::{
+    Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Protocol, Route, Rule, Security,
+};
 use tfplugin::Attr;
 
 use crate::checks::TARGET_INGRESS;
@@ -36,6 +38,8 @@ pub(crate) struct Spec {
     pub(crate) dns: Option<DnsSpec>,
     pub(crate) alert: Option<AlertSpec>,
     pub(crate) keep_secret: bool,
+    /// What others have may be taken over, or served beside.
+    pub(crate) adopt: bool,
     /// Until the certificate is issued.
     pub(crate) timeout: Duration,
 }
@@ -108,6 +112,7 @@ impl Spec {
             alert: alert(model),
             certificate,
             keep_secret: model.keep_secret.unwrap_or(true),
+            adopt: model.adopt.unwrap_or(false),
             timeout: duration(&model.timeout, 600),
             names,
             hosts,
@@ -129,7 +134,7 @@ fn optional(attribute: &Attr<String>) -> Option<Option<String>> {
 }
 
 fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str) -> Option<Route> {
-    let backend = model.backend.known()?;
+    let rules = rules(model)?;
     let class = match &model.gateway {
         Attr::Unknown => return None,
         Attr::Null => Class::Ingress(optional(&model.ingress_class)?),
@@ -141,10 +146,7 @@ fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str
     };
     let security = model.security.known()?;
     let header = |text: &Attr<String>| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    let backend = Backend::new(backend.service.as_str()?, backend.port.as_str()?);
     Some(Route {
-        path: model.path.as_str()?.to_owned(),
-        path_type: PathType::parse(model.path_type.as_str()?)?,
         security: Security {
             ssl_redirect: security.ssl_redirect.unwrap_or(true),
             hsts_max_age: security.hsts_max_age.known().and_then(|age| u64::try_from(*age).ok()).filter(|age| *age > 0),
@@ -154,8 +156,68 @@ fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str
             content_type_nosniff: security.content_type_nosniff.unwrap_or(true),
             requests_per_minute: security.requests_per_minute.known().and_then(|limit| u32::try_from(*limit).ok()),
         },
-        ..Route::new(&names.namespace, &names.name, hosts, secret_name, backend, class)
-    })
+        middlewares: middlewares(model, &names.namespace)?,
+        annotations: pairs(&model.annotations)?,
+        labels: pairs(&model.labels)?,
+        backend_tls: match &model.backend_tls {
+            Attr::Null => None,
+            trust => {
+                let trust = trust.known()?;
+                let hostname = trust.hostname.as_str()?.to_owned();
+                Some(BackendTls { hostname, ca_config_map: optional(&trust.ca_config_map)? })
+            }
+        },
+        ..Route::new(&names.namespace, &names.name, hosts, secret_name, rules.first()?.backend.clone(), class)
+    }
+    .leading_to(rules))
+}
+
+/// Which paths lead where; `None` where something of it is not known.
+pub(crate) fn rules(model: &TlsEndpoint) -> Option<Vec<Rule>> {
+    let rule = |path: &str, kind: &Attr<String>, backend: [&Attr<String>; 3]| {
+        let path_type = PathType::parse(optional(kind)?.as_deref().unwrap_or("Prefix"))?;
+        let [service, port, protocol] = backend;
+        let protocol = optional(protocol)?.as_deref().and_then(Protocol::parse);
+        let backend = Backend { protocol, ..Backend::new(service.as_str()?, port.as_str()?) };
+        Some(Rule { path_type, ..Rule::new(path, backend) })
+    };
+    match (&model.backends, &model.backend) {
+        (Attr::Null, Attr::Known(backend)) => {
+            let path = optional(&model.path)?;
+            let path = path.as_deref().unwrap_or("/");
+            Some(vec![rule(path, &model.path_type, [&backend.service, &backend.port, &backend.protocol])?])
+        }
+        (Attr::Known(backends), _) => {
+            let backend = |one: &model::PathBackend| {
+                rule(one.path.as_str()?, &one.path_type, [&one.service, &one.port, &one.protocol])
+            };
+            backends.iter().map(backend).collect()
+        }
+        _ => None,
+    }
+}
+
+fn middlewares(model: &TlsEndpoint, namespace: &str) -> Option<Vec<Middleware>> {
+    let all = match &model.middlewares {
+        Attr::Null => return Some(Vec::new()),
+        all => all.known()?,
+    };
+    let of = |one: &model::Middleware| {
+        let default = Middleware::new(&optional(&one.namespace)?.unwrap_or(namespace.to_owned()), one.name.as_str()?);
+        Some(Middleware {
+            group: optional(&one.group)?.unwrap_or(default.group),
+            kind: optional(&one.kind)?.unwrap_or(default.kind),
+            ..default
+        })
+    };
+    all.iter().map(of).collect()
+}
+
+fn pairs(map: &Attr<BTreeMap<String, Attr<String>>>) -> Option<BTreeMap<String, String>> {
+    match map {
+        Attr::Null => Some(BTreeMap::new()),
+        map => map.known()?.iter().map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect(),
+    }
 }
 
 fn issuer_ref(issuer: &model::Issuer) -> Option<IssuerRef> {
@@ -307,9 +369,31 @@ mod tests {
             json!({ "issuer": "?" }),
             json!({ "gateway": "?" }),
             json!({ "certificate": { "duration": "?" } }),
+            json!({ "annotations": "?" }),
+            json!({ "annotations": { "team": "?" } }),
+            json!({ "labels": "?" }),
+            json!({ "middlewares": ["?"] }),
+            json!({ "middlewares": [{ "name": "login", "namespace": "?" }] }),
+            json!({ "backend_tls": "?" }),
+            json!({ "backend": { "service": "backend", "port": "80", "protocol": "?" } }),
             json!({ "dns": { "zone": "?" } }),
         ] {
             assert_eq!(Spec::of(&settled(minimal(unknown.clone()))), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn several_backends_are_rules_in_their_order() {
+        let backends = json!([
+            { "path": "/", "service": "web", "port": "80" },
+            { "path": "/api", "path_type": "Exact", "service": "api", "port": "http" },
+        ]);
+        let spec = spec(json!({ "backend": null, "backends": backends }));
+        let told: Vec<String> = spec.route.rules.iter().map(|rule| format!("{:?} {rule}", rule.path_type)).collect();
+        assert_eq!(told, ["Prefix / to Service web:80", "Exact /api to Service api:http"]);
+        for unknown in [json!("?"), json!([{ "path": "/", "service": "?", "port": "80" }]), json!(["?"])] {
+            let model = settled(minimal(json!({ "backend": null, "backends": unknown })));
+            assert_eq!(Spec::of(&model), None, "{unknown}");
         }
     }
 

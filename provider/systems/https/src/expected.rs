@@ -56,6 +56,7 @@ pub struct ExtraCheck {
     pub path: String,
     /// Its token.
     pub bearer: Option<Bearer>,
-    /// The status that it should be answered with.
-    pub status: u16,
+    /// The status that it should be answered with; none: any that shows that the application answers, as with
+    /// [`Expected::answers`].
+    pub status: Option<u16>,
 }

@@ -1,41 +1,68 @@
-//! The Service behind a route: its port's number, and whether anybody answers there.
+//! The Services behind a route: their ports' numbers, and whether anybody answers there.
 
 use ffe_cluster::k8s_openapi::api::core::v1::{Service, ServicePort};
 use ffe_cluster::k8s_openapi::api::discovery::v1::EndpointSlice;
 use ffe_cluster::{Cluster, Kind, Query};
 
 use crate::error::{Error, Result};
-use crate::route::{Port, Route};
+use crate::route::{Backend, Port, Route};
 
-/// The number of the backend's port.
-pub(crate) async fn port_number(cluster: &Cluster, route: &Route) -> Result<u16> {
-    if let Port::Number(number) = route.backend.port {
-        return Ok(number);
+/// The numbers of the backends' ports, in the order of the rules.
+pub(crate) async fn port_numbers(cluster: &Cluster, route: &Route) -> Result<Vec<u16>> {
+    let mut numbers = Vec::new();
+    for (index, rule) in route.rules.iter().enumerate() {
+        let backend = &rule.backend;
+        let number = match backend.port {
+            Port::Number(number) => number,
+            Port::Name(_) => number_of(cluster, &route.namespace, backend).await?.map_err(|message| Error::NoPort {
+                service: service_name(&route.namespace, backend),
+                message,
+                index: (route.rules.len() > 1).then_some(index),
+            })?,
+        };
+        numbers.push(number);
     }
-    let refuse = |message: String| Error::NoPort { service: service_name(route), message };
-    let ports = match ports(cluster, route).await? {
-        Some(ports) => ports,
-        None => return Err(refuse("does not exist yet".to_owned())),
-    };
-    let found = ports.iter().find(|port| is_meant(port, &route.backend.port));
-    found.and_then(|port| u16::try_from(port.port).ok()).ok_or_else(|| refuse(no_such_port(route, &ports)))
+    Ok(numbers)
 }
 
-/// Why the backend cannot answer, in a sentence; None when it can. Ingress controllers answer for such a route in
+/// The number of a port that is given by its name, or why there is none.
+async fn number_of(cluster: &Cluster, namespace: &str, backend: &Backend) -> Result<Result<u16, String>> {
+    let Some(ports) = ports(cluster, namespace, backend).await? else {
+        return Ok(Err("does not exist yet".to_owned()));
+    };
+    let found = ports.iter().find(|port| is_meant(port, &backend.port));
+    Ok(found.and_then(|port| u16::try_from(port.port).ok()).ok_or_else(|| no_such_port(backend, &ports)))
+}
+
+/// Why a backend cannot answer, in a sentence; None when all of them can. Ingress controllers answer for such a route in
 /// ways that do not name the cause: ingress-nginx with 503, Traefik with 404, because it leaves the route out.
 ///
 /// # Errors
 /// Those of reads; whoever may not read EndpointSlices gets no answer about them.
 pub async fn backend_problem(cluster: &Cluster, route: &Route) -> Result<Option<String>> {
-    let name = service_name(route);
-    let Some(ports) = ports(cluster, route).await? else {
+    let mut asked: Vec<&Backend> = Vec::new();
+    for backend in route.rules.iter().map(|rule| &rule.backend) {
+        if asked.contains(&backend) {
+            continue;
+        }
+        asked.push(backend);
+        if let Some(problem) = problem_of(cluster, &route.namespace, backend).await? {
+            return Ok(Some(problem));
+        }
+    }
+    Ok(None)
+}
+
+async fn problem_of(cluster: &Cluster, namespace: &str, backend: &Backend) -> Result<Option<String>> {
+    let name = service_name(namespace, backend);
+    let Some(ports) = ports(cluster, namespace, backend).await? else {
         return Ok(Some(format!("Service {name} does not exist")));
     };
-    if !ports.iter().any(|port| is_meant(port, &route.backend.port)) {
-        return Ok(Some(format!("Service {name} {}", no_such_port(route, &ports))));
+    if !ports.iter().any(|port| is_meant(port, &backend.port)) {
+        return Ok(Some(format!("Service {name} {}", no_such_port(backend, &ports))));
     }
-    let query = Query::labels(format!("kubernetes.io/service-name={}", route.backend.service));
-    let slices: Vec<EndpointSlice> = match cluster.list(Some(&route.namespace), &query).await {
+    let query = Query::labels(format!("kubernetes.io/service-name={}", backend.service));
+    let slices: Vec<EndpointSlice> = match cluster.list(Some(namespace), &query).await {
         Err(error) if error.kind() == Kind::Forbidden => return Ok(None),
         other => other?,
     };
@@ -46,29 +73,30 @@ pub async fn backend_problem(cluster: &Cluster, route: &Route) -> Result<Option<
     Ok((ready.count() == 0).then(|| format!("Service {name} has no pod that is ready")))
 }
 
-fn service_name(route: &Route) -> String {
-    format!("{}/{}", route.namespace, route.backend.service)
+fn service_name(namespace: &str, backend: &Backend) -> String {
+    format!("{namespace}/{}", backend.service)
 }
 
-async fn ports(cluster: &Cluster, route: &Route) -> Result<Option<Vec<ServicePort>>> {
-    let found: Option<Service> = cluster.find(Some(&route.namespace), &route.backend.service).await?;
+/// The ports of the Service; None when it does not exist.
+async fn ports(cluster: &Cluster, namespace: &str, backend: &Backend) -> Result<Option<Vec<ServicePort>>> {
+    let found: Option<Service> = cluster.find(Some(namespace), &backend.service).await?;
     Ok(found.map(|found| found.spec.and_then(|spec| spec.ports).unwrap_or_default()))
 }
 
-fn is_meant(port: &ServicePort, wanted: &Port) -> bool {
+pub(crate) fn is_meant(port: &ServicePort, wanted: &Port) -> bool {
     match wanted {
         Port::Number(number) => port.port == i32::from(*number),
         Port::Name(name) => port.name.as_ref() == Some(name),
     }
 }
 
-fn no_such_port(route: &Route, ports: &[ServicePort]) -> String {
+fn no_such_port(backend: &Backend, ports: &[ServicePort]) -> String {
     let known: Vec<String> = ports
         .iter()
         .map(|port| port.name.as_ref().map_or(port.port.to_string(), |name| format!("{} ({name})", port.port)))
         .collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    format!("has no port {}; it has {known}", route.backend.port)
+    format!("has no port {}; it has {known}", backend.port)
 }
 
 #[cfg(test)]
@@ -89,7 +117,7 @@ mod tests {
         api.put(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "finance-feedback-engine", "namespace": "ffe"},
             "spec": {"ports": [{"name": "http", "port": 80}, {"port": 9100}]}}));
         assert_eq!(say().await, "Service ffe/finance-feedback-engine has no port 8000; it has 80 (http), 9100");
-        route.backend.port = Port::Name("http".to_owned());
+        route.rules[0].backend.port = Port::Name("http".to_owned());
         let say = || async { backend_problem(&cluster, &route).await.unwrap().unwrap_or_default() };
         assert_eq!(say().await, "Service ffe/finance-feedback-engine has no pod that is ready");
         let slice = |conditions: Value| {

@@ -1,9 +1,11 @@
-//! Others who serve the same: two routes for one host and path, and it is chance which one answers.
+//! Others who serve the same: two routes for one host and path, and it is chance which one answers; or two endpoints for one
+//! host, and it is chance whose certificate is shown.
 
 use std::fmt;
 
 use ffe_cluster::k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress};
-use ffe_cluster::{Cluster, Kind, ObjectRef, Query};
+use ffe_cluster::kube::api::ObjectMeta;
+use ffe_cluster::{Cluster, Kind, Mark, ObjectRef, Query};
 use serde_json::Value;
 
 use crate::Resolved;
@@ -15,15 +17,20 @@ use crate::route::{PathType, Route};
 const SOLVER: &str = "acme.cert-manager.io/http01-solver";
 const LEGACY_CLASS: &str = "kubernetes.io/ingress.class";
 
-/// An object of somebody else that serves one of our hosts and our path.
+/// An object of somebody else that serves one of our hosts, and one of our paths unless it is another endpoint's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The Ingress or HTTPRoute
     pub object: ObjectRef,
     /// The host that both serve
     pub host: String,
-    /// The path that both serve
+    /// The path that it serves
     pub path: String,
+    /// The endpoint that it belongs to, `namespace/name`
+    pub endpoint: Option<String>,
+    /// Whether it is our path too. Paths apart from each other are a conflict only between endpoints: each has a certificate for
+    /// the host, and a controller shows one of them.
+    pub same_path: bool,
     /// Who manages it, by its label `app.kubernetes.io/managed-by`
     pub manager: Option<String>,
     /// Whether it hangs on the same class or Gateway, so that both would answer. Otherwise it depends on DNS who does.
@@ -33,6 +40,14 @@ pub struct Conflict {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} already serves {}{}", self.object, self.host, self.path)?;
+        if let (Some(endpoint), false) = (&self.endpoint, self.same_path) {
+            write!(f, ", for endpoint {endpoint}")?;
+            return f.write_str(if self.fatal {
+                ": a host has one certificate, and each of the two endpoints would have its own"
+            } else {
+                ", by another class: which of the two answers depends on where DNS leads"
+            });
+        }
         if let Some(manager) = &self.manager {
             write!(f, " (managed by {manager})")?;
         }
@@ -46,6 +61,14 @@ impl fmt::Display for Conflict {
 impl Conflict {
     /// What to do about it.
     pub fn advice(&self) -> String {
+        if let (Some(endpoint), false) = (&self.endpoint, self.same_path) {
+            return format!(
+                "One endpoint leads to several services: give this one `backends` with an element for each path, such as \
+                    backends = [{{ path = \"/\", service = \"web\", port = 80 }}, {{ path = \"{}\", service = \"api\", port = \
+                    80 }}], and remove endpoint {endpoint}, or take the host out of it.",
+                if self.path == "/" { "/api" } else { &self.path }
+            );
+        }
         match self.manager.as_deref() {
             Some("Helm") => format!(
                 "Switch it off in the values of its chart (`ingress.enabled = false`; the environment's `values` do), \
@@ -75,19 +98,10 @@ pub async fn conflicts(cluster: &Cluster, route: &Route, resolved: &Resolved) ->
             continue;
         }
         let fatal = matches!(resolved, Resolved::Ingress(served) if class_of(&ingress) == Some(served.class.as_str()));
-        let manager = manager(ingress.metadata.labels.as_ref());
+        let other = Other { object, meta: &ingress.metadata, fatal, fatal_for_endpoints: fatal };
         for (host, path) in served_by(&ingress) {
-            if let Some(host) = ours(route, host)
-                && same_path(route, path.path.as_deref().unwrap_or("/"), PathType::parse(&path.path_type))
-            {
-                found.push(Conflict {
-                    object: object.clone(),
-                    host,
-                    path: route.path.clone(),
-                    manager: manager.clone(),
-                    fatal,
-                });
-            }
+            let kind = PathType::parse(&path.path_type).unwrap_or_default();
+            found.extend(other.conflict(route, host, path.path.as_deref().unwrap_or("/"), kind));
         }
     }
     for http_route in routes(cluster, route).await? {
@@ -97,18 +111,59 @@ pub async fn conflicts(cluster: &Cluster, route: &Route, resolved: &Resolved) ->
         if own.contains(&object) || is_solver(meta.labels.as_ref()) {
             continue;
         }
-        let fatal = shares_gateway(&http_route.data, meta.namespace.as_deref().unwrap_or_default(), resolved);
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let other = Other {
+            object,
+            meta,
+            fatal: shares_gateway(&http_route.data, namespace, resolved, false),
+            fatal_for_endpoints: shares_gateway(&http_route.data, namespace, resolved, true),
+        };
         for host in texts(&http_route.data, "/spec/hostnames") {
-            if let Some(host) = ours(route, host)
-                && matched_paths(&http_route.data).any(|(path, kind)| same_path(route, path, Some(kind)))
-            {
-                let manager = manager(meta.labels.as_ref());
-                found.push(Conflict { object: object.clone(), host, path: route.path.clone(), manager, fatal });
+            for (path, kind) in matched_paths(&http_route.data) {
+                found.extend(other.conflict(route, host, path, kind));
             }
         }
     }
-    found.dedup();
-    Ok(found)
+    let mut told: Vec<Conflict> = Vec::new();
+    for conflict in found {
+        // the Ingress or route for plain HTTP says nothing more
+        let known = |told: &Conflict| {
+            told == &conflict
+                || (told.endpoint.is_some()
+                    && (&told.endpoint, &told.host, &told.path) == (&conflict.endpoint, &conflict.host, &conflict.path))
+        };
+        if !told.iter().any(known) {
+            told.push(conflict);
+        }
+    }
+    Ok(told)
+}
+
+/// A route of somebody else.
+struct Other<'a> {
+    object: ObjectRef,
+    meta: &'a ObjectMeta,
+    /// It answers at the same place.
+    fatal: bool,
+    /// The same where it is an endpoint's, which has a listener of its own, or another one's, at the same Gateway.
+    fatal_for_endpoints: bool,
+}
+
+impl Other<'_> {
+    fn conflict(&self, route: &Route, host: &str, path: &str, kind: PathType) -> Option<Conflict> {
+        let host = ours(route, host)?;
+        let same_path = route.rules.iter().any(|rule| rule.is_at(path, Some(kind)));
+        let endpoint = Mark::read(self.meta).map(|mark| mark.owner.id);
+        (same_path || endpoint.is_some()).then(|| Conflict {
+            object: self.object.clone(),
+            host,
+            path: if path.is_empty() { "/" } else { path }.to_owned(),
+            manager: manager(self.meta.labels.as_ref()),
+            fatal: if endpoint.is_some() && !same_path { self.fatal_for_endpoints } else { self.fatal },
+            endpoint,
+            same_path,
+        })
+    }
 }
 
 async fn ingresses(cluster: &Cluster, route: &Route) -> Result<Vec<Ingress>> {
@@ -156,13 +211,6 @@ fn ours(route: &Route, host: &str) -> Option<String> {
     route.hosts.iter().find(|own| *own == host).cloned()
 }
 
-fn same_path(route: &Route, path: &str, kind: Option<PathType>) -> bool {
-    let exact = |kind: PathType| kind == PathType::Exact;
-    let path = if path.is_empty() { "/" } else { path };
-    path.trim_end_matches('/') == route.path.trim_end_matches('/')
-        && exact(kind.unwrap_or_default()) == exact(route.path_type)
-}
-
 fn matched_paths(route: &Value) -> impl Iterator<Item = (&str, PathType)> {
     let rules = route.pointer("/spec/rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     rules.iter().flat_map(|rule| {
@@ -177,7 +225,7 @@ fn matched_paths(route: &Value) -> impl Iterator<Item = (&str, PathType)> {
     })
 }
 
-fn shares_gateway(http_route: &Value, namespace: &str, resolved: &Resolved) -> bool {
+fn shares_gateway(http_route: &Value, namespace: &str, resolved: &Resolved, at_any_listener: bool) -> bool {
     let Resolved::Gateway(attachment) = resolved else { return false };
     let gateway = &attachment.gateway;
     let parents =
@@ -187,7 +235,7 @@ fn shares_gateway(http_route: &Value, namespace: &str, resolved: &Resolved) -> b
         let own = |name: &str| attachment.http.iter().chain(&attachment.https).any(|own| own == name);
         parent["name"] == gateway.name.as_str()
             && parent["namespace"].as_str().unwrap_or(namespace) == gateway.namespace
-            && section.is_none_or(own)
+            && (at_any_listener || section.is_none_or(own))
     })
 }
 

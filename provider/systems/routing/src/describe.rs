@@ -8,10 +8,10 @@ use ffe_cluster::k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, In
 use ffe_cluster::{Cluster, Kind, ObjectRef};
 
 use crate::error::{Error, Result};
-use crate::ingress::{TRAEFIK_MIDDLEWARES, TRAEFIK_TLS};
+use crate::ingress::{NGINX_PROTOCOL, TRAEFIK_MIDDLEWARES, TRAEFIK_TLS};
 use crate::names::{NETWORKING, Role, TRAEFIK, object_name};
 use crate::resolve::served;
-use crate::route::{Backend, Class, PathType, Port, Route, Security};
+use crate::route::{Backend, Class, Middleware, PathType, Port, Protocol, Route, Rule, Security};
 use crate::support::Dialect;
 
 const LEGACY_CLASS: &str = "kubernetes.io/ingress.class";
@@ -23,8 +23,7 @@ pub struct Described {
     pub route: Route,
     /// What it does and a route of ours cannot say, in words
     pub untold: Vec<String>,
-    /// Those of [`Described::untold`] that an apply of the route takes away: rules, certificates and Traefik's chain of
-    /// Middlewares are wholes. Everything else stays as it is.
+    /// Those of [`Described::untold`] that an apply of the route takes away: rules and certificates are wholes. Everything else stays as it is.
     pub lost: Vec<String>,
     /// Its annotations, all of them
     pub annotations: BTreeMap<String, String>,
@@ -57,13 +56,22 @@ pub async fn describe(cluster: &Cluster, namespace: &str, name: &str) -> Result<
         Dialect::Traefik => {
             kept.remove(TRAEFIK_TLS);
             let names = kept.remove(TRAEFIK_MIDDLEWARES).unwrap_or_default();
-            let specs = middlewares(cluster, namespace, &names, &mut lost).await?;
-            route.security = security::of_middlewares(&specs, &mut lost);
+            let specs = middlewares(cluster, namespace, &names, &mut route.middlewares).await?;
+            let mut beyond = Vec::new();
+            route.security = security::of_middlewares(&specs, &mut beyond);
+            // One of which a setting tells only a part goes on as it is.
+            let told = |one: &Middleware| specs.contains_key(&one.name) && !beyond.contains(&one.name);
+            route.middlewares.retain(|one| one.namespace != namespace || one.is_elsewhere() || !told(one));
             route.security.ssl_redirect |= is_redirected(cluster, namespace, name).await?;
         }
         Dialect::IngressNginx | Dialect::TraefikNginx => {
             route.security =
                 security::of_annotations(&mut kept, spec.tls.is_some_and(|tls| !tls.is_empty()), &mut lost);
+            let protocol = kept.get(NGINX_PROTOCOL).and_then(|text| Protocol::parse(&text.to_ascii_uppercase()));
+            if protocol.is_some() {
+                kept.remove(NGINX_PROTOCOL);
+                route.rules.iter_mut().for_each(|rule| rule.backend.protocol = protocol);
+            }
         }
         Dialect::Gateway | Dialect::Other => route.security = Security::default(),
     }
@@ -85,36 +93,15 @@ fn is_bookkeeping(key: &str) -> bool {
 }
 
 fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<String>, lost: &mut Vec<String>) -> Route {
-    let rules = spec.rules.as_deref().unwrap_or_default();
     let mut hosts: Vec<String> = Vec::new();
-    let mut paths: Vec<&HTTPIngressPath> = Vec::new();
-    for rule in rules {
+    for rule in spec.rules.as_deref().unwrap_or_default() {
         match rule.host.as_deref() {
             Some(host) if !hosts.iter().any(|known| known == host) => hosts.push(host.to_owned()),
             Some(_) => {}
             None => lost.push("a rule for every host".to_owned()),
         }
-        for path in rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default() {
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
-        }
     }
-    let (first, others) = match paths.split_first() {
-        Some((first, others)) => (Some(*first), others),
-        None => (None, [].as_slice()),
-    };
-    lost.extend(others.iter().map(|path| {
-        format!(
-            "path {} to {}",
-            path.path.as_deref().unwrap_or("/"),
-            backend(path).map_or("a resource".to_owned(), |found| format!("Service {}:{}", found.service, found.port))
-        )
-    }));
-    let backend = first.and_then(backend).unwrap_or_else(|| {
-        lost.push("it leads to no Service".to_owned());
-        Backend::new("", 80)
-    });
+    let rules = rules(spec, lost);
 
     let tls = spec.tls.as_deref().unwrap_or_default();
     let secrets: Vec<&str> = tls.iter().filter_map(|tls| tls.secret_name.as_deref()).collect();
@@ -126,12 +113,48 @@ fn skeleton(namespace: &str, name: &str, spec: &IngressSpec, class: Option<Strin
     }
     let secret = secrets.first().map_or_else(|| format!("{name}-tls"), |secret| (*secret).to_owned());
 
-    let mut route = Route::new(namespace, name, hosts, &secret, backend, Class::Ingress(class));
-    if let Some(first) = first {
-        first.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/").clone_into(&mut route.path);
-        route.path_type = PathType::parse(&first.path_type).unwrap_or_default();
+    let route = Route::new(namespace, name, hosts, &secret, Backend::new("", 80), Class::Ingress(class));
+    Route { rules, ..route }
+}
+
+/// The paths of all hosts, in their order. What is said of one host only, or otherwise of another one, is lost.
+fn rules(spec: &IngressSpec, lost: &mut Vec<String>) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut to_no_service = false;
+    let of_hosts: Vec<(&str, Vec<Rule>)> = spec
+        .rules
+        .iter()
+        .flatten()
+        .map(|rule| {
+            let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
+            to_no_service |= paths.iter().any(|path| backend(path).is_none());
+            (rule.host.as_deref().unwrap_or_default(), paths.iter().filter_map(rule_of).collect())
+        })
+        .collect();
+    for (host, of_host) in of_hosts.iter().filter(|(host, _)| !host.is_empty()) {
+        for rule in of_host {
+            match rules.iter().find(|known| known.is_at(&rule.path, Some(rule.path_type))) {
+                Some(known) if known.backend == rule.backend => {}
+                Some(_) => lost.push(format!("path {rule} of host {host}, which leads elsewhere for other hosts")),
+                None => rules.push(rule.clone()),
+            }
+        }
     }
-    route
+    for rule in &rules {
+        let has_it = |of_host: &[Rule]| of_host.iter().any(|one| one.is_at(&rule.path, Some(rule.path_type)));
+        let without = of_hosts.iter().filter(|(host, of_host)| !host.is_empty() && !has_it(of_host));
+        lost.extend(without.map(|(host, _)| format!("host {host} without path {}", rule.path)));
+    }
+    if to_no_service {
+        lost.push("a path that leads to no Service".to_owned());
+    }
+    rules
+}
+
+fn rule_of(path: &HTTPIngressPath) -> Option<Rule> {
+    let at = path.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
+    let path_type = PathType::parse(&path.path_type).unwrap_or_default();
+    Some(Rule { path_type, ..Rule::new(at, backend(path)?) })
 }
 
 fn backend(path: &HTTPIngressPath) -> Option<Backend> {
@@ -140,7 +163,7 @@ fn backend(path: &HTTPIngressPath) -> Option<Backend> {
     let number = port.and_then(|port| port.number).and_then(|number| u16::try_from(number).ok());
     let name = port.and_then(|port| port.name.clone());
     let port = number.map(Port::Number).or_else(|| name.map(Port::Name))?;
-    Some(Backend { service: service.name.clone(), port })
+    Some(Backend::new(&service.name, port))
 }
 
 /// Whether the Ingress for plain HTTP that belongs to one of ours redirects.
@@ -151,21 +174,22 @@ async fn is_redirected(cluster: &Cluster, namespace: &str, name: &str) -> Result
     Ok(security::of_middlewares(&specs, &mut Vec::new()).ssl_redirect)
 }
 
-/// The specs of the Middlewares that an annotation names, in their order.
+/// The specs of the Middlewares of this namespace that an annotation names; all that it names go into the list.
 async fn middlewares(
     cluster: &Cluster,
     namespace: &str,
     names: &str,
-    untold: &mut Vec<String>,
+    all: &mut Vec<Middleware>,
 ) -> Result<BTreeMap<String, serde_json::Value>> {
     let mut specs = BTreeMap::new();
     for reference in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let name =
             reference.strip_suffix("@kubernetescrd").and_then(|name| name.strip_prefix(&format!("{namespace}-")));
         let Some(name) = name else {
-            untold.push(format!("middleware {reference}, which is not in this namespace"));
+            all.push(named_elsewhere(namespace, reference));
             continue;
         };
+        all.push(Middleware::new(namespace, name));
         let object = ObjectRef::new(TRAEFIK, "Middleware", Some(namespace), name);
         let found = match cluster.find_ref(&object).await {
             Err(error) if error.kind() == Kind::NotServed => None,
@@ -175,10 +199,18 @@ async fn middlewares(
             Some(found) => {
                 specs.insert(name.to_owned(), found.data.get("spec").cloned().unwrap_or_default());
             }
-            None => untold.push(format!("middleware {reference}, which does not exist")),
+            // It is none of ours to take away.
+            None => {}
         }
     }
     Ok(specs)
+}
+
+/// One that is not in the Ingress's namespace. Where that ends and the name begins cannot be told from the reference: it goes on
+/// as it is written.
+fn named_elsewhere(namespace: &str, reference: &str) -> Middleware {
+    let name = if reference.contains('@') { reference.to_owned() } else { format!("{reference}@kubernetescrd") };
+    Middleware::new(namespace, &name)
 }
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub enum Error {
         service: String,
         /// What is wrong, and what there is
         message: String,
+        /// Which of several backends it is
+        index: Option<usize>,
     },
 
     /// The Gateway does not take our listeners, or does not give them back.
@@ -124,16 +126,18 @@ pub enum Error {
 
 impl Error {
     /// The attribute of the resource that it is about.
-    pub fn attribute(&self) -> Option<&'static str> {
-        match self {
-            Self::NoSuchClass { .. } | Self::NoDefaultClass { .. } => Some("ingress_class"),
+    pub fn attribute(&self) -> Option<String> {
+        let attribute = match self {
+            Self::NoSuchClass { .. } | Self::NoDefaultClass { .. } => "ingress_class",
             Self::NoSuchGateway { .. }
             | Self::NoListener { .. }
             | Self::Listener { .. }
-            | Self::LastListener { .. } => Some("gateway"),
-            Self::NoPort { .. } => Some("backend.port"),
-            _ => None,
-        }
+            | Self::LastListener { .. } => "gateway",
+            Self::NoPort { index: Some(index), .. } => return Some(format!("backends[{index}].port")),
+            Self::NoPort { .. } => "backend.port",
+            _ => return None,
+        };
+        Some(attribute.to_owned())
     }
 
     /// The error of the cluster below it, for decisions by its kind.
@@ -170,7 +174,7 @@ impl Error {
             Self::NoListener { secret, manage_listener, missing, .. } => {
                 advice_for_listeners(secret, *manage_listener, missing)
             }
-            Self::NoPort { .. } => "Give backend.port as a number that the Service has.".to_owned(),
+            Self::NoPort { .. } => "Give the port as a number that the Service has.".to_owned(),
             Self::Listener { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) if status.code == 403 => {
                     "Ask for a Role that allows to patch this Gateway, or set manage_listener = false and let its \

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ingress::metadata;
 use crate::names::{GATEWAY, GRANT, Role, object_name};
-use crate::route::{GatewayRef, PathType, Route};
+use crate::route::{GatewayRef, PathType, Protocol, Route, Rule};
 
 pub use attach::{attach, detach, try_attach};
 pub(crate) use conditions::{Verdict, judge_gateway, judge_listeners, judge_route};
@@ -33,8 +33,8 @@ pub struct Attachment {
     pub ours: Vec<OurListener>,
     /// Hosts for which no listener of the Gateway will do, without `manage_listener`
     pub missing: Vec<MissingListener>,
-    /// The number of the backend's port: a route knows no names
-    pub backend_port: u16,
+    /// The numbers of the backends' ports, in the order of the route's rules: a route on a Gateway knows no names
+    pub backend_ports: Vec<u16>,
 }
 
 /// Who serves a GatewayClass.
@@ -91,6 +91,7 @@ pub(crate) fn objects(route: &Route, attachment: &Attachment) -> Vec<Value> {
     if attachment.gateway.namespace != route.namespace {
         objects.push(grant(route, &attachment.gateway));
     }
+    objects.extend(backend_tls(route));
     objects.push(http_route(route, attachment, Role::Main, &attachment.https, served(route, attachment, true)));
     // a route without a listener would be refused as a whole
     if !attachment.http.is_empty() {
@@ -125,7 +126,7 @@ pub(crate) fn listeners(route: &Route, attachment: &Attachment) -> Option<Value>
         "metadata": {"name": gateway.name, "namespace": gateway.namespace}, "spec": {"listeners": listeners}}))
 }
 
-fn http_route(route: &Route, attachment: &Attachment, role: Role, sections: &[String], rule: Value) -> Value {
+fn http_route(route: &Route, attachment: &Attachment, role: Role, sections: &[String], rules: Vec<Value>) -> Value {
     let gateway = &attachment.gateway;
     let parents: Vec<Value> = sections
         .iter()
@@ -137,35 +138,74 @@ fn http_route(route: &Route, attachment: &Attachment, role: Role, sections: &[St
     json!({
         "apiVersion": GATEWAY, "kind": "HTTPRoute",
         "metadata": metadata(route, role, BTreeMap::new()),
-        "spec": {"parentRefs": parents, "hostnames": route.distinct_hosts(), "rules": [rule]},
+        "spec": {"parentRefs": parents, "hostnames": route.distinct_hosts(), "rules": rules},
     })
 }
 
-fn served(route: &Route, attachment: &Attachment, secure: bool) -> Value {
-    let mut rule = Map::from_iter([("matches".to_owned(), matches(route))]);
+fn served(route: &Route, attachment: &Attachment, secure: bool) -> Vec<Value> {
     let headers: Vec<Value> =
         route.security.headers(secure).into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    let mut filters = Vec::new();
     if !headers.is_empty() {
-        let filter = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}});
-        rule.insert("filters".to_owned(), json!([filter]));
+        filters.push(json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}}));
     }
-    let backend = json!({"group": "", "kind": "Service", "name": route.backend.service,
-        "port": attachment.backend_port, "weight": 1});
-    rule.insert("backendRefs".to_owned(), json!([backend]));
-    Value::Object(rule)
+    filters.extend(route.middlewares.iter().map(|one| {
+        json!({"type": "ExtensionRef", "extensionRef": {"group": one.group, "kind": one.kind, "name": one.name}})
+    }));
+    let rule = |(rule, port): (&Rule, &u16)| {
+        let mut served = Map::from_iter([("matches".to_owned(), matches(rule))]);
+        if !filters.is_empty() {
+            served.insert("filters".to_owned(), json!(filters));
+        }
+        let backend = json!({"group": "", "kind": "Service", "name": rule.backend.service, "port": port, "weight": 1});
+        served.insert("backendRefs".to_owned(), json!([backend]));
+        Value::Object(served)
+    };
+    route.rules.iter().zip(&attachment.backend_ports).map(rule).collect()
 }
 
-/// Only our own path is redirected: others may serve theirs of the same host. The challenge of HTTP-01 is a longer
+/// Only our own paths are redirected: others may serve theirs of the same host. The challenge of HTTP-01 is a longer
 /// match, which comes first.
-fn redirected(route: &Route) -> Value {
-    json!({"matches": matches(route), "filters": [
-        // 308 is not in the standard channel
-        {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]})
+fn redirected(route: &Route) -> Vec<Value> {
+    let rule = |rule: &Rule| {
+        json!({"matches": matches(rule), "filters": [
+            // 308 is not in the standard channel
+            {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}]})
+    };
+    route.rules.iter().map(rule).collect()
 }
 
-fn matches(route: &Route) -> Value {
-    let kind = if route.path_type == PathType::Exact { "Exact" } else { "PathPrefix" };
-    json!([{"path": {"type": kind, "value": route.path}}])
+fn matches(rule: &Rule) -> Value {
+    let kind = if rule.path_type == PathType::Exact { "Exact" } else { "PathPrefix" };
+    json!([{"path": {"type": kind, "value": rule.path}}])
+}
+
+/// Whom the Gateway trusts behind the Services that speak TLS.
+fn backend_tls(route: &Route) -> Option<Value> {
+    let trust = route.backend_tls.as_ref()?;
+    let mut services: Vec<&str> = Vec::new();
+    for backend in route.rules.iter().map(|rule| &rule.backend) {
+        if backend.protocol == Some(Protocol::Https) && !services.contains(&backend.service.as_str()) {
+            services.push(&backend.service);
+        }
+    }
+    let targets: Vec<Value> =
+        services.iter().map(|service| json!({"group": "", "kind": "Service", "name": service})).collect();
+    let mut validation = json!({"hostname": trust.hostname});
+    match &trust.ca_config_map {
+        Some(name) => {
+            validation["caCertificateRefs"] = json!([{"group": "", "kind": "ConfigMap", "name": name}]);
+        }
+        None => validation["wellKnownCACertificates"] = json!("System"),
+    }
+    let mut meta = json!({"name": object_name(&route.name, Role::BackendTls), "namespace": route.namespace});
+    if !route.labels.is_empty() {
+        meta["labels"] = json!(route.labels);
+    }
+    (!targets.is_empty()).then(|| {
+        json!({"apiVersion": GATEWAY, "kind": "BackendTLSPolicy", "metadata": meta,
+            "spec": {"targetRefs": targets, "validation": validation}})
+    })
 }
 
 /// Lets Gateways of one other namespace read one Secret.

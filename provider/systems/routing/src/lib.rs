@@ -1,7 +1,8 @@
 //! How a host reaches a service: objects for each kind of ingress controller, and what each of them can do.
 //!
 //! A [`Route`] says what is wished. [`resolve`] finds out what the cluster has for it; [`objects`], [`warnings`] and
-//! [`http01`] are pure functions of the two. On a Gateway, [`attach`] adds listeners of ours to it. [`address`] and
+//! [`http01`] are pure functions of the two, and so is what a class cannot do at all ([`refusals`]); [`unmet`] looks whether what
+//! others have made is as it has to be. On a Gateway, [`attach`] adds listeners of ours to it. [`address`] and
 //! [`accepted`] wait for the controller, [`beside`] and [`interim`] keep what serves while it changes, [`conflicts`] looks for others who serve the same, [`drift`] compares, and
 //! [`describe`] reads an Ingress that somebody else made.
 //!
@@ -17,6 +18,7 @@ mod error;
 mod gateway;
 mod ingress;
 mod names;
+mod needs;
 mod resolve;
 mod route;
 mod solver;
@@ -33,9 +35,12 @@ pub use error::{Error, Result};
 pub use gateway::{Attachment, Controller, MissingListener, OurListener, attach, detach, try_attach};
 pub use names::{interim_names, leftovers, names};
 pub use resolve::{IngressClassInfo, Resolved, Served, classes, inspect, resolve, served};
-pub use route::{Backend, Class, GatewayRef, PathType, Port, Problem, Route, Security};
+pub use route::{
+    Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Port, Problem, Protocol, Route, Rule, Security, rule_for,
+};
+pub use needs::{refusals, unmet};
 pub use solver::{Parent, Solver, http01};
-pub use support::{Dialect, How, Setting, support, support_markdown};
+pub use support::{ByProtocol, Dialect, How, Setting, protocol_support, support, support_markdown};
 pub use warnings::{Warning, warnings};
 
 use serde_json::Value;

@@ -38,6 +38,8 @@ pub(crate) enum Role {
     RateLimit,
     /// Leave for a Gateway of another namespace to read the Secret
     Grant,
+    /// Whom a Gateway trusts behind it
+    BackendTls,
 }
 
 impl Role {
@@ -49,12 +51,13 @@ impl Role {
             Self::Headers => "-headers",
             Self::RateLimit => "-rate-limit",
             Self::Grant => "-tls",
+            Self::BackendTls => "-backend-tls",
         }
     }
 }
 
 /// Every object that some class and some settings would make.
-const EVERYTHING: [(&str, &str, Role); 8] = [
+const EVERYTHING: [(&str, &str, Role); 9] = [
     (NETWORKING, "Ingress", Role::Main),
     (NETWORKING, "Ingress", Role::Http),
     (TRAEFIK, "Middleware", Role::Redirect),
@@ -63,6 +66,7 @@ const EVERYTHING: [(&str, &str, Role); 8] = [
     (GATEWAY, "HTTPRoute", Role::Main),
     (GATEWAY, "HTTPRoute", Role::Http),
     (GRANT, "ReferenceGrant", Role::Grant),
+    (GATEWAY, "BackendTLSPolicy", Role::BackendTls),
 ];
 
 /// Every object that an endpoint of this name may have, whatever its class and settings. On destroy, those of them
@@ -166,6 +170,7 @@ mod tests {
                 "HTTPRoute ffe/api",
                 "HTTPRoute ffe/api-http",
                 "ReferenceGrant ffe/api-tls",
+                "BackendTLSPolicy ffe/api-backend-tls",
             ]
         );
         assert_eq!(listener_manager("ffe", "api"), "terraform-provider-ffe/ffe/api");
@@ -185,7 +190,7 @@ mod tests {
     proptest! {
         #[test]
         fn names_are_labels_and_stay_apart(one in "[a-z][a-z0-9-]{0,61}[a-z0-9]", two in "[a-z][a-z0-9-]{0,61}[a-z0-9]") {
-            for role in [Role::Main, Role::Http, Role::Redirect, Role::Headers, Role::RateLimit, Role::Grant] {
+            for role in [Role::Main, Role::Http, Role::Redirect, Role::Headers, Role::RateLimit, Role::Grant, Role::BackendTls] {
                 let name = object_name(&one, role);
                 prop_assert!(name.len() <= 63 && !name.ends_with('-') && !name.starts_with('-'), "{}", name);
                 prop_assert_eq!(name == object_name(&two, role), one == two);

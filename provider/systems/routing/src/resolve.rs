@@ -7,7 +7,7 @@ use ffe_cluster::k8s_openapi::api::networking::v1::IngressClass;
 use ffe_cluster::{Cluster, Kind, ObjectRef, Query};
 use serde_json::Value;
 
-use crate::backend::port_number;
+use crate::backend::port_numbers;
 use crate::error::{Error, Result};
 use crate::gateway::{Attachment, Controller, survey};
 use crate::names::{GATEWAY, TRAEFIK, gateway_object};
@@ -247,8 +247,8 @@ async fn gateway(cluster: &Cluster, route: &Route, wished: &GatewayRef) -> Resul
     let class = found.data.pointer("/spec/gatewayClassName").and_then(Value::as_str).unwrap_or_default();
     let controller = controller(cluster, class).await?;
     let labels = namespace_labels(cluster, &route.namespace).await?;
-    let backend_port = port_number(cluster, route).await?;
-    Ok(survey(route, wished, &found.data, controller, &labels, backend_port))
+    let backend_ports = port_numbers(cluster, route).await?;
+    Ok(survey(route, wished, &found.data, controller, &labels, backend_ports))
 }
 
 /// The controller of a GatewayClass; without a name when the class may not be read, None when there is no such class.

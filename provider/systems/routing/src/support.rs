@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::route::Protocol;
+
 /// Who reads the objects, and what they understand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -128,6 +130,61 @@ pub fn support(dialect: Dialect, setting: Setting) -> How {
         Dialect::TraefikNginx => traefik_nginx,
         Dialect::Gateway => gateway,
         Dialect::Other => other,
+    }
+}
+
+/// How a class speaks a protocol to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByProtocol {
+    /// By an object of ours, or without any
+    Ours {
+        /// For people
+        what: &'static str,
+    },
+    /// By what the Service says of itself, which is not ours to change
+    Service {
+        /// What it has to say
+        what: &'static str,
+    },
+    /// Not at all
+    Unsupported {
+        /// Why, and what to do
+        why: &'static str,
+    },
+}
+
+/// How a class speaks a protocol.
+pub fn protocol_support(dialect: Dialect, protocol: Protocol) -> ByProtocol {
+    use ByProtocol::{Ours, Service, Unsupported};
+    match (dialect, protocol) {
+        (Dialect::Traefik, Protocol::Http) => {
+            Service { what: "no port 443, and no port whose name begins with `https`" }
+        }
+        (Dialect::Traefik, Protocol::Https) => Service {
+            what: "annotation `service.serversscheme: https`, port 443, or a port whose name begins with `https`; whom to \
+                trust: `service.serverstransport`",
+        },
+        (Dialect::Traefik, Protocol::H2c) => Service { what: "annotation `service.serversscheme: h2c`" },
+        (Dialect::Traefik, Protocol::Grpc) => Service { what: "annotation `service.serversscheme: h2c`, or `https`" },
+        (Dialect::IngressNginx, Protocol::H2c) => Unsupported {
+            why: "ingress-nginx speaks HTTP/2 to backends for gRPC alone (protocol = \"GRPC\"); use the class of Traefik, or \
+                HTTP",
+        },
+        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Http) => Ours { what: "annotation `backend-protocol: HTTP`" },
+        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Https) => Ours { what: "annotation `backend-protocol: HTTPS`" },
+        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Grpc) | (Dialect::TraefikNginx, Protocol::H2c) => {
+            Ours { what: "annotation `backend-protocol: GRPC`" }
+        }
+        (Dialect::Gateway, Protocol::Http) => Service { what: "no other `appProtocol`" },
+        (Dialect::Gateway, Protocol::Https) => {
+            Ours { what: "BackendTLSPolicy, with `backend_tls`; or one that somebody else has made" }
+        }
+        (Dialect::Gateway, Protocol::H2c | Protocol::Grpc) => Service { what: "`appProtocol: kubernetes.io/h2c`" },
+        (Dialect::Other, Protocol::Http) => Ours { what: "as it is" },
+        (Dialect::Other, _) => Unsupported {
+            why: "this controller is not known, and the Ingress API has no field for it; say it by annotations, and leave \
+                protocol out",
+        },
     }
 }
 
@@ -263,6 +320,22 @@ pub fn support_markdown() -> String {
                 How::Annotation { key } => format!(" annotation `{}` |", key.rsplit('/').next().unwrap_or(key)),
                 How::Administrator { setting } => format!(" warning; the administrator sets {setting} |"),
                 How::Unsupported { why } => format!(" warning; {why} |"),
+            });
+        }
+    }
+    text.push_str("\n\n| `protocol` |");
+    for dialect in Dialect::ALL {
+        text.push_str(&format!(" {dialect} |"));
+    }
+    text.push_str("\n| --- |");
+    text.push_str(&" --- |".repeat(Dialect::ALL.len()));
+    for protocol in Protocol::ALL {
+        text.push_str(&format!("\n| `{}` |", protocol.as_str()));
+        for dialect in Dialect::ALL {
+            text.push_str(&match protocol_support(dialect, protocol) {
+                ByProtocol::Ours { what } => format!(" {what} |"),
+                ByProtocol::Service { what } => format!(" the Service has {what} |"),
+                ByProtocol::Unsupported { why } => format!(" refused; {why} |"),
             });
         }
     }

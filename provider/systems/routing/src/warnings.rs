@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Resolved;
-use crate::route::{PathType, Route, Security};
+use crate::route::{PathType, Route, Rule, Security};
 use crate::support::{Dialect, How, Setting, support};
 
 /// One thing that a plan warns of.
@@ -77,14 +77,17 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                     ),
                 );
             }
-            if served.dialect == Dialect::Traefik && route.path != "/" && route.path_type != PathType::Exact {
+            let parts: Vec<&str> = match served.dialect {
+                Dialect::Traefik => route.rules.iter().filter(|rule| is_part(rule)).map(|rule| rule.path.as_str()).collect(),
+                _ => Vec::new(),
+            };
+            if let Some(first) = parts.first() {
                 warn(
-                    "path",
-                    format!("Traefik compares {:?} letter by letter", route.path),
+                    if route.rules.len() == 1 { "path" } else { "backends" },
+                    format!("Traefik compares {} letter by letter", parts.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ")),
                     format!(
-                        "Unless Traefik runs with providers.kubernetesIngress.strictPrefixMatching, {0}x is served \
-                            too, not only {0} and what is below it.",
-                        route.path
+                        "Unless Traefik runs with providers.kubernetesIngress.strictPrefixMatching, {first}x is served \
+                            too, not only {first} and what is below it.",
                     ),
                 );
             }
@@ -124,6 +127,11 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
         }
     }
     found
+}
+
+/// Whether a rule is for a part of the host.
+fn is_part(rule: &Rule) -> bool {
+    rule.path != "/" && rule.path_type != PathType::Exact
 }
 
 /// On a Gateway, redirects and headers are extended features, and a controller may say that it has them not.

@@ -11,7 +11,7 @@ use super::{dns, route};
 use crate::change::Change;
 use crate::claim::{self, Terms};
 use crate::desired::{Found, Part, find_all, unserved};
-use crate::errors::{cert_manager, routing};
+use crate::errors::{self, cert_manager, routing};
 use crate::former;
 use crate::model::TlsEndpoint;
 use crate::objects::{self, INPUTS, Surroundings};
@@ -27,6 +27,10 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let resolved = resolved.map_err(|error| routing(&error, "The route cannot be made"))?;
     let conflicts = ffe_routing::conflicts(run.cluster, &spec.route, &resolved).await;
     let mut refused = Diagnostics::new();
+    refused.extend(errors::refused(&ffe_routing::refusals(&spec.route, &resolved)));
+    let unmet = ffe_routing::unmet(run.cluster, &spec.route, &resolved).await;
+    let unmet = unmet.map_err(|error| routing(&error, "What the route needs could not be looked at"))?;
+    refused.extend(errors::refused(&unmet));
     let conflicts = conflicts.map_err(|error| routing(&error, "Other routes could not be looked at"))?;
     let installation =
         ffe_cert_manager::installation(run.cluster).await.and_then(|found| found.check().map(|()| found));
@@ -34,9 +38,12 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let around = Surroundings { secrets: secrets_of(run.cluster, spec).await?, resolved };
     let found = claim_all(run, &around, &mut refused).await?;
     let former_names = run.former_names();
+    let hosts_before = run.prior.map(hosts_of).unwrap_or_default();
     for conflict in conflicts.into_iter().filter(|conflict| !route::is_of(&conflict.object, &former_names)) {
         let (summary, detail) = ("Another route serves the same", format!("{conflict}.\n\n{}", conflict.advice()));
-        if conflict.fatal && run.terms.creating && !run.terms.adopt {
+        if claim::is_of_two_endpoints(&conflict, run.terms.creating, &hosts_before, spec.adopt) {
+            refused.push(claim::refuse_second(&conflict));
+        } else if conflict.fatal && run.terms.creating && !run.terms.adopt {
             refused.push(Diagnostic::error(summary, detail).at(Path::attribute("hosts")));
         } else {
             run.done.warnings.push(Diagnostic::warning(summary, detail).at(Path::attribute("hosts")));
@@ -64,6 +71,11 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let tried = ffe_routing::try_attach(run.cluster, &first.route, &first.resolved).await;
     tried.map_err(|error| routing(&error, "The Gateway does not take the endpoint's listener"))?;
     note_beginning(run).await
+}
+
+/// The hosts of an endpoint as it was.
+pub(crate) fn hosts_of(prior: &TlsEndpoint) -> Vec<String> {
+    prior.hosts.known().into_iter().flatten().filter_map(|host| host.as_str().map(str::to_owned)).collect()
 }
 
 /// Whether the authority looks for the endpoint at its hosts. Where nobody knows it may.

@@ -1,5 +1,6 @@
 //! The ingress or the routes, beside what serves already; what another class or other settings had made goes at the end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ffe_cluster::{Kind, ObjectRef};
@@ -20,6 +21,8 @@ use crate::steps::look;
 
 const MIDDLEWARE: &str = "Middleware";
 const INGRESS: &str = "Ingress";
+/// Where an Ingress of Traefik names its middlewares.
+const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 const SUMMARY: &str = "The route could not be made";
 /// More than the two seconds for which Traefik gathers changes unless it is told otherwise (`providersThrottleDuration`).
 const GATHERED: Duration = Duration::from_secs(3);
@@ -47,7 +50,8 @@ pub(crate) async fn put(run: &mut Run<'_>, stage: &Stage) -> Result<(), Stop> {
 }
 
 async fn apply(run: &mut Run<'_>, wished: Vec<Desired>) -> Result<(), Stop> {
-    let mut settled = true;
+    // Those of others have only just been made, maybe.
+    let mut settled = !names_more_middlewares(run, &wished)?;
     for desired in &wished {
         let is_present = run.looked_at.get(&desired.reference).is_some_and(Option::is_some);
         if desired.reference.kind == MIDDLEWARE {
@@ -62,6 +66,33 @@ async fn apply(run: &mut Run<'_>, wished: Vec<Desired>) -> Result<(), Stop> {
         run.apply(desired).await?;
     }
     Ok(())
+}
+
+/// Whether an Ingress that is there is to name middlewares that it does not name yet, and that are not the endpoint's.
+fn names_more_middlewares(run: &Run<'_>, wished: &[Desired]) -> Result<bool, Stop> {
+    let change = run.change()?;
+    Ok(middlewares(wished.iter().map(|one| &one.object), run)
+        .iter()
+        .any(|one| !middlewares(change.live.iter(), run).contains(one)))
+}
+
+/// Whether an Ingress named middlewares of others that it names no more.
+fn named_more_middlewares(run: &Run<'_>, wished: &[Json]) -> Result<bool, Stop> {
+    let change = run.change()?;
+    Ok(middlewares(change.live.iter(), run).iter().any(|one| !middlewares(wished.iter(), run).contains(one)))
+}
+
+/// The middlewares that Ingresses name, without those that the endpoint makes.
+fn middlewares<'a>(ingresses: impl Iterator<Item = &'a Json>, run: &Run<'_>) -> BTreeSet<String> {
+    let names = &run.spec.names;
+    let ours: Vec<String> = every_object(names)
+        .into_iter()
+        .filter(|object| object.kind == MIDDLEWARE)
+        .map(|object| ffe_routing::Middleware::new(&names.namespace, &object.name).reference())
+        .collect();
+    let chains = ingresses.filter_map(|ingress| ingress["metadata"]["annotations"][MIDDLEWARES].as_str());
+    let all = chains.flat_map(|chain| chain.split(',')).map(|one| one.trim().to_owned());
+    all.filter(|one| !one.is_empty() && !ours.contains(one)).collect()
 }
 
 /// The annotations go by which cert-manager makes a Certificate of its own for an Ingress that had been there before: it
@@ -92,9 +123,13 @@ pub(crate) async fn leave_former(run: &mut Run<'_>) -> Result<(), Stop> {
     if change.interim {
         take_over(run).await?;
     } else {
-        let trimmed = wished.into_iter().zip(joined).filter(|(wished, joined)| wished != joined);
+        let trimmed = wished.iter().cloned().zip(joined).filter(|(wished, joined)| wished != joined);
         let trimmed = trimmed.map(|(wished, _)| wished).collect();
         apply(run, objects::as_routes(run.spec, trimmed).map_err(failed(SUMMARY))?).await?;
+    }
+    // Whoever made them may take them away as soon as the apply is over.
+    if named_more_middlewares(run, &wished)? {
+        until_gathered(run).await?;
     }
     remove_former(run, left).await?;
     for (namespace, name) in former_gateways(run).collect::<Vec<_>>() {

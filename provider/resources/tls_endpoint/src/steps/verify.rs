@@ -11,7 +11,7 @@ mod site;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ffe_https::{CheckResult, Connect, Direct, Expected, Failure, ResolveTo, Scheme, Target};
+use ffe_https::{CheckResult, Connect, Direct, Expected, ExtraCheck, Failure, ResolveTo, Scheme, Target};
 use tfplugin::{Diagnostic, Path};
 use tokio::time::Instant;
 
@@ -172,7 +172,7 @@ impl Looker<'_, '_> {
     async fn look(&self) -> Vec<Sight> {
         let mut expected = self.expected.client.clone();
         if !self.first {
-            expected.extra.clear();
+            expected.extra.clone_from(&self.settings.paths);
         }
         let proxied = self.is_proxied();
         let mut sights = self.by_any_way(&expected, !proxied).await;
@@ -378,6 +378,13 @@ impl Looker<'_, '_> {
             remarks.push(format!(
                 "{} is asked for because verify.path does not say otherwise: set it to a path that the application answers.",
                 self.settings.path
+            ));
+        }
+        let unnamed = self.settings.paths.iter().find(|path| is(&format!("check {}", path.path)));
+        if let Some(ExtraCheck { path, .. }) = unnamed {
+            remarks.push(format!(
+                "{path} is asked for because it is a path of backends, and none of verify.checks goes to its service: add a check \
+                 with a path below it that the service answers, and the status that it gives."
             ));
         }
         if is("status") && self.site.made_up {

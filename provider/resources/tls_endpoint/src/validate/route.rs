@@ -3,9 +3,12 @@
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use crate::model::TlsEndpoint;
+use crate::settle::looked_for;
+use crate::spec::rules;
 
 pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    backends(config, &mut diagnostics);
     if config.ingress_class.is_known() && config.gateway.is_known() {
         diagnostics.push(
             Diagnostic::error(
@@ -36,24 +39,68 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
 }
 
 fn gateway(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
-    let port = config.backend.known().and_then(|backend| backend.port.as_str());
-    if let Some(port) = port.filter(|port| port.parse::<u16>().is_err()) {
+    let one = config.backend.known().map(|backend| (Path::attribute("backend"), &backend.port)).into_iter();
+    let several = config.backends.known().into_iter().flatten().enumerate();
+    let several = several.map(|(index, backend)| (Path::attribute("backends").index(index), backend));
+    for (at, port) in one.chain(several.clone().map(|(at, backend)| (at, &backend.port))) {
+        let Some(port) = port.as_str().filter(|port| port.parse::<u16>().is_err()) else { continue };
         diagnostics.push(
             Diagnostic::error(
-                "backend.port must be a number with a gateway",
+                format!("{}.port must be a number with a gateway", at),
                 format!("Routes of the Gateway API know ports by number only; \"{port}\" is a name. Give the service's port."),
             )
-            .at(Path::attribute("backend").child("port")),
+            .at(at.child("port")),
         );
     }
-    if config.path_type.as_str() == Some("ImplementationSpecific") {
-        diagnostics.push(
-            Diagnostic::error(
-                "path_type ImplementationSpecific is for ingresses",
-                "Routes of the Gateway API compare a path as \"Prefix\" or \"Exact\".",
-            )
-            .at(Path::attribute("path_type")),
-        );
+    let one = (Path::root().child("path_type"), &config.path_type);
+    let kinds = several.map(|(at, backend)| (at.child("path_type"), &backend.path_type));
+    for (at, kind) in std::iter::once(one).chain(kinds) {
+        if kind.as_str() == Some("ImplementationSpecific") {
+            diagnostics.push(
+                Diagnostic::error(
+                    "path_type ImplementationSpecific is for ingresses",
+                    "Routes of the Gateway API compare a path as \"Prefix\" or \"Exact\".",
+                )
+                .at(at),
+            );
+        }
+    }
+}
+
+/// One service, or several by path.
+fn backends(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
+    let mut wrong = |summary: &str, detail: &str, at: &str| {
+        diagnostics.push(Diagnostic::error(summary, detail).at(Path::attribute(at)));
+    };
+    match (&config.backend, &config.backends) {
+        (Attr::Null, Attr::Null) => wrong(
+            "An endpoint has a backend",
+            "Name the service that answers: backend = { service = \"web\", port = 80 }; or several of them by path, with backends.",
+            "backend",
+        ),
+        (Attr::Known(_), Attr::Known(_)) => wrong(
+            "backend and backends exclude each other",
+            "Several services go into backends, the one of backend with path = \"/\" or its own; remove backend.",
+            "backend",
+        ),
+        (_, Attr::Known(all)) if all.is_empty() => wrong(
+            "backends is empty",
+            "Name at least one path and the service that answers below it.",
+            "backends",
+        ),
+        _ => {}
+    }
+    if !config.backends.is_known() {
+        return;
+    }
+    for (attribute, given) in [("path", &config.path), ("path_type", &config.path_type)] {
+        if given.is_known() {
+            wrong(
+                &format!("{attribute} is for backend alone"),
+                &format!("Each element of backends has a path of its own; {attribute} goes there."),
+                attribute,
+            );
+        }
     }
 }
 
@@ -70,17 +117,20 @@ fn verify(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             .at(at.child("redirect")),
         );
     }
-    if let (Some(asked), false) = (verify.path.as_str(), config.path.is_unknown())
-        && !is_served(config.path.as_str().unwrap_or("/"), config.path_type.as_str(), asked)
+    if let (Some(asked), Some(rules)) = (verify.path.as_str(), rules(config))
+        && !rules.is_empty()
+        && ffe_routing::rule_for(&rules, asked).is_none()
     {
-        let served = config.path.as_str().unwrap_or("/");
+        let served: Vec<String> =
+            rules.iter().map(|rule| format!("{} ({})", rule.path, rule.path_type.as_str())).collect();
         diagnostics.push(
             Diagnostic::error(
                 "verify.path is not served by the endpoint",
                 format!(
-                    "The endpoint serves {served} ({}), and \"{asked}\" is not below it. Ask for a path that it serves, or leave \
-                     verify.path out: then it is {served}.",
-                    config.path_type.as_str().unwrap_or("Prefix")
+                    "The endpoint serves {}, and \"{asked}\" is not below it. Ask for a path that it serves, or leave \
+                     verify.path out: then it is {}.",
+                    served.join(", "),
+                    looked_for(config, None).0.as_str().unwrap_or("one that it serves")
                 ),
             )
             .at(at.child("path")),
@@ -127,19 +177,5 @@ fn verify(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             )
             .at(at.child("controller")),
         );
-    }
-}
-
-/// Whether a request for this path comes to the endpoint.
-fn is_served(path: &str, kind: Option<&str>, asked: &str) -> bool {
-    let asked = asked.split('?').next().unwrap_or_default();
-    match kind {
-        Some("Exact") => asked == path,
-        // What it means is up to the controller.
-        Some("ImplementationSpecific") => true,
-        _ => {
-            let path = path.trim_end_matches('/');
-            asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
     }
 }

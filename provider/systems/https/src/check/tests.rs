@@ -62,7 +62,7 @@ fn everything() -> Expected {
             content_security_policy: Some("default-src 'self'".to_owned()),
             content_type_nosniff: true,
         },
-        extra: vec![ExtraCheck { path: "/api?x=y".to_owned(), bearer: Bearer::new("s3cret").ok(), status: 200 }],
+        extra: vec![ExtraCheck { path: "/api?x=y".to_owned(), bearer: Bearer::new("s3cret").ok(), status: Some(200) }],
     }
 }
 

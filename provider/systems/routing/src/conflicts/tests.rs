@@ -61,11 +61,59 @@ async fn the_same_host_and_path_of_another_ingress_is_a_conflict() {
 async fn paths_are_the_same_with_and_without_a_slash_at_the_end_but_not_of_another_type() {
     let api = api();
     let mut route = route("traefik");
-    route.path = "/api".to_owned();
+    route.rules[0].path = "/api".to_owned();
     api.put(ingress("other", "a", "traefik", "ffe.example.com", "/api/", json!({})));
     assert_eq!(found(&api, &route).await.len(), 1);
-    route.path_type = PathType::Exact;
+    route.rules[0].path_type = PathType::Exact;
     assert!(found(&api, &route).await.is_empty());
+}
+
+/// Another endpoint's.
+fn marked(mut object: Value, endpoint: &str) -> Value {
+    let owner = ffe_cluster::Owner::new("ffe_tls_endpoint", endpoint);
+    Mark::complete(owner, "run").write_value(&mut object);
+    object
+}
+
+#[tokio::test]
+async fn two_endpoints_for_one_host_are_a_conflict_at_whatever_path() {
+    let (api, mut route) = (api(), route("traefik"));
+    for (name, class) in [("docs", "traefik"), ("docs-http", "traefik"), ("elsewhere", "haproxy")] {
+        let ingress = ingress("other", name, class, "ffe.example.com", "/docs", json!({}));
+        api.put(marked(ingress, &format!("other/{}", name.trim_end_matches("-http"))));
+    }
+    assert_eq!(
+        found(&api, &route).await,
+        [
+            "! Ingress other/docs already serves ffe.example.com/docs, for endpoint other/docs: a host has one certificate, \
+                and each of the two endpoints would have its own",
+            "Ingress other/elsewhere already serves ffe.example.com/docs, for endpoint other/elsewhere, by another class: \
+                which of the two answers depends on where DNS leads",
+        ]
+    );
+    let resolved = resolved(&api, &route).await;
+    let advice = conflicts(&api.cluster(), &route, &resolved).await.unwrap()[0].advice();
+    assert!(advice.contains("backends = [{ path = \"/\"") && advice.contains("{ path = \"/docs\""), "{advice}");
+    // One of several paths is enough to be the same.
+    route.rules.push(crate::Rule::new("/docs/", crate::Backend::new("docs", 80)));
+    let both = found(&api, &route).await;
+    assert!(both[0].starts_with("! Ingress other/docs already serves ffe.example.com/docs (managed by"), "{both:?}");
+}
+
+#[tokio::test]
+async fn two_endpoints_for_one_host_at_one_gateway_are_a_conflict_whatever_their_listeners() {
+    let (api, route) = (api(), on_gateway("infra", true));
+    api.put(gateway(json!([{"name": "other", "protocol": "HTTPS", "port": 443, "hostname": "x.example.com"}])));
+    for (name, gateway) in [("docs", "web"), ("far", "elsewhere")] {
+        let http_route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": "other"},
+            "spec": {"parentRefs": [{"name": gateway, "namespace": "infra", "sectionName": "of-its-own"}],
+                "hostnames": ["ffe.example.com"], "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/docs"}}]}]}});
+        api.put(marked(http_route, &format!("other/{name}")));
+    }
+    let told = found(&api, &route).await;
+    assert!(told[0].starts_with("! HTTPRoute other/docs already serves ffe.example.com/docs"), "{told:?}");
+    assert!(told[1].starts_with("HTTPRoute other/far"), "{told:?}");
 }
 
 #[tokio::test]

@@ -27,19 +27,19 @@ pub(super) fn of_annotations(
     Security { ssl_redirect: redirect || forced, requests_per_minute, ..Security::default() }
 }
 
-/// What Middlewares of Traefik say.
-pub(super) fn of_middlewares(specs: &BTreeMap<String, Value>, untold: &mut Vec<String>) -> Security {
+/// What Middlewares of Traefik say; the names of those that say more than a setting can go into `beyond`.
+pub(super) fn of_middlewares(specs: &BTreeMap<String, Value>, beyond: &mut Vec<String>) -> Security {
     let mut security = Security::default();
     for (name, spec) in specs {
         for (kind, content) in spec.as_object().into_iter().flatten() {
             let known = match kind.as_str() {
                 "redirectScheme" => redirect(content, &mut security),
-                "headers" => headers(name, content, &mut security, untold),
+                "headers" => headers(content, &mut security),
                 "rateLimit" => limit(content, &mut security),
                 _ => false,
             };
             if !known {
-                untold.push(format!("middleware {name}: {kind}"));
+                beyond.push(name.clone());
             }
         }
     }
@@ -52,7 +52,8 @@ fn redirect(content: &Value, security: &mut Security) -> bool {
     is_ours
 }
 
-fn headers(name: &str, content: &Value, security: &mut Security, untold: &mut Vec<String>) -> bool {
+fn headers(content: &Value, security: &mut Security) -> bool {
+    let mut whole = true;
     for (field, value) in content.as_object().into_iter().flatten() {
         let text = || value.as_str().map(str::to_owned);
         match field.as_str() {
@@ -65,11 +66,10 @@ fn headers(name: &str, content: &Value, security: &mut Security, untold: &mut Ve
             "contentSecurityPolicy" => security.content_security_policy = text(),
             "contentTypeNosniff" => security.content_type_nosniff = value == true,
             "sslProxyHeaders" => {}
-            // by its name alone: a header may be a credential
-            _ => untold.push(format!("middleware {name}: headers.{field}")),
+            _ => whole = false,
         }
     }
-    true
+    whole
 }
 
 /// Only limits that are whole requests a minute.

@@ -66,7 +66,7 @@ async fn what_cannot_be_said_is_listed() {
     let found = described(&api).await;
     assert_eq!(found.route.hosts, ["a.example.com", "b.example.com"]);
     assert_eq!(found.route.class, Class::Ingress(Some("nginx".to_owned())));
-    assert_eq!(found.route.backend, Backend::new("engine", "http"));
+    assert_eq!(found.route.rules, [Rule::new("/", Backend::new("engine", "http")), Rule::new("/admin", Backend::new("admin", "http"))]);
     assert_eq!(found.route.secret_name, "one");
     assert_eq!((found.route.security.ssl_redirect, found.route.security.requests_per_minute), (false, Some(60)));
     assert!(found.annotations.keys().any(|key| key.starts_with("cert-manager.io/")));
@@ -116,8 +116,38 @@ async fn middlewares_of_others_are_read_as_far_as_they_go() {
         }
     );
     assert_eq!(found.route.secret_name, "old-tls");
-    assert!(!found.untold.join(" ").contains("canary"), "{:?}", found.untold);
-    insta::assert_snapshot!(found.untold.join("\n"));
+    assert_eq!(found.untold, Vec::<String>::new());
+    let kept: Vec<String> = found.route.middlewares.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        kept,
+        [
+            "Middleware ffe/safe",
+            "Middleware ffe/odd",
+            "Middleware ffe/login",
+            "Middleware ffe/gone",
+            "Middleware infra-x@kubernetescrd"
+        ],
+        "what a setting says only in part goes on as it is"
+    );
+}
+
+#[tokio::test]
+async fn several_paths_and_a_protocol_are_read_back() {
+    let api = api();
+    put(
+        &api,
+        json!({"nginx.ingress.kubernetes.io/backend-protocol": "https", "nginx.ingress.kubernetes.io/auth-url": "canary"}),
+        json!({"ingressClassName": "nginx", "rules": [
+            {"host": "a.example.com", "http": {"paths": [path("/", "engine"), path("/admin", "admin")]}},
+            {"host": "b.example.com", "http": {"paths": [path("/", "other"), path("/admin/", "admin")]}}]}),
+    );
+    let found = described(&api).await;
+    let rule = |at: &str, service: &str| {
+        Rule::new(at, Backend { protocol: Some(Protocol::Https), ..Backend::new(service, "http") })
+    };
+    assert_eq!(found.route.rules, [rule("/", "engine"), rule("/admin", "admin")]);
+    assert_eq!(found.lost, ["path / to Service other:http of host b.example.com, which leads elsewhere for other hosts"]);
+    assert_eq!(found.untold[1..], ["annotation nginx.ingress.kubernetes.io/auth-url"], "by its key alone");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub(crate) fn survey(
     gateway: &Value,
     controller: Option<Controller>,
     labels: &BTreeMap<String, String>,
-    backend_port: u16,
+    backend_ports: Vec<u16>,
 ) -> Attachment {
     let hosts = route.distinct_hosts();
     let spec = gateway.pointer("/spec/listeners").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -46,7 +46,7 @@ pub(crate) fn survey(
         https: Vec::new(),
         ours: Vec::new(),
         missing: Vec::new(),
-        backend_port,
+        backend_ports,
     };
     for host in hosts {
         let own = listener_name(&route.namespace, &route.name, host);

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::route::Security;
+use crate::route::{Protocol, Route};
+use crate::support::Dialect;
 
 /// Redirects when the Ingress has a certificate; the controller's default is yes.
 pub(crate) const REDIRECT: &str = "nginx.ingress.kubernetes.io/ssl-redirect";
@@ -16,14 +17,32 @@ pub(crate) const LIMIT: &str = "nginx.ingress.kubernetes.io/limit-rpm";
 /// How many times the limit may come at once; the controller's default is 5.
 pub(crate) const BURST: &str = "nginx.ingress.kubernetes.io/limit-burst-multiplier";
 
+/// What the backends of an Ingress speak, all of them.
+pub(crate) const PROTOCOL: &str = "nginx.ingress.kubernetes.io/backend-protocol";
+
+/// The one protocol of a route, as the annotation spells it. None where nothing is said of it.
+pub(crate) fn protocol(route: &Route, dialect: Dialect) -> Option<&'static str> {
+    match route.rules.iter().find_map(|rule| rule.backend.protocol)? {
+        Protocol::Http => Some("HTTP"),
+        Protocol::Https => Some("HTTPS"),
+        Protocol::Grpc => Some("GRPC"),
+        // Traefik speaks HTTP/2 without TLS by that name; ingress-nginx speaks gRPC alone.
+        Protocol::H2c => (dialect == Dialect::TraefikNginx).then_some("GRPC"),
+    }
+}
+
 /// HTTP-01 needs nothing here: `/.well-known/acme-challenge` is exempt from redirects by the controller's default
 /// (`no-tls-redirect-locations`), and Traefik serves the solver's longer path first.
-pub(super) fn annotations(security: &Security) -> BTreeMap<&'static str, String> {
+pub(super) fn annotations(route: &Route, dialect: Dialect) -> BTreeMap<&'static str, String> {
+    let security = &route.security;
     // an absent ssl-redirect means yes, so that a no must be written
     let redirect = security.ssl_redirect.to_string();
     let mut annotations = BTreeMap::from([(REDIRECT, redirect)]);
     if security.ssl_redirect {
         annotations.insert(FORCE_REDIRECT, "true".to_owned());
+    }
+    if let Some(protocol) = protocol(route, dialect) {
+        annotations.insert(PROTOCOL, protocol.to_owned());
     }
     if let Some(requests) = security.limit() {
         annotations.insert(LIMIT, requests.to_string());

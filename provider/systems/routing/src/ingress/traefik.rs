@@ -15,12 +15,15 @@ use serde_json::{Map, Value, json};
 
 use super::ingress;
 use crate::names::{Role, TRAEFIK, middleware_reference, object_name};
-use crate::route::{Route, Security};
+use crate::route::{Middleware, Route, Security};
 
 /// The Middlewares of an Ingress, in the order in which a request meets them.
 pub(crate) const MIDDLEWARES: &str = "traefik.ingress.kubernetes.io/router.middlewares";
 /// Makes the routers of an Ingress TLS routers.
 pub(crate) const TLS: &str = "traefik.ingress.kubernetes.io/router.tls";
+
+/// Which router comes first.
+pub(crate) const PRIORITY: &str = "traefik.ingress.kubernetes.io/router.priority";
 
 pub(super) fn objects(route: &Route, class: &str) -> Vec<Value> {
     let mut middlewares: Vec<(Role, Value)> = Vec::new();
@@ -40,6 +43,8 @@ pub(super) fn objects(route: &Route, class: &str) -> Vec<Value> {
             .iter()
             .filter(|(role, _)| with(*role))
             .map(|(role, _)| middleware_reference(&route.namespace, &object_name(&route.name, *role)))
+            // behind ours, so that nobody is asked for a password over plain HTTP, and a limit is one of tries as well
+            .chain(route.middlewares.iter().map(Middleware::reference))
             .collect();
         (!names.is_empty()).then(|| names.join(","))
     };

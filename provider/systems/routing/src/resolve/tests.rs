@@ -53,7 +53,7 @@ async fn a_class_that_is_not_there_is_refused_with_those_that_are() {
     let error = refused(&api, &route("ngnix")).await;
     let text = error.to_string();
     assert!(text.contains("\"ngnix\"") && text.contains("traefik (traefik.io/ingress-controller)"), "{text}");
-    assert_eq!(error.attribute(), Some("ingress_class"));
+    assert_eq!(error.attribute().as_deref(), Some("ingress_class"));
 
     let empty = FakeApi::new();
     empty.register("networking.k8s.io/v1", "IngressClass", "ingressclasses", false);
@@ -147,14 +147,14 @@ async fn a_port_by_name_becomes_a_number() {
     let api = api();
     api.put(gateway(json!([])));
     let mut route = on_gateway("infra", true);
-    route.backend.port = Port::Name("http".to_owned());
+    route.rules[0].backend.port = Port::Name("http".to_owned());
     assert!(refused(&api, &route).await.to_string().contains("does not exist yet"));
     api.put(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "finance-feedback-engine", "namespace": "ffe"},
         "spec": {"ports": [{"name": "metrics", "port": 9100}, {"name": "http", "port": 8000}]}}));
     let Resolved::Gateway(found) = resolved(&api, &route).await else { panic!("it is a Gateway") };
-    assert_eq!(found.backend_port, 8000);
-    route.backend.port = Port::Name("web".to_owned());
+    assert_eq!(found.backend_ports, [8000]);
+    route.rules[0].backend.port = Port::Name("web".to_owned());
     let error = refused(&api, &route).await;
     assert!(error.to_string().contains("it has 9100 (metrics), 8000 (http)"), "{error}");
-    assert_eq!(error.attribute(), Some("backend.port"));
+    assert_eq!(error.attribute(), Some("backend.port".to_owned()));
 }

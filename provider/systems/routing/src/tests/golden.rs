@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{api, everything, gateway, on_gateway, resolved, route};
 use crate::gateway::listeners;
 use crate::{
-    Attachment, Dialect, GatewayRef, PathType, Port, Resolved, Route, Security, Served, http01, leftovers, names,
-    objects, warnings,
+    Attachment, Backend, BackendTls, Dialect, GatewayRef, Middleware, PathType, Port, Protocol, Resolved, Route, Rule,
+    Security, Served, http01, leftovers, names, objects, warnings,
 };
 
 /// Objects, warnings and solver as one text.
@@ -46,8 +46,9 @@ async fn traefik() {
 
 #[tokio::test]
 async fn traefik_without_any_setting() {
-    let mut route = Route { security: Security::default(), path: "/api".to_owned(), ..route("traefik") };
-    route.backend.port = Port::Name("http".to_owned());
+    let mut route = Route { security: Security::default(), ..route("traefik") };
+    route.rules[0].path = "/api".to_owned();
+    route.rules[0].backend.port = Port::Name("http".to_owned());
     insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
 }
 
@@ -59,9 +60,69 @@ async fn ingress_nginx() {
     insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
 }
 
+/// Two backends, of which one speaks something else, and what others have made for all requests.
+fn several(route: Route, protocol: Option<Protocol>) -> Route {
+    let docs = Backend { protocol, ..Backend::new("docs", 9000) };
+    let mut route = route;
+    route.rules.push(Rule { path_type: PathType::Exact, ..Rule::new("/docs", docs) });
+    route.labels.insert("team".to_owned(), "engine".to_owned());
+    route.annotations.insert("note".to_owned(), "kept".to_owned());
+    route
+}
+
+#[tokio::test]
+async fn traefik_with_several_backends_and_middlewares() {
+    let mut route = several(route("traefik"), Some(Protocol::H2c));
+    route.middlewares =
+        vec![Middleware::new("ffe", "login"), Middleware::new("infra", "audit"), Middleware::new("ffe", "office@file")];
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn a_priority_is_for_https_so_that_the_solver_stays_before_it() {
+    let mut route = route("traefik");
+    let (priority, entry_points) =
+        ("traefik.ingress.kubernetes.io/router.priority", "traefik.ingress.kubernetes.io/router.entrypoints");
+    for key in [priority, entry_points] {
+        route.annotations.insert(key.to_owned(), "7".to_owned());
+    }
+    let made = objects(&route, &resolved(&api(), &route).await);
+    let has = |name: &str, key: &str| {
+        let object = made.iter().find(|object| object["kind"] == "Ingress" && object["metadata"]["name"] == name);
+        object.unwrap()["metadata"]["annotations"][key] == "7"
+    };
+    assert!(has("api", priority) && !has("api-http", priority));
+    assert!(has("api", entry_points) && has("api-http", entry_points), "what is for inside only is so by HTTP too");
+    assert_eq!(route.problems(), []);
+    assert!(several(route, None).problems()[0].message.contains("equals"));
+}
+
+#[tokio::test]
+async fn ingress_nginx_with_several_backends_of_https() {
+    let mut route = several(route("nginx"), Some(Protocol::Https));
+    route.rules[0].backend.protocol = Some(Protocol::Https);
+    route.annotations.insert("nginx.ingress.kubernetes.io/auth-url".to_owned(), "https://login.example.com".to_owned());
+    insta::assert_snapshot!(told(&route, &resolved(&api(), &route).await));
+}
+
+#[tokio::test]
+async fn gateway_with_several_backends_middlewares_and_tls_behind_it() {
+    let api = api();
+    api.put(gateway(
+        json!([{"name": "web", "protocol": "HTTP", "port": 8000, "allowedRoutes": {"namespaces": {"from": "All"}}}]),
+    ));
+    let mut route = several(on_gateway("infra", true), Some(Protocol::Https));
+    route.middlewares = vec![Middleware::new("ffe", "login")];
+    route.security.ssl_redirect = false;
+    route.backend_tls =
+        Some(BackendTls { hostname: "docs.internal".to_owned(), ca_config_map: Some("authority".to_owned()) });
+    insta::assert_snapshot!(told(&route, &resolved(&api, &route).await));
+}
+
 #[tokio::test]
 async fn traefik_for_ingress_nginx() {
-    let route = Route { path_type: PathType::ImplementationSpecific, ..route("nginx") };
+    let mut route = route("nginx");
+    route.rules[0].path_type = PathType::ImplementationSpecific;
     insta::assert_snapshot!(told(&route, &ingress(Dialect::TraefikNginx, "nginx", "k8s.io/ingress-nginx")));
 }
 
@@ -91,7 +152,8 @@ async fn gateway_of_the_same_namespace_with_the_secret_and_no_redirect() {
     ]));
     own["metadata"]["namespace"] = json!("ffe");
     api.put(own);
-    let mut route = Route { path_type: PathType::Exact, ..on_gateway("ffe", false) };
+    let mut route = on_gateway("ffe", false);
+    route.rules[0].path_type = PathType::Exact;
     route.security.ssl_redirect = false;
     insta::assert_snapshot!(told(&route, &resolved(&api, &route).await));
 }
@@ -135,10 +197,15 @@ async fn what_is_not_wished_is_left_over() {
     let text = |route: &Route| -> Vec<String> {
         leftovers(route, &objects(route, &resolved)).iter().map(ToString::to_string).collect()
     };
-    assert_eq!(text(&route), ["HTTPRoute ffe/api", "HTTPRoute ffe/api-http", "ReferenceGrant ffe/api-tls"]);
+    assert_eq!(text(&route), [
+        "HTTPRoute ffe/api",
+        "HTTPRoute ffe/api-http",
+        "ReferenceGrant ffe/api-tls",
+        "BackendTLSPolicy ffe/api-backend-tls",
+    ]);
     route.security = Security { content_type_nosniff: true, ..Security::default() };
     assert_eq!(text(&route)[..2], ["Middleware ffe/api-redirect", "Middleware ffe/api-rate-limit"]);
-    assert_eq!(names("ffe", "api").len(), 8);
+    assert_eq!(names("ffe", "api").len(), 9);
 }
 
 /// Whatever the settings, and whatever annotations somebody hands in.
@@ -171,7 +238,7 @@ fn on_any_listener() -> Attachment {
         https: vec!["https".to_owned()],
         ours: Vec::new(),
         missing: Vec::new(),
-        backend_port: 8000,
+        backend_ports: vec![8000],
     }
 }
 

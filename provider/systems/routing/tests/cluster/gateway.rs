@@ -2,7 +2,7 @@
 
 use ffe_cluster::ObjectRef;
 use ffe_routing::{
-    Backend, Class, Error, GatewayRef, Resolved, Route, accepted, address, attach, detach, drift, http01, inspect,
+    Backend, Class, Error, GatewayRef, Resolved, Route, Rule, accepted, address, attach, detach, drift, http01, inspect,
     objects, resolve,
 };
 use reqwest::StatusCode;
@@ -119,7 +119,7 @@ pub(crate) async fn a_gateway_of_ones_own_is_not_touched() {
     world.client.until_status(&format!("http://{a}/"), StatusCode::MOVED_PERMANENTLY).await;
 
     // a backend that is not there is told in the controller's words
-    let wrong = Route { backend: Backend::new("nowhere", 80), ..route.clone() };
+    let wrong = Route { rules: vec![Rule::new("/", Backend::new("nowhere", 80))], ..route.clone() };
     world.serve(&wrong).await;
     let error = accepted(cluster, &wrong, &resolved, &world.patience()).await.unwrap_err();
     assert!(matches!(&error, Error::Refused { why, .. } if why.contains("ResolvedRefs")), "{error}");

@@ -92,7 +92,7 @@ pub(crate) async fn a_path_below_the_root_leaves_the_rest_of_the_host_alone() {
     let world = World::start("path").await;
     world.certify().await;
     let mut route = world.route(Class::Ingress(Some("traefik".to_owned())));
-    route.path = "/index.html".to_owned();
+    route.rules[0].path = "/index.html".to_owned();
     let resolved = world.serve(&route).await;
     assert!(warnings(&route, &resolved).iter().any(|warning| warning.attribute == "path"));
     let a = world.host("a");

@@ -91,6 +91,7 @@ pub(crate) fn expectations(
     let withheld = distrusted.is_some() && root.is_none() && !is_proxied;
     let (tokens, extra): (Vec<_>, Vec<_>) =
         settings.checks.iter().cloned().partition(|check| withheld && check.bearer.is_some());
+    let extra = extra.into_iter().chain(settings.paths.iter().cloned()).collect();
     skipped.extend(tokens.into_iter().map(|check| (format!("check {}", check.path), TOKEN_WITHHELD.to_owned())));
     let own = Expected {
         issuer: settings.issuer.clone(),
@@ -247,7 +248,7 @@ mod tests {
             https: vec!["https".to_owned()],
             ours: Vec::new(),
             missing: Vec::new(),
-            backend_port: 8000,
+            backend_ports: vec![8000],
             gateway,
         };
         let around = Surroundings { resolved: Resolved::Gateway(attachment), secrets: None };
@@ -344,7 +345,7 @@ mod tests {
         let check = |path: &str, token: Option<&str>| ffe_https::ExtraCheck {
             path: path.to_owned(),
             bearer: token.map(|token| ffe_https::Bearer::new(token).unwrap()),
-            status: 200,
+            status: Some(200),
         };
         let mut settings = Settings::unsaid(true);
         settings.checks = vec![check("/open", None), check("/closed", Some("t0ken"))];

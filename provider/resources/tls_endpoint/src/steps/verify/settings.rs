@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ffe_https::{Bearer, Bundle, ExtraCheck, ResolveTo};
+use ffe_routing::Rule;
 use tfplugin::Attr;
 
 use crate::model::{self, Verify};
@@ -36,11 +37,20 @@ pub(crate) struct Settings {
     pub(crate) bundle: Option<Bundle>,
     pub(crate) timeout: Duration,
     pub(crate) checks: Vec<ExtraCheck>,
+    /// Paths that nothing else of it asks for: of each host.
+    pub(crate) paths: Vec<ExtraCheck>,
 }
 
 impl Settings {
     /// Of a run; none where nothing is to be looked at.
     pub(crate) fn of(run: &Run<'_>) -> Option<Settings> {
+        let settings = Settings::without_paths(run)?;
+        let asked = std::iter::once(settings.path.as_str()).chain(settings.checks.iter().map(|check| check.path.as_str()));
+        let paths = other_paths(&run.spec.route.rules, &asked.collect::<Vec<_>>());
+        Some(Settings { paths, ..settings })
+    }
+
+    fn without_paths(run: &Run<'_>) -> Option<Settings> {
         let redirects = run.spec.route.security.ssl_redirect;
         let Some(given) = run.planned.verify.known() else {
             let (path, status) = looked_for(run.planned, None);
@@ -70,6 +80,7 @@ impl Settings {
             bundle: given.ca_bundle.as_str().and_then(|pem| Bundle::from_pem(pem.as_bytes()).ok()),
             timeout: duration(&given.timeout, 600),
             checks: checks(given, run.config.verify.known()),
+            paths: Vec::new(),
         })
     }
 
@@ -87,6 +98,7 @@ impl Settings {
             bundle: None,
             timeout: Duration::from_secs(600),
             checks: Vec::new(),
+            paths: Vec::new(),
         }
     }
 
@@ -105,6 +117,13 @@ fn code(status: &Attr<i64>) -> Option<u16> {
     status.known().and_then(|status| u16::try_from(*status).ok())
 }
 
+/// The paths of rules to which none of these requests goes: each is asked for itself, and any answer of an application will do.
+fn other_paths(rules: &[Rule], asked: &[&str]) -> Vec<ExtraCheck> {
+    let is_asked = |rule: &Rule| asked.iter().any(|path| ffe_routing::rule_for(rules, path) == Some(rule));
+    let paths = rules.iter().filter(|rule| !is_asked(rule)).map(Rule::literal);
+    paths.map(|path| ExtraCheck { path: path.to_owned(), bearer: None, status: None }).collect()
+}
+
 /// The further requests; the tokens are in the configuration only.
 fn checks(given: &Verify, config: Option<&Verify>) -> Vec<ExtraCheck> {
     let tokens = config.and_then(|config| config.checks.known());
@@ -114,8 +133,35 @@ fn checks(given: &Verify, config: Option<&Verify>) -> Vec<ExtraCheck> {
         ExtraCheck {
             path: check.path.as_str().unwrap_or("/").to_owned(),
             bearer: token.and_then(|token| Bearer::new(token).ok()),
-            status: code(&check.status).unwrap_or(200),
+            status: Some(code(&check.status).unwrap_or(200)),
         }
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ffe_routing::{Backend, PathType};
+
+    use super::*;
+
+    #[test]
+    fn each_path_is_asked_for_by_what_goes_there() {
+        let rule = |path: &str, path_type| Rule { path_type, ..Rule::new(path, Backend::new("web", 80)) };
+        let rules = [
+            rule("/", PathType::Prefix),
+            rule("/api", PathType::Prefix),
+            rule("/api/up", PathType::Exact),
+            rule("/v1(/|$)(.*)", PathType::ImplementationSpecific),
+        ];
+        let of = |rules: &[Rule], asked: &[&str]| {
+            other_paths(rules, asked).into_iter().map(|check| check.path).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&rules[..3], &["/health"]), ["/api", "/api/up"]);
+        assert_eq!(of(&rules[..3], &["/health", "/api/v1?deep=1"]), ["/api/up"]);
+        assert_eq!(of(&rules[..3], &["/health", "/api/up", "/api/x"]), Vec::<String>::new());
+        assert_eq!(of(&rules[..1], &["/health"]), Vec::<String>::new());
+        assert_eq!(of(&rules[2..], &["/api/up"]), ["/v1"], "a pattern as far as it is none");
+        assert!(other_paths(&rules, &[]).iter().all(|check| check.status.is_none() && check.bearer.is_none()));
+    }
 }

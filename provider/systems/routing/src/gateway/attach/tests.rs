@@ -89,5 +89,5 @@ async fn a_refusal_is_told_in_the_servers_words() {
     let text = error.to_string();
     assert!(text.contains("Gateway infra/web") && text.contains("is forbidden"), "{text}");
     assert!(error.advice().unwrap().contains("manage_listener = false"));
-    assert_eq!(error.attribute(), Some("gateway"));
+    assert_eq!(error.attribute().as_deref(), Some("gateway"));
 }

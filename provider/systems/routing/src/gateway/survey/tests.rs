@@ -9,7 +9,7 @@ fn look(manage_listener: bool, listeners: Value) -> Attachment {
     let route = on_gateway("infra", manage_listener);
     let labels = BTreeMap::from([("stage".to_owned(), "prod".to_owned())]);
     let wished = GatewayRef { namespace: "infra".to_owned(), name: "web".to_owned(), manage_listener };
-    survey(&route, &wished, &gateway(listeners), None, &labels, 8000)
+    survey(&route, &wished, &gateway(listeners), None, &labels, vec![8000])
 }
 
 fn secure(name: &str, host: Value, secret: Value) -> Value {
