@@ -149,6 +149,7 @@ pub(crate) fn host(stage: &Stage, label: &str) -> Result<String> {
 pub(crate) fn ask_trusting(stage: &Stage, roots: &str, url: &str) -> Result<Answer> {
     let tls = surroundings(stage)?;
     let host = url.split('/').nth(2).context("a URL without a host")?;
+    let host = host.split('@').next_back().unwrap_or(host);
     let mut curl = crate::program("curl");
     curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "10", "--include", "--cacert", roots]);
     for port in [80, 443] {
@@ -220,7 +221,7 @@ pub(crate) fn objects(stage: &Stage, kinds: &str) -> Result<Vec<String>> {
 }
 
 /// What an endpoint makes in its namespace, without the Secrets that stay.
-pub(crate) const KINDS: &str = "ingresses,middlewares.traefik.io,httproutes,referencegrants,certificates,issuers,\
+pub(crate) const KINDS: &str = "ingresses,middlewares.traefik.io,httproutes,referencegrants,backendtlspolicies,certificates,issuers,\
     certificaterequests,orders.acme.cert-manager.io,challenges.acme.cert-manager.io,prometheusrules,leases";
 
 /// Nothing of an endpoint is left but Secrets, and those are exactly these.

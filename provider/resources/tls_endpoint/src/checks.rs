@@ -233,8 +233,9 @@ mod tests {
         assert_eq!(labels("release", "prometheus"), Ok(()));
         assert!(labels("ffe.three-rivers.tech/owner", "x").is_err_and(|error| error.contains("set by the provider")));
         assert!(labels("no spaces", "x").is_err() && labels("team", "no spaces").is_err());
-        let annotations =
-            |key: &str, value: Value| annotation_pairs().run(&Value::map([(key, value)])).map_err(|error| error.contains(key));
+        let annotations = |key: &str, value: Value| {
+            annotation_pairs().run(&Value::map([(key, value)])).map_err(|error| error.contains(key))
+        };
         assert_eq!(annotations("nginx.ingress.kubernetes.io/auth-url", Value::from("https://a b/ \n")), Ok(()));
         assert_eq!(annotations("team", Value::Unknown), Ok(()));
         assert_eq!(annotations("no spaces", Value::from("x")), Err(true));

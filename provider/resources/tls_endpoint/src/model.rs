@@ -11,7 +11,8 @@ use tfplugin::{Attr, Check, Model};
 pub use issuer::{Acme, Http01, Issuer, Solver, SolverGateway};
 
 use crate::checks::{
-    annotation_pairs, dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to, zone_name,
+    annotation_pairs, dns_target, header_value, hosts, label_pairs, pem_certificates, port, record_ttl, resolve_to,
+    zone_name,
 };
 
 /// How the world reaches a service: its route, its DNS records, its certificate and the issuer of it, and the proof

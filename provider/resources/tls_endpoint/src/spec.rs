@@ -10,9 +10,7 @@ use ffe_cert_manager::{
 };
 use ffe_cloudflare::Adopt;
 use ffe_cluster::parse_duration;
-use ffe_routing::{
-    Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Protocol, Route, Rule, Security,
-};
+use ffe_routing::{Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Protocol, Route, Rule, Security};
 use tfplugin::Attr;
 
 use crate::checks::TARGET_INGRESS;
@@ -146,30 +144,36 @@ fn route(model: &TlsEndpoint, names: &Names, hosts: &[String], secret_name: &str
     };
     let security = model.security.known()?;
     let header = |text: &Attr<String>| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    Some(Route {
-        security: Security {
-            ssl_redirect: security.ssl_redirect.unwrap_or(true),
-            hsts_max_age: security.hsts_max_age.known().and_then(|age| u64::try_from(*age).ok()).filter(|age| *age > 0),
-            hsts_subdomains: security.hsts_subdomains.unwrap_or(false),
-            frame_options: header(&security.frame_options),
-            content_security_policy: header(&security.content_security_policy),
-            content_type_nosniff: security.content_type_nosniff.unwrap_or(true),
-            requests_per_minute: security.requests_per_minute.known().and_then(|limit| u32::try_from(*limit).ok()),
-        },
-        middlewares: middlewares(model, &names.namespace)?,
-        annotations: pairs(&model.annotations)?,
-        labels: pairs(&model.labels)?,
-        backend_tls: match &model.backend_tls {
-            Attr::Null => None,
-            trust => {
-                let trust = trust.known()?;
-                let hostname = trust.hostname.as_str()?.to_owned();
-                Some(BackendTls { hostname, ca_config_map: optional(&trust.ca_config_map)? })
-            }
-        },
-        ..Route::new(&names.namespace, &names.name, hosts, secret_name, rules.first()?.backend.clone(), class)
-    }
-    .leading_to(rules))
+    Some(
+        Route {
+            security: Security {
+                ssl_redirect: security.ssl_redirect.unwrap_or(true),
+                hsts_max_age: security
+                    .hsts_max_age
+                    .known()
+                    .and_then(|age| u64::try_from(*age).ok())
+                    .filter(|age| *age > 0),
+                hsts_subdomains: security.hsts_subdomains.unwrap_or(false),
+                frame_options: header(&security.frame_options),
+                content_security_policy: header(&security.content_security_policy),
+                content_type_nosniff: security.content_type_nosniff.unwrap_or(true),
+                requests_per_minute: security.requests_per_minute.known().and_then(|limit| u32::try_from(*limit).ok()),
+            },
+            middlewares: middlewares(model, &names.namespace)?,
+            annotations: pairs(&model.annotations)?,
+            labels: pairs(&model.labels)?,
+            backend_tls: match &model.backend_tls {
+                Attr::Null => None,
+                trust => {
+                    let trust = trust.known()?;
+                    let hostname = trust.hostname.as_str()?.to_owned();
+                    Some(BackendTls { hostname, ca_config_map: optional(&trust.ca_config_map)? })
+                }
+            },
+            ..Route::new(&names.namespace, &names.name, hosts, secret_name, rules.first()?.backend.clone(), class)
+        }
+        .leading_to(rules),
+    )
 }
 
 /// Which paths lead where; `None` where something of it is not known.

@@ -113,9 +113,7 @@ pub fn check(expected: &Expected, target: &Target, observed: &Observed, now: Tim
         let name = format!("check {}", extra.path.split('?').next().unwrap_or_default());
         let wanted = extra.status.map_or(Wanted::Answer, Wanted::Exactly);
         results.push(match observed.extra.get(index) {
-            Some(Ok(seen)) => {
-                answered(&name, Some(seen), |seen| status::compare(wanted, seen, target))
-            }
+            Some(Ok(seen)) => answered(&name, Some(seen), |seen| status::compare(wanted, seen, target)),
             Some(Err(failure)) => CheckResult::new(name, Err(failure.to_string())).healing(failure.can_heal()),
             None => CheckResult::new(name, Err(NOT_SEEN.to_owned())),
         });

@@ -149,9 +149,9 @@ fn served(route: &Route, attachment: &Attachment, secure: bool) -> Vec<Value> {
     if !headers.is_empty() {
         filters.push(json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": headers}}));
     }
-    filters.extend(route.middlewares.iter().map(|one| {
-        json!({"type": "ExtensionRef", "extensionRef": {"group": one.group, "kind": one.kind, "name": one.name}})
-    }));
+    filters.extend(route.middlewares.iter().map(
+        |one| json!({"type": "ExtensionRef", "extensionRef": {"group": one.group, "kind": one.kind, "name": one.name}}),
+    ));
     let rule = |(rule, port): (&Rule, &u16)| {
         let mut served = Map::from_iter([("matches".to_owned(), matches(rule))]);
         if !filters.is_empty() {

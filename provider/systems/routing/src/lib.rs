@@ -34,11 +34,12 @@ pub use drift::{Drift, drift};
 pub use error::{Error, Result};
 pub use gateway::{Attachment, Controller, MissingListener, OurListener, attach, detach, try_attach};
 pub use names::{interim_names, leftovers, names};
+pub use needs::{refusals, unmet};
 pub use resolve::{IngressClassInfo, Resolved, Served, classes, inspect, resolve, served};
 pub use route::{
-    Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Port, Problem, Protocol, Route, Rule, Security, rule_for,
+    Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Port, Problem, Protocol, Route, Rule, Security,
+    rule_for,
 };
-pub use needs::{refusals, unmet};
 pub use solver::{Parent, Solver, http01};
 pub use support::{ByProtocol, Dialect, How, Setting, protocol_support, support, support_markdown};
 pub use warnings::{Warning, warnings};

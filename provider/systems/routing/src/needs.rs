@@ -88,9 +88,10 @@ fn why_not(one: &Middleware, route: &Route, dialect: Dialect) -> Option<String> 
             route.namespace
         )),
         Dialect::Gateway => None,
-        Dialect::Other => {
-            Some("this controller is not known, and the Ingress API has no field for middlewares; say it by annotations".to_owned())
-        }
+        Dialect::Other => Some(
+            "this controller is not known, and the Ingress API has no field for middlewares; say it by annotations"
+                .to_owned(),
+        ),
     }
 }
 

@@ -142,7 +142,10 @@ impl fmt::Display for Rule {
 
 /// The rule that a request for a path goes to: an exact one, else the longest. None where nobody serves it.
 pub fn rule_for<'a>(rules: &'a [Rule], asked: &str) -> Option<&'a Rule> {
-    rules.iter().filter(|rule| rule.serves(asked)).max_by_key(|rule| (rule.path_type == PathType::Exact, rule.path.len()))
+    rules
+        .iter()
+        .filter(|rule| rule.serves(asked))
+        .max_by_key(|rule| (rule.path_type == PathType::Exact, rule.path.len()))
 }
 
 /// A Service in the route's namespace.

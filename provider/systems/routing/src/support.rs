@@ -170,8 +170,12 @@ pub fn protocol_support(dialect: Dialect, protocol: Protocol) -> ByProtocol {
             why: "ingress-nginx speaks HTTP/2 to backends for gRPC alone (protocol = \"GRPC\"); use the class of Traefik, or \
                 HTTP",
         },
-        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Http) => Ours { what: "annotation `backend-protocol: HTTP`" },
-        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Https) => Ours { what: "annotation `backend-protocol: HTTPS`" },
+        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Http) => {
+            Ours { what: "annotation `backend-protocol: HTTP`" }
+        }
+        (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Https) => {
+            Ours { what: "annotation `backend-protocol: HTTPS`" }
+        }
         (Dialect::IngressNginx | Dialect::TraefikNginx, Protocol::Grpc) | (Dialect::TraefikNginx, Protocol::H2c) => {
             Ours { what: "annotation `backend-protocol: GRPC`" }
         }

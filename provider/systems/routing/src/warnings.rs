@@ -78,13 +78,18 @@ fn about_the_class(route: &Route, resolved: &Resolved) -> Vec<Warning> {
                 );
             }
             let parts: Vec<&str> = match served.dialect {
-                Dialect::Traefik => route.rules.iter().filter(|rule| is_part(rule)).map(|rule| rule.path.as_str()).collect(),
+                Dialect::Traefik => {
+                    route.rules.iter().filter(|rule| is_part(rule)).map(|rule| rule.path.as_str()).collect()
+                }
                 _ => Vec::new(),
             };
             if let Some(first) = parts.first() {
                 warn(
                     if route.rules.len() == 1 { "path" } else { "backends" },
-                    format!("Traefik compares {} letter by letter", parts.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ")),
+                    format!(
+                        "Traefik compares {} letter by letter",
+                        parts.iter().map(|path| format!("{path:?}")).collect::<Vec<_>>().join(", ")
+                    ),
                     format!(
                         "Unless Traefik runs with providers.kubernetesIngress.strictPrefixMatching, {first}x is served \
                             too, not only {first} and what is below it.",

@@ -20,7 +20,7 @@ pub(crate) struct Endpoint {
     pub(crate) seen: String,
     /// More lines of `verify`.
     pub(crate) verify: String,
-    /// More lines of the resource.
+    /// More lines of the resource. Those that begin with `backend` or `backends` are in place of the usual one.
     pub(crate) more: String,
 }
 
@@ -78,13 +78,15 @@ impl Endpoint {
             Some(expression) => expression.to_owned(),
             None => format!("{{\n    {}\n  }}", self.issuer),
         };
+        let of_its_own = ["backend ", "backends "].iter().any(|one| self.more.trim_start().starts_with(one));
+        let backend = if of_its_own { "" } else { "backend   = { service = \"web\", port = 80 }" };
         Ok(format!(
             r#"
 resource "ffe_tls_endpoint" "{name}" {{
   namespace = "{namespace}"
   name      = "{name}"
   hosts     = {hosts:?}
-  backend   = {{ service = "web", port = 80 }}
+  {backend}
   timeout   = "4m"
   {class}
   issuer = {issuer}

@@ -83,11 +83,9 @@ fn backends(config: &TlsEndpoint, diagnostics: &mut Diagnostics) {
             "Several services go into backends, the one of backend with path = \"/\" or its own; remove backend.",
             "backend",
         ),
-        (_, Attr::Known(all)) if all.is_empty() => wrong(
-            "backends is empty",
-            "Name at least one path and the service that answers below it.",
-            "backends",
-        ),
+        (_, Attr::Known(all)) if all.is_empty() => {
+            wrong("backends is empty", "Name at least one path and the service that answers below it.", "backends")
+        }
         _ => {}
     }
     if !config.backends.is_known() {

@@ -66,7 +66,10 @@ async fn what_cannot_be_said_is_listed() {
     let found = described(&api).await;
     assert_eq!(found.route.hosts, ["a.example.com", "b.example.com"]);
     assert_eq!(found.route.class, Class::Ingress(Some("nginx".to_owned())));
-    assert_eq!(found.route.rules, [Rule::new("/", Backend::new("engine", "http")), Rule::new("/admin", Backend::new("admin", "http"))]);
+    assert_eq!(
+        found.route.rules,
+        [Rule::new("/", Backend::new("engine", "http")), Rule::new("/admin", Backend::new("admin", "http"))]
+    );
     assert_eq!(found.route.secret_name, "one");
     assert_eq!((found.route.security.ssl_redirect, found.route.security.requests_per_minute), (false, Some(60)));
     assert!(found.annotations.keys().any(|key| key.starts_with("cert-manager.io/")));
@@ -146,7 +149,10 @@ async fn several_paths_and_a_protocol_are_read_back() {
         Rule::new(at, Backend { protocol: Some(Protocol::Https), ..Backend::new(service, "http") })
     };
     assert_eq!(found.route.rules, [rule("/", "engine"), rule("/admin", "admin")]);
-    assert_eq!(found.lost, ["path / to Service other:http of host b.example.com, which leads elsewhere for other hosts"]);
+    assert_eq!(
+        found.lost,
+        ["path / to Service other:http of host b.example.com, which leads elsewhere for other hosts"]
+    );
     assert_eq!(found.untold[1..], ["annotation nginx.ingress.kubernetes.io/auth-url"], "by its key alone");
 }
 

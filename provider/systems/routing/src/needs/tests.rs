@@ -54,7 +54,10 @@ async fn one_ingress_of_nginx_has_one_protocol() {
     let mut mixed = speaking(route("nginx"), Protocol::Https);
     mixed.rules.push(crate::Rule::new("/docs", Backend::new("docs", 80)));
     let found = refused(&api, &mixed).await;
-    assert!(found.len() == 1 && found[0].starts_with("backends[1].protocol: ingress-nginx takes one protocol"), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("backends[1].protocol: ingress-nginx takes one protocol"),
+        "{found:?}"
+    );
     mixed.rules[1].backend.protocol = Some(Protocol::Https);
     assert!(refused(&api, &mixed).await.is_empty());
     mixed.rules.iter_mut().for_each(|rule| rule.backend.protocol = None);
@@ -71,7 +74,8 @@ async fn middlewares_are_named_where_there_are_some() {
     api.put(gateway(json!([])));
     let theirs = |route: Route, one: Middleware| Route { middlewares: vec![one], ..route };
     let login = Middleware::new("ffe", "login");
-    let of_envoy = Middleware { group: "gateway.envoyproxy.io".to_owned(), kind: "HTTPRouteFilter".to_owned(), ..login.clone() };
+    let of_envoy =
+        Middleware { group: "gateway.envoyproxy.io".to_owned(), kind: "HTTPRouteFilter".to_owned(), ..login.clone() };
     for (route, one, said) in [
         (route("traefik"), login.clone(), ""),
         (route("traefik"), Middleware::new("infra", "login"), ""),
@@ -94,14 +98,14 @@ async fn middlewares_are_named_where_there_are_some() {
 async fn a_middleware_that_is_not_there_is_named_and_one_that_may_not_be_read_is_not_missed() {
     let api = api();
     let mut route = route("traefik");
-    route.middlewares = vec![
-        Middleware::new("ffe", "login"),
-        Middleware::new("infra", "audit"),
-        Middleware::new("ffe", "office@file"),
-    ];
+    route.middlewares =
+        vec![Middleware::new("ffe", "login"), Middleware::new("infra", "audit"), Middleware::new("ffe", "office@file")];
     api.put(json!({"apiVersion": TRAEFIK, "kind": "Middleware", "metadata": {"name": "login", "namespace": "ffe"}, "spec": {}}));
     let found = missed(&api, &route).await;
-    assert!(found.len() == 1 && found[0].starts_with("middlewares[1]: Middleware infra/audit does not exist"), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("middlewares[1]: Middleware infra/audit does not exist"),
+        "{found:?}"
+    );
     api.fail("GET", "/namespaces/infra/middlewares/audit", None, 403, "Forbidden", "no");
     assert!(missed(&api, &route).await.is_empty());
     api.heal();
@@ -125,7 +129,12 @@ async fn what_traefik_takes_a_service_to_speak_is_compared() {
         (h2c.clone(), named.clone(), Protocol::H2c, ""),
         (h2c.clone(), plain.clone(), Protocol::Grpc, ""),
         (https.clone(), plain.clone(), Protocol::Grpc, ""),
-        (json!({}), plain.clone(), Protocol::Grpc, "--overwrite traefik.ingress.kubernetes.io/service.serversscheme=h2c"),
+        (
+            json!({}),
+            plain.clone(),
+            Protocol::Grpc,
+            "--overwrite traefik.ingress.kubernetes.io/service.serversscheme=h2c",
+        ),
         (https, plain, Protocol::H2c, "speaks https"),
     ] {
         let api = api();
@@ -166,8 +175,10 @@ async fn a_gateway_is_told_what_a_service_speaks_by_its_port_and_by_policies() {
     };
     assert!(missed(&api, &trusting).await.is_empty());
     assert!(refused(&api, &trusting).await.is_empty());
-    api.put(json!({"apiVersion": GATEWAY, "kind": "BackendTLSPolicy", "metadata": {"name": "theirs", "namespace": "ffe"},
-        "spec": {"targetRefs": [{"kind": "Service", "name": "finance-feedback-engine"}]}}));
+    api.put(
+        json!({"apiVersion": GATEWAY, "kind": "BackendTLSPolicy", "metadata": {"name": "theirs", "namespace": "ffe"},
+        "spec": {"targetRefs": [{"kind": "Service", "name": "finance-feedback-engine"}]}}),
+    );
     assert!(missed(&api, &on(Protocol::Https)).await.is_empty());
     let by_ingress = Route { class: Class::Ingress(Some("traefik".to_owned())), ..trusting };
     assert!(refused(&api, &by_ingress).await[0].contains("ServersTransport"));

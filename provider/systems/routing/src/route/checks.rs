@@ -158,7 +158,9 @@ pub(crate) fn why_refused(key: &str) -> Option<&'static str> {
         _ if key.contains("snippet") => "snippets let whoever may edit an Ingress read every Secret of the controller",
         (Some("cert-manager.io" | "acme.cert-manager.io"), _) | (_, "kubernetes.io/tls-acme") => certificate,
         (Some(mark::PREFIX), _) => "by it the provider knows what is its own",
-        (Some("meta.helm.sh" | "kubectl.kubernetes.io"), _) => "it is a note of another tool's about what it made itself",
+        (Some("meta.helm.sh" | "kubectl.kubernetes.io"), _) => {
+            "it is a note of another tool's about what it made itself"
+        }
         (_, "kubernetes.io/ingress.class") => "ingress_class says it",
         (_, REDIRECT | FORCE_REDIRECT) => "security.ssl_redirect says it",
         (_, LIMIT | BURST) => "security.requests_per_minute says it",
@@ -233,8 +235,7 @@ mod tests {
     #[test]
     fn a_good_one_has_none() {
         assert_eq!(route().problems(), []);
-        let wide =
-            Route { hosts: vec!["*.example.com".into(), "example.com".into()], ..route() };
+        let wide = Route { hosts: vec!["*.example.com".into(), "example.com".into()], ..route() };
         assert_eq!(wide.problems(), []);
     }
 
@@ -352,7 +353,11 @@ mod tests {
             "traefik.ingress.kubernetes.io/router.priority",
             "external-dns.alpha.kubernetes.io/target",
         ] {
-            assert_eq!(Route { annotations: [(key.to_owned(), "x".to_owned())].into(), ..route() }.problems(), [], "{key}");
+            assert_eq!(
+                Route { annotations: [(key.to_owned(), "x".to_owned())].into(), ..route() }.problems(),
+                [],
+                "{key}"
+            );
         }
     }
 
@@ -362,7 +367,10 @@ mod tests {
             let middlewares = all.iter().map(|(namespace, name)| Middleware::new(namespace, name)).collect();
             attributes(&Route { middlewares, ..route() })
         };
-        assert_eq!(of(&[("ffe", "login"), ("infra", "login"), ("ffe", "login@file"), ("infra", "api-headers")]), [""; 0]);
+        assert_eq!(
+            of(&[("ffe", "login"), ("infra", "login"), ("ffe", "login@file"), ("infra", "api-headers")]),
+            [""; 0]
+        );
         assert_eq!(of(&[("ffe", "api-headers")]), ["middlewares[0].name"]);
         assert_eq!(of(&[("ffe", "login"), ("ffe", "login")]), ["middlewares[1].name"]);
         assert_eq!(of(&[("ffe", "Login,other")]), ["middlewares[0].name"]);

@@ -197,12 +197,15 @@ async fn what_is_not_wished_is_left_over() {
     let text = |route: &Route| -> Vec<String> {
         leftovers(route, &objects(route, &resolved)).iter().map(ToString::to_string).collect()
     };
-    assert_eq!(text(&route), [
-        "HTTPRoute ffe/api",
-        "HTTPRoute ffe/api-http",
-        "ReferenceGrant ffe/api-tls",
-        "BackendTLSPolicy ffe/api-backend-tls",
-    ]);
+    assert_eq!(
+        text(&route),
+        [
+            "HTTPRoute ffe/api",
+            "HTTPRoute ffe/api-http",
+            "ReferenceGrant ffe/api-tls",
+            "BackendTLSPolicy ffe/api-backend-tls",
+        ]
+    );
     route.security = Security { content_type_nosniff: true, ..Security::default() };
     assert_eq!(text(&route)[..2], ["Middleware ffe/api-redirect", "Middleware ffe/api-rate-limit"]);
     assert_eq!(names("ffe", "api").len(), 9);

@@ -2,8 +2,8 @@
 
 use ffe_cluster::ObjectRef;
 use ffe_routing::{
-    Backend, Class, Error, GatewayRef, Resolved, Route, Rule, accepted, address, attach, detach, drift, http01, inspect,
-    objects, resolve,
+    Backend, Class, Error, GatewayRef, Resolved, Route, Rule, accepted, address, attach, detach, drift, http01,
+    inspect, objects, resolve,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};

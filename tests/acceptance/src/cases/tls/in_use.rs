@@ -48,20 +48,22 @@ spec:
   listeners: [{ name: http, port: 80, protocol: HTTP}]
 ";
 
-const OWN: &str = "ca = { secret_name = \"authority\" }";
+/// The issuer of an endpoint in use: the case's own authority.
+pub(super) const OWN: &str = "ca = { secret_name = \"authority\" }";
 
 /// An endpoint that is in use.
-struct InUse<'a> {
-    stage: &'a mut Stage,
-    host: String,
-    authorities: String,
+pub(super) struct InUse<'a> {
+    pub(super) stage: &'a mut Stage,
+    pub(super) host: String,
+    /// Whom a client trusts, PEM.
+    pub(super) authorities: String,
     secret: String,
     table: Vec<String>,
 }
 
 impl<'a> InUse<'a> {
     /// One that is served, with a certificate of the case's own authority.
-    fn begin(stage: &'a mut Stage) -> Result<(InUse<'a>, Endpoint)> {
+    pub(super) fn begin(stage: &'a mut Stage) -> Result<(InUse<'a>, Endpoint)> {
         backend(stage)?;
         apply(stage, &format!("{AUTHORITY}---{SECOND}"))?;
         apply(stage, GATEWAYS)?;
@@ -95,7 +97,7 @@ impl<'a> InUse<'a> {
     }
 
     /// Applies a configuration while somebody asks.
-    fn change(&mut self, what: &str, endpoint: &Endpoint) -> Result<()> {
+    pub(super) fn change(&mut self, what: &str, endpoint: &Endpoint) -> Result<()> {
         let secret = self.secret.clone();
         self.change_with_secret(what, endpoint, &secret)
     }
@@ -111,7 +113,7 @@ impl<'a> InUse<'a> {
     }
 
     /// The end: what was seen, and nothing is left but these Secrets.
-    fn end(self, secrets: &[&str]) -> Result<()> {
+    pub(super) fn end(self, secrets: &[&str]) -> Result<()> {
         let InUse { stage, table, .. } = self;
         eprintln!("| change | looks | failed | certificates |\n| --- | --- | --- | --- |\n{}", table.join("\n"));
         stage.destroy()?.ok()?;

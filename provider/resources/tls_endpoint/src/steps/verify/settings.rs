@@ -45,7 +45,8 @@ impl Settings {
     /// Of a run; none where nothing is to be looked at.
     pub(crate) fn of(run: &Run<'_>) -> Option<Settings> {
         let settings = Settings::without_paths(run)?;
-        let asked = std::iter::once(settings.path.as_str()).chain(settings.checks.iter().map(|check| check.path.as_str()));
+        let asked =
+            std::iter::once(settings.path.as_str()).chain(settings.checks.iter().map(|check| check.path.as_str()));
         let paths = other_paths(&run.spec.route.rules, &asked.collect::<Vec<_>>());
         Some(Settings { paths, ..settings })
     }
