@@ -76,6 +76,8 @@ struct Counted {
     orders: BTreeMap<String, BTreeSet<String>>,
     /// By endpoint: by what it is served, and its hosts.
     served: BTreeMap<String, (String, Vec<String>)>,
+    /// Endpoints that go, or get another name.
+    leaving: BTreeSet<String>,
 }
 
 impl Tally {
@@ -89,6 +91,7 @@ impl Tally {
     /// An endpoint will serve these hosts at a class or Gateway; names another one that will too, and the host.
     pub(crate) fn serve(&self, endpoint: &str, place: &str, hosts: &[String]) -> Option<(String, String)> {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.leaving.remove(endpoint);
         let mut others = counted.served.iter().filter(|(other, (at, _))| *other != endpoint && at == place);
         let shared = |theirs: &[String]| hosts.iter().find(|host| theirs.contains(host)).cloned();
         let found = others.find_map(|(other, (_, theirs))| Some((other.clone(), shared(theirs)?)));
@@ -99,9 +102,17 @@ impl Tally {
         found
     }
 
-    /// An endpoint is not, or not by this name, what it was.
-    pub(crate) fn forget(&self, endpoint: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).served.remove(endpoint);
+    /// An endpoint goes, or gets another name.
+    pub(crate) fn leave(&self, endpoint: &str) {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.served.remove(endpoint);
+        counted.leaving.insert(endpoint.to_owned());
+    }
+
+    /// Whether an endpoint goes in this run, as far as it is planned by now.
+    pub(crate) fn is_leaving(&self, endpoint: Option<&str>) -> bool {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoint.is_some_and(|endpoint| counted.leaving.contains(endpoint))
     }
 
     /// The same for an order, and each of its domains.

@@ -54,6 +54,7 @@ pub(crate) async fn plan(
     if replaced {
         let prior = plan.prior.as_ref().and_then(Spec::of);
         if let Some(prior) = prior {
+            tally.leave(&prior.names.import_id());
             diagnostics.extend(issuances::warning(&cluster, &prior, "replaced").await);
             let by_name = plan.planned.namespace.as_str() == Some(&prior.names.namespace);
             diagnostics.push(in_use::replaced(&prior, by_name));
@@ -92,7 +93,8 @@ pub(crate) async fn plan(
     diagnostics.extend(impossible(&spec));
     let hosts_before = plan.prior.as_ref().map(look::hosts_of).unwrap_or_default();
     diagnostics.extend(beside_others(tally, plan, &spec));
-    diagnostics.extend(foresee_route(&cluster, &spec, (creating, &hosts_before), &former).await);
+    let beginning = Beginning { tally, creating, hosts_before };
+    diagnostics.extend(foresee_route(&cluster, &spec, &beginning, &former).await);
     if !plan.is_create() || plan.planned.adopt == Attr::Known(true) {
         diagnostics.extend(in_use::told(&cluster, plan, &spec).await);
     }
@@ -269,13 +271,23 @@ async fn foresee_issuer(cluster: &Cluster, spec: &Spec) -> Option<Diagnostic> {
     })
 }
 
+/// From where an endpoint comes to its hosts.
+struct Beginning<'a> {
+    tally: &'a Tally,
+    creating: bool,
+    hosts_before: Vec<String>,
+}
+
+impl Beginning<'_> {
+    /// Whether it would be the second endpoint of a host, beside one that stays.
+    fn is_second(&self, conflict: &ffe_routing::Conflict, adopt: bool) -> bool {
+        claim::is_of_two_endpoints(conflict, self.creating, &self.hosts_before, adopt)
+            && !self.tally.is_leaving(conflict.endpoint.as_deref())
+    }
+}
+
 /// What the class cannot do, and others who serve the same.
-async fn foresee_route(
-    cluster: &Cluster,
-    spec: &Spec,
-    (creating, hosts_before): (bool, &[String]),
-    former: &[Names],
-) -> Diagnostics {
+async fn foresee_route(cluster: &Cluster, spec: &Spec, beginning: &Beginning<'_>, former: &[Names]) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let resolved = match ffe_routing::inspect(cluster, &spec.route).await {
         Ok(resolved) => resolved,
@@ -295,12 +307,11 @@ async fn foresee_route(
     match ffe_routing::conflicts(cluster, &spec.route, &resolved).await {
         Ok(conflicts) => {
             for conflict in conflicts.into_iter().filter(|conflict| !route::is_of(&conflict.object, former)) {
-                // Another endpoint for the host goes on as it is, or the configuration says otherwise: it does not go by itself.
-                if claim::is_of_two_endpoints(&conflict, creating, hosts_before, spec.adopt) {
+                if beginning.is_second(&conflict, spec.adopt) {
                     diagnostics.push(claim::refuse_second(&conflict));
                     continue;
                 }
-                let refused = if conflict.fatal && creating {
+                let refused = if conflict.fatal && beginning.creating {
                     " It may go in the same run; as long as it is there, the endpoint is not made."
                 } else {
                     ""
@@ -323,14 +334,14 @@ fn impossible(spec: &Spec) -> Diagnostics {
     refused(&problems)
 }
 
-/// Two endpoints of one run for the same host, of which the cluster knows nothing yet.
+/// Two new endpoints of one run for the same host, of which the cluster knows nothing yet.
 fn beside_others(tally: &Tally, plan: &Plan<TlsEndpoint>, spec: &Spec) -> Option<Diagnostic> {
-    if let Some(prior) = plan.prior.as_ref().and_then(Spec::of) {
-        tally.forget(&prior.names.import_id());
+    if let Some(prior) = plan.prior.as_ref().and_then(Spec::of).filter(|prior| prior.names != spec.names) {
+        tally.leave(&prior.names.import_id());
     }
     let (endpoint, place) = (spec.names.import_id(), format!("{:?}", spec.route.class));
     let (other, host) = tally.serve(&endpoint, &place, &spec.hosts)?;
-    (!spec.adopt).then(|| claim::refuse_second_of_run(&other, &host))
+    (plan.is_create() && !spec.adopt).then(|| claim::refuse_second_of_run(&other, &host))
 }
 
 /// Records of somebody else's, as far as the target is known.

@@ -103,7 +103,7 @@ impl Resource for TlsEndpointResource {
 
     async fn plan_destroy(&self, _cx: &Context, prior: &TlsEndpoint, _private: &Private) -> Diagnostics {
         let (Some(spec), Ok(cluster)) = (Spec::of(prior), self.session.cluster()) else { return Diagnostics::new() };
-        self.tally.forget(&spec.names.import_id());
+        self.tally.leave(&spec.names.import_id());
         issuances::warning(&cluster, &spec, "destroyed").await.into_iter().collect()
     }
 

@@ -157,6 +157,16 @@ async fn two_new_endpoints_of_one_run_for_a_host_are_refused_before_either_is_ma
     }
 }
 
+/// What is replaced goes first: what takes its place is no second endpoint, also at another path.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_takes_the_place_of_one_is_no_second_one() {
+    let world = world();
+    let mut tf = world.terraform().await;
+    tf.apply(ENDPOINT, "first", endpoint(json!({}))).await.expect_ok();
+    let elsewhere = endpoint(json!({ "namespace": "web", "path": "/v1", "issuer": { "self_signed": {} } }));
+    tf.plan(ENDPOINT, "first", elsewhere).await.expect_action(Action::Replace).expect_ok();
+}
+
 /// Two endpoints of before, which became one, in one apply each: the host's own is changed while the other one is there still.
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_there_beside_another_one_can_be_changed() {
