@@ -1,6 +1,6 @@
 //! Several services below paths of one host, what requests go through before, and what the services speak.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::in_use::{InUse, OWN};
 use crate::tls::{Answer, Endpoint, SOON, apply, ask_trusting, objects, surroundings};
@@ -124,10 +124,10 @@ fn ask(web: &InUse<'_>, url: &str) -> Result<Answer> {
 
 /// Until an answer is as it should be: controllers read a moment late what is changed last.
 fn until(web: &InUse<'_>, url: &str, what: &str, good: impl Fn(&Answer) -> bool) -> Result<()> {
-    let mut seen = None;
+    let mut seen = Err(anyhow!("nothing was seen"));
     let found = web.stage.kube.until(&format!("{url}: {what}"), SOON, |_| {
-        seen = ask(web, url).ok();
-        Ok(seen.as_ref().is_some_and(&good))
+        seen = ask(web, url);
+        Ok(seen.as_ref().is_ok_and(&good))
     });
     found.with_context(|| format!("{seen:?}"))
 }
