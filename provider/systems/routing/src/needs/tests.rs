@@ -1,7 +1,7 @@
 //! What is refused, and what is missed, against the API in memory.
 #![allow(clippy::unwrap_used)]
 
-use ffe_cluster::testing::FakeApi;
+use ffe_cluster_testing::FakeApi;
 use serde_json::json;
 
 use super::*;
