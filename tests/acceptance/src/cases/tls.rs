@@ -41,7 +41,6 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "tls::in_use_failing", when: When::Full, run: in_use::failing },
     Case { name: "tls::in_use_release", when: When::Full, run: in_use::release },
     Case { name: "tls::many_services_of_one_host", when: When::Full, run: many::services },
-    Case { name: "tls::many_behind_a_login", when: When::Full, run: many::login },
     Case { name: "tls::imported_own", when: When::Full, run: foreign::own },
     Case { name: "tls::foreign_ingress_taken_over", when: When::Full, run: foreign::taken_over },
     Case { name: "tls::foreign_ingress_with_other_names", when: When::Full, run: foreign::other_names },

@@ -49,7 +49,7 @@ spec:
 ";
 
 /// The issuer of an endpoint in use: the case's own authority.
-pub(super) const OWN: &str = "ca = { secret_name = \"authority\" }";
+const OWN: &str = "ca = { secret_name = \"authority\" }";
 
 /// An endpoint that is in use.
 pub(super) struct InUse<'a> {

@@ -2,9 +2,9 @@
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use super::in_use::{InUse, OWN};
-use crate::tls::{Answer, Endpoint, SOON, apply, ask_trusting, objects, surroundings};
-use crate::{Stage, guide};
+use super::in_use::InUse;
+use crate::Stage;
+use crate::tls::{Answer, Endpoint, SOON, apply, ask_trusting, objects};
 
 /// A service `docs` that answers below `/docs`; and `vault`, which does by TLS, with a certificate of the case's authority that a
 /// Gateway can check. Each says in a header who it is.
@@ -65,22 +65,12 @@ metadata: { name: vault }
 spec: { selector: { app: docs }, ports: [{ name: https, port: 443, targetPort: 8443 }] }
 "#;
 
-/// A middleware that says that it was gone through, and one that asks for name and password (`admin`, `let-me-in`).
+/// A middleware that says that it was gone through.
 const MIDDLEWARES: &str = "
 apiVersion: traefik.io/v1alpha1
 kind: Middleware
 metadata: { name: seen }
 spec: { headers: { customResponseHeaders: { X-Gone-Through: seen } } }
----
-apiVersion: v1
-kind: Secret
-metadata: { name: users }
-stringData: { users: 'admin:{SHA}Uw29zBq1POt0C4lqr2E9x01mV9E=' }
----
-apiVersion: traefik.io/v1alpha1
-kind: Middleware
-metadata: { name: login }
-spec: { basicAuth: { secret: users } }
 ";
 
 const GATEWAY: &str = "gateway = { name = \"one\", manage_listener = true }";
@@ -103,11 +93,7 @@ fn prepare(web: &InUse<'_>) -> Result<()> {
 /// Takes away what [`prepare`] has made.
 fn clear(web: &InUse<'_>) -> Result<()> {
     let namespace = web.stage.name.clone();
-    for all in [
-        "issuer/inner,certificate/vault",
-        "middleware.traefik.io/seen,middleware.traefik.io/login",
-        "secret/users,secret/vault,configmap/authority",
-    ] {
+    for all in ["issuer/inner,certificate/vault", "middleware.traefik.io/seen", "secret/vault,configmap/authority"] {
         let mut delete = vec!["delete", "-n", &namespace];
         delete.extend(all.split(','));
         web.stage.kube.run(&delete)?.ok()?;
@@ -186,61 +172,4 @@ pub(super) fn services(stage: &mut Stage) -> Result<()> {
     until(&web, &docs, "of web again", |answer| answer.header("x-service").is_none())?;
     clear(&web)?;
     web.end(&["web-tls"])
-}
-
-/// A site behind a login, at an ingress and at a Gateway: it is looked at without one, and nobody gets around it. A middleware that
-/// is not there takes nothing down.
-pub(super) fn login(stage: &mut Stage) -> Result<()> {
-    let (mut web, endpoint) = InUse::begin(stage)?;
-    prepare(&web)?;
-    let shut = crate::tls::host(web.stage, "shut")?;
-    let own = Endpoint::new(web.stage, "shut", &[&shut])?.issuer(OWN);
-    let through = |name: &str| format!("middlewares = [{{ name = \"{name}\" }}]");
-    let (open, known) = (format!("https://{shut}/health"), format!("https://admin:let-me-in@{shut}/health"));
-    for class in ["ingress_class = \"traefik\"", GATEWAY] {
-        let behind = own.clone().class(class).more(through("login")).verify("status = 401");
-        web.stage.configure(&format!("{}{}", endpoint.hcl(web.stage)?, behind.hcl(web.stage)?))?;
-        web.stage.apply()?.ok()?;
-        until(&web, &open, "401 without a login", |answer| answer.status == 401)?;
-        until(&web, &known, "200 with one", |answer| answer.status == 200)?;
-        web.stage.expect_empty_plan()?;
-        let missing = own.clone().class(class).more(through("nobody")).verify("status = 401");
-        web.stage.configure(&format!("{}{}", endpoint.hcl(web.stage)?, missing.hcl(web.stage)?))?;
-        let named = format!("Middleware {}/nobody does not exist", web.stage.name);
-        web.stage.apply()?.failed_with(&[&named, "middlewares"])?;
-        until(&web, &open, "401 still", |answer| answer.status == 401)?;
-    }
-    from_the_guide(&mut web, &endpoint)?;
-    endpoint.configure(web.stage)?;
-    web.stage.apply()?.ok()?;
-    clear(&web)?;
-    web.end(&["shut-tls", "site-tls", "web-tls"])
-}
-
-/// The guide's site with two services behind a login, as it stands there.
-fn from_the_guide(web: &mut InUse<'_>, endpoint: &Endpoint) -> Result<()> {
-    let text = guide::https(&web.stage.surroundings.root)?;
-    let site =
-        guide::configurations(&text).into_iter().find(|body| body.contains("middlewares = [{ name = \"login\" }]"));
-    let host = crate::tls::host(web.stage, "site")?;
-    let mut site = site.context("the guide has no site behind a login")?.to_owned();
-    let seen = format!("verify = {{\n    resolve_to = \"{}\"", surroundings(web.stage)?.node_ip);
-    for (theirs, ours) in [
-        ("production", web.stage.name.as_str()),
-        ("www.example.com", &host),
-        ("{ kind = \"ClusterIssuer\", name = \"letsencrypt-prod\" }", &format!("{{ {OWN} }}")),
-        ("verify = {", &seen),
-    ] {
-        ensure!(site.contains(theirs), "{theirs} is not in {site}");
-        site = site.replace(theirs, ours);
-    }
-    web.stage.configure(&format!("{}{site}", endpoint.hcl(web.stage)?))?;
-    web.stage.apply()?.ok()?;
-    for (url, service) in [("health", None), ("docs/intro", Some("docs"))] {
-        until(web, &format!("https://{host}/{url}"), "401", |answer| answer.status == 401)?;
-        until(web, &format!("https://admin:let-me-in@{host}/{url}"), "200, by its service", |answer| {
-            answer.status == 200 && answer.header("x-service") == service
-        })?;
-    }
-    Ok(())
 }
