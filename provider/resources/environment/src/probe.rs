@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum Answer {
     /// The server's own word for its version.
     Version(String),
+    /// The user is there, and has another password.
+    WrongPassword(String),
     /// The server does not let this user in, or not into this database.
     Refused(String),
     /// It could not be asked: no permission to forward ports, or nobody answers.
@@ -61,12 +63,12 @@ async fn log_in(cluster: &Cluster, names: &Names, bundled: &Bundled, password: &
 
 fn verdict(error: &tokio_postgres::Error) -> Answer {
     let refusals = [
-        SqlState::INVALID_PASSWORD,
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         SqlState::INVALID_CATALOG_NAME,
         SqlState::INSUFFICIENT_PRIVILEGE,
     ];
     match error.as_db_error() {
+        Some(told) if *told.code() == SqlState::INVALID_PASSWORD => Answer::WrongPassword(told.message().to_owned()),
         Some(told) if refusals.contains(told.code()) => Answer::Refused(told.message().to_owned()),
         Some(told) => Answer::Silent(told.message().to_owned()),
         None => Answer::Silent(error.to_string()),

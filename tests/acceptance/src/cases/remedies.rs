@@ -11,6 +11,7 @@ use crate::{Case, Stage, When, charts};
 pub(super) const CASES: &[Case] = &[
     Case { name: "remedies::left_as_it_is", when: When::Full, run: left_as_it_is },
     Case { name: "remedies::uninstalled", when: When::Full, run: uninstalled },
+    Case { name: "remedies::database_password", when: When::Full, run: database_password },
     Case { name: "remedies::tried_again_without_the_migration", when: When::Always, run: tried_again },
 ];
 
@@ -97,5 +98,53 @@ fn tried_again(stage: &mut Stage) -> Result<()> {
     let journal = journal(&stage.kube, &stage.name, "ffe-backend")?.context("no journal")?;
     let jobs = stage.kube.names(&stage.name, "jobs")?;
     ensure!(jobs.is_empty() && journal["runs"].as_array().is_some_and(|runs| runs.len() == 2), "{jobs:?} {journal:#}");
+    stage.destroy()?.ok().map(|_| ())
+}
+
+/// Somebody changes the database's password, or loses both Secrets with it: the commands in the errors put that right.
+fn database_password(stage: &mut Stage) -> Result<()> {
+    let environment = |stage: &Stage, more: &str| {
+        format!(
+            "resource \"ffe_environment\" \"this\" {{\n  name = \"dev\"\n  preset = \"dev\"\n  namespace = \"{}\"\n  \
+             database = {{ mode = \"bundled\", version = \"15\", storage = {{ size = \"256Mi\" }} }}\n{more}\n}}\n",
+            stage.name
+        )
+    };
+    let psql = |stage: &Stage, query: &str| stage.kube.psql(&stage.name, "ffe-dev-database-0", "ffe", "ffe", query);
+    // What is printed is run as it is, each line by itself.
+    let obey = |stage: &Stage, told: &str| -> Result<()> {
+        let commands: Vec<String> = told
+            .lines()
+            .map(|line| line.trim_start_matches(['│', ' ']).trim_end())
+            .filter(|line| line.starts_with("kubectl ") || line.starts_with("head "))
+            .map(str::to_owned)
+            .collect();
+        ensure!(!commands.is_empty(), "there is no command in:\n{told}");
+        for command in commands {
+            stage.shell(&command)?.ok()?;
+        }
+        Ok(())
+    };
+    stage.configure(&environment(stage, ""))?;
+    stage.apply()?.ok()?;
+    psql(stage, "create table kept as select 7 as number")?;
+
+    psql(stage, "alter user ffe password 'another'")?;
+    stage.configure(&environment(stage, "labels = { look = \"1\" }"))?;
+    let refused =
+        stage.apply()?.failed_with(&["does not accept its own credentials", "password authentication failed"])?;
+    obey(stage, &refused.text())?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+
+    for secret in ["ffe-dev-database", "ffe-dev-database-password"] {
+        stage.kube.run(&["delete", "secret", "-n", &stage.name, secret])?.ok()?;
+    }
+    let refused = stage.apply()?.failed_with(&["The database's password is lost"])?;
+    obey(stage, &refused.text())?;
+    stage.configure(&environment(stage, "labels = { look = \"1\" }\n  adopt = true"))?;
+    stage.apply()?.ok()?;
+    stage.expect_empty_plan()?;
+    ensure!(psql(stage, "select number from kept")? == "7", "the data are gone");
     stage.destroy()?.ok().map(|_| ())
 }

@@ -158,7 +158,8 @@ impl Run<'_> {
                 }
                 status.server_version = version.into();
             }
-            Answer::Refused(told) => return Err(refused_login(names, bundled, &told).into()),
+            Answer::WrongPassword(told) => return Err(refused_login(names, bundled, &told, true).into()),
+            Answer::Refused(told) => return Err(refused_login(names, bundled, &told, false).into()),
             Answer::Silent(why) => {
                 tracing::info!(%why, "the database could not be asked for its version");
                 done.warnings.push(Diagnostic::warning(
@@ -198,14 +199,14 @@ fn password(
             "The database's password is lost",
             format!(
                 "The volume {volume} in namespace {namespace} holds a database, and both Secrets with its password \
-                 ({own} and {volume}) are gone. Give it a new password:\n\n  \
-                 kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username={user} --dbname={database} --command='\\password'\n\n\
-                 put the same into the key PGPASSWORD of a Secret {volume}, set adopt = true, and apply again.",
+                 ({own} and {volume}) are gone. Make a new password, and give it to the database:\n\n  \
+                 head --bytes=24 /dev/urandom | base64 | tr --delete '+/=\\n' | kubectl create secret generic {volume} \
+                 --namespace={namespace} --from-file=PGPASSWORD=/dev/stdin\n  {give}\n\n\
+                 Then set adopt = true, and apply again.",
                 volume = names.database(),
                 own = names.password(),
                 namespace = names.namespace,
-                user = bundled.user,
-                database = bundled.name,
+                give = command_that_gives_the_password(names, bundled, &names.database(), "PGPASSWORD"),
             ),
         )),
         None => Ok(Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH)),
@@ -311,18 +312,40 @@ fn other_version(bundled: &Bundled, version: &str) -> Diagnostic {
     .at(Path::attribute("database").child("version"))
 }
 
-fn refused_login(names: &Names, bundled: &Bundled, told: &str) -> Diagnostic {
+fn refused_login(names: &Names, bundled: &Bundled, told: &str, is_password: bool) -> Diagnostic {
+    let (volume, own, namespace) = (names.database(), names.password(), &names.namespace);
+    let remedy = if is_password {
+        format!(
+            "The user has another password than Secret {own} says. Give it that one, and apply again:\n\n  {}",
+            command_that_gives_the_password(names, bundled, &own, secrets::PASSWORD)
+        )
+    } else {
+        format!(
+            "Let the user in, and apply again. To look at the database as it is:\n\n  \
+             kubectl exec --namespace={namespace} --stdin --tty {volume}-0 -- psql --username={} --dbname=postgres",
+            bundled.user
+        )
+    };
     Diagnostic::error(
         "The database does not accept its own credentials",
         format!(
-            "The server says: {told}. The volume {volume} in namespace {namespace} was initialised with other credentials \
-             than those in Secret {volume}. Put the right ones there, or change the user's password in the database:\n\n  \
-             kubectl exec --namespace {namespace} -it {volume}-0 -- psql --username={user} --dbname={database} --command='\\password'",
-            volume = names.database(),
-            namespace = names.namespace,
-            user = bundled.user,
-            database = bundled.name,
+            "The server says: {told}. The volume {volume} in namespace {namespace} holds what was made or changed with other \
+             credentials. {remedy}"
         ),
+    )
+}
+
+/// A command that gives the database's user the password of a Secret, unseen: `\password` asks twice, and it gets to the
+/// server by a pipe. Inside the pod the server lets its user in without one.
+fn command_that_gives_the_password(names: &Names, bundled: &Bundled, secret: &str, key: &str) -> String {
+    let line = format!("{{{{.data.{key} | base64decode}}}}{{{{\"\\n\"}}}}");
+    format!(
+        "kubectl get secret {secret} --namespace={namespace} --output=go-template='{line}{line}' | kubectl exec \
+         --namespace={namespace} --stdin {volume}-0 -- psql --username={user} --dbname={database} --command='\\password'",
+        namespace = names.namespace,
+        volume = names.database(),
+        user = bundled.user,
+        database = bundled.name,
     )
 }
 
@@ -354,7 +377,8 @@ mod tests {
     #[test]
     fn a_lost_password_of_a_database_that_exists_is_never_replaced() {
         let error = password(None, None, true, &spec().names, spec().database.bundled().unwrap()).unwrap_err();
-        assert!(error.detail.contains("ffe-shop-database"), "{error}");
+        assert!(error.detail.contains("kubectl create secret generic ffe-shop-database "), "{error}");
+        assert!(error.detail.contains(r#"'{{.data.PGPASSWORD | base64decode}}{{"\n"}}{{"#), "{error}");
         assert!(error.detail.contains("--username=ffe --dbname=ffe"), "{error}");
     }
 
