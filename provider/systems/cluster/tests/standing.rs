@@ -143,6 +143,57 @@ async fn what_became_somebody_elses_after_the_look_is_not_deleted() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_looked_at_is_no_absence() {
+    for (code, reason, kind) in [(500, "InternalError", Kind::Unavailable), (403, "Forbidden", Kind::Forbidden)] {
+        let api = FakeApi::new();
+        api.put(config("a", json!({}), Some(&made())));
+        api.fail("GET", "/configmaps/a", None, code, reason, "not now");
+        let error = api.cluster().standing(&named("a"), &owner()).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_delete_that_is_refused_is_not_tried_for_ever() {
+    for (code, reason, tries) in [(409, "Conflict", ATTEMPTS + 1), (403, "Forbidden", 1)] {
+        let api = FakeApi::new();
+        api.put(config("a", json!({}), Some(&made())));
+        let Standing::Made(proof) = standing(&api, "a").await else { panic!("it is ours") };
+        api.fail("DELETE", "/configmaps/a", None, code, reason, "no");
+        proof.delete(&api.cluster()).await.unwrap_err();
+        assert_eq!(api.count("DELETE", "/configmaps/a"), tries, "{reason}");
+        assert!(api.get(&named("a")).is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_we_made_anew_after_the_look_is_another_object() {
+    let api = FakeApi::new();
+    api.put(config("a", json!({}), Some(&made())));
+    let Standing::Made(proof) = standing(&api, "a").await else { panic!("it is ours") };
+    api.remove(&named("a"));
+    api.put(config("a", json!({ "NEW": "1" }), Some(&made())));
+    assert_eq!(proof.delete(&api.cluster()).await.unwrap(), Deleted::WasGone);
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "NEW": "1" }));
+}
+
+#[tokio::test]
+async fn a_delete_that_waits_ends_when_the_object_is_gone() {
+    let api = FakeApi::new();
+    let wait = WaitOptions::new(std::time::Duration::from_millis(300), crate::Cancel::new());
+    let mut held = config("held", json!({}), Some(&made()));
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    api.put(held);
+    api.put(config("free", json!({}), Some(&made())));
+    for (name, ends) in [("held", false), ("free", true)] {
+        let Standing::Made(proof) = standing(&api, name).await else { panic!("it is ours") };
+        let ended = proof.delete_and_wait(&api.cluster(), &wait).await;
+        assert_eq!(ended.is_ok(), ends, "{ended:?}");
+        assert_eq!(api.get(&named(name)).is_none(), ends, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_taken_over_is_given_back_as_it_was() {
     let api = FakeApi::new();
     let (cluster, originals) = (api.cluster(), Originals::new("default", &owner()));
