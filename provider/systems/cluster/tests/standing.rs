@@ -223,6 +223,24 @@ async fn what_was_taken_over_is_given_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_given_back_keeps_mark_and_originals_for_the_next_try() {
+    let api = FakeApi::new();
+    let (cluster, originals) = (api.cluster(), Originals::new("default", &owner()));
+    api.put(config("a", json!({ "KEY": "theirs" }), None));
+    let mut wished = config("a", json!({ "KEY": "ours" }), None);
+    originals.keep(&cluster, &wished, "run-1").await.unwrap();
+    made().adopted().write_value(&mut wished);
+    cluster.apply_value(&wished, ApplyOptions::forced()).await.unwrap();
+    api.fail("PATCH", "/configmaps/a", None, 403, "Forbidden", "not today");
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted") };
+    assert_eq!(adopted.give_back(&cluster, &originals).await.unwrap_err().kind(), Kind::Forbidden);
+    api.heal();
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted still") };
+    adopted.give_back(&cluster, &originals).await.unwrap();
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "KEY": "theirs" }));
+}
+
+#[tokio::test]
 async fn without_its_original_an_object_stays_as_it_is_and_loses_the_mark() {
     let api = FakeApi::new();
     let cluster = api.cluster();
