@@ -241,6 +241,33 @@ async fn what_could_not_be_given_back_keeps_mark_and_originals_for_the_next_try(
 }
 
 #[tokio::test]
+async fn what_it_had_before_and_must_not_have_any_more_stays_as_it_is_and_the_mark_goes() {
+    let api = FakeApi::new();
+    let (cluster, originals) = (api.cluster(), Originals::new("default", &owner()));
+    api.put(config("a", json!({ "KEY": "theirs" }), None));
+    let mut wished = config("a", json!({ "KEY": "ours" }), None);
+    originals.keep(&cluster, &wished, "run-1").await.unwrap();
+    made().adopted().write_value(&mut wished);
+    cluster.apply_value(&wished, ApplyOptions::forced()).await.unwrap();
+    // Such as a field that is immutable since, or a value that a policy has forbidden.
+    api.fail("PATCH", "/configmaps/a", Some(1), 422, "Invalid", "it is forbidden now");
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted") };
+    adopted.give_back(&cluster, &originals).await.unwrap();
+    assert_eq!(api.get(&named("a")).unwrap()["data"], json!({ "KEY": "ours" }));
+    assert!(matches!(standing(&api, "a").await, Standing::Others(Ownership::Foreign { .. })));
+}
+
+#[tokio::test]
+async fn a_mark_that_may_not_be_taken_off_is_an_error() {
+    let api = FakeApi::new();
+    api.put(config("a", json!({}), Some(&made().adopted())));
+    let Standing::Adopted(adopted) = standing(&api, "a").await else { panic!("it is adopted") };
+    api.fail("PATCH", "/configmaps/a", None, 403, "Forbidden", "no");
+    let error = adopted.give_back(&api.cluster(), &Originals::new("default", &owner())).await.unwrap_err();
+    assert_eq!((error.kind(), api.count("PATCH", "/configmaps/a")), (Kind::Forbidden, 1));
+}
+
+#[tokio::test]
 async fn without_its_original_an_object_stays_as_it_is_and_loses_the_mark() {
     let api = FakeApi::new();
     let cluster = api.cluster();
