@@ -275,7 +275,14 @@ impl Ever {
         let output = std::fs::File::create(&file)?;
         let mut command = stage.kube.command(&["get", kind, "-n", &stage.name, "--watch", "-o", "name"]);
         let kubectl = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::null()).spawn()?;
-        Ok(Ever { kubectl, file })
+        let mut ever = Ever { kubectl, file };
+        // What is there already counts as seen from the beginning.
+        let there = stage.kube.names(&stage.name, kind)?;
+        stage.kube.until("the watch has begun", SOON, |_| {
+            let seen = ever.seen("")?;
+            Ok(there.iter().all(|name| seen.iter().any(|one| name.ends_with(one.as_str()))))
+        })?;
+        Ok(ever)
     }
 
     /// Their names, those that begin with `prefix`.
