@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use tfplugin::Redactor;
 
 use super::shown::shown;
-use super::watch::{Found, Watch, Watched, applied};
+use super::watch::{Found, Watch, Watched, applied, settled};
 
 /// Objects that are looked at at the same time.
 const AT_ONCE: usize = 8;
@@ -29,6 +29,7 @@ pub(super) struct Check<'a> {
 struct Verdict {
     uid: String,
     version: String,
+    settled: String,
     gone: bool,
     found: Vec<Found>,
     /// Why it was compared as it is written.
@@ -70,7 +71,7 @@ impl<'a> Check<'a> {
             match verdict {
                 Ok(verdict) => {
                     doubts.unresolved.extend(verdict.unresolved.map(|error| (watch.display(self.namespace), error)));
-                    (watch.uid, watch.version) = (verdict.uid, verdict.version);
+                    (watch.uid, watch.version, watch.settled) = (verdict.uid, verdict.version, verdict.settled);
                     (watch.gone, watch.found) = (verdict.gone, verdict.found);
                 }
                 Err(error) => doubts.unread.push((watch.display(self.namespace), error)),
@@ -88,6 +89,7 @@ impl<'a> Check<'a> {
         let seen = Verdict {
             uid: live.metadata.uid.clone().unwrap_or_default(),
             version: live.metadata.resource_version.clone().unwrap_or_default(),
+            settled: settled(&live.metadata),
             ..Verdict::default()
         };
         let live = whole(live);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ffe_cluster::kube::api::ObjectMeta;
-use ffe_cluster::{Cluster, Error, ObjectRef, Query};
+use ffe_cluster::{Cluster, Error, ObjectRef, Query, public_digest};
 use ffe_helm::manifest::{Manifest, ObjectId};
 use ffe_session::Ignored;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub(super) struct Watch {
     /// As it was compared last; empty before that.
     pub(super) uid: String,
     pub(super) version: String,
+    /// What of its metadata counts, as [`settled`] has it: it is the same where only its status has changed.
+    pub(super) settled: String,
     /// It was not there.
     pub(super) gone: bool,
     /// What was found then.
@@ -126,10 +128,25 @@ impl Watch {
     }
 
     fn is_as_seen(&self, meta: &ObjectMeta) -> bool {
-        !self.uid.is_empty()
-            && meta.uid.as_deref() == Some(&self.uid)
-            && meta.resource_version.as_deref() == Some(&self.version)
+        let is_same = !self.uid.is_empty() && meta.uid.as_deref() == Some(&self.uid);
+        let is_settled = || !self.settled.is_empty() && self.settled == settled(meta);
+        is_same && (meta.resource_version.as_deref() == Some(&self.version) || is_settled())
     }
+}
+
+/// The generation of an object, which the API server raises with each change outside of metadata and status, and a digest of
+/// what its metadata says. Empty for a kind that has no generation: of that only the resource version tells.
+///
+/// A Deployment's status changes long after it was applied, and with each pod that comes or goes.
+pub(super) fn settled(meta: &ObjectMeta) -> String {
+    let Some(generation) = meta.generation.filter(|generation| *generation > 0) else { return String::new() };
+    // Controllers count in these, behind everybody's back.
+    let counts = |key: &&String| !key.starts_with("deployment.kubernetes.io/");
+    let annotations = meta.annotations.iter().flatten().filter(|(key, _)| counts(key));
+    let annotations: BTreeMap<&String, &String> = annotations.collect();
+    let said = (&meta.labels, annotations, &meta.finalizers, &meta.owner_references, meta.deletion_timestamp.is_some());
+    let digest = public_digest([("metadata", serde_json::to_string(&said).unwrap_or_default().as_str())]);
+    format!("{generation}.{}", digest.get(..16).unwrap_or(&digest))
 }
 
 /// What a manifest says of an object.
@@ -163,11 +180,10 @@ pub(super) async fn list_moved(cluster: &Cluster, watched: &Watched) -> Listed {
     for ((kind, positions), list) in groups.iter().zip(lists) {
         match list {
             Ok(list) => {
-                let by_name: BTreeMap<&str, &ObjectMeta> =
-                    list.iter().filter_map(|meta| Some((meta.name.as_deref()?, meta))).collect();
                 listed.moved.extend(positions.iter().copied().filter(|position| {
                     let watch = &watched.objects[*position];
-                    !by_name.get(watch.name.as_str()).map_or(watch.gone, |meta| watch.is_as_seen(meta))
+                    let found = list.binary_search_by(|meta| meta.name.as_deref().cmp(&Some(&watch.name)));
+                    !found.map_or(watch.gone, |at| watch.is_as_seen(&list[at]))
                 }));
             }
             Err(error) => listed.unlisted.push((kind.kind.clone(), Arc::new(error))),

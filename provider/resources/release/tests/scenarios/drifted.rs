@@ -114,6 +114,36 @@ async fn what_moves_without_drifting_is_quiet_and_noted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_workload_whose_status_moves_nothing_is_asked_for() {
+    let world = World::new();
+    let mut tf = world.terraform().await;
+    managed(&world, &mut tf, DEPLOYMENT, json!({})).await;
+    tf.refresh(RELEASE, "one").await.expect_silence();
+    let asked_for = async |tf: &mut Terraform, change: &dyn Fn(&mut Json)| {
+        world.api.edit(&of("Deployment", "app"), change);
+        later().await;
+        let at = world.api.seen().len();
+        let told = tf.refresh(RELEASE, "one").await.after["drifted"].clone();
+        (requests(&world, at).iter().filter(|one| one.ends_with("/deployments/app")).count(), told)
+    };
+    // Pods come and go, and its controller counts revisions.
+    let status = |app: &mut Json| {
+        app["status"] = json!({ "readyReplicas": 7 });
+        app["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "4".into();
+    };
+    assert_eq!(asked_for(&mut tf, &status).await, (0, json!([])));
+    // Everything else is looked at, in metadata and outside of it.
+    assert_eq!(asked_for(&mut tf, &|app| app["metadata"]["labels"]["a"] = "b".into()).await.0, 1);
+    assert_eq!(asked_for(&mut tf, &|app| app["metadata"]["annotations"]["a"] = "b".into()).await.0, 1);
+    assert_eq!(asked_for(&mut tf, &|app| app["metadata"]["finalizers"] = json!(["a.b/c"])).await.0, 1);
+    let (asked, told) = asked_for(&mut tf, &|app| app["spec"]["replicas"] = 5.into()).await;
+    assert_eq!((asked, &told[0]["path"]), (1, &json!("/spec/replicas")));
+    // What was found stays told while only the status moves.
+    let (asked, told) = asked_for(&mut tf, &|app| app["status"] = json!({})).await;
+    assert_eq!((asked, &told[0]["path"]), (0, &json!("/spec/replicas")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_autoscaler_decides_is_no_drift_and_what_a_person_decides_is() {
     let scale = |world: &World, manager: &str| {
         let manager = manager.to_owned();
