@@ -191,7 +191,7 @@ impl Server<'_> {
                 private::set_database_revision(private, revision.as_deref());
                 match probe::ask(self.cluster, &self.spec.names, self.bundled, password).await {
                     Answer::Version(version) => version.into(),
-                    Answer::Refused(_) | Answer::Silent(_) => known,
+                    Answer::WrongPassword(_) | Answer::Refused(_) | Answer::Silent(_) => known,
                 }
             }
             _ => known,
