@@ -94,7 +94,7 @@ pub(crate) async fn remove_stray(cluster: &Cluster, object: &ObjectRef, names: &
 /// Deletes what cert-manager has written, as it was looked at.
 async fn delete(cluster: &Cluster, object: &ObjectRef, seen: ObjectMeta) -> Result<Deleted> {
     let ObjectMeta { uid, resource_version, .. } = seen;
-    cluster.delete(object, &DeleteOptions { uid, resource_version, ..DeleteOptions::default() }).await
+    cluster.delete(object, &DeleteOptions { uid, resource_version }).await
 }
 
 /// What is left of certificates, issuers and alerts once `spec` does not ask for them any more.

@@ -98,11 +98,8 @@ impl Made {
         let mut seen = self.0;
         let mut attempt = 0;
         loop {
-            let options = DeleteOptions {
-                uid: Some(seen.uid.clone()),
-                resource_version: Some(seen.resource_version.clone()),
-                ..DeleteOptions::default()
-            };
+            let options =
+                DeleteOptions { uid: Some(seen.uid.clone()), resource_version: Some(seen.resource_version.clone()) };
             let error = match cluster.delete(&seen.object, &options).await {
                 Err(error) if error.kind() == Kind::Conflict && attempt < ATTEMPTS => error,
                 deleted => return deleted,

@@ -115,8 +115,7 @@ impl HeldLease {
         let Some(emptied) = emptied else { return Ok(()) };
         let (cluster, object) = (&tenure.cluster, &tenure.object);
         let meta = emptied.metadata;
-        let options =
-            DeleteOptions { uid: meta.uid, resource_version: meta.resource_version, ..DeleteOptions::default() };
+        let options = DeleteOptions { uid: meta.uid, resource_version: meta.resource_version };
         match cluster.delete(object, &options).await {
             Err(error) if !raced(&error, true) => Err(error),
             _ => Ok(()),

@@ -195,12 +195,9 @@ async fn middlewares(
             Err(error) if error.kind() == Kind::NotServed => None,
             other => other?,
         };
-        match found {
-            Some(found) => {
-                specs.insert(name.to_owned(), found.data.get("spec").cloned().unwrap_or_default());
-            }
-            // It is none of ours to take away.
-            None => {}
+        // One that is not there is none of ours to take away.
+        if let Some(found) = found {
+            specs.insert(name.to_owned(), found.data.get("spec").cloned().unwrap_or_default());
         }
     }
     Ok(specs)

@@ -155,7 +155,7 @@ pub(crate) async fn what_was_changed_or_deleted_behind_terraform_shows_and_is_pu
     let object = ObjectRef::of::<Namespace>(None, &namespace);
     let wait = ffe_workloads::WaitOptions::new(std::time::Duration::from_secs(120), ffe_cluster::Cancel::new());
     cluster.delete(&object, &DeleteOptions::default()).await.unwrap();
-    ffe_workloads::wait_deleted(&cluster, &object, None, &wait).await.unwrap();
+    ffe_workloads::wait_deleted(cluster, &object, None, &wait).await.unwrap();
     tf.plan(ENVIRONMENT, "this", config).await.expect_action(Action::Create);
 }
 
