@@ -1,51 +1,44 @@
-//! At which fields an object differs from what was applied.
-//!
-//! Only what a resource sets is compared, field by field: defaults of the API server, and what other tools add, are none of its
-//! business.
+//! What of an object differs from what was applied: which of it counts, and how it is written for people.
 
-use ffe_cluster::FIELD_MANAGER;
+use ffe_cluster::{FIELD_MANAGER, ObjectRef};
 use serde_json::Value as Json;
 
-/// The fields at which `live` is not as `desired` says.
-pub fn differences(desired: &Json, live: &Json) -> Vec<String> {
-    let mut found = Vec::new();
-    compare(desired, live, "", &mut found);
-    found
+use crate::ignored::Ignored;
+
+/// The field of an object that is gone.
+pub const MISSING: &str = "(missing)";
+
+/// Whether a difference counts: a JSON pointer, an empty one for the whole object.
+pub fn counts(ignored: &Ignored, object: &ObjectRef, pointer: &str) -> bool {
+    !ignored.object(&object.kind, &object.name) && !ignored.field(&object.kind, &object.name, pointer)
 }
 
-/// The fields of `spec` that we have set once and set no more: the next apply takes them away. As people write them.
+/// A JSON pointer as people write a field; the empty one is the whole object.
+pub fn field(pointer: &str) -> String {
+    if pointer.is_empty() {
+        return MISSING.to_owned();
+    }
+    pointer.split('/').skip(1).fold(String::new(), |at, step| {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if step.bytes().all(|byte| byte.is_ascii_digit()) && !at.is_empty() {
+            format!("{at}[{step}]")
+        } else {
+            below(&at, &step)
+        }
+    })
+}
+
+/// The fields of `spec` that we have set once and set no more: the next apply takes them away. As JSON pointers.
 pub fn given_up(desired: &Json, live: &Json) -> Vec<String> {
-    given_up_in_spec(desired, live).iter().map(|name| below("spec", name)).collect()
-}
-
-/// The same, by their names in `spec`.
-pub fn given_up_in_spec(desired: &Json, live: &Json) -> Vec<String> {
     let managers = live["metadata"]["managedFields"].as_array().into_iter().flatten();
     let ours = managers.filter(|entry| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply");
     let fields = ours.filter_map(|entry| entry["fieldsV1"]["f:spec"].as_object()).flatten();
     let names = fields.filter_map(|(field, _)| field.strip_prefix("f:"));
-    names.filter(|name| desired["spec"].get(name).is_none()).map(str::to_owned).collect()
-}
-
-fn compare(desired: &Json, live: &Json, at: &str, found: &mut Vec<String>) {
-    match (desired, live) {
-        (Json::Object(entries), live) => {
-            for (key, value) in entries {
-                compare(value, live.get(key).unwrap_or(&Json::Null), &below(at, key), found);
-            }
-        }
-        (Json::Array(wanted), Json::Array(there)) if wanted.len() == there.len() => {
-            for (index, (element, live)) in wanted.iter().zip(there).enumerate() {
-                compare(element, live, &format!("{at}[{index}]"), found);
-            }
-        }
-        _ if desired == live => {}
-        _ => found.push(at.to_owned()),
-    }
+    names.filter(|name| desired["spec"].get(name).is_none()).map(|name| format!("/spec/{name}")).collect()
 }
 
 /// A field of an object at a place, as people write it.
-pub fn below(at: &str, key: &str) -> String {
+fn below(at: &str, key: &str) -> String {
     let simple = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match (at.is_empty(), simple) {
         (true, _) => key.to_owned(),
@@ -61,19 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_add_is_no_drift_and_what_they_change_or_take_away_is() {
-        let desired = json!({
-            "metadata": { "labels": { "team": "core", "example.com/a": "b" }, "annotations": {} },
-            "spec": { "dnsNames": ["a", "b"], "issuerRef": { "name": "x" } },
-        });
-        let live = json!({
-            "metadata": { "labels": { "team": "other", "more": "x" }, "uid": "u" },
-            "spec": { "dnsNames": ["a"], "issuerRef": { "name": "x", "group": "cert-manager.io" }, "usages": ["digital signature"] },
-        });
-        assert_eq!(
-            differences(&desired, &live),
-            ["metadata.labels.team", "metadata.labels[\"example.com/a\"]", "spec.dnsNames"]
-        );
+    fn pointers_read_like_fields() {
+        assert_eq!(field(""), MISSING);
+        assert_eq!(field("/spec/rules/0/host"), "spec.rules[0].host");
+        assert_eq!(field("/metadata/annotations/a.b~1c"), "metadata.annotations[\"a.b/c\"]");
     }
 
     #[test]
@@ -84,7 +68,7 @@ mod tests {
                 "fieldsV1": { "f:spec": { "f:secretName": {}, "f:renewBefore": {} }, "f:metadata": {} } })
         };
         let live = |manager: &str| json!({ "metadata": { "managedFields": [fields(manager)] }, "spec": { "renewBefore": "720h" } });
-        assert_eq!(given_up(&desired, &live(FIELD_MANAGER)), ["spec.renewBefore"]);
+        assert_eq!(given_up(&desired, &live(FIELD_MANAGER)), ["/spec/renewBefore"]);
         assert_eq!(given_up(&desired, &live("somebody")), Vec::<String>::new());
         assert_eq!(given_up(&desired, &json!({})), Vec::<String>::new());
     }

@@ -2,6 +2,15 @@
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, Model, Path};
 
+/// What others change.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub struct DriftSettings {
+    /// What others may change: it is neither in `drifted` nor a change in a plan. An apply that has something else to do writes
+    /// the fields again. At least one of `kind`, `name` and `paths` in each; what is left out matches everything.
+    #[attr(optional)]
+    pub ignore: Attr<Vec<DriftIgnore>>,
+}
+
 /// Objects, or fields of them, that others may change.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct DriftIgnore {

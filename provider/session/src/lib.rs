@@ -2,7 +2,7 @@
 //!
 //! Resources share one [`Session`]. It hands out the cluster, Helm and Cloudflare, made on first use, or says why there
 //! are none. The other modules are what two resources would otherwise write twice: errors of the
-//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, what is kept beside the
+//! cluster as diagnostics, refusing what is not ours, checks of attributes, what others may change, the lease of a run, what is kept beside the
 //! state, what a refresh answers where it cannot look, inputs kept for import, what is said of an issuer.
 //!
 //! Invariant: nothing here knows a particular resource.
@@ -16,6 +16,7 @@ mod errors;
 mod ignored;
 pub mod inputs;
 pub mod issuers;
+pub mod lock;
 pub mod ownership;
 pub mod private;
 mod refresh;
@@ -25,7 +26,7 @@ pub use cancel::{CancelGuard, cancellation};
 pub use cloudflare::cloudflare_diagnostic;
 pub use config::{Cloudflare, Exec, Helm, Kubernetes, Notification, ProviderConfig, Registry};
 pub use errors::{configuration_diagnostic, diagnostic, diagnostic_of_recorded, with_detail};
-pub use ignored::{DriftIgnore, Ignored, check_ignored, is_at_or_below};
+pub use ignored::{DriftIgnore, DriftSettings, Ignored, check_ignored, is_at_or_below};
 pub use ownership::refuse_foreign;
 pub use refresh::{cluster_to_read, not_refreshed};
 pub use session::{HelmKit, Session, Unavailable};

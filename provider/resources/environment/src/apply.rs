@@ -1,4 +1,7 @@
 //! Making an environment, or making it so again: the steps in their order, and what was done when one of them fails.
+//!
+//! Whoever writes holds the environment's lease. It lies in the namespace, so that a namespace that is not there is made first, by
+//! a create that one of two writers wins; everything else, its own first apply too, comes under the lease.
 
 pub(crate) mod database;
 pub(crate) mod secrets;
@@ -8,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ffe_cluster::k8s_openapi::api::core::v1::Namespace;
 use ffe_cluster::{Cancel, Cluster, Error, Kind as ErrorKind, Mark, MarkState, ObjectRef, Originals, Ownership};
+use ffe_session::lock::{Lock, Locked};
 use ffe_workloads::{WaitOptions, wait_deleted};
 use serde_json::json;
 use tfplugin::{Diagnostic, Diagnostics};
@@ -15,8 +19,12 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::claim::{self, Terms};
 use crate::kinds::{Desired, Found, Kind, find_all};
 use crate::model::{DatabaseStatus, Environment};
+use crate::names::{Names, TYPE_NAME};
 use crate::objects::{self, INPUTS};
 use crate::spec::Spec;
+
+/// How often a namespace is looked at again that somebody else was faster to make.
+const ATTEMPTS: usize = 5;
 
 /// A part of the environment that is done or not done as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +46,11 @@ pub(crate) struct Run<'a> {
     pub(crate) inputs: String,
     pub(crate) run_id: String,
     pub(crate) terms: Terms,
+    /// Set when the user wants to stop, or the lease is lost.
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Instant,
+    /// Once it is held.
+    pub(crate) lock: Option<Lock>,
 }
 
 /// What a run has done so far.
@@ -67,13 +78,47 @@ struct Claimed {
 }
 
 impl Run<'_> {
-    /// Goes through the steps.
+    /// Goes through the steps, with everybody else kept away.
     ///
     /// # Errors
     /// What went wrong; `done` says how far it came.
-    pub(crate) async fn run(&self, done: &mut Done) -> Result<(), Diagnostics> {
+    pub(crate) async fn run(mut self, done: &mut Done) -> Result<(), Diagnostics> {
         self.wait_for_the_namespace_to_be_free().await?;
-        let mut claimed = self.claim_all().await?;
+        let is_reserved = self.reserve().await?;
+        let namespace = &self.spec.names.namespace;
+        let what = format!("terraform apply of {TYPE_NAME} {}", self.spec.names.import_id());
+        let lock = match lock(self.cluster, &self.spec.names, &self.run_id, &what, &self.cancel).await {
+            Ok(lock) => lock,
+            Err(NotLocked::Held(diagnostics)) => return Err(diagnostics),
+            Err(NotLocked::Failed(diagnostics)) => {
+                if is_reserved {
+                    done.objects.push(ObjectRef::of::<Namespace>(None, namespace));
+                }
+                return Err(diagnostics);
+            }
+        };
+        self.cancel = lock.cancel();
+        self.lock = Some(lock);
+        let ended = self.steps(is_reserved, done).await;
+        let Some(lock) = self.lock.take() else { return ended };
+        let ended = ended.map_err(|errors| lock.check().err().map_or(errors, Diagnostics::from));
+        if done.objects.is_empty() && done.taken.is_empty() {
+            // Refused: nothing of ours stays there.
+            lock.remove().await;
+        } else {
+            done.warnings.extend(lock.let_go().await);
+        }
+        ended
+    }
+
+    async fn steps(&self, is_reserved: bool, done: &mut Done) -> Result<(), Diagnostics> {
+        // What another run has done until it gave the lease back is seen only now.
+        let mut claimed = self.claim_all().await.inspect_err(|refused| {
+            let is_anothers = refused.iter().any(|one| one.path == Some(tfplugin::Path::attribute("namespace")));
+            if is_reserved && !is_anothers {
+                done.objects.push(ObjectRef::of::<Namespace>(None, &self.spec.names.namespace));
+            }
+        })?;
         self.same_server().await?;
         let namespace = claimed.remove(0);
         self.apply(&namespace, done).await?;
@@ -113,6 +158,35 @@ impl Run<'_> {
                 .map_err(failed("The environment could not be marked as complete"))?;
         }
         Ok(())
+    }
+
+    /// Makes the namespace where there is none, marked as one that is not done, and writes nothing more to it. Says whether it was
+    /// made here.
+    ///
+    /// # Errors
+    /// When it is somebody else's.
+    async fn reserve(&self) -> Result<bool, Diagnostics> {
+        let head = objects::namespace::namespace(self.spec);
+        let mut tries = 0..ATTEMPTS;
+        loop {
+            let found = head.clone().find(self.cluster).await;
+            let found = found.map_err(failed("The namespace could not be looked at"))?;
+            let mark = claim::mark(&found, &self.spec.names, &self.run_id, &self.terms)?;
+            if found.live.is_some() {
+                return Ok(false);
+            }
+            self.stop_here()?;
+            let mut object = head.object.clone();
+            mark.write_value(&mut object);
+            match self.cluster.reserve(&object).await {
+                Ok(_) => return Ok(true),
+                // Somebody was faster, or nothing is known of what came of it: what is there by now is looked at.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Unavailable)
+                        && tries.next().is_some() => {}
+                Err(error) => return Err(failed(&format!("{} could not be applied", head.reference))(error)),
+            }
+        }
     }
 
     /// A namespace that is on its way out cannot be used, and its name not either until it is gone.
@@ -197,11 +271,11 @@ impl Run<'_> {
 
     /// The safe point between two writes.
     fn stop_here(&self) -> Result<(), Diagnostics> {
+        if let Some(lock) = &self.lock {
+            lock.check()?;
+        }
         let stopped = if self.cancel.is_cancelled() {
-            Diagnostic::error(
-                "Stopped",
-                "Terraform was told to stop. What was done so far stays; the next apply goes on from there.",
-            )
+            stopped()
         } else if Instant::now() >= self.deadline {
             Diagnostic::error(
                 "Timed out",
@@ -219,6 +293,48 @@ impl Run<'_> {
         let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
         WaitOptions::new(left, self.cancel.clone())
     }
+}
+
+/// Why the lease is not held.
+pub(crate) enum NotLocked {
+    /// Somebody else is at work.
+    Held(Diagnostics),
+    /// The cluster refused, or the user stopped it.
+    Failed(Diagnostics),
+}
+
+/// Keeps others away from an environment whose namespace is there.
+///
+/// # Errors
+/// When somebody else is at work on it, the cluster refuses, or the user stops it.
+pub(crate) async fn lock(
+    cluster: &Cluster,
+    names: &Names,
+    run_id: &str,
+    what: &str,
+    cancel: &Cancel,
+) -> Result<Lock, NotLocked> {
+    let lease = names.lease();
+    let locked = Locked {
+        namespace: &names.namespace,
+        name: &lease,
+        run_id,
+        what,
+        subject: "environment",
+        named_by: "namespace",
+    };
+    Lock::take(cluster, &locked, cancel).await.map_err(|refused| match refused {
+        None => NotLocked::Failed(stopped().into()),
+        Some(refused) if refused.iter().any(|one| one.path.is_some()) => NotLocked::Held(refused),
+        Some(refused) => NotLocked::Failed(refused),
+    })
+}
+
+fn stopped() -> Diagnostic {
+    Diagnostic::error(
+        "Stopped",
+        "Terraform was told to stop. What was done so far stays; the next apply goes on from there.",
+    )
 }
 
 /// An error of the cluster under a summary.

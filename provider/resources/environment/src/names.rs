@@ -49,6 +49,11 @@ impl Names {
         format!("ffe-{}-database-password", self.environment)
     }
 
+    /// The Lease of who is at work on the environment.
+    pub(crate) fn lease(&self) -> String {
+        format!("ffe-environment.{}", self.environment)
+    }
+
     /// The host under which pods of any namespace reach the bundled database.
     pub(crate) fn database_host(&self) -> String {
         format!("{}.{}.svc", self.database(), self.namespace)

@@ -194,6 +194,7 @@ impl EnvironmentResource {
             terms: Terms { adopt: terms.adopt || planned.adopt == Attr::Known(true), ..terms },
             cancel: guard.token(),
             deadline: Instant::now() + timeout(planned),
+            lock: None,
         };
         run.run(done).await?;
         Ok((identity, cluster.server().to_owned()))

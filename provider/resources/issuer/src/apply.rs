@@ -1,11 +1,16 @@
 //! Making an issuer: everything is looked at before anything is written; then what it reads, then the issuer itself, and then
 //! it is waited for.
+//!
+//! Whoever writes holds the issuer's lease, which lies where the issuer's Secrets are. Only where that is not known, which is no
+//! matter to an issuer without Secrets, there is none: then a create that finds an unfinished one cannot tell whether its maker
+//! lives.
 
 use ffe_cert_manager::IssuerStatus;
 use ffe_cluster::kube::api::{DynamicObject, ObjectMeta};
 use ffe_cluster::{Cancel, Cluster, Error, Kind, Mark, MarkState, ObjectRef, Standing, ownership};
 use ffe_session::diagnostic;
 use ffe_session::issuers::credentials::{Credential, record, secret};
+use ffe_session::lock::{Lock, Locked};
 use ffe_session::ownership::Refusal;
 use ffe_workloads::WaitOptions;
 use serde_json::Value as Json;
@@ -14,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::claim::{self, Terms};
 use crate::errors::cert_manager;
+use crate::names::{Names, TYPE_NAME};
 use crate::objects::{self, Memory};
 use crate::spec::Spec;
 
@@ -27,8 +33,11 @@ pub(crate) struct Run<'a> {
     pub(crate) inputs: String,
     pub(crate) run_id: String,
     pub(crate) terms: Terms,
+    /// Set when the user wants to stop, or the lease is lost.
     pub(crate) cancel: Cancel,
     pub(crate) deadline: Instant,
+    /// Once it is held.
+    pub(crate) lock: Option<Lock>,
 }
 
 /// What a run has done so far.
@@ -78,6 +87,22 @@ fn interrupted() -> Diagnostics {
     )
 }
 
+/// Keeps others away from an issuer whose Secrets are in this namespace.
+///
+/// # Errors
+/// When somebody else is at work on it, the cluster refuses, or the user stops it.
+pub(crate) async fn lock(
+    cluster: &Cluster,
+    names: &Names,
+    home: &str,
+    (run_id, what): (&str, &str),
+    cancel: &Cancel,
+) -> Result<Lock, Diagnostics> {
+    let lease = names.lease();
+    let locked = Locked { namespace: home, name: &lease, run_id, what, subject: "issuer", named_by: "name" };
+    Lock::take(cluster, &locked, cancel).await.map_err(|refused| refused.unwrap_or_else(interrupted))
+}
+
 /// Where cert-manager reads the Secrets of the issuer.
 ///
 /// # Errors
@@ -90,11 +115,11 @@ pub(crate) async fn home(cluster: &Cluster, spec: &Spec) -> Result<String, ffe_c
 }
 
 impl Run<'_> {
-    /// Goes through all of it.
+    /// Goes through all of it, with everybody else kept away.
     ///
     /// # Errors
     /// What went wrong; what was done is in `done`.
-    pub(crate) async fn run(&self, done: &mut Done) -> Result<(), Diagnostics> {
+    pub(crate) async fn run(mut self, done: &mut Done) -> Result<(), Diagnostics> {
         let spec = self.spec;
         self.require_namespace().await?;
         let installation = ffe_cert_manager::installation(self.cluster).await;
@@ -102,10 +127,7 @@ impl Run<'_> {
         let installation = installation.map_err(|error| refused(&error, "No issuer can be made"))?;
         done.warnings.extend(another_home(spec, installation.cluster_resource_namespace.as_deref()));
 
-        let object = spec.names.object();
-        let summary = format!("{object} could not be looked at");
-        let live = self.cluster.find_ref(&object).await.map_err(failed(&summary))?;
-        let place = self.place(&object, live.as_ref().map(|live| &live.metadata))?;
+        let (place, _) = self.look().await?;
         let home = match home(self.cluster, spec).await {
             Ok(home) => Some(home),
             // Something has to be kept there.
@@ -118,27 +140,57 @@ impl Run<'_> {
             }
         };
         done.home = home.clone();
+        let Some(home) = home else { return self.steps(None, done).await };
+        let what = format!("terraform apply of {TYPE_NAME} {}", spec.names.import_id());
+        let lock = lock(self.cluster, &spec.names, &home, (&self.run_id, &what), &self.cancel).await?;
+        self.cancel = lock.cancel();
+        self.lock = Some(lock);
+        let ended = self.steps(Some(&home), done).await;
+        let Some(lock) = self.lock.take() else { return ended };
+        let ended = ended.map_err(|errors| lock.check().err().map_or(errors, Diagnostics::from));
+        if done.objects.is_empty() && done.adopted.is_empty() {
+            // Refused: nothing of ours stays there.
+            lock.remove().await;
+        } else {
+            done.warnings.extend(lock.let_go().await);
+        }
+        ended
+    }
+
+    async fn steps(&self, home: Option<&str>, done: &mut Done) -> Result<(), Diagnostics> {
+        let spec = self.spec;
+        // What another run has done until it gave the lease back is seen only now.
+        let (place, live) = self.look().await?;
         let before = live.as_ref().map(|live| Memory::of(&live.metadata)).unwrap_or_default();
-        let account_key = self.made_for_us(&before, live.as_ref(), home.as_deref()).await;
-        let secret = match &home {
+        let account_key = self.made_for_us(&before, live.as_ref(), home).await;
+        let secret = match home {
             Some(home) if spec.has_credentials() => Some(self.look_at_secret(home).await?),
             _ => None,
         };
 
-        if let (Some(home), Some(place)) = (&home, &secret) {
+        if let (Some(home), Some(place)) = (home, &secret) {
             self.write_credentials(home, place, done).await?;
         }
         let memory = Memory { inputs: before.inputs, account_key };
-        let uid = self.write(&place, &memory, home.as_deref(), done).await?;
+        let uid = self.write(&place, &memory, home, done).await?;
         done.is_written = true;
         self.wait(done).await?;
         // Only now is it done, and an import may know it by this.
         let place = Place { uid: Some(uid), mark: Mark { state: MarkState::Complete, ..place.mark }, ..place };
-        self.write(&place, &Memory { inputs: Some(self.inputs.clone()), ..memory }, home.as_deref(), done).await?;
-        if let Some(home) = &home {
+        self.write(&place, &Memory { inputs: Some(self.inputs.clone()), ..memory }, home, done).await?;
+        if let Some(home) = home {
             self.remove_superseded(home).await?;
         }
         Ok(())
+    }
+
+    /// The issuer's place, and what is there.
+    async fn look(&self) -> Result<(Place, Option<DynamicObject>), Diagnostics> {
+        let object = self.spec.names.object();
+        let live = self.cluster.find_ref(&object).await;
+        let live = live.map_err(failed(&format!("{object} could not be looked at")))?;
+        let place = self.place(&object, live.as_ref().map(|live| &live.metadata))?;
+        Ok((place, live))
     }
 
     /// The namespace of an Issuer is there.
@@ -283,6 +335,9 @@ impl Run<'_> {
 
     /// The safe point between two writes.
     fn stop_here(&self) -> Result<(), Diagnostics> {
+        if let Some(lock) = &self.lock {
+            lock.check()?;
+        }
         if self.cancel.is_cancelled() {
             return Err(interrupted());
         }

@@ -2,10 +2,12 @@
 
 use ffe_cert_manager::API;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
-use ffe_cluster::{Cluster, DeleteOptions, Kind, ObjectRef, Query, Standing};
+use ffe_cluster::{Cancel, Cluster, DeleteOptions, Kind, ObjectRef, Query, Standing};
+use ffe_session::new_run_id;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::apply::{self, failed, remove_credentials};
+use crate::names::TYPE_NAME;
 use crate::objects::{self, Memory};
 use crate::plan::{certificates, list, users};
 use crate::spec::Spec;
@@ -13,21 +15,46 @@ use crate::spec::Spec;
 /// By when cert-manager has heard that an issuer is gone.
 const HEARD: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Takes the issuer down. What is gone already is no error. `home` is where its Secrets are, as far as the state knows.
+/// Takes the issuer down, with everybody else kept away. What is gone already is no error. `home` is where its Secrets are, as
+/// far as the state knows.
 ///
 /// # Errors
-/// When certificates refer to it, or it is not known whether some do; when the cluster refuses.
-pub(crate) async fn delete(cluster: &Cluster, spec: &Spec, home: Option<String>) -> Result<Diagnostics, Diagnostics> {
+/// When certificates refer to it, or it is not known whether some do; when somebody else is at work on it; when the cluster
+/// refuses.
+pub(crate) async fn delete(
+    cluster: &Cluster,
+    spec: &Spec,
+    home: Option<String>,
+    cancel: &Cancel,
+) -> Result<Diagnostics, Diagnostics> {
+    let home = match home {
+        Some(home) => Some(home),
+        None => apply::home(cluster, spec).await.ok(),
+    };
+    let lock = match &home {
+        // With the namespace everything in it is gone.
+        Some(home) if !matches!(cluster.namespace(home).await, Ok(None)) => {
+            let what = format!("terraform destroy of {TYPE_NAME} {}", spec.names.import_id());
+            Some(apply::lock(cluster, &spec.names, home, (&new_run_id(), &what), cancel).await?)
+        }
+        _ => None,
+    };
+    let ended = take_down(cluster, spec, home).await;
+    match (lock, &ended) {
+        (Some(lock), Ok(_)) => lock.remove().await,
+        (Some(lock), Err(_)) => drop(lock.let_go().await),
+        (None, _) => {}
+    }
+    ended
+}
+
+async fn take_down(cluster: &Cluster, spec: &Spec, home: Option<String>) -> Result<Diagnostics, Diagnostics> {
     let (object, owner) = (spec.names.object(), spec.names.owner());
     let mut warnings = Diagnostics::new();
     let summary = format!("{object} could not be removed");
     let live = match cluster.find_ref(&object).await {
         Err(error) if error.kind() == Kind::NotServed => None,
         found => found.map_err(failed(&summary))?,
-    };
-    let home = match home {
-        Some(home) => Some(home),
-        None => apply::home(cluster, spec).await.ok(),
     };
     match cluster.standing(&object, &owner).await.map_err(failed(&summary))? {
         Standing::Absent => {}

@@ -30,7 +30,7 @@ mod testing;
 mod validate;
 
 pub use model::{
-    Acme, AppRole, Dns01AcmeDns, Dns01Route53, Dns01Webhook, Drift, ExternalAccountBinding, Http01, Issuer, IssuerRef,
-    KubernetesLogin, ParentRef, PodTemplate, Selector, Solver, Toleration, Vault,
+    Acme, AppRole, Dns01AcmeDns, Dns01Route53, Dns01Webhook, Drift, DriftSettings, ExternalAccountBinding, Http01,
+    Issuer, IssuerRef, KubernetesLogin, ParentRef, PodTemplate, Selector, Solver, Toleration, Vault,
 };
 pub use resource::IssuerResource;

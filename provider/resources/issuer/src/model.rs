@@ -3,6 +3,7 @@
 mod solver;
 mod vault;
 
+pub use ffe_session::DriftSettings;
 use ffe_session::checks::{dns_label, dns_subdomain, duration};
 use ffe_session::issuers::checks::{acme_server, email, not_blank, pem_certificates};
 use ffe_session::issuers::{CertificateAuthority, SelfSigned};
@@ -64,6 +65,9 @@ pub struct Issuer {
     /// The PKI of Vault or OpenBao.
     #[attr(optional)]
     pub vault: Attr<Vault>,
+    /// What is no drift of the issuer.
+    #[attr(optional)]
+    pub drift: Attr<DriftSettings>,
 
     /// The API group of the issuer: `cert-manager.io`.
     #[attr(computed)]
@@ -77,7 +81,8 @@ pub struct Issuer {
     /// Changes when write-only values do. Cannot be used to find them out.
     #[attr(computed)]
     pub credentials_revision: Attr<String>,
-    /// What differs in the cluster from what was applied. Shown in the plan as what the apply will put right.
+    /// What differs in the cluster from what was applied. Shown in the plan as what the apply will put right. What a webhook makes
+    /// of it is no difference, nor what `drift.ignore` names.
     #[attr(computed)]
     pub drifted: Attr<Vec<Drift>>,
 }

@@ -35,6 +35,12 @@ impl Names {
         self.issuer().object(self.place())
     }
 
+    /// The Lease of who is at work on the issuer: beside its Secrets, where both kinds may have one of a name.
+    pub(crate) fn lease(&self) -> String {
+        let kind = if self.namespace.is_some() { "issuer" } else { "clusterissuer" };
+        format!("ffe-{kind}.{}", self.name)
+    }
+
     /// How marks name the issuer; also its import id.
     pub(crate) fn import_id(&self) -> String {
         self.namespace.as_ref().map_or_else(|| self.name.clone(), |namespace| format!("{namespace}/{}", self.name))

@@ -3,16 +3,16 @@
 //! Nothing is written. Whatever is no proof of absence keeps the prior state, and says why.
 
 use ffe_cert_manager::{API, IssuerStatus};
+use ffe_cluster::drift::Difference;
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::kube::api::DynamicObject;
 use ffe_cluster::{Cluster, Error, Kind, Ownership, Query, Standing, ownership};
-use ffe_session::Session;
-use ffe_session::drift::{differences, given_up};
 use ffe_session::issuers::credentials::{is_as_recorded, revision};
+use ffe_session::{Ignored, Session};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Read, Refreshed};
 
 use crate::apply;
-use crate::drift::{MARK, MISSING, drift, is_not_ready};
+use crate::drift::{INPUTS, MARK, MISSING, counts, drift, field, given_up, ignored, is_not_ready};
 use crate::model::{Drift, Issuer};
 use crate::objects::{self, Memory};
 use crate::resource::private;
@@ -67,9 +67,10 @@ async fn look(cluster: &Cluster, request: &Read<Issuer>) -> Result<Refreshed<Iss
         }
         return Ok(Refreshed::gone());
     };
-    let mut drifted = compare(&spec, &live);
+    let ignored = ignored(&state);
+    let mut drifted = compare(cluster, &spec, &live, &ignored).await;
     if let Some(home) = &home {
-        drifted.extend(credentials(cluster, &spec, home, &mut state).await?);
+        drifted.extend(credentials(cluster, &spec, home, &ignored, &mut state).await?);
         private::set_home(&mut private, Some(home));
     }
     let status = IssuerStatus::of(&live);
@@ -101,26 +102,38 @@ async fn is_left(cluster: &Cluster, spec: &Spec, home: &str) -> Result<bool, Err
     }
 }
 
-fn compare(spec: &Spec, live: &DynamicObject) -> Vec<Drift> {
+async fn compare(cluster: &Cluster, spec: &Spec, live: &DynamicObject, ignored: &Ignored) -> Vec<Drift> {
     let object = spec.names.object();
-    let mut drifted = Vec::new();
+    let counts = |pointer: &str| counts(ignored, &object, pointer);
+    let mut pointers = Vec::new();
     // An unfinished one is of a create that failed and of nothing else.
     if !matches!(ownership(Some(&live.metadata), &spec.names.owner()), Ownership::OursComplete(_)) {
-        drifted.push(drift(&object, MARK));
+        pointers.push(MARK.to_owned());
     }
     if Memory::of(&live.metadata).inputs.is_none() {
-        drifted.push(drift(&object, "metadata.annotations[\"ffe.three-rivers.tech/inputs\"]"));
+        pointers.push(INPUTS.to_owned());
     }
     let wished = objects::issuer(spec, &Memory::default());
     let live = serde_json::to_value(live).unwrap_or_default();
-    let fields = differences(&wished, &live).into_iter().chain(given_up(&wished, &live));
-    drifted.extend(fields.map(|field| drift(&object, &field)));
-    drifted
+    let found = cluster.drift(&wished, &live, |difference| counts(&difference.pointer())).await;
+    if let Some(error) = found.unresolved {
+        tracing::info!(%error, %object, "it was compared as it is written");
+    }
+    pointers.extend(found.differences.iter().map(Difference::pointer));
+    pointers.extend(given_up(&wished, &live));
+    pointers.iter().filter(|pointer| counts(pointer)).map(|pointer| drift(&object, &field(pointer))).collect()
 }
 
 /// The digests that stay in the cluster say whether the Secret is what was applied.
-async fn credentials(cluster: &Cluster, spec: &Spec, home: &str, state: &mut Issuer) -> Result<Vec<Drift>, Error> {
+async fn credentials(
+    cluster: &Cluster,
+    spec: &Spec,
+    home: &str,
+    ignored: &Ignored,
+    state: &mut Issuer,
+) -> Result<Vec<Drift>, Error> {
     let object = objects::credentials(spec, home);
+    let counts = |pointer: &str| counts(ignored, &object, pointer);
     let (digests, found) = match async {
         let digests = cluster.find_digests(home, &spec.names.owner()).await?;
         Ok((digests, cluster.find::<Secret>(Some(home), &object.name).await?))
@@ -138,12 +151,15 @@ async fn credentials(cluster: &Cluster, spec: &Spec, home: &str, state: &mut Iss
     // Known in every state: nothing recorded is a revision too.
     let recorded = digests.as_ref().map(|digests| revision(digests, entries.iter().map(String::as_str)));
     state.credentials_revision = recorded.unwrap_or_default().into();
-    let Some(found) = found else { return Ok(vec![drift(&object, MISSING)]) };
+    let Some(found) = found else {
+        return Ok(counts("").then(|| drift(&object, MISSING)).into_iter().collect());
+    };
     let Some(digests) = digests else { return Ok(Vec::new()) };
     let data = found.data.unwrap_or_default();
     let changed = entries.iter().filter(|entry| {
         let content = data.get(*entry).map(|content| content.0.as_slice());
-        !is_as_recorded(&digests, entry, content)
+        counts(&format!("/data/{}", entry.replace('~', "~0").replace('/', "~1")))
+            && !is_as_recorded(&digests, entry, content)
     });
     Ok(changed.map(|entry| drift(&object, &format!("data[{entry:?}]"))).collect())
 }

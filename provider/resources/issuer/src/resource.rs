@@ -134,8 +134,8 @@ impl Resource for IssuerResource {
         }
     }
 
-    async fn delete(&self, _cx: &Context, request: Delete<Issuer>) -> Diagnostics {
-        self.take_down(&request).await.unwrap_or_else(|errors| errors)
+    async fn delete(&self, cx: &Context, request: Delete<Issuer>) -> Diagnostics {
+        self.take_down(cx, &request).await.unwrap_or_else(|errors| errors)
     }
 
     async fn defer_import(&self, _cx: &Context, _id: &str) -> Option<Deferred> {
@@ -179,6 +179,7 @@ impl IssuerResource {
             cancel: guard.token(),
             deadline: Instant::now() + spec.timeout,
             spec: &spec,
+            lock: None,
         };
         run.run(done).await?;
         Ok((identity, cluster.server().to_owned()))
@@ -194,12 +195,13 @@ impl IssuerResource {
         }
     }
 
-    async fn take_down(&self, request: &Delete<Issuer>) -> Result<Diagnostics, Diagnostics> {
+    async fn take_down(&self, cx: &Context, request: &Delete<Issuer>) -> Result<Diagnostics, Diagnostics> {
         self.same_cluster(&request.private).await?;
         let cluster = self.cluster()?;
         // Imported and never taken over: nothing there is ours.
         let Some(spec) = Spec::of(&request.state) else { return Ok(Diagnostics::new()) };
-        delete::delete(&cluster, &spec, private::home(&request.private)).await
+        let guard = cancellation(cx);
+        delete::delete(&cluster, &spec, private::home(&request.private), &guard.token()).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a configuration must not say, before anybody is asked.
 
+use ffe_session::check_ignored;
 use ffe_session::issuers::rules::{self, exclude, none_given};
 use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
@@ -27,6 +28,10 @@ pub(crate) fn validate(config: &Issuer) -> Diagnostics {
     }
     if let Some(vault) = config.vault.known() {
         diagnostics.extend(check_vault(vault, &Path::attribute("vault")));
+    }
+    if let Some(settings) = config.drift.known() {
+        let off = "an issuer as a whole is always compared";
+        diagnostics.extend(check_ignored(&settings.ignore, &Path::attribute("drift").child("ignore"), off));
     }
     diagnostics
 }

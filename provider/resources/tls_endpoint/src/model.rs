@@ -4,7 +4,7 @@ mod issuer;
 
 use std::collections::BTreeMap;
 
-use ffe_session::DriftIgnore;
+pub use ffe_session::DriftSettings;
 use ffe_session::checks::{dns_label, dns_subdomain, duration, url_path};
 use tfplugin::{Attr, Check, Model};
 
@@ -449,15 +449,6 @@ pub struct ExtraCheck {
     /// The status that is expected. Default: 200.
     #[attr(optional, check = Check::between(100, 599))]
     pub status: Attr<i64>,
-}
-
-/// What others change.
-#[derive(Model, Clone, Debug, PartialEq)]
-pub struct DriftSettings {
-    /// What others may change: it is neither in `drifted` nor a change in a plan. An apply that has something else to do writes
-    /// the fields again. At least one of `kind`, `name` and `paths` in each; what is left out matches everything.
-    #[attr(optional)]
-    pub ignore: Attr<Vec<DriftIgnore>>,
 }
 
 /// One thing that was looked at.

@@ -15,6 +15,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value as Json, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// The server. Ends with the test's runtime.
 #[derive(Clone, Default)]
@@ -29,19 +30,45 @@ struct Objects {
     counter: u64,
     /// Status to answer with, for paths that contain a text.
     faults: Vec<(String, u16)>,
-    /// Writes so far.
+    /// Writes so far, those of leases aside.
     writes: u64,
     /// Volumes grow only while nobody uses them.
     grows_out_of_use: bool,
+    /// Writes by the first door, renewals of leases aside.
+    steps: u64,
+    /// The write by the first door that waits, whom that is told, and who says that it goes on.
+    held: Option<(u64, oneshot::Sender<()>, oneshot::Receiver<()>)>,
     /// Pods that a stricter Pod Security level would not admit, as the API server says it.
     violations: Vec<String>,
+}
+
+/// By which address a request came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    First,
+    /// Whoever comes by it is on another machine, as leases name their holders: in a test all are of one process.
+    Elsewhere,
+}
+
+/// A write that waits.
+pub(crate) struct Gate {
+    reached: oneshot::Receiver<()>,
+    open: oneshot::Sender<()>,
+}
+
+impl Gate {
+    /// Until the write has come; returns what opens the gate.
+    pub(crate) async fn reached(self) -> oneshot::Sender<()> {
+        self.reached.await.unwrap();
+        self.open
+    }
 }
 
 /// Plural, kind, and whether it lives in namespaces.
 type Served = (&'static str, &'static str, bool);
 
 /// Kinds by group and version.
-const KINDS: [(&str, &[Served]); 4] = [
+const KINDS: [(&str, &[Served]); 5] = [
     (
         "/api/v1",
         &[
@@ -57,6 +84,7 @@ const KINDS: [(&str, &[Served]); 4] = [
             ("events", "Event", true),
         ],
     ),
+    ("/apis/coordination.k8s.io/v1", &[("leases", "Lease", true)]),
     ("/apis/apps/v1", &[("statefulsets", "StatefulSet", true)]),
     ("/apis/rbac.authorization.k8s.io/v1", &[("roles", "Role", true), ("rolebindings", "RoleBinding", true)]),
     ("/apis/storage.k8s.io/v1", &[("storageclasses", "StorageClass", false)]),
@@ -72,16 +100,26 @@ impl Fake {
                 json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }),
             );
         }
+        let address = fake.listen(Door::First).await;
+        (fake, address)
+    }
+
+    /// Another address of the API, for who is on another machine.
+    pub(crate) async fn elsewhere(&self) -> String {
+        self.listen(Door::Elsewhere).await
+    }
+
+    async fn listen(&self, door: Door) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let server = fake.clone();
+        let server = self.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = server.clone();
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let server = server.clone();
-                        async move { Ok::<_, Infallible>(server.answer(request).await) }
+                        async move { Ok::<_, Infallible>(server.answer(door, request).await) }
                     });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -89,7 +127,35 @@ impl Fake {
                 });
             }
         });
-        (fake, address)
+        address
+    }
+
+    /// Has the write of this number by the first door wait, counted from 1, before anything comes of it.
+    pub(crate) fn hold(&self, number: u64) -> Gate {
+        let ((told, reached), (open, opened)) = (oneshot::channel(), oneshot::channel());
+        self.0.lock().unwrap().held = Some((number, told, opened));
+        Gate { reached, open }
+    }
+
+    /// How many writes came by the first door, renewals of leases aside.
+    pub(crate) fn steps(&self) -> u64 {
+        self.0.lock().unwrap().steps
+    }
+
+    async fn wait_at_the_gate(&self, door: Door, method: &Method, path: &str) {
+        if door != Door::First || *method == Method::GET || (*method == Method::PUT && path.contains("/leases/")) {
+            return;
+        }
+        let held = {
+            let mut objects = self.0.lock().unwrap();
+            objects.steps += 1;
+            let is_it = objects.held.as_ref().is_some_and(|(number, ..)| *number == objects.steps);
+            objects.held.take_if(|_| is_it)
+        };
+        if let Some((_, told, opened)) = held {
+            told.send(()).unwrap();
+            let _ = opened.await;
+        }
     }
 
     /// Answers requests whose path contains the text with this status from now on.
@@ -112,7 +178,7 @@ impl Fake {
         self.0.lock().unwrap().violations.push(what.to_owned());
     }
 
-    /// How many writes there were.
+    /// How many writes there were, those of leases aside.
     pub(crate) fn writes(&self) -> u64 {
         self.0.lock().unwrap().writes
     }
@@ -128,7 +194,7 @@ impl Fake {
         objects.store(path, object);
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, door: Door, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
@@ -136,13 +202,22 @@ impl Fake {
             // Nothing ever changes by itself here.
             std::future::pending::<()>().await;
         }
-        let body: Json = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
+        let mut body: Json = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
+        if !query.contains_key("dryRun") {
+            self.wait_at_the_gate(door, &parts.method, parts.uri.path()).await;
+        }
+        if door == Door::Elsewhere {
+            be_elsewhere(&mut body, &["there"]);
+        }
         let apply = parts
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
         let is_level = body["metadata"]["labels"].get("pod-security.kubernetes.io/enforce").is_some();
-        let (status, answer) = self.0.lock().unwrap().handle(&parts.method, parts.uri.path(), &query, body, apply);
+        let (status, mut answer) = self.0.lock().unwrap().handle(&parts.method, parts.uri.path(), &query, body, apply);
+        if door == Door::Elsewhere {
+            be_elsewhere(&mut answer, &["there", "here"]);
+        }
         let mut response = Response::builder().status(status);
         if is_level && status == 200 && parts.method == Method::PATCH {
             for what in &self.0.lock().unwrap().violations {
@@ -168,7 +243,7 @@ impl Objects {
         if let Some((_, kinds)) = KINDS.iter().find(|(group, _)| *group == path) {
             return (200, discovery(path, kinds));
         }
-        if *method != Method::GET && !query.contains_key("dryRun") {
+        if *method != Method::GET && !query.contains_key("dryRun") && !path.contains("/leases") {
             self.writes += 1;
         }
         match (method, is_collection(path)) {
@@ -180,9 +255,19 @@ impl Objects {
                     return failure(409, "AlreadyExists", &format!("{path} already exists"));
                 }
                 let mut body = body;
-                own(&mut body, &query["fieldManager"], "Update");
+                let in_namespace = path.split("/namespaces/").nth(1).and_then(|rest| rest.split_once('/'));
+                if let Some((namespace, _)) = in_namespace
+                    && !self.live.contains_key(&format!("/api/v1/namespaces/{namespace}"))
+                {
+                    return missing(&format!("/api/v1/namespaces/{namespace}"));
+                }
+                own(&mut body, query.get("fieldManager").map_or("unknown", String::as_str), "Update");
                 (201, self.store(&path, body))
             }
+            (&Method::PUT, _) if !self.is_version(path, &body["metadata"]["resourceVersion"]) => {
+                if self.live.contains_key(path) { failure(409, "Conflict", "modified") } else { missing(path) }
+            }
+            (&Method::PUT, _) => (200, self.store(path, body)),
             (&Method::PATCH, _) if apply && !self.is_same(path, &body["metadata"]["uid"]) => {
                 failure(409, "Conflict", "uid mismatch")
             }
@@ -202,7 +287,11 @@ impl Objects {
                     (200, self.store(path, object))
                 }
             },
-            (&Method::DELETE, _) if !self.is_same(path, &body["preconditions"]["uid"]) => {
+            (&Method::DELETE, _) if !self.live.contains_key(path) => missing(path),
+            (&Method::DELETE, _)
+                if !self.is_same(path, &body["preconditions"]["uid"])
+                    || !self.is_version(path, &body["preconditions"]["resourceVersion"]) =>
+            {
                 failure(409, "Conflict", "the UID in the precondition does not match")
             }
             (&Method::DELETE, _) => {
@@ -218,6 +307,11 @@ impl Objects {
     /// Whether an object is the one that is meant, where one is.
     fn is_same(&self, path: &str, uid: &Json) -> bool {
         uid.is_null() || self.live.get(path).is_some_and(|object| object["metadata"]["uid"] == *uid)
+    }
+
+    /// Whether an object is of the version that is meant, where one is.
+    fn is_version(&self, path: &str, version: &Json) -> bool {
+        version.is_null() || self.live.get(path).is_some_and(|object| object["metadata"]["resourceVersion"] == *version)
     }
 
     /// Managers that have nothing of an object any more.
@@ -314,6 +408,18 @@ fn own(object: &mut Json, manager: &str, operation: &str) {
     let managed = managed.as_array_mut().unwrap();
     if !managed.iter().any(|one| one["manager"] == manager && one["operation"] == operation) {
         managed.push(json!({ "manager": manager, "operation": operation, "fieldsV1": {} }));
+    }
+}
+
+/// A lease that names its holder's machine names one of these instead: the first, unless it is the second already.
+fn be_elsewhere(lease: &mut Json, names: &[&str]) {
+    let Some(host) = lease.pointer_mut("/metadata/annotations/ffe.three-rivers.tech~1lease-host") else { return };
+    if let [own, other] = names {
+        if host != own {
+            *host = json!(other);
+        }
+    } else {
+        *host = json!(names[0]);
     }
 }
 

@@ -5,6 +5,7 @@
 mod fake;
 mod foreign;
 mod life;
+mod together;
 mod trouble;
 mod world;
 
@@ -77,6 +78,11 @@ fn trials() -> Vec<Trial> {
         life::what_a_change_does_not_touch_stays_known,
         life::what_restarts_the_database_is_said,
         life::a_large_configuration_is_kept_once,
+        together::of_two_creates_one_wins_at_whichever_write_the_other_comes,
+        together::a_create_that_died_is_gone_on_with_at_whichever_write_it_died,
+        together::updates_and_destroys_wait_for_nobody_and_change_nothing_beside_another_run,
+        together::a_create_beside_a_destroy_waits_for_the_namespace_or_is_refused,
+        together::a_lease_is_left_where_it_guards_something_and_nowhere_else,
         trouble::another_image_of_the_surroundings_changes_no_database_that_exists,
         trouble::an_image_of_another_flavour_is_refused,
         trouble::bad_input_is_named_with_its_path,

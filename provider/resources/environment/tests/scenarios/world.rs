@@ -100,6 +100,12 @@ impl World {
         self.unconfigured().configure(self.config.clone()).await.unwrap()
     }
 
+    /// Terraform with an empty state, on another machine, beside the fake API server.
+    pub(crate) async fn terraform_elsewhere(&self) -> Terraform {
+        let host = self.fake.as_ref().unwrap().elsewhere().await;
+        self.unconfigured().configure(json!({ "kubernetes": { "host": host } })).await.unwrap()
+    }
+
     /// Terraform whose provider is not configured yet.
     pub(crate) fn unconfigured(&self) -> Terraform {
         self.surrounded_by(Some(&self.image))

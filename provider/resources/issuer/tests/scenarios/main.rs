@@ -5,5 +5,6 @@ mod credentials;
 mod foreign;
 mod gone;
 mod life;
+mod together;
 mod trouble;
 mod world;

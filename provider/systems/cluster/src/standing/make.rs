@@ -44,22 +44,39 @@ impl Cluster {
     /// [`Kind::AlreadyExists`] when somebody was faster, and those of [`Cluster::apply_value`].
     pub(crate) async fn make_value(&self, object: &Value) -> Result<DynamicObject> {
         let (named, api, body) = self.placed(object).await?;
+        let made = self.post(&named, &api, &body).await?;
+        let uid = made.metadata.uid.unwrap_or_default();
+        self.send(&api, &named, body, Some(&uid), ApplyOptions::forced()).await
+    }
+
+    /// Makes an object as [`Cluster::make_value`] does, and leaves the apply to who holds what guards it: nothing more is
+    /// written to the object, so that nobody's work is undone who came to it meanwhile.
+    ///
+    /// # Errors
+    /// [`Kind::AlreadyExists`] when somebody was faster, and those of any request.
+    pub async fn reserve(&self, object: &Value) -> Result<DynamicObject> {
+        let (named, api, body) = self.placed(object).await?;
+        let made = self.post(&named, &api, &body).await?;
+        self.lists().invalidate_kind(&named.api_version, &named.kind, named.namespace.as_deref());
+        Ok(made)
+    }
+
+    /// The create alone.
+    async fn post(&self, named: &ObjectRef, api: &Api<DynamicObject>, body: &DynamicObject) -> Result<DynamicObject> {
         let params = PostParams { field_manager: Some(MAKER.to_owned()), ..PostParams::default() };
-        let failed = |error| self.failed("create", &named, error);
-        let request = creation(&api, &params, &body, "Strict").map_err(failed)?;
-        let made = match self.client().await?.request::<DynamicObject>(request).await.map_err(failed) {
+        let failed = |error| self.failed("create", named, error);
+        let request = creation(api, &params, body, "Strict").map_err(failed)?;
+        match self.client().await?.request::<DynamicObject>(request).await.map_err(failed) {
             Err(error) if matches!(error.kind(), Kind::AlreadyExists | Kind::Unavailable) => {
                 // It may be the one of a request whose answer was lost.
                 let found =
-                    absent_is_none(api.get(&named.name).await.map_err(|error| self.failed("read", &named, error)))?;
+                    absent_is_none(api.get(&named.name).await.map_err(|error| self.failed("read", named, error)))?;
                 let mark = Mark::read(&body.metadata);
                 let is_its_own = |found: &DynamicObject| mark.is_some() && Mark::read(&found.metadata) == mark;
-                found.filter(is_its_own).ok_or(error)?
+                found.filter(is_its_own).ok_or(error)
             }
-            made => made?,
-        };
-        let uid = made.metadata.uid.unwrap_or_default();
-        self.send(&api, &named, body, Some(&uid), ApplyOptions::forced()).await
+            made => made,
+        }
     }
 
     /// Takes the maker's name off an object that was applied.
