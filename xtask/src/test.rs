@@ -67,7 +67,7 @@ pub(crate) fn go(args: &Args) -> Result<ExitCode> {
 }
 
 /// Packages of Debian, by a file of each: what the tests compare with, and what the chart's tests read YAML by.
-const COMPARED_WITH: [(&str, &str); 9] = [
+const COMPARED_WITH: [(&str, &str); 11] = [
     ("python3-alembic", "/usr/lib/python3/dist-packages/alembic/__init__.py"),
     ("python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2/__init__.py"),
     ("python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy/__init__.py"),
@@ -77,6 +77,8 @@ const COMPARED_WITH: [(&str, &str); 9] = [
     ("pgbouncer", "/usr/sbin/pgbouncer"),
     ("openssh-client", "/usr/bin/ssh-keyscan"),
     ("openssl", "/usr/bin/openssl"),
+    ("bind9", "/usr/sbin/named"),
+    ("bind9-dnsutils", "/usr/bin/nsupdate"),
 ];
 
 /// The same of what acceptance cases call.

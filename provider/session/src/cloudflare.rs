@@ -4,50 +4,31 @@ use std::sync::Arc;
 
 use ffe_cloudflare::{Cloudflare, Error};
 use ffe_cluster::Environment;
-use tfplugin::{Diagnostic, Diagnostics, Path};
+use tfplugin::{Diagnostic, Path};
 
+use crate::access::Access;
 use crate::config::{self, ProviderConfig};
-use crate::session::Unavailable;
+use crate::errors::dns_diagnostic;
 
 /// The same variables as other tools for Cloudflare.
 const TOKEN_VARIABLE: &str = "CLOUDFLARE_API_TOKEN";
 const URL_VARIABLE: &str = "CLOUDFLARE_BASE_URL";
 
-/// Whether Cloudflare can be asked.
-#[derive(Default)]
-pub(crate) enum Access {
-    /// There is no token.
-    #[default]
-    None,
-    /// Token or URL are not known yet.
-    Unknown,
-    /// What was given cannot be used.
-    Invalid(Diagnostic),
-    Ready(Arc<Cloudflare>),
-}
-
-impl Access {
-    pub(crate) fn get(&self) -> Result<Arc<Cloudflare>, Unavailable> {
-        let refused = |diagnostic: Diagnostic| Err(Unavailable::Invalid(Diagnostics::from(diagnostic)));
-        match self {
-            Access::Ready(cloudflare) => Ok(Arc::clone(cloudflare)),
-            Access::Unknown => Err(Unavailable::Unknown),
-            Access::Invalid(diagnostic) => refused(diagnostic.clone()),
-            Access::None => refused(Diagnostic::error(
-                "There is no Cloudflare API token",
-                format!(
-                    "Set cloudflare.api_token in the configuration of provider \"ffe\", or the environment variable \
-                     {TOKEN_VARIABLE}, to a token with the permissions Zone / Zone / Read and Zone / DNS / Edit for the zone \
-                     (Cloudflare dashboard, My Profile, API Tokens)."
-                ),
-            )),
-        }
-    }
+/// What to set where there is no token.
+pub(crate) fn missing() -> Diagnostic {
+    Diagnostic::error(
+        "There is no Cloudflare API token",
+        format!(
+            "Set cloudflare.api_token in the configuration of provider \"ffe\", or the environment variable {TOKEN_VARIABLE}, to a \
+             token with the permissions Zone / Zone / Read and Zone / DNS / Edit for the zone (Cloudflare dashboard, My Profile, \
+             API Tokens)."
+        ),
+    )
 }
 
 /// What the configuration comes to, and what is to be said of it at once: an attribute that cannot be used. A variable
 /// may be meant for other tools: it is complained of when it is needed.
-pub(crate) fn access(config: &ProviderConfig, environment: &Environment) -> (Access, Option<Diagnostic>) {
+pub(crate) fn access(config: &ProviderConfig, environment: &Environment) -> (Access<Cloudflare>, Option<Diagnostic>) {
     let given = config.cloudflare.known();
     let unknown = given.is_some_and(|given| given.api_token.is_unknown() || given.base_url.is_unknown());
     if unknown || config.cloudflare.is_unknown() {
@@ -71,20 +52,11 @@ pub(crate) fn access(config: &ProviderConfig, environment: &Environment) -> (Acc
                 Error::BaseUrl { .. } => ("base_url", url_attribute.is_some()),
                 _ => ("api_token", attribute.is_some()),
             };
-            let refused = cloudflare_diagnostic(&error, "The Cloudflare configuration cannot be used");
+            let refused = dns_diagnostic(&error.into(), "The Cloudflare configuration cannot be used");
             let at_once = by_attribute.then(|| refused.clone().at(Path::attribute("cloudflare").child(name)));
             (Access::Invalid(refused), at_once)
         }
     }
-}
-
-/// An error of Cloudflare: its own text, and the next step.
-pub fn cloudflare_diagnostic(error: &Error, summary: &str) -> Diagnostic {
-    let mut detail = error.to_string();
-    if let Some(remedy) = error.remedy() {
-        detail.push_str(&format!("\n\n{remedy}"));
-    }
-    Diagnostic::error(summary, detail)
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub struct ProviderConfig {
     /// How DNS records are kept at Cloudflare.
     #[attr(optional)]
     pub cloudflare: Attr<Cloudflare>,
+    /// How DNS records are kept at a name server of one's own.
+    #[attr(optional)]
+    pub rfc2136: Attr<Rfc2136>,
     /// Where release notifications are sent, and for which events.
     #[attr(optional)]
     pub notifications: Attr<Vec<Notification>>,
@@ -181,6 +184,27 @@ pub struct Cloudflare {
     /// variable `CLOUDFLARE_BASE_URL`.
     #[attr(optional, check = checks::url())]
     pub base_url: Attr<String>,
+}
+
+/// How a name server is reached that takes dynamic updates (RFC 2136): BIND, Knot, PowerDNS and others. Everything goes over TCP
+/// and is signed (TSIG).
+#[derive(Model, Clone, Debug)]
+pub struct Rfc2136 {
+    /// Name or address of the zones' primary server. Environment variable `DNS_UPDATE_SERVER`.
+    #[attr(optional)]
+    pub server: Attr<String>,
+    /// Its port. Environment variable `DNS_UPDATE_PORT`. Default: 53.
+    #[attr(optional, check = Check::between(1, 65_535))]
+    pub port: Attr<i64>,
+    /// The name of the key, which may update A, AAAA, CNAME and TXT records of the zones. Environment variable `DNS_UPDATE_KEYNAME`.
+    #[attr(optional)]
+    pub key_name: Attr<String>,
+    /// `hmac-sha256`, `hmac-sha384` or `hmac-sha512`. Environment variable `DNS_UPDATE_KEYALGORITHM`. Default: `hmac-sha256`.
+    #[attr(optional)]
+    pub key_algorithm: Attr<String>,
+    /// The key, in base64 as `tsig-keygen` prints it. Environment variable `DNS_UPDATE_KEYSECRET`.
+    #[attr(optional, sensitive)]
+    pub key_secret: Attr<String>,
 }
 
 fn texts(list: &Attr<Vec<Attr<String>>>) -> Vec<String> {

@@ -46,6 +46,15 @@ pub fn with_detail(diagnostics: Diagnostics, more: &str) -> Diagnostics {
         .collect()
 }
 
+/// An error of a provider of DNS: its own text, and the next step.
+pub fn dns_diagnostic(error: &ffe_dns::Error, summary: &str) -> Diagnostic {
+    let mut detail = error.to_string();
+    if let Some(remedy) = error.remedy() {
+        detail.push_str(&format!("\n\n{remedy}"));
+    }
+    Diagnostic::error(summary, detail)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -5,17 +5,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ffe_cloudflare::Cloudflare;
 use ffe_cluster::{Cluster, Environment, KubernetesSettings};
+use ffe_dns::Provider;
 use ffe_helm::Secret;
 use ffe_helm::binary::{Config as HelmConfig, Driver, Helm, Registry as HelmRegistry};
 use ffe_helm::chart::Charts;
 use ffe_helm::launcher::Launcher;
 use ffe_helm::records::Records;
 use ffe_notify::{Channel, Notifier, RetryOptions};
+use ffe_rfc2136::Rfc2136;
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Field, Path};
 
-use crate::cloudflare::{self, Access};
+use crate::access::Access;
 use crate::config::{Notification, ProviderConfig};
 use crate::errors::configuration_diagnostic;
+use crate::{cloudflare, rfc2136};
+
+/// The word for a name server of one's own.
+const RFC2136: &str = "rfc2136";
 
 /// Helm's own variable for where it keeps records.
 const DRIVER_VARIABLE: &str = "HELM_DRIVER";
@@ -37,7 +43,7 @@ impl Unavailable {
             Unavailable::Invalid(diagnostics) => diagnostics,
             Unavailable::Unknown => Diagnostics::error(
                 "The provider's configuration is not known yet",
-                "The settings of provider \"ffe\" (kubernetes, helm or cloudflare) depend on values that are known only \
+                "The settings of provider \"ffe\" (kubernetes, helm, cloudflare or rfc2136) depend on values that are known only \
                  after another resource has been applied. Apply that resource first, for example with -target.",
             ),
         }
@@ -59,7 +65,8 @@ pub struct HelmKit {
 pub struct Session {
     state: RwLock<State>,
     /// On its own: a token that is not known yet takes nothing from what needs the cluster alone.
-    cloudflare: RwLock<Access>,
+    cloudflare: RwLock<Access<Cloudflare>>,
+    rfc2136: RwLock<Access<Rfc2136>>,
 }
 
 #[derive(Default)]
@@ -101,14 +108,18 @@ impl Session {
     pub fn configure_in(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
         let (access, refused) = cloudflare::access(config, environment);
         *self.cloudflare.write().unwrap_or_else(PoisonError::into_inner) = access;
+        let (access, server_refused) = rfc2136::access(config, environment);
+        *self.rfc2136.write().unwrap_or_else(PoisonError::into_inner) = access;
         let mut diagnostics = self.configure_cluster(config, environment);
         diagnostics.extend(refused);
+        diagnostics.extend(server_refused);
         diagnostics
     }
 
     fn configure_cluster(&self, config: &ProviderConfig, environment: &Environment) -> Diagnostics {
         // A plan tells nobody anything: what it does not know of a channel takes nothing from it.
-        let needed = ProviderConfig { cloudflare: Attr::Null, notifications: Attr::Null, ..config.clone() };
+        let needed =
+            ProviderConfig { cloudflare: Attr::Null, rfc2136: Attr::Null, notifications: Attr::Null, ..config.clone() };
         if !needed.to_value().is_wholly_known() {
             tracing::info!(
                 "the provider's configuration has values that are not known yet; planning without a cluster"
@@ -181,7 +192,24 @@ impl Session {
     /// # Errors
     /// When the token is not known yet, there is none, or token or URL cannot be used.
     pub fn cloudflare(&self) -> Result<Arc<Cloudflare>, Unavailable> {
-        self.cloudflare.read().unwrap_or_else(PoisonError::into_inner).get()
+        self.cloudflare.read().unwrap_or_else(PoisonError::into_inner).get(cloudflare::missing)
+    }
+
+    /// Who keeps DNS records, by the name that `dns.provider` has: `cloudflare` or `rfc2136`. Nothing has been asked of it yet.
+    ///
+    /// # Errors
+    /// When it is not configured, not known yet, or cannot be used.
+    pub fn dns(&self, provider: &str) -> Result<Arc<dyn Provider>, Unavailable> {
+        if provider == RFC2136 {
+            let access = self.rfc2136.read().unwrap_or_else(PoisonError::into_inner);
+            return access.get(rfc2136::missing).map(|client| client as Arc<dyn Provider>);
+        }
+        self.cloudflare().map(|client| client as Arc<dyn Provider>)
+    }
+
+    /// Uses this one: for tests of resources.
+    pub fn use_rfc2136(&self, client: Rfc2136) {
+        *self.rfc2136.write().unwrap_or_else(PoisonError::into_inner) = Access::Ready(Arc::new(client));
     }
 
     /// Uses this one: for tests of resources.

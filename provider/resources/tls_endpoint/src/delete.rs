@@ -8,7 +8,7 @@ use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::desired::{find, is_there_and_ours};
-use crate::errors::{cloudflare, routing};
+use crate::errors::{dns as dns_error, routing};
 use crate::model::TlsEndpoint;
 use crate::names::{Names, TYPE_NAME};
 use crate::objects::{self, Memory};
@@ -205,18 +205,20 @@ async fn release_records(
 ) -> Result<Diagnostics, Stop> {
     let names = &spec.names;
     let mut warnings = Diagnostics::new();
-    let mut records = memory(cluster, names).await?.records;
+    let memory = memory(cluster, names).await?;
+    let provider = spec.dns.as_ref().map_or_else(|| memory.provider().to_owned(), |dns| dns.provider.clone());
+    let mut records = memory.records;
     let zone = spec.dns.as_ref().and_then(|dns| dns.zone.clone());
     records.extend(state.dns_records.known().into_iter().flatten().map(|(host, _)| (host.clone(), zone.clone())));
     if records.is_empty() {
         return Ok(warnings);
     }
-    let client = session.cloudflare().map_err(|why| {
+    let client = session.dns(&provider).map_err(|why| {
         let mut errors = dns::unavailable(why);
         let list = records.iter().map(|(host, _)| host.as_str()).collect::<Vec<_>>().join(", ");
         errors.push(Diagnostic::warning(
             "DNS records would stay behind",
-            format!("Without a token the records of {list} cannot be removed, so nothing was removed."),
+            format!("Without access to {provider} the records of {list} cannot be removed, so nothing was removed."),
         ));
         Stop::Failed(errors)
     })?;
@@ -226,14 +228,14 @@ async fn release_records(
             return Err(Stop::Cancelled);
         }
         let summary = format!("The DNS record of {host} could not be removed");
-        if let Some(heir) = successor.filter(|one| one.records.contains(&host) && one.zone == zone) {
+        if let Some(heir) = successor.filter(|one| one.manages(&host, zone.as_deref(), &provider)) {
             let heir = dns::owner(cluster, &Names::new(&heir.namespace, &heir.name)).await.map_err(failed(&summary))?;
-            let left = dns::bequeath(&client, (&host, zone.as_deref()), &heir.also_called(&owner), cancel).await;
-            left.map_err(|error| cloudflare(&error, &summary))?;
+            let left = dns::bequeath(&*client, (&host, zone.as_deref()), &heir.also_called(&owner), cancel).await;
+            left.map_err(|error| dns_error(&error, &summary))?;
             continue;
         }
-        let released = dns::release(&client, (&host, zone.as_deref()), None, &owner, cancel).await;
-        warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
+        let released = dns::release(&*client, (&host, zone.as_deref()), None, &owner, cancel).await;
+        warnings.extend(released.map_err(|error| dns_error(&error, &summary))?);
     }
     Ok(warnings)
 }

@@ -81,23 +81,23 @@ pub(crate) fn refused(problems: &[Problem]) -> Diagnostics {
     told.collect()
 }
 
-/// An error of Cloudflare while doing what `summary` says.
-pub(crate) fn cloudflare(error: &ffe_cloudflare::Error, summary: &str) -> Stop {
-    if matches!(error, ffe_cloudflare::Error::Cancelled { .. }) {
+/// An error of a provider of DNS while doing what `summary` says.
+pub(crate) fn dns(error: &ffe_dns::Error, summary: &str) -> Stop {
+    if matches!(error, ffe_dns::Error::Cancelled { .. }) {
         Stop::Cancelled
     } else {
-        Stop::failed(cloudflare_diagnostic(error, summary))
+        Stop::failed(dns_diagnostic(error, summary))
     }
 }
 
 /// The same as a message.
-pub(crate) fn cloudflare_diagnostic(error: &ffe_cloudflare::Error, summary: &str) -> Diagnostic {
+pub(crate) fn dns_diagnostic(error: &ffe_dns::Error, summary: &str) -> Diagnostic {
     let path = match error {
-        ffe_cloudflare::Error::Wish { attribute: "hosts", .. } => Path::attribute("hosts"),
-        ffe_cloudflare::Error::Refused { .. } => Path::attribute("dns").child("adopt"),
+        ffe_dns::Error::Wish { attribute: "hosts", .. } => Path::attribute("hosts"),
+        ffe_dns::Error::Refused { .. } => Path::attribute("dns").child("adopt"),
         _ => Path::attribute("dns"),
     };
-    ffe_session::cloudflare_diagnostic(error, summary).at(path)
+    ffe_session::dns_diagnostic(error, summary).at(path)
 }
 
 /// The path that a text such as `security.hsts_max_age` or `hosts[0]` names.

@@ -187,6 +187,7 @@ pub(crate) async fn leave(run: &mut Run<'_>) -> Result<(), Stop> {
         namespace: run.spec.names.namespace.clone(),
         name: run.spec.names.name.clone(),
         records: run.spec.dns.iter().flat_map(|_| run.spec.hosts.iter().cloned()).collect(),
+        provider: run.spec.dns.as_ref().map(|dns| dns.provider.clone()),
         zone: run.spec.dns.as_ref().and_then(|dns| dns.zone.clone()),
     };
     route::until_forgotten(run).await?;
@@ -208,7 +209,7 @@ pub(crate) async fn leave(run: &mut Run<'_>) -> Result<(), Stop> {
 ///
 /// # Errors
 /// Those of a request.
-pub(crate) async fn dns_owner(run: &Run<'_>) -> ffe_cluster::Result<ffe_cloudflare::Owner> {
+pub(crate) async fn dns_owner(run: &Run<'_>) -> ffe_cluster::Result<ffe_dns::Owner> {
     let owner = dns::owner(run.cluster, &run.spec.names).await?;
     match run.former_names().first() {
         Some(former) => Ok(owner.also_called(&dns::owner(run.cluster, former).await?)),

@@ -8,7 +8,7 @@
 //! endpoint (`import`); and taking it down (`remove`, `delete`).
 //!
 //! The systems behind it are crates of their own that do not know each other: ingresses and routes (`ffe_routing`), DNS
-//! (`ffe_cloudflare`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).
+//! (`ffe_dns`), certificates (`ffe_cert_manager`), and what a client sees (`ffe_https`).
 
 mod authority;
 mod change;

@@ -239,8 +239,10 @@ pub struct Gateway {
 /// Records at a provider of DNS.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub struct Dns {
-    /// `cloudflare`; the token is the provider's `cloudflare.api_token`.
-    #[attr(default = "cloudflare", one_of("cloudflare"))]
+    /// Who keeps the records: `cloudflare`, with the provider's `cloudflare.api_token`; or `rfc2136`, a name server of one's own
+    /// (BIND, Knot, PowerDNS and others) that takes dynamic updates, with the provider's `rfc2136`. There a TXT record beside each
+    /// host's says whose it is: `_ffe-owner.<host>`.
+    #[attr(default = "cloudflare", one_of("cloudflare", "rfc2136"))]
     pub provider: Attr<String>,
     /// The zone of the hosts, such as `example.com`. Default: for each host the longest zone name that is a suffix of the
     /// host.
@@ -254,14 +256,15 @@ pub struct Dns {
     /// there, issuer and serial number at the origin.
     #[attr(default = false)]
     pub proxied: Attr<bool>,
-    /// How long resolvers may remember a record, in seconds; 1 leaves it to Cloudflare, as `proxied` demands.
+    /// How long resolvers may remember a record, in seconds; 1 leaves it to Cloudflare, as `proxied` demands, and is 300 at a name
+    /// server of one's own.
     #[attr(default = 1, check = record_ttl())]
     pub ttl: Attr<i64>,
     /// Take over records of these names that exist already and were not made by another endpoint. They stay when the endpoint is
     /// destroyed.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
-    /// Take over the record of another endpoint, by the name that the record's comment gives it, such as `ffe/api@1a2b3c4d`: to
+    /// Take over the record of another endpoint, by the name that the record's comment, or its mark, gives it, such as `ffe/api@1a2b3c4d`: to
     /// move a host from one cluster to another. Remove it after the apply.
     #[attr(optional)]
     pub adopt_from: Attr<String>,

@@ -11,11 +11,13 @@ use serde_json::{Value as Json, json};
 
 use crate::desired::{DESCRIPTIVE, Desired, Part};
 use crate::names::Names;
-use crate::spec::{OwnIssuer, Spec};
+use crate::spec::{CLOUDFLARE, OwnIssuer, Spec};
 
 /// Key of the record: the inputs as written, which an import knows the endpoint from. No annotation, because certificates
 /// of authorities may be among them, and annotations have room for less.
 pub(crate) const INPUTS: &str = "inputs";
+/// Key of the record: who keeps them, where that is not Cloudflare.
+const PROVIDER: &str = "dns-provider";
 /// Key of the record: the [`Records`].
 const RECORDS: &str = "dns-records";
 /// Key of the record: the Gateways that have, or may have, listeners of the endpoint.
@@ -37,6 +39,8 @@ pub(crate) type Records = BTreeSet<(String, Option<String>)>;
 pub(crate) struct Memory {
     /// What there is, or may be, at a provider of DNS.
     pub(crate) records: Records,
+    /// Who keeps them; none: Cloudflare.
+    pub(crate) provider: Option<String>,
     /// Gateways that have, or may have, listeners of the endpoint: namespace and name.
     pub(crate) gateways: BTreeSet<(String, String)>,
     /// What was taken off an Ingress that had been there before, for the day on which it is given back.
@@ -44,6 +48,13 @@ pub(crate) struct Memory {
     /// Names in the same namespace under which the endpoint is, or may be, too: that of before while it is renamed, and that of
     /// afterwards.
     pub(crate) also_named: BTreeSet<String>,
+}
+
+impl Memory {
+    /// Who keeps the records.
+    pub(crate) fn provider(&self) -> &str {
+        self.provider.as_deref().unwrap_or(CLOUDFLARE)
+    }
 }
 
 /// What was taken off an Ingress of somebody else's.
@@ -107,6 +118,9 @@ pub(crate) fn record(names: &Names, inputs: Option<&str>, memory: &Memory) -> Re
     }
     if !memory.records.is_empty() {
         object["data"][RECORDS] = Json::from(json!(memory.records).to_string());
+        if memory.provider() != CLOUDFLARE {
+            object["data"][PROVIDER] = Json::from(json!(memory.provider()).to_string());
+        }
     }
     if !memory.gateways.is_empty() {
         object["data"][GATEWAYS] = Json::from(json!(memory.gateways).to_string());
@@ -225,6 +239,7 @@ pub(crate) fn recorded(record: Option<&Json>) -> Result<Memory> {
     let Some(record) = record else { return Ok(Memory::default()) };
     Ok(Memory {
         records: entry(record, RECORDS)?,
+        provider: entry(record, PROVIDER)?,
         gateways: entry(record, GATEWAYS)?,
         taken_off: entry(record, TAKEN_OFF)?,
         also_named: entry(record, ALSO_NAMED)?,
@@ -336,6 +351,7 @@ mod tests {
         let annotations = BTreeMap::from([("cert-manager.io/issuer".to_owned(), "theirs".to_owned())]);
         let memory = Memory {
             records,
+            provider: Some("rfc2136".to_owned()),
             gateways: BTreeSet::from([("web".to_owned(), "shared".to_owned())]),
             taken_off: TakenOff { annotations, secret_name: Some("old-tls".to_owned()) },
             also_named: BTreeSet::from(["web".to_owned()]),

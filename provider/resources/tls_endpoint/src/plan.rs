@@ -8,15 +8,15 @@ mod served;
 use std::collections::BTreeSet;
 
 use ffe_cert_manager::{IssuerKind, IssuerRef, certificate_ref};
-use ffe_cloudflare::{Decision, Record, Zone, decide};
 use ffe_cluster::k8s_openapi::api::core::v1::Secret;
 use ffe_cluster::{Cancel, Cluster, ObjectRef, Ownership};
+use ffe_dns::{Decision, Record, Zone, decide};
 use ffe_session::issuers::credentials::differ;
 use ffe_session::{Session, Unavailable};
 use tfplugin::{Attr, Deferred, Diagnostic, Diagnostics, Path, Plan, Severity};
 
 use crate::desired::{Desired, Found, Part, find};
-use crate::errors::{cloudflare_diagnostic, refused};
+use crate::errors::{dns_diagnostic, refused};
 use crate::issuances::Tally;
 use crate::model::TlsEndpoint;
 use crate::names::Names;
@@ -354,7 +354,7 @@ async fn foresee_dns(
 ) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let Some(dns) = &spec.dns else { return diagnostics };
-    let client = match session.cloudflare() {
+    let client = match session.dns(&dns.provider) {
         Ok(client) => client,
         Err(Unavailable::Unknown) => return diagnostics,
         Err(why) => return dns::unavailable(why),
@@ -377,7 +377,7 @@ async fn foresee_dns(
             too_deep.extend((dns.proxied && is_too_deep(host, &zone)).then_some(host.as_str()));
             let Some(target) = &target else { return Ok(None) };
             let records = client.records(&zone, host, cancel).await?;
-            Ok::<_, ffe_cloudflare::Error>(Some(decide(&records, &dns::wish(dns, host, target)?, &owner, &dns.adopt)))
+            Ok::<_, ffe_dns::Error>(Some(decide(&records, &dns::wish(dns, host, target)?, &owner, &dns.adopt)))
         };
         match looked.await {
             Ok(Some(Decision::Update { record, .. })) if hosts_first && Some(&record.content) != target.as_ref() => {
@@ -385,7 +385,7 @@ async fn foresee_dns(
             }
             Ok(decision) => diagnostics.extend(decision.and_then(|decision| dns::refusal(host, decision))),
             Err(error) => {
-                let told = cloudflare_diagnostic(&error, &format!("The DNS records of {host} could not be looked at"));
+                let told = dns_diagnostic(&error, &format!("The DNS records of {host} could not be looked at"));
                 diagnostics.push(warning(told));
                 break;
             }

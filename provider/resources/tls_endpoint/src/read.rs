@@ -5,10 +5,10 @@
 mod outside;
 
 use ffe_cert_manager::{Certificate, certificate_ref, shim};
-use ffe_cloudflare::{Decision, decide};
 use ffe_cluster::drift::Difference;
 use ffe_cluster::k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use ffe_cluster::{Cancel, Cluster, Error, ObjectRef, Ownership, Presence, ownership};
+use ffe_dns::{Decision, decide};
 use ffe_https::CertificateFacts;
 use ffe_session::issuers::credentials::{is_as_recorded, revision};
 use ffe_session::{Ignored, Session};
@@ -17,7 +17,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Read, Refreshed};
 use crate::authority::Authority;
 use crate::desired::{Found, Part, find, find_all};
 use crate::drift::{self, FORMER_ISSUER, MARK, MISSING, drift, field, given_up, is_not_done};
-use crate::errors::{cloudflare_diagnostic, routing_diagnostic};
+use crate::errors::{dns_diagnostic, routing_diagnostic};
 use crate::model::{Drift, TlsEndpoint};
 use crate::objects::{self, INPUTS, Surroundings};
 use crate::resource::private;
@@ -339,7 +339,8 @@ impl Eye<'_> {
 
     /// The DNS records. What cannot be looked at is a warning: the rest was.
     async fn records(&mut self, session: &Session, state: &mut TlsEndpoint, cancel: &Cancel) {
-        let client = match session.cloudflare() {
+        let Some(dns) = &self.spec.dns else { return };
+        let client = match session.dns(&dns.provider) {
             Ok(client) => client,
             Err(why) => {
                 let detail = dns::unavailable(why).to_string();
@@ -347,7 +348,6 @@ impl Eye<'_> {
                 return;
             }
         };
-        let Some(dns) = &self.spec.dns else { return };
         let Ok(owner) = dns::owner(self.cluster, &self.spec.names).await else { return };
         let target = dns.target.clone().or_else(|| state.address.as_str().map(str::to_owned));
         let mut ids = std::collections::BTreeMap::new();
@@ -359,7 +359,7 @@ impl Eye<'_> {
             let records = match found.await {
                 Ok(records) => records,
                 Err(error) => {
-                    let told = cloudflare_diagnostic(&error, &format!("The DNS record of {host} was not looked at"));
+                    let told = dns_diagnostic(&error, &format!("The DNS record of {host} was not looked at"));
                     self.warnings.push(Diagnostic { severity: tfplugin::Severity::Warning, ..told });
                     return;
                 }

@@ -45,6 +45,8 @@ pub(crate) mod private {
     pub(crate) use ffe_session::private::{cluster, server, set_cluster, set_taken_over, taken_over};
     use tfplugin::Private;
 
+    use crate::spec::CLOUDFLARE;
+
     const SUCCESSOR: &str = "successor";
 
     /// What comes in the place of what is deleted.
@@ -53,9 +55,20 @@ pub(crate) mod private {
         /// Its namespace and name.
         pub(crate) namespace: String,
         pub(crate) name: String,
-        /// The hosts whose records it manages, and the zone that is configured for them.
+        /// The hosts whose records it manages, who keeps them, and the zone that is configured for them.
         pub(crate) records: Vec<String>,
+        #[serde(default)]
+        pub(crate) provider: Option<String>,
         pub(crate) zone: Option<String>,
+    }
+
+    impl Successor {
+        /// Whether the record of a host is its own.
+        pub(crate) fn manages(&self, host: &str, zone: Option<&str>, provider: &str) -> bool {
+            self.records.iter().any(|one| one == host)
+                && self.zone.as_deref() == zone
+                && self.provider.as_deref().unwrap_or(CLOUDFLARE) == provider
+        }
     }
 
     /// Notes which cluster a run was in.
@@ -291,6 +304,7 @@ fn successor(planned: &TlsEndpoint) -> Option<private::Successor> {
         namespace: planned.namespace.as_str()?.to_owned(),
         name: planned.name.as_str()?.to_owned(),
         records: hosts.filter_map(|host| host.as_str().map(str::to_owned)).collect(),
+        provider: dns.and_then(|dns| dns.provider.as_str()).map(str::to_owned),
         zone: dns.and_then(|dns| dns.zone.as_str()).map(str::to_owned),
     })
 }

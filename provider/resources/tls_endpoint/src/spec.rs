@@ -8,8 +8,8 @@ use ffe_cert_manager::{
     Acme, CertificateSpec, DnsProvider, IssuerKind, IssuerRef, IssuerSpec, KeyAlgorithm, ParentGateway, PrivateKey,
     Rotation, SecretKey, Solver, Way, account_secret, credentials_secret,
 };
-use ffe_cloudflare::Adopt;
 use ffe_cluster::parse_duration;
+use ffe_dns::Adopt;
 use ffe_routing::{Backend, BackendTls, Class, GatewayRef, Middleware, PathType, Protocol, Route, Rule, Security};
 use tfplugin::Attr;
 
@@ -17,6 +17,12 @@ use crate::checks::TARGET_INGRESS;
 use crate::model::{self, TlsEndpoint};
 use crate::names::Names;
 
+/// Who keeps records, where nothing else is said.
+pub(crate) const CLOUDFLARE: &str = "cloudflare";
+/// A name server of one's own.
+pub(crate) const RFC2136: &str = "rfc2136";
+/// As long as the provider thinks best.
+const AUTOMATIC: u32 = 1;
 /// Entry of the Secret with Cloudflare's token.
 pub(crate) const API_TOKEN: &str = "api-token";
 /// Entry of the Secret with the key that signs updates.
@@ -55,6 +61,8 @@ pub(crate) struct OwnIssuer {
 /// The records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DnsSpec {
+    /// Who keeps them.
+    pub(crate) provider: String,
     pub(crate) zone: Option<String>,
     /// None: the address that the route gets.
     pub(crate) target: Option<String>,
@@ -317,11 +325,15 @@ fn dns_spec(dns: &model::Dns) -> Option<DnsSpec> {
     let target = dns.target.as_str().unwrap_or(TARGET_INGRESS);
     // An address has many spellings, a record has one.
     let target = target.parse::<IpAddr>().map_or_else(|_| target.to_owned(), |address| address.to_string());
+    let provider = dns.provider.as_str().unwrap_or(CLOUDFLARE).to_owned();
+    let ttl = dns.ttl.known().and_then(|ttl| u32::try_from(*ttl).ok()).unwrap_or(AUTOMATIC);
     Some(DnsSpec {
+        // A name server of one's own has no word for it.
+        ttl: if ttl == AUTOMATIC && provider == RFC2136 { ffe_rfc2136::AUTOMATIC_TTL } else { ttl },
+        provider,
         zone: optional(&dns.zone)?,
         target: (target != TARGET_INGRESS).then_some(target),
         proxied: dns.proxied.unwrap_or(false),
-        ttl: dns.ttl.known().and_then(|ttl| u32::try_from(*ttl).ok()).unwrap_or(1),
         adopt: Adopt {
             foreign: dns.adopt.unwrap_or(false),
             from: dns.adopt_from.as_str().filter(|name| !name.is_empty()).map(str::to_owned),

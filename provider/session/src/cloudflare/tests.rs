@@ -5,6 +5,7 @@ use tfplugin::{Attr, Field as _};
 use super::*;
 use crate::Session;
 use crate::config::Cloudflare as Block;
+use crate::session::Unavailable;
 
 const SECRET: &str = "s3cret-of-cloudflare";
 
@@ -21,12 +22,12 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     Environment::for_tests(variables.iter().copied(), None)
 }
 
-fn found(cloudflare: Attr<Block>, variables: &[(&str, &str)]) -> (Access, Option<Diagnostic>) {
+fn found(cloudflare: Attr<Block>, variables: &[(&str, &str)]) -> (Access<Cloudflare>, Option<Diagnostic>) {
     access(&config(cloudflare), &environment(variables))
 }
 
-fn base_url(access: &Access) -> String {
-    match access.get() {
+fn base_url(access: &Access<Cloudflare>) -> String {
+    match access.get(missing) {
         Ok(cloudflare) => cloudflare.base_url().to_owned(),
         Err(unavailable) => panic!("{}", unavailable.into_diagnostics()),
     }
@@ -58,7 +59,7 @@ fn without_a_token_nothing_fails_until_one_is_needed() {
     {
         let (access, refused) = found(cloudflare, &[]);
         assert_eq!(refused, None);
-        let Err(Unavailable::Invalid(errors)) = access.get() else { panic!("there is a client") };
+        let Err(Unavailable::Invalid(errors)) = access.get(missing) else { panic!("there is a client") };
         let text = errors.to_string();
         for part in ["There is no Cloudflare API token", "cloudflare.api_token", "CLOUDFLARE_API_TOKEN", "DNS / Edit"] {
             assert!(text.contains(part), "{part} is not in: {text}");
@@ -93,7 +94,7 @@ fn what_cannot_be_used_is_told_at_the_attribute_at_once_and_of_a_variable_when_n
     ] {
         let (access, refused) = found(cloudflare, &variables);
         assert_eq!(refused.and_then(|refused| refused.path).map(|path| path.to_string()).as_deref(), path);
-        let Err(Unavailable::Invalid(errors)) = access.get() else { panic!("there is a client") };
+        let Err(Unavailable::Invalid(errors)) = access.get(missing) else { panic!("there is a client") };
         let text = errors.to_string();
         assert!(text.contains("The Cloudflare configuration cannot be used") && text.contains("CLOUDFLARE_"), "{text}");
         assert!(!text.contains(wrong_token), "{text}");
@@ -103,7 +104,7 @@ fn what_cannot_be_used_is_told_at_the_attribute_at_once_and_of_a_variable_when_n
 #[test]
 fn a_token_of_the_environment_is_replaced_in_everything_that_is_written() {
     let (access, _) = found(Attr::Null, &[(TOKEN_VARIABLE, "t0ken-of-the-environment")]);
-    assert!(access.get().is_ok());
+    assert!(access.get(missing).is_ok());
     assert_eq!(tfplugin::logging::redacted("t0ken-of-the-environment"), "(redacted)");
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::record::Record;
-
 /// Why Cloudflare refuses, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -33,14 +31,9 @@ pub enum Error {
         /// Why not.
         reason: &'static str,
     },
-    /// What is wished cannot be.
-    #[error("{attribute}: {reason}")]
-    Wish {
-        /// The attribute that it is about.
-        attribute: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// What every provider refuses: wishes that cannot be, and records of somebody else.
+    #[error(transparent)]
+    Dns(#[from] ffe_dns::Error),
     /// The token sees no such zone.
     #[error("{}", no_zone(wanted, *of_host))]
     NoZone {
@@ -48,18 +41,6 @@ pub enum Error {
         wanted: String,
         /// Whether it is a host's.
         of_host: bool,
-    },
-    /// Somebody else has a record of the host.
-    #[error("{}", refused(name, records))]
-    Refused {
-        /// The host.
-        name: String,
-        /// Their records.
-        records: Vec<Record>,
-        /// Whether adopting would help.
-        adoptable: bool,
-        /// The other owner of our kind that one of them belongs to.
-        another: Option<String>,
     },
     /// Cloudflare refuses.
     #[error("Cloudflare refused to {operation}: {message}")]
@@ -129,14 +110,6 @@ fn no_zone(wanted: &str, of_host: bool) -> String {
     }
 }
 
-fn refused(name: &str, records: &[Record]) -> String {
-    let told = records.iter().map(|record| match record.comment.as_deref().filter(|comment| !comment.is_empty()) {
-        Some(comment) => format!("{record}, with the comment \"{comment}\""),
-        None => record.to_string(),
-    });
-    format!("the host {name} has a record already that is not ours: {}", told.collect::<Vec<_>>().join("; "))
-}
-
 fn after(wait: Option<Duration>) -> String {
     wait.map(|wait| format!("; it asks to wait {} seconds", wait.as_secs())).unwrap_or_default()
 }
@@ -182,20 +155,6 @@ impl Error {
                 "Check dns.zone, and that the token has the permission Zone / Zone / Read for that zone (Cloudflare \
                  dashboard, My Profile, API Tokens)."
             }
-            Error::Refused { another: Some(name), .. } => {
-                return Some(format!(
-                    "It belongs to the endpoint {name}. Remove dns there first; or, to move it here while it serves, remove the \
-                     other records of the host, if there are any, and set dns.adopt_from = \"{name}\"."
-                ));
-            }
-            Error::Refused { adoptable: true, .. } => {
-                "Set dns.adopt = true to take the record over (it is then changed, and released but not deleted on destroy), \
-                 or delete it, or use another host."
-            }
-            Error::Refused { adoptable: false, .. } => {
-                "A host has one record here. Delete those that are not needed; dns.adopt = true takes over one record, never \
-                 several."
-            }
             Error::Api { reason, .. } => return remedy_of(*reason).map(str::to_owned),
             Error::RateLimited { .. } => {
                 "Cloudflare allows 1200 requests in five minutes per user, over all tokens and the dashboard. Apply again \
@@ -207,7 +166,8 @@ impl Error {
                  was done meanwhile is found by its mark."
             }
             Error::Unreadable { .. } => "Check cloudflare.base_url, and whether a proxy answers in Cloudflare's place.",
-            Error::Wish { .. } | Error::Cancelled { .. } => return None,
+            Error::Dns(error) => return error.remedy(),
+            Error::Cancelled { .. } => return None,
         };
         Some(text.to_owned())
     }

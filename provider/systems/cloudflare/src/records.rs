@@ -1,5 +1,6 @@
 //! Records: looked at, brought about, released.
 
+use ffe_dns::{Change, Ensured, Released};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,43 +14,10 @@ use crate::name;
 use crate::owner::{Holder, Owner};
 use crate::patience::Patience;
 use crate::record::{Record, Wish};
-use crate::zones::Zone;
+use ffe_dns::Zone;
 
 /// How often what is found may be another thing than what was looked at before.
 const SURPRISES: u32 = 3;
-
-/// What was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing: it was as wished.
-    Nothing,
-    /// There was none; one was made.
-    Created,
-    /// Ours was changed.
-    Updated,
-    /// One of somebody else was taken over.
-    Adopted,
-}
-
-/// A record that is as wished.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ensured {
-    /// The record as it is now.
-    pub record: Record,
-    /// What had to be changed for that.
-    pub change: Change,
-}
-
-/// What became of a host's records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Released {
-    /// Those that we had made: deleted.
-    pub deleted: Vec<Record>,
-    /// Those that we had adopted: they stay, with the comment that they had.
-    pub let_go: Vec<Record>,
-    /// Those of others: untouched.
-    pub left: Vec<Record>,
-}
 
 #[derive(Deserialize)]
 struct Batch {
@@ -74,7 +42,7 @@ impl Cloudflare {
         cancel: &CancellationToken,
     ) -> Result<Vec<Record>, Error> {
         let reason = || format!("\"{name}\" is no host name that a zone could have");
-        let name = name::normal(name).ok_or_else(|| Error::Wish { attribute: "hosts", reason: reason() })?;
+        let name = name::normal(name).ok_or_else(|| ffe_dns::Error::Wish { attribute: "hosts", reason: reason() })?;
         let operation = format!("list the records of {name}");
         let path = ["zones", &zone.id, "dns_records"];
         let all = self.all(&operation, &path, Some(("name.exact", &name)), "100", patience, cancel).await;
@@ -94,7 +62,7 @@ impl Cloudflare {
     /// a write whose answer did not come is not repeated where it was done.
     ///
     /// # Errors
-    /// [`Error::Refused`] when there is one of somebody else; and what Cloudflare says.
+    /// [`ffe_dns::Error::Refused`] when there is one of somebody else; and what Cloudflare says.
     pub async fn ensure(
         &self,
         zone: &Zone,
@@ -111,7 +79,8 @@ impl Cloudflare {
             let written = match decide(&existing, wish, owner, adopt) {
                 Decision::Nothing(record) => return Ok(Ensured { record, change }),
                 Decision::Refused { records, adoptable, another } => {
-                    return Err(Error::Refused { name: wish.name().to_owned(), records, adoptable, another });
+                    let name = wish.name().to_owned();
+                    return Err(ffe_dns::Error::Refused { name, records, adoptable, another }.into());
                 }
                 Decision::Create { comment } => {
                     change = Change::Created;
@@ -119,7 +88,7 @@ impl Cloudflare {
                 }
                 Decision::Update { record, comment, adopts } => {
                     change = if adopts { Change::Adopted } else { Change::Updated };
-                    self.patch(zone, &record, wish.body(&comment), &patience, cancel).await.map(Some)
+                    self.patch(zone, &record, body(wish, &comment), &patience, cancel).await.map(Some)
                 }
                 Decision::Replace { records, comment, adopts } => {
                     change = if adopts { Change::Adopted } else { Change::Updated };
@@ -239,7 +208,7 @@ impl Cloudflare {
             method: Method::POST,
             path: &path,
             query: &[],
-            body: Some(wish.body(comment)),
+            body: Some(body(wish, comment)),
         };
         let answer: Answer<Record> = self.once(&call, patience, cancel).await?;
         Ok(answer.result)
@@ -274,7 +243,7 @@ impl Cloudflare {
         let operation = format!("replace the record of {}", wish.name());
         let path = ["zones", &zone.id, "dns_records", "batch"];
         let deletes: Vec<Value> = gone.iter().map(|record| json!({ "id": record.id })).collect();
-        let posts: Vec<Value> = comment.map(|comment| wish.body(comment)).into_iter().collect();
+        let posts: Vec<Value> = comment.map(|comment| body(wish, comment)).into_iter().collect();
         let body = json!({ "deletes": deletes, "posts": posts });
         let call = Call { operation: &operation, method: Method::POST, path: &path, query: &[], body: Some(body) };
         let answer: Answer<Batch> = self.once(&call, patience, cancel).await?;
@@ -298,6 +267,18 @@ impl Cloudflare {
         }
         Ok(())
     }
+}
+
+/// A record as the API takes it.
+fn body(wish: &Wish, comment: &str) -> Value {
+    json!({
+        "type": wish.kind.name(),
+        "name": wish.name,
+        "content": wish.content,
+        "proxied": wish.proxied,
+        "ttl": wish.ttl,
+        "comment": comment,
+    })
 }
 
 fn overtaken(error: &Error) -> bool {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ffe_dns::Zone;
 use reqwest::Method;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
@@ -16,26 +16,6 @@ use crate::patience::Patience;
 const PAGE: &str = "50";
 /// Who has more pages of zones than this is asked by name.
 const MOST_PAGES: u32 = 4;
-
-/// A zone.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Zone {
-    /// Cloudflare's identifier.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// How far it is set up: `active` once the registrar delegates to Cloudflare's name servers.
-    #[serde(default)]
-    pub status: String,
-}
-
-impl Zone {
-    /// Whether the world asks Cloudflare about it. Records of another one can be made but are seen by nobody.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.status == "active"
-    }
-}
 
 /// The zones that a token sees, asked for once in the life of a client: a run has many hosts, and few zones.
 #[derive(Debug, Default)]
@@ -51,10 +31,10 @@ impl Cloudflare {
     /// one that is not: the world asks nobody about that.
     ///
     /// # Errors
-    /// [`Error::NoZone`] when the token sees none, [`Error::Wish`] when host or zone are no names or the host is not
+    /// [`Error::NoZone`] when the token sees none, [`ffe_dns::Error::Wish`] when host or zone are no names or the host is not
     /// within the zone; and what Cloudflare says.
     pub async fn zone_of(&self, host: &str, zone: Option<&str>, cancel: &CancellationToken) -> Result<Zone, Error> {
-        let wrong = |attribute, reason: String| Error::Wish { attribute, reason };
+        let wrong = |attribute, reason: String| Error::from(ffe_dns::Error::Wish { attribute, reason });
         let host = name::normal(host)
             .ok_or_else(|| wrong("hosts", format!("\"{host}\" is no host name that a zone could have")))?;
         let given = match zone {

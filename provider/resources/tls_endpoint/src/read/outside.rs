@@ -1,13 +1,13 @@
 //! What an endpoint has outside of its namespace: an endpoint whose namespace is gone is not gone as long as some of it is
 //! there, or nobody can tell. In the state it can still be destroyed.
 
-use ffe_cloudflare::{Holder, Reason};
 use ffe_cluster::{Cancel, Cluster, Error, ObjectRef};
+use ffe_dns::Holder;
 use ffe_session::Session;
 
 use crate::desired::{find, is_there_and_ours};
 use crate::model::TlsEndpoint;
-use crate::spec::Spec;
+use crate::spec::{CLOUDFLARE, Spec};
 use crate::steps::{dns, route};
 
 /// Whether there is something of ours.
@@ -58,7 +58,8 @@ async fn records(
     if hosts.is_empty() {
         return Ok(false);
     }
-    let Ok(client) = session.cloudflare() else { return Ok(true) };
+    let provider = spec.dns.as_ref().map_or(CLOUDFLARE, |dns| dns.provider.as_str());
+    let Ok(client) = session.dns(provider) else { return Ok(true) };
     let owner = dns::owner(cluster, &spec.names).await?;
     let wanted = spec.dns.as_ref().and_then(|dns| dns.zone.as_deref());
     for host in hosts {
@@ -75,9 +76,7 @@ async fn records(
                 }
             }
             // Without the zone there is none of its records.
-            Err(error)
-                if matches!(error, ffe_cloudflare::Error::NoZone { .. })
-                    || error.reason() == Some(Reason::UnknownZone) => {}
+            Err(ffe_dns::Error::NoZone { .. }) => {}
             Err(error) => {
                 tracing::info!(%error, %host, "whether the record is there is not known");
                 return Ok(true);

@@ -4,29 +4,29 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ffe_cloudflare::{Cloudflare, Decision, Error, Owner, Record, Wish, decide};
 use ffe_cluster::Cluster;
+use ffe_dns::{Decision, Error, Owner, Provider, Record, Wish, decide};
 use ffe_session::Unavailable;
 use tfplugin::{Diagnostic, Diagnostics, Path};
 use tokio::time::Instant;
 
 use super::address;
 use super::route::until_gathered;
-use crate::errors::{cloudflare, cloudflare_diagnostic};
+use crate::errors::{dns as told, dns_diagnostic};
 use crate::former;
 use crate::names::Names;
-use crate::objects::Records;
+use crate::objects::{Memory, Records};
 use crate::run::{Run, Stop, failed};
 use crate::spec::DnsSpec;
 
-/// What resolvers may remember of a record whose time is left to Cloudflare, in seconds.
+/// What resolvers may remember of a record whose time is left to the provider, in seconds.
 const AUTOMATIC: u64 = 300;
 /// The longest that is waited for resolvers, in seconds.
 const LONGEST: u64 = 600;
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let Some(dns) = &run.spec.dns else { return Ok(()) };
-    let client = client(run)?;
+    let client = client(run, &dns.provider)?;
     let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be set"))?;
     let target = dns.target.clone().or_else(|| run.done.address().map(str::to_owned)).unwrap_or_default();
     if dns.target.is_none() {
@@ -39,21 +39,21 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     for host in &run.spec.hosts {
         run.stop_here()?;
         let summary = format!("The DNS record of {host} could not be set");
-        let wish = wish(dns, host, &target).map_err(|error| cloudflare(&error, &summary))?;
+        let wish = wish(dns, host, &target).map_err(|error| told(&error, &summary))?;
         let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
-        let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
+        let zone = zone.map_err(|error| told(&error, &summary))?;
         let remembered = if run.done.moves {
             let before = client.records(&zone, host, &run.cancel).await;
-            remembered(&before.map_err(|error| cloudflare(&error, &summary))?, &target)
+            remembered(&before.map_err(|error| told(&error, &summary))?, &target)
         } else {
             None
         };
         if !run.former.is_empty() {
             let renamed = client.rename(&zone, host, &owner, &run.cancel).await;
-            renamed.map_err(|error| cloudflare(&error, &summary))?;
+            renamed.map_err(|error| told(&error, &summary))?;
         }
         let ensured = client.ensure(&zone, &wish, &owner, &dns.adopt, &run.cancel).await;
-        let ensured = ensured.map_err(|error| cloudflare(&error, &summary))?;
+        let ensured = ensured.map_err(|error| told(&error, &summary))?;
         tracing::info!(%host, %target, zone = %zone.name, "the DNS record is set");
         run.done.forgotten_at = run.done.forgotten_at.max(remembered.map(|long| Instant::now() + long));
         run.done.dns_records.insert(host.clone(), ensured.record.id.clone());
@@ -74,20 +74,20 @@ fn remembered(before: &[Record], target: &str) -> Option<Duration> {
 /// Takes away the records that are to be no more.
 ///
 /// # Errors
-/// What Cloudflare says.
+/// What the provider of DNS says.
 pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
     let left = left_over(run);
     if left.is_empty() {
         return Ok(());
     }
-    let client = client(run)?;
+    let client = client(run, &run.record.memory.provider().to_owned())?;
     let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be released"))?;
     for (host, zone) in left {
         run.stop_here()?;
         let kept = run.done.zones.get(&host).map(String::as_str);
-        let released = release(&client, (&host, zone.as_deref()), kept, &owner, &run.cancel).await;
+        let released = release(&*client, (&host, zone.as_deref()), kept, &owner, &run.cancel).await;
         let summary = format!("The former DNS record of {host} could not be removed");
-        run.done.warnings.extend(released.map_err(|error| cloudflare(&error, &summary))?);
+        run.done.warnings.extend(released.map_err(|error| told(&error, &summary))?);
     }
     Ok(())
 }
@@ -95,7 +95,8 @@ pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
 /// Refuses what is somebody else's before anything is written, as far as the target is known by then.
 pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Result<(), Stop> {
     let Some(dns) = &run.spec.dns else { return Ok(()) };
-    let client = client(run)?;
+    refused.extend(another_provider(&run.record.memory, dns));
+    let client = client(run, &dns.provider)?;
     let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be looked at"))?;
     let now = match &dns.target {
         Some(target) => Some(target.clone()),
@@ -108,11 +109,11 @@ pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Res
     for host in &run.spec.hosts {
         let summary = format!("The DNS records of {host} could not be looked at");
         let zone = client.zone_of(host, dns.zone.as_deref(), &run.cancel).await;
-        let zone = zone.map_err(|error| cloudflare(&error, &summary))?;
+        let zone = zone.map_err(|error| told(&error, &summary))?;
         let Some(target) = &now else { continue };
-        let wish = wish(dns, host, target).map_err(|error| cloudflare(&error, &summary))?;
+        let wish = wish(dns, host, target).map_err(|error| told(&error, &summary))?;
         let records = client.records(&zone, host, &run.cancel).await;
-        let records = records.map_err(|error| cloudflare(&error, &summary))?;
+        let records = records.map_err(|error| told(&error, &summary))?;
         refused.extend(refusal(host, decide(&records, &wish, &owner, &dns.adopt)));
     }
     Ok(())
@@ -122,7 +123,7 @@ pub(crate) async fn foresee(run: &mut Run<'_>, refused: &mut Diagnostics) -> Res
 pub(crate) fn refusal(host: &str, decision: Decision) -> Option<Diagnostic> {
     let Decision::Refused { records, adoptable, another } = decision else { return None };
     let error = Error::Refused { name: host.to_owned(), records, adoptable, another };
-    Some(cloudflare_diagnostic(&error, &format!("The DNS record of {host} is somebody else's")))
+    Some(dns_diagnostic(&error, &format!("The DNS record of {host} is somebody else's")))
 }
 
 /// How the comments of records name the endpoint: several clusters may share a zone.
@@ -136,14 +137,14 @@ pub(crate) async fn owner(cluster: &Cluster, names: &Names) -> ffe_cluster::Resu
 /// there is no such zone any more, neither is the record; that is told, because it may be the token that does not see it.
 ///
 /// # Errors
-/// What Cloudflare says.
+/// What the provider of DNS says.
 pub(crate) async fn release(
-    client: &Cloudflare,
+    client: &dyn Provider,
     (host, zone): (&str, Option<&str>),
     kept: Option<&str>,
     owner: &Owner,
     cancel: &ffe_cluster::Cancel,
-) -> Result<Option<Diagnostic>, ffe_cloudflare::Error> {
+) -> Result<Option<Diagnostic>, ffe_dns::Error> {
     let zone = match client.zone_of(host, zone, cancel).await {
         Err(Error::NoZone { wanted, .. }) => return Ok(Some(zone_is_gone(host, &wanted))),
         found => found?,
@@ -159,13 +160,13 @@ pub(crate) async fn release(
 /// Leaves our record of a host to another endpoint, as it is.
 ///
 /// # Errors
-/// What Cloudflare says.
+/// What the provider of DNS says.
 pub(crate) async fn bequeath(
-    client: &Cloudflare,
+    client: &dyn Provider,
     (host, zone): (&str, Option<&str>),
     heir: &Owner,
     cancel: &ffe_cluster::Cancel,
-) -> Result<(), ffe_cloudflare::Error> {
+) -> Result<(), ffe_dns::Error> {
     let zone = match client.zone_of(host, zone, cancel).await {
         Err(Error::NoZone { .. }) => return Ok(()),
         found => found?,
@@ -179,16 +180,17 @@ fn zone_is_gone(host: &str, wanted: &str) -> Diagnostic {
     Diagnostic::warning(
         format!("The DNS record of {host} was not looked for: its zone is not there"),
         format!(
-            "The token sees no zone for {wanted}, so the record is taken to have gone with it. If the zone is in another \
-             account, or the token may not read it, the record is still there: its comment names the endpoint."
+            "The provider has no zone for {wanted}, so the record is taken to have gone with it. If the zone is in another \
+             account or at another server, or the token or key may not read it, the record is still there: its mark names the \
+             endpoint."
         ),
     )
     .at(Path::attribute("dns"))
 }
 
 /// The client, or an error that says what it lacks.
-fn client(run: &Run<'_>) -> Result<Arc<Cloudflare>, Stop> {
-    run.session.cloudflare().map_err(|why| Stop::Failed(unavailable(why)))
+fn client(run: &Run<'_>, provider: &str) -> Result<Arc<dyn Provider>, Stop> {
+    run.session.dns(provider).map_err(|why| Stop::Failed(unavailable(why)))
 }
 
 /// Why there is no client, at the attribute that asks for one.
@@ -212,8 +214,29 @@ fn private(target: &str) -> Option<Diagnostic> {
     })
 }
 
+/// Records are at one provider: those at another one would be left behind where nobody looks.
+pub(crate) fn another_provider(memory: &Memory, dns: &DnsSpec) -> Option<Diagnostic> {
+    if memory.records.is_empty() || memory.provider() == dns.provider {
+        return None;
+    }
+    let hosts: Vec<&str> = memory.records.iter().map(|(host, _)| host.as_str()).collect();
+    Some(
+        Diagnostic::error(
+            format!("The records of {} are at {}", hosts.join(", "), memory.provider()),
+            format!(
+                "dns.provider is \"{}\" now, and records do not move from one provider to another. Nothing was changed.\n\nMake them \
+                 at the new one by hand and wait until the world asks there; then remove dns and apply, which takes them away at {}; \
+                 then set dns again, with adopt = true for those that were made by hand.",
+                dns.provider,
+                memory.provider()
+            ),
+        )
+        .at(Path::attribute("dns").child("provider")),
+    )
+}
+
 /// The record that is wished for a host.
-pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_cloudflare::Error> {
+pub(crate) fn wish(dns: &DnsSpec, host: &str, target: &str) -> Result<Wish, ffe_dns::Error> {
     Wish::new(host, target, dns.proxied, Some(dns.ttl))
 }
 
@@ -238,7 +261,7 @@ mod tests {
         let record = |content: &str, ttl: u32, proxied: bool| Record {
             id: "id".to_owned(),
             name: "api.example.com".to_owned(),
-            kind: ffe_cloudflare::RecordKind::A,
+            kind: ffe_dns::RecordKind::A,
             content: content.to_owned(),
             proxied,
             ttl,

@@ -266,6 +266,7 @@ async fn foreign_secret(run: &Run<'_>) -> Result<Option<Diagnostic>, Stop> {
 async fn note_beginning(run: &mut Run<'_>) -> Result<(), Stop> {
     let mut memory = run.record.memory.clone();
     if let Some(dns) = &run.spec.dns {
+        memory.provider = Some(dns.provider.clone());
         memory.records.extend(run.spec.hosts.iter().map(|host| (host.clone(), dns.zone.clone())));
     }
     memory.gateways.extend(route::managed_gateway(run.spec));

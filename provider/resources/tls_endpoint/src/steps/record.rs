@@ -20,6 +20,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     };
     let mut memory = Memory {
         records,
+        provider: run.spec.dns.as_ref().map(|dns| dns.provider.clone()),
         gateways: route::managed_gateway(run.spec).into_iter().collect(),
         taken_off: run.record.memory.taken_off.clone(),
         also_named: run.record.memory.also_named.clone(),

@@ -4,6 +4,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Path};
 
 use super::hosts;
 use crate::model::TlsEndpoint;
+use crate::spec::RFC2136;
 
 pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -16,6 +17,15 @@ pub(super) fn check(config: &TlsEndpoint) -> Diagnostics {
                 "Cloudflare decides for records that it answers itself. Remove dns.ttl.",
             )
             .at(at.child("ttl")),
+        );
+    }
+    if dns.proxied == Attr::Known(true) && dns.provider.as_str() == Some(RFC2136) {
+        diagnostics.push(
+            Diagnostic::error(
+                "dns.proxied is for Cloudflare",
+                "A name server of one's own answers with the records as they are. Remove dns.proxied.",
+            )
+            .at(at.child("proxied")),
         );
     }
     for (host, at_host) in hosts(config) {

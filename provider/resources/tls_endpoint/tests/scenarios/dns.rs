@@ -80,7 +80,7 @@ async fn a_zone_that_is_gone_does_not_keep_the_endpoint() {
     let mut tf = world.terraform().await;
     tf.apply(ENDPOINT, "this", with_dns(json!({ "zone": "example.com" }))).await.expect_ok();
     standin.remove_zone(zone);
-    tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("dns", "sees no zone for example.com");
+    tf.destroy(ENDPOINT, "this").await.expect_ok().expect_warning("dns", "has no zone for example.com");
     assert!(tf.state(ENDPOINT, "this").is_null());
 }
 

@@ -227,7 +227,7 @@ async fn a_record_is_found_among_many_pages() {
     let found = site.client.records(&site.zone, "FFE.example.com.", &site.cancel).await.unwrap();
     assert_eq!((found.len(), site.standin.count("GET")), (26, 3));
     assert!(site.standin.received()[2].path.contains("name.exact=ffe.example.com&page=3&per_page=100"));
-    assert!(matches!(site.ensure("203.0.113.7", false).await, Err(Error::Refused { .. })));
+    assert!(matches!(site.ensure("203.0.113.7", false).await, Err(Error::Dns(ffe_dns::Error::Refused { .. }))));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! Host names as Cloudflare writes them: lower case, punycode, no dot at the end.
+//! Host names in one form: lower case, punycode, no dot at the end.
 
 /// The form in which names are compared and sent; `None` when it is no host name. A wildcard may stand in front.
-pub(crate) fn normal(name: &str) -> Option<String> {
+#[must_use]
+pub fn normal(name: &str) -> Option<String> {
     let name = name.trim().trim_end_matches('.');
     let ascii = if name.is_ascii() {
         name.to_ascii_lowercase()
@@ -24,12 +25,14 @@ pub(crate) fn normal(name: &str) -> Option<String> {
 }
 
 /// Whether a name is a zone's own or lies within it.
-pub(crate) fn within(name: &str, zone: &str) -> bool {
+#[must_use]
+pub fn within(name: &str, zone: &str) -> bool {
     name.strip_suffix(zone).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
 /// The names of which one may be the zone of this one: the longest first, none shorter than two labels.
-pub(crate) fn candidates(name: &str) -> Vec<&str> {
+#[must_use]
+pub fn candidates(name: &str) -> Vec<&str> {
     let name = name.strip_prefix("*.").unwrap_or(name);
     let mut found = Vec::new();
     let mut rest = name;

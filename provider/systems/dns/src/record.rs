@@ -4,12 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::name;
 
-/// Cloudflare's word for "as you think best", and the only one for proxied records.
+/// The word for "as the provider thinks best", and the only one for proxied records.
 const AUTOMATIC: u32 = 1;
 /// What every plan takes besides (30 from Enterprise on).
 const TTLS: std::ops::RangeInclusive<u32> = 60..=86_400;
@@ -67,7 +66,7 @@ impl fmt::Display for RecordKind {
 /// A record that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Record {
-    /// Cloudflare's identifier.
+    /// The provider's identifier.
     pub id: String,
     /// Its name, in full.
     pub name: String,
@@ -77,13 +76,13 @@ pub struct Record {
     /// What it says.
     #[serde(default)]
     pub content: String,
-    /// Whether Cloudflare stands in front.
+    /// Whether the provider stands in front.
     #[serde(default)]
     pub proxied: bool,
     /// Seconds; 1 is automatic.
     #[serde(default)]
     pub ttl: u32,
-    /// Its comment, which may be a mark of ours.
+    /// Its comment, or what stands for one beside it, which may be a mark of ours.
     #[serde(default)]
     pub comment: Option<String>,
 }
@@ -97,20 +96,25 @@ impl fmt::Display for Record {
 /// The one record that a host should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
-    pub(crate) name: String,
-    pub(crate) kind: RecordKind,
-    pub(crate) content: String,
-    pub(crate) proxied: bool,
-    pub(crate) ttl: u32,
+    /// The host, in lower case and punycode.
+    pub name: String,
+    /// The type that follows from the target.
+    pub kind: RecordKind,
+    /// What the record is to say.
+    pub content: String,
+    /// Whether the provider stands in front.
+    pub proxied: bool,
+    /// Seconds; 1 is automatic.
+    pub ttl: u32,
 }
 
 impl Wish {
     /// A record for a host that leads to a target: A or AAAA where it is an address, CNAME where it is a name. Without
-    /// `ttl` (seconds) it is Cloudflare's automatic one.
+    /// `ttl` (seconds) it is the provider's automatic one.
     ///
     /// # Errors
     /// [`Error::Wish`] when host or target are none, when the target is the host itself, when a proxied record has a
-    /// ttl or leads to an address that the Internet does not reach, or when the ttl is none that Cloudflare takes.
+    /// ttl or leads to an address that the Internet does not reach, or when the ttl is none that is taken.
     pub fn new(host: &str, target: &str, proxied: bool, ttl: Option<u32>) -> Result<Wish, Error> {
         let wrong = |attribute, reason: String| Err(Error::Wish { attribute, reason });
         let Some(name) = name::normal(host) else {
@@ -152,7 +156,7 @@ impl Wish {
         Ok(Wish { name, kind, content, proxied, ttl })
     }
 
-    /// The host, in Cloudflare's notation.
+    /// The host, in the notation of names and addresses.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -164,7 +168,7 @@ impl Wish {
         &self.kind
     }
 
-    /// What the record is to say, in Cloudflare's notation.
+    /// What the record is to say, in the notation of names and addresses.
     #[must_use]
     pub fn content(&self) -> &str {
         &self.content
@@ -180,17 +184,6 @@ impl Wish {
         };
         // Proxied records show whatever ttl they like.
         same && record.kind == self.kind && record.proxied == self.proxied && (self.proxied || record.ttl == self.ttl)
-    }
-
-    pub(crate) fn body(&self, comment: &str) -> Value {
-        json!({
-            "type": self.kind.name(),
-            "name": self.name,
-            "content": self.content,
-            "proxied": self.proxied,
-            "ttl": self.ttl,
-            "comment": comment,
-        })
     }
 }
 

@@ -1,10 +1,10 @@
-//! Whose record it is: a mark in the record's comment.
+//! Whose record it is: a mark in the record's comment, or in what stands for one beside it.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The longest comment that every plan of Cloudflare takes.
+/// The longest comment that every provider and plan takes: Cloudflare's free one.
 const LONGEST: usize = 100;
 const MADE: &str = "managed by terraform-provider-ffe: ";
 const ADOPTED: &str = "adopted by terraform-provider-ffe: ";
