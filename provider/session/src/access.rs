@@ -7,20 +7,16 @@ use tfplugin::{Diagnostic, Diagnostics};
 use crate::session::Unavailable;
 
 /// Whether it can be asked.
+#[derive(Default)]
 pub(crate) enum Access<T: ?Sized> {
     /// Nothing is configured.
+    #[default]
     None,
     /// Something is not known yet.
     Unknown,
     /// What was given cannot be used.
     Invalid(Diagnostic),
     Ready(Arc<T>),
-}
-
-impl<T: ?Sized> Default for Access<T> {
-    fn default() -> Self {
-        Access::None
-    }
 }
 
 impl<T: ?Sized> Access<T> {

@@ -241,7 +241,7 @@ impl TlsEndpointResource {
         };
         let ended = steps::go(&mut run).await;
         *done = run.done;
-        Ok(ended?)
+        ended
     }
 
     async fn same_cluster(&self, private: &Private) -> Result<(), Diagnostics> {

@@ -80,7 +80,7 @@ pub(crate) async fn release_former(run: &mut Run<'_>) -> Result<(), Stop> {
     if left.is_empty() {
         return Ok(());
     }
-    let client = client(run, &run.record.memory.provider().to_owned())?;
+    let client = client(run, run.record.memory.provider())?;
     let owner = former::dns_owner(run).await.map_err(failed("The DNS records could not be released"))?;
     for (host, zone) in left {
         run.stop_here()?;

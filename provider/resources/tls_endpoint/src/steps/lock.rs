@@ -15,7 +15,7 @@ pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
         .map_err(|error| Stop::failed(diagnostic(&error, "The lease's duration is unusable")))?;
     let holder =
         Holder::this_process(run.run_id.clone(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
-    let lease = ffe_lease::acquire(&run.cluster, &names.namespace, &names.lease(), holder, &options, &run.cancel).await;
+    let lease = ffe_lease::acquire(run.cluster, &names.namespace, &names.lease(), holder, &options, &run.cancel).await;
     let lease = lease.map_err(|error| refused(&error))?;
     let (cancel, bridge) = either(&run.cancel, lease.lost());
     run.cancel = cancel;

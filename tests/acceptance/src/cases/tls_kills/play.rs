@@ -53,7 +53,8 @@ fn one(scene: &mut Scene<'_>, point: &Point, name: &str) -> Result<()> {
     die(scene, point, name)?;
     let in_state = scene.stage.state(&address)?.is_some();
     // A create that ends by itself keeps what has DNS records; one that dies can keep nothing.
-    let is_kept = point.story == Story::More || point.who == Who::User;
+    let has_records = point.who == Who::User && point.step != "dns";
+    let is_kept = point.story == Story::More || has_records;
     ensure!(in_state == is_kept, "in state after the death: {in_state}");
 
     // What is recorded as done and in no state is another state's: it is imported.
