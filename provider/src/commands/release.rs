@@ -93,6 +93,10 @@ pub(crate) fn watch(args: &WatchArgs) -> ExitCode {
                     seen.push(key);
                 }
             }
+            if told.is_none() && seen.is_empty() {
+                let waits = writeln!(io::stderr(), "no run is going on: waiting for one (Ctrl-C ends this)");
+                waits.map_err(|error| error.to_string())?;
+            }
             if !seen.is_empty() && !found.iter().any(Status::is_running) {
                 let succeeded = seen.iter().all(|(name, id)| {
                     found.iter().any(|it| {

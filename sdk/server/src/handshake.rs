@@ -25,8 +25,8 @@ pub(crate) const PROTOCOL_VERSION: u32 = 6;
 pub(crate) enum HandshakeError {
     /// Not started by Terraform or OpenTofu.
     #[error(
-        "This program is a provider plugin for Terraform and OpenTofu; they start it, it is not run by hand. \
-         To attach a debugger, start it with --debug."
+        "This program is a provider plugin for Terraform and OpenTofu, which start it. Commands of its own, if it has any, \
+         are listed by --help. To attach a debugger, start it with --debug."
     )]
     NotInvited,
     /// The client does not speak protocol 6.

@@ -8,6 +8,7 @@ mod deployment;
 mod going_back;
 mod jobs;
 mod leases;
+mod made_for;
 mod migration;
 mod phases;
 pub(crate) mod pipeline;

@@ -290,7 +290,7 @@ fn with_alembic() {
     tool.upgraded();
     assert_eq!(tool.asked(), at(&["0004"]));
     assert_eq!(postgres.sql("alembic", "SELECT * FROM limits"), "30s");
-    // An image that does not know the revision cannot tell.
+    // An image that does not know the revision cannot tell: the one that has made it is asked instead.
     image.rename("alembic/versions/0004.py", "0004.py");
     assert!(tool.asked().unwrap_err().contains("Can't locate revision"));
     image.rename("0004.py", "alembic/versions/0004.py");

@@ -292,15 +292,29 @@ async fn others_on_the_same_database_are_told_of() {
         "data": { "DATABASE_URL": "cG9zdGdyZXNxbDovL2Ev" },
     }));
     let container = json!({ "name": "a", "image": "worker:4", "envFrom": [{ "secretRef": { "name": "db" } }] });
+    // The release's own, of a chart that gives its pods no label of the release.
     world.api.put(json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "worker-0", "namespace": NAMESPACE },
-        "spec": { "containers": [container] }, "status": { "phase": "Running" },
+        "apiVersion": "apps/v1", "kind": "ReplicaSet",
+        "metadata": { "name": "web-1", "namespace": NAMESPACE, "annotations": helm_annotations() },
+        "spec": { "replicas": 1, "selector": { "matchLabels": { "app": "web" } } },
     }));
+    let maker = ObjectRef::new("apps/v1", "ReplicaSet", Some(NAMESPACE), "web-1");
+    let uid = world.api.get(&maker).unwrap()["metadata"]["uid"].clone();
+    let owners =
+        json!([{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": uid, "controller": true }]);
+    for (name, owners) in [("worker-0", json!([])), ("web-1-a", owners)] {
+        world.api.put(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": name, "namespace": NAMESPACE, "ownerReferences": owners },
+            "spec": { "containers": [container] }, "status": { "phase": "Running" },
+        }));
+    }
     let mut config = version(&world, 3, json!({}));
     config["migration"]["database_secret"] = "db".into();
     let done = tf.apply(RELEASE, "one", config).await;
     done.expect_ok();
     done.expect_warning("migration.database_secret", "worker-0");
+    assert!(!done.diagnostics().to_string().contains("web-1-a"), "{}", done.diagnostics());
     assert_eq!(controller.schema().at, 3);
     assert!(
         world.api.get(&ObjectRef::new("v1", "Pod", Some(NAMESPACE), "worker-0")).is_some(),
@@ -624,6 +638,32 @@ async fn a_command_goes_back_with_the_image_that_the_journal_knows_to_be_newer()
     let mut config = by_command(&world, 3, json!({}));
     config["verify"] = failing()["verify"].clone();
     tf.apply(RELEASE, "one", config).await.expect_error("verify.path", "failed its checks");
+    assert_eq!(controller.schema().at, 4);
+}
+
+#[tokio::test]
+async fn an_older_image_that_cannot_name_the_newer_revision_is_told_by_the_image_that_has_made_it() {
+    let world = World::with_helm();
+    let controller = Controller::new(&world.api, 3);
+    controller.schema().blind = true;
+    let mut tf = world.terraform().await;
+    for image in [3, 4] {
+        tf.apply(RELEASE, "one", by_command(&world, image, json!({}))).await.expect_ok();
+    }
+    let refused = tf.apply(RELEASE, "one", by_command(&world, 3, json!({ "allow_downgrade": false }))).await;
+    refused.expect_error("migration", "set migration.allow_downgrade = true");
+    // One that has never run here is not known to be older: what it said itself is told.
+    let unknown = tf.apply(RELEASE, "one", by_command(&world, 2, json!({}))).await;
+    unknown.expect_error("", "Can't locate revision");
+    assert_eq!((controller.schema().at, shown(&world)), (4, json!("version app:4")));
+    controller.jobs();
+    tf.apply(RELEASE, "one", by_command(&world, 3, json!({}))).await.expect_ok();
+    assert_eq!(controller.jobs(), ["inspect", "inspect", "rows", "downgrade"]);
+    assert_eq!((controller.schema().at, shown(&world)), (3, json!("version app:3")));
+    // The newer image is gone from its registry: what the older one said is told, and nothing moves.
+    tf.apply(RELEASE, "one", by_command(&world, 4, json!({}))).await.expect_ok();
+    controller.schema().absent.push("app:4".to_owned());
+    tf.apply(RELEASE, "one", by_command(&world, 3, json!({}))).await.expect_error("", "Can't locate revision");
     assert_eq!(controller.schema().at, 4);
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Schema {
     pub(crate) lost_logs: Vec<String>,
     /// What images that have no number in their tag have.
     pub(crate) images: BTreeMap<String, usize>,
+    /// The command of an image that is older than the schema cannot tell where it stands.
+    pub(crate) blind: bool,
     /// Images that cannot be pulled.
     pub(crate) absent: Vec<String>,
     /// Where a downgrade fails on its way.
@@ -181,6 +183,10 @@ fn command(schema: &mut Schema, part: &str, has: usize, words: &[&str], log: &mu
     match part {
         "upgrade" => schema.at = has,
         "downgrade" => schema.at = (0..=has).find(|at| revision(*at) == *words[words.len() - 1]).unwrap(),
+        _ if schema.blind && schema.at > has => {
+            log.push_str(&format!("FAILED: Can't locate revision identified by '{}'\n", revision(schema.at)));
+            return 255;
+        }
         _ => {
             let mark = words.iter().find(|word| word.starts_with("ffe:")).unwrap();
             log.push_str(&format!("\n{mark} line {}\n{mark} end 1\n", revision(schema.at)));

@@ -5,6 +5,7 @@ use ffe_cluster::k8s_openapi::api::core::v1::{Pod, PodSpec};
 use tfplugin::{Diagnostic, Path};
 
 use crate::apply::going_back::{GoesBack, refusals};
+use crate::apply::made_for::{MadeFor, made_for};
 use crate::apply::migration::inspection::Inspection;
 use crate::apply::migration::job::POD_LABEL;
 use crate::apply::migration::migrator::Migrator;
@@ -13,7 +14,6 @@ use crate::apply::migration::task::{Task, is_alembic};
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::open_way::OpenWay;
-use crate::journal::remains::is_of;
 use crate::journal::{Behind, GoingBack, Pending, RunRecord};
 use crate::rendering::migration_image::of_workloads;
 
@@ -224,21 +224,26 @@ async fn warn_of_others(run: &mut Run) -> Result<(), Stop> {
 
 /// Pods of others that are given the database's Secret.
 async fn others(run: &Run) -> Result<Vec<String>, Stop> {
-    let (namespace, name) = (run.inputs.namespace.as_str(), run.inputs.name.as_str());
+    let namespace = run.inputs.namespace.as_str();
     let settings = run.inputs.config.migration.known();
     let Some(secret) = settings.and_then(|settings| settings.database_secret.as_str()) else { return Ok(Vec::new()) };
     let pods = run.cluster.list::<Pod>(Some(namespace), &Query::default()).await;
     let pods = pods.map_err(|error| Stop::cluster(&error, "The pods of the namespace cannot be listed"))?;
-    let others = pods.into_iter().filter(|pod| {
-        let label = |key: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
-        let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        let ours = label("app.kubernetes.io/instance") == Some(name)
-            || label("app.kubernetes.io/name") == Some(POD_LABEL)
-            || is_of(&pod.metadata, namespace, name);
+    let mut others = Vec::new();
+    for pod in pods {
+        let labels = pod.metadata.labels.as_ref();
+        let migrates = labels.and_then(|all| all.get("app.kubernetes.io/name")).is_some_and(|name| name == POD_LABEL);
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         let given = pod.spec.as_ref().is_some_and(|spec| is_given(spec, secret));
-        given && !ours && !matches!(ended, Some("Succeeded" | "Failed"))
-    });
-    Ok(others.filter_map(|pod| pod.metadata.name).collect())
+        if migrates || !given || matches!(phase, Some("Succeeded" | "Failed")) {
+            continue;
+        }
+        let whose = made_for(run, &pod.metadata).await;
+        if let MadeFor::Others = whose.map_err(|error| Stop::cluster(&error, "What has made a pod cannot be read"))? {
+            others.extend(pod.metadata.name);
+        }
+    }
+    Ok(others)
 }
 
 /// Whether a pod has a Secret in its environment or as a volume.

@@ -36,6 +36,14 @@ pub(crate) fn older_image<'r>(run: &'r Run, image: &str, current: &[String]) -> 
     older(earlier, image, current)
 }
 
+/// The image that has moved the schema last, where it is another one, and the journal knows both.
+pub(crate) fn newer_image(run: &Run, image: &str) -> Option<String> {
+    let earlier = run.journal.content.runs.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+    let has_run = earlier.iter().any(|one| one.image.as_deref() == Some(image));
+    let last = earlier.iter().rev().find(|one| one.schema_after.is_some()).filter(|_| has_run)?;
+    last.image.clone().filter(|newer| newer != image)
+}
+
 /// The error for such an image.
 pub(crate) fn ahead(image: &str, current: &[String], (own, newer): (&[String], &RunRecord)) -> Diagnostic {
     let (own_at, newer_image) = (names(own), newer.image.as_deref().unwrap_or("the newer image"));

@@ -17,13 +17,13 @@ use ffe_session::diagnostic;
 use serde_json::json;
 use tfplugin::Diagnostics;
 
+use crate::apply::made_for::{MadeFor, is_releases, made_for};
 use crate::apply::migration::job::POD_LABEL;
 use crate::apply::migration::migrator::Migrator;
 use crate::apply::run::Run;
 use crate::apply::stop::Stop;
 use crate::apply::way_back::schema_back;
 use crate::journal::Outcome;
-use crate::journal::remains::is_of;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -117,39 +117,6 @@ fn runs(spec: Option<&PodSpec>, images: &BTreeSet<String>) -> bool {
     spec.is_some_and(|spec| {
         spec.containers.iter().any(|container| container.image.as_ref().is_some_and(|image| images.contains(image)))
     })
-}
-
-/// Whether Helm has written on it that it is the release's. The controller of Deployments hands that on to ReplicaSets.
-fn is_releases(metadata: &ObjectMeta, run: &Run) -> bool {
-    is_of(metadata, &run.inputs.namespace, &run.inputs.name)
-}
-
-/// For whom a pod was made: the same image may run in the namespace for others.
-enum MadeFor {
-    /// The release's, or that of something that is.
-    Release,
-    Others,
-    /// What has made it is gone, and Kubernetes ends it: whose it was cannot be told any more.
-    Unknown,
-}
-
-/// For whom a pod was made, by itself or by what has made it.
-async fn made_for(run: &Run, pod: &ObjectMeta) -> Result<MadeFor, Error> {
-    let mut metadata = pod.clone();
-    // A pod's maker, and the maker of that: a Deployment's ReplicaSet, a CronJob's Job.
-    for _ in 0..3 {
-        if is_releases(&metadata, run) {
-            return Ok(MadeFor::Release);
-        }
-        let owners = metadata.owner_references.unwrap_or_default();
-        let Some(maker) = owners.into_iter().find(|owner| owner.controller == Some(true)) else {
-            return Ok(MadeFor::Others);
-        };
-        let object = ObjectRef::new(&maker.api_version, &maker.kind, Some(&run.inputs.namespace), &maker.name);
-        let Some(found) = run.cluster.find_ref(&object).await? else { return Ok(MadeFor::Unknown) };
-        metadata = found.metadata;
-    }
-    Ok(MadeFor::Others)
 }
 
 /// The release's workloads, and at which revision each is now.

@@ -41,12 +41,12 @@ pub(crate) async fn inspect(
     // A run that goes on keeps what it found at first; else the base is that of the first of the runs that did not succeed.
     let own = run.record().schema_before.clone();
     let base = own.clone().or_else(|| run.journal.base_of_failures().and_then(|first| first.schema_before.clone()));
-    let Some(mut found) = ask(run, &mut migrator, base.as_deref()).await? else {
+    let Some(mut found) = ask_either(run, &mut migrator, base.as_deref()).await? else {
         return Ok((Inspected { migrator, found: None }, None));
     };
     // Boxed, as what leads far: the futures of a run would not fit on a small stack.
     while Box::pin(unfinished::take_back(run, &migrator, manifest, &found)).await? {
-        let Some(again) = ask(run, &mut migrator, base.as_deref()).await? else {
+        let Some(again) = ask_either(run, &mut migrator, base.as_deref()).await? else {
             return Ok((Inspected { migrator, found: None }, None));
         };
         found = again;
@@ -100,6 +100,33 @@ pub(crate) async fn inspect(
 fn beyond(base: &[String], pending: Vec<Pending>) -> Vec<Pending> {
     let last = pending.iter().rposition(|one| base.contains(&one.revision));
     pending.into_iter().skip(last.map_or(0, |last| last + 1)).collect()
+}
+
+/// As [`ask`]. The command of an older image may not be able to name a revision that has come after it: then the image is asked
+/// that has moved the schema there, and counts where the journal knows the other one to be older.
+async fn ask_either(
+    run: &mut Run,
+    migrator: &mut Migrator,
+    base: Option<&[String]>,
+) -> Result<Option<Inspection>, Stop> {
+    let why = match ask(run, migrator, base).await {
+        Err(why @ Stop::Failed(_)) if !is_alembic(&migrator.settings) => why,
+        answered => return answered,
+    };
+    let Some(newer) = earlier::newer_image(run, &migrator.image) else { return Err(why) };
+    tracing::info!(%newer, "the image cannot tell where the database stands; the one that has moved the schema last is asked");
+    let mut other = migrator.with_image(&newer);
+    let found = match ask(run, &mut other, base).await {
+        Err(stop @ (Stop::Cancelled | Stop::LeaseLost)) => return Err(stop),
+        found => found.ok().flatten(),
+    };
+    match found.filter(|found| earlier::older_image(run, &migrator.image, &found.current).is_some()) {
+        Some(found) => {
+            migrator.without_options = other.without_options;
+            Ok(Some(found))
+        }
+        None => Err(why),
+    }
 }
 
 /// Asks the database, through a Job. `None`: the engine has no way to tell. A pooler that refuses `PGOPTIONS` is noted in the
