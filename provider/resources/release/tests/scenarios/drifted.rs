@@ -124,7 +124,8 @@ async fn of_a_workload_whose_status_moves_nothing_is_asked_for() {
         later().await;
         let at = world.api.seen().len();
         let told = tf.refresh(RELEASE, "one").await.after["drifted"].clone();
-        (requests(&world, at).iter().filter(|one| one.ends_with("/deployments/app")).count(), told)
+        let asked = |one: &&String| one.starts_with("GET") && one.ends_with("/deployments/app");
+        (requests(&world, at).iter().filter(asked).count(), told)
     };
     // Pods come and go, and its controller counts revisions.
     let status = |app: &mut Json| {

@@ -654,7 +654,8 @@ async fn an_older_image_that_cannot_name_the_newer_revision_is_told_by_the_image
     refused.expect_error("migration", "set migration.allow_downgrade = true");
     // One that has never run here is not known to be older: what it said itself is told.
     let unknown = tf.apply(RELEASE, "one", by_command(&world, 2, json!({}))).await;
-    unknown.expect_error("", "Can't locate revision");
+    unknown.expect_error("migration", "Can't locate revision");
+    unknown.expect_error("migration", "what migration.current_command says");
     assert_eq!((controller.schema().at, shown(&world)), (4, json!("version app:4")));
     controller.jobs();
     tf.apply(RELEASE, "one", by_command(&world, 3, json!({}))).await.expect_ok();
@@ -663,7 +664,7 @@ async fn an_older_image_that_cannot_name_the_newer_revision_is_told_by_the_image
     // The newer image is gone from its registry: what the older one said is told, and nothing moves.
     tf.apply(RELEASE, "one", by_command(&world, 4, json!({}))).await.expect_ok();
     controller.schema().absent.push("app:4".to_owned());
-    tf.apply(RELEASE, "one", by_command(&world, 3, json!({}))).await.expect_error("", "Can't locate revision");
+    tf.apply(RELEASE, "one", by_command(&world, 3, json!({}))).await.expect_error("migration", "Can't locate revision");
     assert_eq!(controller.schema().at, 4);
 }
 

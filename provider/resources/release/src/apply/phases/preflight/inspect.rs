@@ -152,7 +152,7 @@ async fn ask(run: &mut Run, migrator: &mut Migrator, base: Option<&[String]>) ->
             continue;
         }
         if left == 0 || !again {
-            return Err(not_known(&outcome, &migrator.image));
+            return Err(not_known(&outcome, migrator));
         }
         tracing::warn!(log = ?log.last(), "where the database stands is not known, and it is asked again");
         tokio::select! {
@@ -215,9 +215,9 @@ fn is_away(log: &[String]) -> bool {
 }
 
 /// The error for a database that has not told where it stands.
-fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
+fn not_known(outcome: &TaskOutcome, migrator: &Migrator) -> Stop {
     let what = "Nothing was changed; where the database's schema stands could not be found out";
-    let mut error = outcome.failure("The database cannot be migrated", what, image);
+    let mut error = outcome.failure("The database cannot be migrated", what, &migrator.image);
     let why = outcome.standing.clone().known().err().filter(|_| outcome.succeeded);
     let said = |says: fn(&str) -> bool| outcome.logs.values().flatten().any(|line| says(line));
     let advice = if let Some(why) = &why {
@@ -246,6 +246,9 @@ fn not_known(outcome: &TaskOutcome, image: &str) -> Stop {
     } else if said(lacks_configuration) {
         "See that migration.config names Alembic's configuration file as seen from migration.working_dir, and \
          migration.config_section a section of it that has script_location; then apply again."
+    } else if !is_alembic(&migrator.settings) {
+        "See that the database runs and lets the user in that migration.database_secret names, and what migration.current_command says. An \
+         image that is older than the schema may not be able to name its revision: deploy one that can; then apply again."
     } else {
         "See that the database runs and lets the user in that migration.database_secret names, and that the image has its \
          migrations where migration.config says; then apply again."
