@@ -364,11 +364,12 @@ fn rows(postgres: &Postgres) {
     postgres.sql("rows_of_much", "INSERT INTO t_a2 SELECT generate_series(1, 1000)");
     postgres.sql("rows_of_much", "ANALYZE t_a2");
     let job = fs::read_to_string(&support::script()[1]).unwrap();
-    for (limit, rows) in [("COUNTED_BYTES = 256 << 20", "COUNTED_BYTES = 0"), ("COUNTED_MS = 30_000", "COUNTED_MS = 1")]
+    for (limit, rows) in
+        [("COUNTED_BYTES = 256 << 20", "COUNTED_BYTES = 0"), ("COUNTED_MS = 30_000", "COUNTED_MS = 1000")]
     {
         assert!(job.contains(limit));
         let script = format!("{}\n\n{}", fs::read_to_string(&support::script()[0]).unwrap(), job.replace(limit, rows));
-        let locked = (rows == "COUNTED_MS = 1").then(|| postgres.locked("rows_of_much", "t_a2"));
+        let locked = (rows == "COUNTED_MS = 1000").then(|| postgres.locked("rows_of_much", "t_a2"));
         let output = image.run_script(&script, &url, &json!({ "mode": "look", "base": ["a1"], "rows": true }));
         let found = told(&facts(&output), "rows");
         assert_eq!((&found[0]["rows"], &found[0]["estimate"]), (&json!(1000), &json!(true)), "{rows}");
