@@ -180,10 +180,13 @@ impl Resource for ReleaseResource {
         plan::plan(&self.session, &self.in_state, plan, &guard.token()).await.unwrap_or_else(|errors| errors)
     }
 
-    async fn plan_destroy(&self, _cx: &Context, prior: &Release, _private: &Private) -> Diagnostics {
-        let (namespace, name) = (prior.namespace.as_str(), prior.name.as_str());
-        let planned = self.in_state.plan_destroy(namespace.unwrap_or_default(), name.unwrap_or_default());
-        planned.err().unwrap_or_default()
+    async fn plan_destroy(&self, _cx: &Context, prior: &Release, private: &Private) -> Diagnostics {
+        let (namespace, name) = (prior.namespace.as_str().unwrap_or_default(), prior.name.as_str().unwrap_or_default());
+        match self.in_state.plan_destroy(namespace, name) {
+            Err(refused) => refused,
+            Ok(()) if Seen::load(private).adopted => delete::stays(namespace, name, "is left running").into(),
+            Ok(()) => Diagnostics::new(),
+        }
     }
 
     async fn create(&self, cx: &Context, request: Create<Release>) -> Applied<Release> {

@@ -53,6 +53,17 @@ pub(crate) async fn delete(
     ended
 }
 
+/// The warning about a release that a destroy leaves; `what` is about it.
+pub(crate) fn stays(namespace: &str, name: &str, what: &str) -> Diagnostic {
+    Diagnostic::warning(
+        format!("The release {namespace}/{name} {what}"),
+        format!(
+            "It was there before Terraform had it (an import, or adopt = true), so it is given back. To remove it as well, after the destroy: \
+             helm uninstall {name} -n {namespace}"
+        ),
+    )
+}
+
 async fn remove_all(
     cluster: &Cluster,
     kit: &Arc<HelmKit>,
@@ -68,12 +79,7 @@ async fn remove_all(
     let whose = whose.map_err(|error| Diagnostics::error("The release's records cannot be read", error.to_string()))?;
     let mut warnings = Diagnostics::new();
     if seen.adopted || journal.as_ref().is_some_and(|journal| journal.mark.adopted) {
-        warnings.push(Diagnostic::warning(
-            format!("The release {namespace}/{name} was left running"),
-            format!(
-                "It was adopted (adopt = true), so it is given back. To remove it: helm uninstall {name} -n {namespace}"
-            ),
-        ));
+        warnings.push(stays(namespace, name, "was left running"));
     } else {
         match whose {
             Whose::Ours(owned) => {

@@ -38,8 +38,10 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
         .await?
         .ok_or_else(|| Diagnostics::error(format!("The release {id} changed while it was read"), "Try again."))?;
     let journal = Journal::find(cluster, namespace, name).await;
-    let journal =
-        journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?.filter(Journal::is_complete);
+    let journal = journal.map_err(|error| diagnostic(&error, "The journal cannot be read"))?;
+    // What no run of ours has made was there before: a destroy leaves it, as it leaves a namespace or an ingress that was imported.
+    let was_there_before = journal.as_ref().is_none_or(|journal| journal.mark.adopted);
+    let journal = journal.filter(Journal::is_complete);
     let identity = cluster.identity().await.map_err(|error| diagnostic(&error, "The cluster cannot be identified"))?;
 
     let good = journal.as_ref().and_then(Journal::good_revision) == Some(key.revision);
@@ -54,7 +56,7 @@ pub(crate) async fn import(cluster: &Cluster, records: &Records, id: &str) -> Re
     let mut seen = Seen { cluster: identity, server: cluster.server().to_owned(), ..Seen::default() };
     seen.note(key);
     seen.first_deployed = release.first_deployed;
-    seen.adopted = journal.as_ref().is_some_and(|journal| journal.mark.adopted);
+    seen.adopted = was_there_before;
     let has_secrets = journal.as_ref().is_some_and(|journal| journal.content.applied.set_wo_revision.is_some());
     from_record(&mut state, &revision, (!has_secrets).then(Redactor::default).as_ref());
     if let Some(journal) = &journal {

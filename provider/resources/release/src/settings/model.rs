@@ -67,7 +67,7 @@ pub struct Release {
     /// How many revisions Helm keeps; 0 keeps all, otherwise at least 2 so that there is a way back.
     #[attr(default = 10, check = history())]
     pub max_history: Attr<i64>,
-    /// Take over a release of this name that exists already. It is then left running on destroy.
+    /// Take over a release of this name that exists already. It is then left running on destroy, as one is that was imported.
     #[attr(default = false)]
     pub adopt: Attr<bool>,
     /// Take over objects that belong to no release or to another one. When the release is taken back, they get the content back

@@ -232,6 +232,32 @@ async fn what_was_adopted_is_left_running_also_without_its_journal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_imported_is_left_running_and_what_we_have_made_is_not() {
+    for ours in [false, true] {
+        let world = World::with_helm();
+        let mut tf = world.terraform().await;
+        let config = if ours { world.ours("one") } else { world.release("one", json!({})) };
+        if !ours {
+            world.record("one", 3, "deployed", &manifest("hello"));
+        }
+        tf.import(RELEASE, "one", "ffe/one", config.clone()).await.expect_ok();
+        tf.apply(RELEASE, "one", config.clone()).await.expect_ok();
+        // Also once something has been deployed by us.
+        let mut changed = config;
+        changed["set"] = json!([{ "name": "text", "value": "new" }]);
+        tf.apply(RELEASE, "one", changed).await.expect_ok();
+        let ended = tf.destroy(RELEASE, "one").await;
+        ended.expect_ok();
+        assert_eq!(world.helm().calls().iter().any(|call| call == "uninstall"), ours);
+        if !ours {
+            ended.planned.expect_warning("", "is left running");
+            ended.expect_warning("", "was left running");
+            assert!(world.api.get(&journal_of("one")).is_none(), "nothing of ours stays");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     let world = World::with_helm();
     let (mut tf, _) = installed(&world).await;
