@@ -101,7 +101,7 @@ fn tried_again(stage: &mut Stage) -> Result<()> {
     stage.destroy()?.ok().map(|_| ())
 }
 
-/// Somebody changes the database's password, or loses both Secrets with it: the commands in the errors put that right.
+/// Both Secrets with a database's password are lost: the commands in the error put that right.
 fn database_password(stage: &mut Stage) -> Result<()> {
     let environment = |stage: &Stage, more: &str| {
         format!(
@@ -116,7 +116,7 @@ fn database_password(stage: &mut Stage) -> Result<()> {
         let commands: Vec<String> = told
             .lines()
             .map(|line| line.trim_start_matches(['│', ' ']).trim_end())
-            .filter(|line| line.starts_with("kubectl ") || line.starts_with("head "))
+            .filter(|line| line.starts_with("kubectl ") || line.starts_with("printf "))
             .map(str::to_owned)
             .collect();
         ensure!(!commands.is_empty(), "there is no command in:\n{told}");
@@ -131,12 +131,6 @@ fn database_password(stage: &mut Stage) -> Result<()> {
 
     psql(stage, "alter user ffe password 'another'")?;
     stage.configure(&environment(stage, "labels = { look = \"1\" }"))?;
-    let refused =
-        stage.apply()?.failed_with(&["does not accept its own credentials", "password authentication failed"])?;
-    obey(stage, &refused.text())?;
-    stage.apply()?.ok()?;
-    stage.expect_empty_plan()?;
-
     for secret in ["ffe-dev-database", "ffe-dev-database-password"] {
         stage.kube.run(&["delete", "secret", "-n", &stage.name, secret])?.ok()?;
     }
@@ -145,6 +139,13 @@ fn database_password(stage: &mut Stage) -> Result<()> {
     stage.configure(&environment(stage, "labels = { look = \"1\" }\n  adopt = true"))?;
     stage.apply()?.ok()?;
     stage.expect_empty_plan()?;
-    ensure!(psql(stage, "select number from kept")? == "7", "the data are gone");
+    // By another address than the pod's own loopback, where PostgreSQL's images let everybody in.
+    let log_in = format!(
+        "kubectl get secret ffe-dev-database -n {0} -o go-template='{{{{.data.PGPASSWORD | base64decode}}}}' | kubectl exec -i -n {0} \
+         ffe-dev-database-0 -- sh -c 'PGPASSWORD=$(cat) psql -At -h $(hostname -i) -U ffe -d ffe -c \"select number from kept\"'",
+        stage.name
+    );
+    let kept = stage.shell(&log_in)?.ok()?.stdout;
+    ensure!(kept.trim() == "7", "{kept}");
     stage.destroy()?.ok().map(|_| ())
 }
