@@ -39,7 +39,7 @@ pub(super) fn all(stage: &mut Stage) -> Result<()> {
     let broken = endpoint.hcl(stage)?.replace("service = \"web\"", "service = \"nowhere\"");
     stage.configure(&broken.replace("timeout    = \"1m\"", "timeout    = \"10s\""))?;
     // Traefik leaves out what has no pod.
-    stage.apply()?.failed_with(&["answered 404", "No pod behind Service", "verify.wildcard_label"])?;
+    stage.apply()?.failed_with(&["answered 404", "has no pod that is ready", "verify.wildcard_label"])?;
     endpoint.configure(stage)?;
     stage.apply()?.ok()?;
     let state = stage.expect_state("ffe_tls_endpoint.web")?;
