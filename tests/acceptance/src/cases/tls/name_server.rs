@@ -22,8 +22,8 @@ pub(super) fn records(stage: &mut Stage) -> Result<()> {
     let key = std::fs::read_to_string(&tls.key_secret)?.trim().to_owned();
     stage.set("TF_VAR_key", key.clone());
     let (address, port) = tls.dns_server.rsplit_once(':').unwrap_or((&tls.dns_server, "53"));
-    let write = |stage: &Stage, dns: &str| -> Result<()> {
-        let endpoint = Endpoint::new(stage, "web", &[&web])?.issuer("self_signed = {}").more(dns);
+    let write = |stage: &Stage, dns: &str, verify: &str| -> Result<()> {
+        let endpoint = Endpoint::new(stage, "web", &[&web])?.issuer("self_signed = {}").verify(verify).more(dns);
         stage.configure_with(&format!(
             r#"
 variable "key" {{
@@ -41,7 +41,7 @@ provider "ffe" {{
         ))
     };
     // Every name of the zone has an address by a wildcard: that is nobody's record of this host.
-    write(stage, "dns = { provider = \"rfc2136\", target = \"192.0.2.1\" }\n  verify = { enabled = false }")?;
+    write(stage, "dns = { provider = \"rfc2136\", target = \"192.0.2.1\" }", "enabled = false")?;
     stage.apply()?.ok()?;
     ensure!(ask(stage, &web, "A")? == ["192.0.2.1"], "{:?}", ask(stage, &web, "A")?);
     let mark = ask(stage, &format!("_ffe-owner.{web}"), "TXT")?;
@@ -51,7 +51,7 @@ provider "ffe" {{
     stage.expect_empty_plan()?;
 
     // To the ingress itself, and looked at there.
-    write(stage, "dns = { provider = \"rfc2136\" }")?;
+    write(stage, "dns = { provider = \"rfc2136\" }", "")?;
     stage.apply()?.ok()?;
     ensure!(ask(stage, &web, "A")? == [tls.node_ip.as_str()], "{:?}", ask(stage, &web, "A")?);
     stage.expect_empty_plan()?;
