@@ -97,7 +97,7 @@ fn images(stage: &mut Stage) -> Result<()> {
     stage.apply()?.failed_with(&["python3", "What to do: "])?;
     expect_untouched(stage)?;
     // One that runs as root.
-    let root = "image = \"postgres:15\"\n    upgrade_command = [\"true\"]";
+    let root = "image = \"ffe-postgres:15\"\n    upgrade_command = [\"true\"]";
     stage.configure(&release(stage, &chart, "two", root))?;
     let done = stage.apply()?;
     if done.code != 0 {

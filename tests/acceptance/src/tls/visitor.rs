@@ -48,7 +48,16 @@ impl Visitor {
     /// When the host is not served yet.
     pub(crate) fn of(stage: &Stage, host: &str, authorities: &str) -> Result<Visitor> {
         let client = Arc::new(Client::new(stage, host, authorities)?);
-        let first = client.look().with_context(|| format!("{host} is not served before anything changes"));
+        // A controller comes to a certificate that was issued this moment a little later.
+        let mut first = client.look();
+        for _ in 0..60 {
+            if first.is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            first = client.look();
+        }
+        let first = first.with_context(|| format!("{host} is not served before anything changes"));
         first?;
         let over = Arc::new(AtomicBool::new(false));
         let (asking, told) = (Arc::clone(&client), Arc::clone(&over));
