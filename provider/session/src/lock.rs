@@ -59,16 +59,26 @@ impl Lock {
     /// # Errors
     /// When it is lost: somebody else may be at work by now.
     pub fn check(&self) -> Result<(), Diagnostic> {
-        if self.lease.still_held() {
+        if self.still_held() {
             return Ok(());
         }
         Err(Diagnostic::error(
             format!("The lease on the {} is lost", self.subject),
             format!(
                 "{}. Nothing more was done, because somebody else may be at work by now. The next apply goes on from there.",
-                self.lease.loss().unwrap_or_default().trim_end_matches('.')
+                self.loss().unwrap_or_default().trim_end_matches('.')
             ),
         ))
+    }
+
+    /// Whether it is held still, asked of the clock.
+    pub fn still_held(&self) -> bool {
+        self.lease.still_held()
+    }
+
+    /// Why it is lost, where it is.
+    pub fn loss(&self) -> Option<String> {
+        self.lease.loss()
     }
 
     /// Gives it back. An error of that is a warning: a lease expires by itself.

@@ -2,8 +2,8 @@
 //! stays unless told otherwise.
 
 use ffe_cluster::{Cancel, Cluster, DeleteOptions, Kind, Mark, ObjectRef};
-use ffe_lease::{Holder, LeaseOptions};
 use ffe_routing::GatewayRef;
+use ffe_session::lock::Lock;
 use ffe_session::{Session, diagnostic, new_run_id};
 use tfplugin::{Diagnostic, Diagnostics};
 
@@ -42,16 +42,14 @@ pub(crate) async fn delete(
         // Everything in it is gone; what lies elsewhere is not.
         return outside(session, cluster, what, cancel).await.map_err(told);
     }
-    let options =
-        LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
-    let holder = Holder::this_process(new_run_id(), format!("terraform destroy of {TYPE_NAME} {}", names.import_id()));
-    let lease = ffe_lease::acquire(cluster, &names.namespace, &names.lease(), holder, &options, cancel).await;
-    let lease = lease.map_err(|error| told(lock::refused(&error)))?;
+    let doing = format!("terraform destroy of {TYPE_NAME} {}", names.import_id());
+    let held = lock::take(cluster, names, (new_run_id().as_str(), doing.as_str()), cancel).await.map_err(told)?;
     let ended = end_all(session, cluster, what, cancel).await.map_err(told);
     // Given back also when it failed; removed when nothing is left to lock.
-    let given = if ended.is_ok() { lease.delete().await } else { lease.release().await };
-    if let Err(error) = given {
-        tracing::warn!(%error, "the lease was not given back");
+    if ended.is_ok() {
+        held.remove().await;
+    } else {
+        give_back(held).await;
     }
     ended
 }
@@ -69,19 +67,20 @@ pub(crate) async fn hand_over(cluster: &Cluster, spec: &Spec, cancel: &Cancel) -
     if !there {
         return Ok(Diagnostics::new());
     }
-    let options =
-        LeaseOptions::from_environment().map_err(|error| diagnostic(&error, "The lease's duration is unusable"))?;
-    let run_id = new_run_id();
-    let holder = Holder::this_process(run_id.clone(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
-    let lease = ffe_lease::acquire(cluster, &names.namespace, &names.lease(), holder, &options, cancel).await;
-    let lease = lease.map_err(|error| told(lock::refused(&error)))?;
+    let (run_id, doing) = (new_run_id(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
+    let held = lock::take(cluster, names, (run_id.as_str(), doing.as_str()), cancel).await.map_err(told)?;
     let marked = cluster.write_mark(&record, &Mark::creating(owner, &run_id)).await;
-    if let Err(error) = lease.release().await {
-        tracing::warn!(%error, "the lease was not given back");
-    }
+    give_back(held).await;
     marked.map_err(|error| diagnostic(&error, summary))?;
     tracing::info!(endpoint = %names.import_id(), "left to what replaces it");
     Ok(Diagnostics::new())
+}
+
+/// It expires by itself where that fails.
+async fn give_back(held: Lock) {
+    if let Some(warning) = held.let_go().await {
+        tracing::warn!(%warning, "the lease was not given back");
+    }
 }
 
 fn told(stop: Stop) -> Diagnostics {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ffe_cluster::{Cancel, Cluster, Error, Kind, Mark, ObjectRef, Originals};
-use ffe_lease::HeldLease;
 use ffe_session::issuers::credentials::{Credential, complete};
+use ffe_session::lock::Lock;
 use ffe_session::{Session, diagnostic};
 use ffe_workloads::WaitOptions;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Field as _, Model as _, Path, Redactor};
@@ -66,8 +66,7 @@ pub(crate) struct Run<'a> {
     pub(crate) cancel: Cancel,
     /// Until then the certificate is issued.
     pub(crate) deadline: Instant,
-    pub(crate) lease: Option<HeldLease>,
-    pub(crate) bridge: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) lock: Option<Lock>,
     /// What the cluster has, once it was looked at.
     pub(crate) around: Option<Surroundings>,
     /// How the route gets from what it is to what it shall be, once it was looked at.
@@ -260,7 +259,7 @@ impl Run<'_> {
         if self.cancel.is_cancelled() {
             return Err(Stop::Cancelled);
         }
-        if self.lease.as_ref().is_some_and(|lease| !lease.still_held()) {
+        if self.lock.as_ref().is_some_and(|lock| !lock.still_held()) {
             return Err(Stop::failed(Diagnostic::error(
                 "The lease on the endpoint is lost",
                 "It could not be renewed in time, so somebody else may be at work by now. Nothing more was done; the next \

@@ -19,6 +19,7 @@ pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod verify;
 
+use ffe_session::lock::Lock;
 use tfplugin::{Diagnostic, Diagnostics};
 
 use crate::run::{Run, Stop};
@@ -166,7 +167,7 @@ async fn take(run: &mut Run<'_>, step: Step) -> Result<(), Diagnostics> {
         }
         Err(stop) => {
             run.done.failed = Some(step);
-            let lost = run.lease.as_ref().and_then(|lease| lease.loss());
+            let lost = run.lock.as_ref().and_then(Lock::loss);
             Err(explain(stop, step, &endpoint, lost))
         }
     }

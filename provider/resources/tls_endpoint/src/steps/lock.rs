@@ -1,68 +1,40 @@
 //! Nobody else is at work: a lease on the endpoint. What is looked at is looked at under it.
 
 use ffe_cluster::{Cancel, Cluster, Kind};
-use ffe_lease::{Holder, LeaseError, LeaseOptions};
-use ffe_session::diagnostic;
+use ffe_session::lock::{Lock, Locked};
 use tfplugin::{Diagnostic, Diagnostics, Path};
 
-use crate::names::TYPE_NAME;
+use crate::names::{Names, TYPE_NAME};
 use crate::run::{Run, Stop};
 
 pub(crate) async fn go(run: &mut Run<'_>) -> Result<(), Stop> {
     let names = &run.spec.names;
     require_namespace(run.cluster, &names.namespace).await?;
-    let options = LeaseOptions::from_environment()
-        .map_err(|error| Stop::failed(diagnostic(&error, "The lease's duration is unusable")))?;
-    let holder =
-        Holder::this_process(run.run_id.clone(), format!("terraform apply of {TYPE_NAME} {}", names.import_id()));
-    let lease = ffe_lease::acquire(run.cluster, &names.namespace, &names.lease(), holder, &options, &run.cancel).await;
-    let lease = lease.map_err(|error| refused(&error))?;
-    let (cancel, bridge) = either(&run.cancel, lease.lost());
-    run.cancel = cancel;
-    run.bridge = Some(bridge);
-    run.lease = Some(lease);
+    let what = format!("terraform apply of {TYPE_NAME} {}", names.import_id());
+    let lock = take(run.cluster, names, (run.run_id.as_str(), what.as_str()), &run.cancel).await?;
+    run.cancel = lock.cancel();
+    run.lock = Some(lock);
     Ok(())
+}
+
+/// Keeps others away from the endpoint; `what` a run does, by its identifier.
+///
+/// # Errors
+/// When somebody else is at work on it, the cluster refuses, or the user stops it.
+pub(crate) async fn take(
+    cluster: &Cluster,
+    names: &Names,
+    (run_id, what): (&str, &str),
+    cancel: &Cancel,
+) -> Result<Lock, Stop> {
+    let (namespace, lease) = (names.namespace.as_str(), names.lease());
+    let locked = Locked { namespace, name: &lease, run_id, what, subject: "endpoint", named_by: "name" };
+    Lock::take(cluster, &locked, cancel).await.map_err(|refused| refused.map_or(Stop::Cancelled, Stop::Failed))
 }
 
 /// Gives the lease back. An error of that is a warning: it expires by itself.
 pub(crate) async fn let_go(run: &mut Run<'_>) -> Option<Diagnostic> {
-    if let Some(bridge) = run.bridge.take() {
-        bridge.abort();
-    }
-    let given = run.lease.take()?.release().await;
-    given.err().map(|error| Diagnostic::warning("The lease on the endpoint was not given back", error.to_string()))
-}
-
-/// The error for a lease that cannot be had.
-pub(crate) fn refused(error: &LeaseError) -> Stop {
-    match error {
-        LeaseError::Cancelled { .. } => Stop::Cancelled,
-        LeaseError::Cluster(error) => Stop::cluster(error, "The lease could not be acquired"),
-        LeaseError::Held { .. } => {
-            let advice = error.advice().map(|advice| format!("\n\n{advice}")).unwrap_or_default();
-            Stop::failed(
-                Diagnostic::error(
-                    "Somebody else is at work on the endpoint",
-                    format!("{error}. Nothing was changed.{advice}"),
-                )
-                .at(Path::attribute("name")),
-            )
-        }
-    }
-}
-
-/// A token that fires when the user wants to stop, or when the lease is lost.
-fn either(user: &Cancel, lost: &Cancel) -> (Cancel, tokio::task::JoinHandle<()>) {
-    let (both, user, lost) = (Cancel::new(), user.clone(), lost.clone());
-    let follower = both.clone();
-    let bridge = tokio::spawn(async move {
-        tokio::select! {
-            () = user.cancelled() => {}
-            () = lost.cancelled() => tracing::error!("the lease is lost: stopping before anybody else may begin"),
-        }
-        follower.cancel();
-    });
-    (both, bridge)
+    run.lock.take()?.let_go().await
 }
 
 async fn require_namespace(cluster: &Cluster, namespace: &str) -> Result<(), Stop> {
